@@ -1,0 +1,139 @@
+// Package fault is the one place where what goes wrong in the control plane
+// becomes a gRPC code and an HTTP status. Everything else makes its errors
+// with the constructors here, or returns plain errors, which are internal.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Fault is an error that a caller is told about.
+type Fault struct {
+	code     codes.Code
+	http     int // 0 where the gRPC code implies it
+	messages []string
+	cause    error
+}
+
+// Error joins the messages.
+func (f *Fault) Error() string { return strings.Join(f.messages, "; ") }
+
+// Unwrap gives what the fault was made from, if anything.
+func (f *Fault) Unwrap() error { return f.cause }
+
+// Messages are the sentences that the caller reads.
+func (f *Fault) Messages() []string { return f.messages }
+
+// GRPCStatus makes the fault's code and details those of the RPC.
+func (f *Fault) GRPCStatus() *status.Status {
+	body := &cmfv1.RestError{}
+	for _, m := range f.messages {
+		body.Errors = append(body.Errors, &cmfv1.Error{Message: m})
+	}
+	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(body)}
+	if f.http != 0 {
+		details = append(details, protoadapt.MessageV1Of(&cmfv1.HttpStatus{Code: int32(f.http)}))
+	}
+	s := status.New(f.code, f.Error())
+	if detailed, err := s.WithDetails(details...); err == nil {
+		return detailed
+	}
+	return s
+}
+
+// Invalid says that the request breaks the rules named: INVALID_ARGUMENT, 400.
+func Invalid(messages ...string) error {
+	return &Fault{code: codes.InvalidArgument, messages: messages}
+}
+
+// Unprocessable says that the request is well formed but its content cannot
+// be, such as a change of an immutable field: INVALID_ARGUMENT, 422.
+func Unprocessable(messages ...string) error {
+	return &Fault{code: codes.InvalidArgument, http: 422, messages: messages}
+}
+
+// NotFound says that the resource is not there: NOT_FOUND, 404.
+func NotFound(format string, args ...any) error {
+	return &Fault{code: codes.NotFound, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// AlreadyExists says that the name is taken: ALREADY_EXISTS, 409.
+func AlreadyExists(format string, args ...any) error {
+	return &Fault{code: codes.AlreadyExists, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// InUse says that other resources stand in the way: FAILED_PRECONDITION, 409.
+func InUse(format string, args ...any) error {
+	return &Fault{code: codes.FailedPrecondition, http: 409, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// Conflict says that the resource changed while the request was at work and
+// that trying again may succeed: ABORTED, 409.
+func Conflict(format string, args ...any) error {
+	return &Fault{code: codes.Aborted, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// Gone says that what was asked for existed once: FAILED_PRECONDITION, 410.
+func Gone(format string, args ...any) error {
+	return &Fault{code: codes.FailedPrecondition, http: 410, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// Unavailable says that something Weir depends on does not answer now:
+// UNAVAILABLE, 503. The cause is for the log, not for the caller.
+func Unavailable(cause error, format string, args ...any) error {
+	return &Fault{code: codes.Unavailable, messages: []string{fmt.Sprintf(format, args...)}, cause: cause}
+}
+
+// ToStatus gives any error its status. Errors that are not faults and carry no
+// status of their own are internal, and their text stays in the log.
+func ToStatus(err error) *status.Status {
+	if err == nil {
+		return nil
+	}
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.GRPCStatus()
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return (&Fault{code: codes.DeadlineExceeded, messages: []string{"The request took too long."}}).GRPCStatus()
+	case errors.Is(err, context.Canceled):
+		return (&Fault{code: codes.Canceled, messages: []string{"The request was cancelled."}}).GRPCStatus()
+	}
+	if s, ok := status.FromError(err); ok {
+		return s
+	}
+	return (&Fault{code: codes.Internal, messages: []string{"Internal error."}}).GRPCStatus()
+}
+
+// Violations collects everything that is wrong with a request.
+type Violations []string
+
+// Addf notes one violation.
+func (v *Violations) Addf(format string, args ...any) { *v = append(*v, fmt.Sprintf(format, args...)) }
+
+// Invalid is nil where there are no violations, else all of them as one 400.
+func (v Violations) Invalid() error {
+	if len(v) == 0 {
+		return nil
+	}
+	return Invalid(v...)
+}
+
+// Unprocessable is nil where there are no violations, else all of them as one
+// 422.
+func (v Violations) Unprocessable() error {
+	if len(v) == 0 {
+		return nil
+	}
+	return Unprocessable(v...)
+}
