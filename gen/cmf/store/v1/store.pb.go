@@ -183,10 +183,16 @@ type StatusRecord struct {
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// The generation that the reported object bears.
 	Generation int64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
-	// The last outcome of an Apply of that is not APPLIED; else absent.
-	Problem       *Problem `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The last outcome of an Apply where that is not APPLIED; else absent.
+	Problem *Problem `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
+	// What filters and events need of status, so that nobody parses it again:
+	// status.lifecycleState, status.jobStatus.state, .jobId and status.error.
+	LifecycleState string `protobuf:"bytes,6,opt,name=lifecycle_state,json=lifecycleState,proto3" json:"lifecycle_state,omitempty"`
+	JobState       string `protobuf:"bytes,7,opt,name=job_state,json=jobState,proto3" json:"job_state,omitempty"`
+	JobId          string `protobuf:"bytes,8,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	Error          string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StatusRecord) Reset() {
@@ -252,6 +258,34 @@ func (x *StatusRecord) GetProblem() *Problem {
 		return x.Problem
 	}
 	return nil
+}
+
+func (x *StatusRecord) GetLifecycleState() string {
+	if x != nil {
+		return x.LifecycleState
+	}
+	return ""
+}
+
+func (x *StatusRecord) GetJobState() string {
+	if x != nil {
+		return x.JobState
+	}
+	return ""
+}
+
+func (x *StatusRecord) GetJobId() string {
+	if x != nil {
+		return x.JobId
+	}
+	return ""
+}
+
+func (x *StatusRecord) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
 }
 
 // Problem is why an object is not as it should be.
@@ -571,6 +605,69 @@ func (x *TombstoneRecord) GetCreated() *timestamppb.Timestamp {
 	return nil
 }
 
+// ClaimRecord says which resource a Kubernetes object belongs to. Environments
+// may share a namespace, but two resources never an object.
+type ClaimRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The collection and the key of the resource.
+	Collection    string `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	OwnerUid      string `protobuf:"bytes,3,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimRecord) Reset() {
+	*x = ClaimRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimRecord) ProtoMessage() {}
+
+func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimRecord.ProtoReflect.Descriptor instead.
+func (*ClaimRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ClaimRecord) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *ClaimRecord) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ClaimRecord) GetOwnerUid() string {
+	if x != nil {
+		return x.OwnerUid
+	}
+	return ""
+}
+
 var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
@@ -587,7 +684,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x0eSavepointStart\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\x03R\x05nonce\x127\n" +
-	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\xd1\x01\n" +
+	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\xc4\x02\n" +
 	"\fStatusRecord\x12\x1b\n" +
 	"\towner_uid\x18\x01 \x01(\tR\bownerUid\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12;\n" +
@@ -596,7 +693,11 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x04 \x01(\x03R\n" +
 	"generation\x12/\n" +
-	"\aproblem\x18\x05 \x01(\v2\x15.cmf.store.v1.ProblemR\aproblem\"W\n" +
+	"\aproblem\x18\x05 \x01(\v2\x15.cmf.store.v1.ProblemR\aproblem\x12'\n" +
+	"\x0flifecycle_state\x18\x06 \x01(\tR\x0elifecycleState\x12\x1b\n" +
+	"\tjob_state\x18\a \x01(\tR\bjobState\x12\x15\n" +
+	"\x06job_id\x18\b \x01(\tR\x05jobId\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05error\"W\n" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
@@ -624,7 +725,13 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n" +
 	"\towner_uid\x18\x05 \x01(\tR\bownerUid\x124\n" +
-	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreatedB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
+	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\\\n" +
+	"\vClaimRecord\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
+	"\towner_uid\x18\x03 \x01(\tR\bownerUidB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
 
 var (
 	file_cmf_store_v1_store_proto_rawDescOnce sync.Once
@@ -638,7 +745,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_cmf_store_v1_store_proto_rawDescData
 }
 
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*ApplicationRecord)(nil),     // 0: cmf.store.v1.ApplicationRecord
 	(*SavepointStart)(nil),        // 1: cmf.store.v1.SavepointStart
@@ -647,18 +754,19 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*ClusterStatusRecord)(nil),   // 4: cmf.store.v1.ClusterStatusRecord
 	(*SessionRecord)(nil),         // 5: cmf.store.v1.SessionRecord
 	(*TombstoneRecord)(nil),       // 6: cmf.store.v1.TombstoneRecord
-	(*v1.FlinkApplication)(nil),   // 7: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*ClaimRecord)(nil),           // 7: cmf.store.v1.ClaimRecord
+	(*v1.FlinkApplication)(nil),   // 8: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	7, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	8, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	1, // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	8, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	9, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	3, // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	8, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	8, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	8, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	8, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	9, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	9, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	9, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	9, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
 	8, // [8:8] is the sub-list for method output_type
 	8, // [8:8] is the sub-list for method input_type
 	8, // [8:8] is the sub-list for extension type_name
@@ -677,7 +785,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
