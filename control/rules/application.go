@@ -1,0 +1,252 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/openweir/weir/control/fault"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Kinds and versions of the contract.
+const (
+	APIVersion          = "cmf.confluent.io/v1"
+	EventAPIVersion     = "cmf.confluent.io/v1alpha1"
+	KindApplication     = "FlinkApplication"
+	KindInstance        = "FlinkApplicationInstance"
+	KindEvent           = "FlinkApplicationEvent"
+	KindCluster         = "KubernetesCluster"
+	JobRunning          = "running"
+	JobSuspended        = "suspended"
+	StateReconciling    = "RECONCILING"
+	startFromSavepoint  = "startFromSavepoint"
+	flinkConfigurations = "flinkConfiguration"
+)
+
+// CheckApplication notes what is wrong with an application by itself, before
+// the environment's defaults are known.
+func CheckApplication(app *cmfv1.FlinkApplication) error {
+	var v fault.Violations
+	CheckObjectName(&v, "metadata.name", app.GetMetadata().GetName())
+	CheckKind(&v, app.GetKind(), KindApplication)
+	CheckObjectMarks(&v, app.GetMetadata())
+	return v.Invalid()
+}
+
+// Effective is what an application runs with: its own specification under the
+// environment's defaults, which win key by key. startFromSavepoint is taken
+// out: it is an instruction to Weir, not a field of the operator.
+func Effective(spec, defaults Object) Object {
+	enforced, _ := Field(defaults, "spec").(Object)
+	own := withFlatConfiguration(spec)
+	out := Merge(own, withFlatConfiguration(enforced))
+	delete(out, startFromSavepoint)
+	if job, ok := out["job"].(Object); ok {
+		out["job"] = without(job, startFromSavepoint)
+	}
+	return out
+}
+
+func withFlatConfiguration(spec Object) Object {
+	configuration, ok := spec[flinkConfigurations].(Object)
+	if !ok {
+		return spec
+	}
+	return with(spec, flinkConfigurations, FlattenConfiguration(configuration))
+}
+
+// EffectiveHash identifies what an instance runs. job.state does not count:
+// suspending ends a run, it makes no other one.
+func EffectiveHash(effective Object) string {
+	job, ok := effective["job"].(Object)
+	if !ok {
+		return Hash(effective)
+	}
+	return Hash(with(effective, "job", without(job, "state")))
+}
+
+// DesiredState is job.state of a specification: running unless suspended.
+func DesiredState(spec Object) string {
+	if String(spec, "job", "state") == JobSuspended {
+		return JobSuspended
+	}
+	return JobRunning
+}
+
+// SavepointReference is startFromSavepoint as the user wrote it.
+type SavepointReference struct {
+	// Name and UID refer to a savepoint that Weir knows, Path to any.
+	Name, UID, Path string
+	// AllowNonRestoredState lets the job start although state could not be
+	// assigned to it.
+	AllowNonRestoredState bool
+	// Nonce is the user's own; another value redeploys.
+	Nonce string
+}
+
+// SavepointStart is the instruction of a specification to start from a
+// savepoint, which clients put beside the job or in it.
+func SavepointStart(spec Object) (SavepointReference, bool) {
+	at, ok := spec[startFromSavepoint].(Object)
+	if !ok {
+		if at, ok = Field(spec, "job", startFromSavepoint).(Object); !ok {
+			return SavepointReference{}, false
+		}
+	}
+	allow, _ := at["allowNonRestoredState"].(bool)
+	ref := SavepointReference{
+		Name:                  String(at, "savepointName"),
+		UID:                   String(at, "uid"),
+		Path:                  String(at, "initialSavepointPath"),
+		AllowNonRestoredState: allow,
+	}
+	if nonce := at["savepointRedeployNonce"]; nonce != nil {
+		ref.Nonce = fmt.Sprint(nonce)
+	}
+	return ref, ref.Name != "" || ref.UID != "" || ref.Path != ""
+}
+
+var (
+	flinkVersion = regexp.MustCompile(`^v[0-9]+_[0-9]+$`)
+	upgradeModes = []string{"stateless", "savepoint", "last-state"}
+	// forbiddenKeys identify the cluster; the operator sets them itself.
+	forbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
+)
+
+// CheckEffective notes what the Flink operator's validator would refuse, and
+// what its custom resource definition would: a user learns of it at once and
+// not from a status later. Only rules that hold whatever the operator's own
+// configuration is are checked here.
+func CheckEffective(effective Object) error {
+	var v fault.Violations
+	checkString(&v, effective, "image")
+	checkVersion(&v, effective)
+	if s := checkString(&v, effective, "serviceAccount"); s == "" && effective["serviceAccount"] == nil {
+		v.Addf("spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults")
+	}
+	checkOneOf(&v, effective, []string{"native", "standalone"}, "mode")
+	checkConfiguration(&v, effective)
+	checkReplicas(&v, effective, "jobManager")
+	checkReplicas(&v, effective, "taskManager")
+	checkJob(&v, effective)
+	return v.Unprocessable()
+}
+
+func checkVersion(v *fault.Violations, effective Object) {
+	version := checkString(v, effective, "flinkVersion")
+	switch {
+	case effective["flinkVersion"] == nil:
+		v.Addf("spec.flinkVersion: must be set, such as v1_20")
+	case version != "" && !flinkVersion.MatchString(version):
+		v.Addf("spec.flinkVersion: must look like v1_20, got %q", version)
+	}
+}
+
+func checkConfiguration(v *fault.Violations, effective Object) {
+	value, present := effective[flinkConfigurations]
+	if !present || value == nil {
+		return
+	}
+	configuration, ok := value.(Object)
+	if !ok {
+		v.Addf("spec.flinkConfiguration: must be an object")
+		return
+	}
+	for _, key := range forbiddenKeys {
+		if _, set := configuration[key]; set {
+			v.Addf("spec.flinkConfiguration: must not set %q, which the operator sets", key)
+		}
+	}
+}
+
+func checkReplicas(v *fault.Violations, effective Object, process string) {
+	value := effective[process]
+	if value == nil {
+		return
+	}
+	section, ok := value.(Object)
+	if !ok {
+		v.Addf("spec.%s: must be an object", process)
+		return
+	}
+	if replicas, set := section["replicas"]; set && replicas != nil {
+		checkPositive(v, "spec."+process+".replicas", replicas)
+	}
+	if resource, set := section["resource"]; set && resource != nil {
+		if _, ok := resource.(Object); !ok {
+			v.Addf("spec.%s.resource: must be an object", process)
+		}
+	}
+}
+
+func checkJob(v *fault.Violations, effective Object) {
+	value := effective["job"]
+	if value == nil {
+		v.Addf("spec.job: must be set: a FlinkApplication runs one job")
+		return
+	}
+	job, ok := value.(Object)
+	if !ok {
+		v.Addf("spec.job: must be an object")
+		return
+	}
+	checkString(v, effective, "job", "jarURI")
+	checkString(v, effective, "job", "entryClass")
+	checkOneOf(v, effective, []string{JobRunning, JobSuspended}, "job", "state")
+	checkOneOf(v, effective, upgradeModes, "job", "upgradeMode")
+	switch parallelism := job["parallelism"]; {
+	case parallelism != nil:
+		checkPositive(v, "spec.job.parallelism", parallelism)
+	case Field(effective, "taskManager", "replicas") == nil:
+		v.Addf("spec.job.parallelism: must be at least 1 where spec.taskManager.replicas is not set")
+	}
+	if args := job["args"]; args != nil {
+		if list, ok := args.([]any); !ok || slices.ContainsFunc(list, func(a any) bool { _, isString := a.(string); return !isString }) {
+			v.Addf("spec.job.args: must be a list of strings")
+		}
+	}
+}
+
+func checkString(v *fault.Violations, o Object, path ...string) string {
+	value := Field(o, path...)
+	if value == nil {
+		return ""
+	}
+	s, ok := value.(string)
+	if !ok {
+		v.Addf("spec.%s: must be a string", strings.Join(path, "."))
+	}
+	return s
+}
+
+func checkOneOf(v *fault.Violations, o Object, allowed []string, path ...string) {
+	if s := checkString(v, o, path...); s != "" && !slices.Contains(allowed, s) {
+		v.Addf("spec.%s: must be one of %s, got %q", strings.Join(path, "."), strings.Join(allowed, ", "), s)
+	}
+}
+
+func checkPositive(v *fault.Violations, field string, value any) {
+	number, ok := value.(json.Number)
+	if !ok {
+		v.Addf("%s: must be an integer", field)
+		return
+	}
+	n, err := number.Int64()
+	if err != nil {
+		v.Addf("%s: must be an integer", field)
+	} else if n < 1 || n > 1<<31-1 {
+		v.Addf("%s: must be between 1 and %d", field, 1<<31-1)
+	}
+}
+
+// Warnings are what a user should know of an effective specification although
+// it is accepted.
+func Warnings(effective Object) []string {
+	if Field(effective, "job", "upgradeMode") == nil {
+		return []string{"spec.job.upgradeMode is not set. The operator's default is stateless: every change of the application, and suspending it, loses the job's state. Set savepoint or last-state to keep it."}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"github.com/openweir/weir/control/fault"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// DefaultCluster is the cluster of an environment that names none.
+const DefaultCluster = "default-k8s-cluster"
+
+// EnvironmentName is the name of an environment, which clients give at the top
+// level or in the metadata.
+func EnvironmentName(env *cmfv1.Environment) string {
+	if env.GetName() != "" {
+		return env.GetName()
+	}
+	return env.GetMetadata().GetName()
+}
+
+// CheckEnvironment notes what is wrong with an environment by itself. Its
+// length and pattern rules are in the proto.
+func CheckEnvironment(v *fault.Violations, env *cmfv1.Environment) {
+	inMetadata := env.GetMetadata().GetName()
+	switch {
+	case env.GetName() == "":
+		CheckName(v, "name", inMetadata)
+	case inMetadata != "" && inMetadata != env.GetName():
+		v.Addf("metadata.name: must equal name where both are given")
+	}
+	if defaults, err := ParseObject(env.GetFlinkApplicationDefaults()); err == nil {
+		checkApplicationDefaults(v, defaults)
+	}
+}
+
+func checkApplicationDefaults(v *fault.Violations, defaults Object) {
+	const field = "flinkApplicationDefaults"
+	value, set := defaults["spec"]
+	spec, ok := value.(Object)
+	if set && value != nil && !ok {
+		v.Addf("%s.spec: must be an object", field)
+	}
+	if Field(spec, "job", "state") != nil {
+		v.Addf("%s.spec.job.state: cannot be a default: starting and suspending is done by application", field)
+	}
+	if configuration := spec[flinkConfigurations]; configuration != nil {
+		if _, ok := configuration.(Object); !ok {
+			v.Addf("%s.spec.flinkConfiguration: must be an object", field)
+		}
+	}
+	if metadata := defaults["metadata"]; metadata != nil {
+		if _, ok := metadata.(Object); !ok {
+			v.Addf("%s.metadata: must be an object", field)
+		}
+	}
+}
+
+// Cluster is what the rules of an environment need to know of its cluster.
+type Cluster struct {
+	Registered     bool
+	Decommissioned bool
+	Namespaces     []string
+}
+
+// CheckPlacement notes what is wrong with where a new environment is to be.
+func CheckPlacement(v *fault.Violations, env *cmfv1.Environment, cluster Cluster) {
+	namespace := env.GetKubernetesNamespace()
+	switch {
+	case namespace == "":
+		v.Addf("kubernetesNamespace: must not be empty")
+	case !contains(cluster.Namespaces, namespace):
+		v.Addf("Environment's kubernetesNamespace '%s' does not exist.", namespace)
+	}
+	switch {
+	case !cluster.Registered:
+		v.Addf("Environment's kubernetesClusterName '%s' does not exist.", env.GetKubernetesClusterName())
+	case cluster.Decommissioned:
+		v.Addf("Environment's kubernetesClusterName '%s' is decommissioned.", env.GetKubernetesClusterName())
+	}
+}
+
+// CheckUnmoved notes an attempt to move an environment to another place.
+func CheckUnmoved(v *fault.Violations, before, after *cmfv1.Environment) {
+	if ns := after.GetKubernetesNamespace(); ns != "" && ns != before.GetKubernetesNamespace() {
+		v.Addf("kubernetesNamespace: cannot change after creation, it is '%s'", before.GetKubernetesNamespace())
+	}
+	if cluster := after.GetKubernetesClusterName(); cluster != "" && cluster != before.GetKubernetesClusterName() {
+		v.Addf("kubernetesClusterName: cannot change after creation, it is '%s'", before.GetKubernetesClusterName())
+	}
+}
+
+// UpdateEnvironment lays an update over what is stored: what is absent stays,
+// an empty object clears.
+func UpdateEnvironment(before, update *cmfv1.Environment) *cmfv1.Environment {
+	after := cloneOf(before)
+	if update.GetFlinkApplicationDefaults() != nil {
+		after.FlinkApplicationDefaults = nonEmpty(update.GetFlinkApplicationDefaults())
+	}
+	if update.GetComputePoolDefaults() != nil {
+		after.ComputePoolDefaults = nonEmpty(update.GetComputePoolDefaults())
+	}
+	if defaults := update.GetStatementDefaults(); defaults != nil {
+		if after.StatementDefaults == nil {
+			after.StatementDefaults = &cmfv1.AllStatementDefaults{}
+		}
+		if defaults.GetDetached() != nil {
+			after.StatementDefaults.Detached = defaults.GetDetached()
+		}
+		if defaults.GetInteractive() != nil {
+			after.StatementDefaults.Interactive = defaults.GetInteractive()
+		}
+	}
+	if labels := update.GetMetadata().GetLabels(); labels != nil {
+		after.Metadata.Labels = labels
+	}
+	if annotations := update.GetMetadata().GetAnnotations(); annotations != nil {
+		after.Metadata.Annotations = annotations
+	}
+	return after
+}
+
+func nonEmpty(o *cmfv1.JsonObject) *cmfv1.JsonObject {
+	if o.GetJson() == "{}" {
+		return nil
+	}
+	return o
+}
+
+func contains(list []string, want string) bool {
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,142 @@
+package rules
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// maxDepth bounds the nesting of open-ended JSON.
+const maxDepth = 64
+
+// Object is a parsed open-ended JSON object. Its numbers are json.Number, so
+// that they keep their digits.
+type Object = map[string]any
+
+// ParseObject parses open-ended JSON; nil gives nil.
+func ParseObject(o *cmfv1.JsonObject) (Object, error) {
+	if o == nil {
+		return nil, nil
+	}
+	return ParseText(o.GetJson())
+}
+
+// ParseText parses the text of one JSON object; the empty text gives nil.
+func ParseText(text string) (Object, error) {
+	if text == "" {
+		return nil, nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var out Object
+	if err := d.Decode(&out); err != nil {
+		return nil, fmt.Errorf("parse JSON object: %w", err)
+	}
+	return out, nil
+}
+
+// FormatObject is the inverse of ParseObject, with keys in order; nil gives
+// nil.
+func FormatObject(o Object) *cmfv1.JsonObject {
+	if o == nil {
+		return nil
+	}
+	return &cmfv1.JsonObject{Json: FormatText(o)}
+}
+
+// FormatText writes an object compactly with its keys in order.
+func FormatText(o Object) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(o); err != nil {
+		// Only values that JSON cannot hold get here, and objects come from JSON.
+		panic(fmt.Sprintf("rules: encode JSON object: %v", err))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Hash identifies the content of an object, whatever the order of its keys.
+func Hash(o Object) string {
+	sum := sha256.Sum256([]byte(FormatText(o)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Field is the value under a path of keys, nil where there is none.
+func Field(o Object, path ...string) any {
+	var at any = o
+	for _, key := range path {
+		m, ok := at.(Object)
+		if !ok {
+			return nil
+		}
+		at = m[key]
+	}
+	return at
+}
+
+// SetField sets the value under a path of keys and makes the objects on the
+// way where they are absent.
+func SetField(o Object, value any, path ...string) {
+	for _, key := range path[:len(path)-1] {
+		next, ok := o[key].(Object)
+		if !ok {
+			next = Object{}
+			o[key] = next
+		}
+		o = next
+	}
+	o[path[len(path)-1]] = value
+}
+
+// String is the string under a path of keys, empty where there is none.
+func String(o Object, path ...string) string {
+	s, _ := Field(o, path...).(string)
+	return s
+}
+
+// AppendField adds a string field to the text of an object without parsing it.
+// The key must not be in the object yet.
+func AppendField(text, key, value string) string {
+	k, _ := json.Marshal(key)
+	v, _ := json.Marshal(value)
+	body := strings.TrimSuffix(strings.TrimRight(text, " \n\r\t"), "}")
+	separator := ","
+	if strings.TrimSpace(body) == "{" {
+		separator = ""
+	}
+	return body + separator + string(k) + ":" + string(v) + "}"
+}
+
+// CheckObject says what is wrong with the text of an open-ended object: not
+// one JSON object, a duplicate key, or nested too deeply.
+func CheckObject(text string) error {
+	d := jsontext.NewDecoder(strings.NewReader(text))
+	if d.PeekKind() != '{' {
+		return errors.New("must be a JSON object")
+	}
+	for {
+		_, err := d.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("is not valid JSON: %w", err)
+		}
+		if d.StackDepth() > maxDepth {
+			return fmt.Errorf("must not be nested deeper than %d levels", maxDepth)
+		}
+		if d.StackDepth() == 0 && d.InputOffset() < int64(len(strings.TrimRight(text, " \n\r\t"))) {
+			return errors.New("must be one JSON object and nothing more")
+		}
+	}
+}

@@ -1,0 +1,96 @@
+// Package rules holds what the control plane asks of resources: how they are
+// named, what their fields may hold, how defaults are merged. All of it is
+// pure: what a rule needs to know of other resources is handed to it.
+package rules
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openweir/weir/control/fault"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Limits of names, in characters.
+const (
+	minName = 4
+	maxName = 253
+	// MaxObjectName bounds the names that become those of Kubernetes objects
+	// of the Flink operator, which derives further names from them.
+	MaxObjectName = 45
+)
+
+const subdomainPattern = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+
+var (
+	subdomain = regexp.MustCompile(subdomainPattern)
+	// clusterID is what the operator's validator allows as a name, since it is
+	// the prefix of services and config maps too.
+	clusterID = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+)
+
+// CheckName notes what is wrong with the name of a resource.
+func CheckName(v *fault.Violations, field, name string) {
+	switch {
+	case name == "":
+		v.Addf("%s: must not be empty", field)
+	case len(name) < minName || len(name) > maxName:
+		v.Addf("%s: size must be between %d and %d", field, minName, maxName)
+	case !subdomain.MatchString(name):
+		v.Addf("%s: must match %q", field, subdomainPattern)
+	}
+}
+
+// CheckObjectName notes what is wrong with the name of a resource that becomes
+// a Kubernetes object of the Flink operator.
+func CheckObjectName(v *fault.Violations, field, name string) {
+	switch {
+	case name == "":
+		v.Addf("%s: must not be empty", field)
+	case len(name) < minName || len(name) > MaxObjectName:
+		v.Addf("%s: size must be between %d and %d", field, minName, MaxObjectName)
+	case !clusterID.MatchString(name):
+		v.Addf("%s: must consist of lower case letters, digits and '-', begin with a letter and end with a letter or digit", field)
+	}
+}
+
+// CheckKind notes a kind other than want. A kind that is absent is taken to be
+// right, since clients of CMF leave it out.
+func CheckKind(v *fault.Violations, kind, want string) {
+	if kind != "" && kind != want {
+		v.Addf("kind: must be %q", want)
+	}
+}
+
+// MarkPrefix begins the labels and annotations that Weir itself puts on
+// Kubernetes objects.
+const MarkPrefix = "weir.dev/"
+
+// CheckObjectMarks notes labels and annotations that could not be put on the
+// Kubernetes object of a resource.
+func CheckObjectMarks(v *fault.Violations, metadata *cmfv1.ObjectMeta) {
+	labels := metadata.GetLabels()
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		checkMarkKey(v, "labels", key)
+		if problems := validation.IsValidLabelValue(labels[key]); len(problems) > 0 {
+			v.Addf("metadata.labels[%q]: %s", key, problems[0])
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(metadata.GetAnnotations())) {
+		// Kubernetes holds annotation keys to the rules of labels, case aside.
+		checkMarkKey(v, "annotations", strings.ToLower(key))
+	}
+}
+
+func checkMarkKey(v *fault.Violations, field, key string) {
+	if problems := validation.IsQualifiedName(key); len(problems) > 0 {
+		v.Addf("metadata.%s[%q]: %s", field, key, problems[0])
+	}
+	if strings.HasPrefix(key, MarkPrefix) {
+		v.Addf("metadata.%s[%q]: the prefix %s is Weir's own", field, key, MarkPrefix)
+	}
+}
