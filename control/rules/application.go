@@ -175,10 +175,16 @@ func checkReplicas(v *fault.Violations, effective Object, process string) {
 	if replicas, set := section["replicas"]; set && replicas != nil {
 		checkPositive(v, "spec."+process+".replicas", replicas)
 	}
-	if resource, set := section["resource"]; set && resource != nil {
-		if _, ok := resource.(Object); !ok {
-			v.Addf("spec.%s.resource: must be an object", process)
+	switch resource := section["resource"].(type) {
+	case nil:
+	case Object:
+		if memory, set := resource["memory"]; set && memory != nil {
+			if _, err := ParseMemory(fmt.Sprint(memory)); err != nil {
+				v.Addf("spec.%s.resource.memory: %v", process, err)
+			}
 		}
+	default:
+		v.Addf("spec.%s.resource: must be an object", process)
 	}
 }
 

@@ -107,14 +107,20 @@ func String(o Object, path ...string) string {
 // AppendField adds a string field to the text of an object without parsing it.
 // The key must not be in the object yet.
 func AppendField(text, key, value string) string {
-	k, _ := json.Marshal(key)
-	v, _ := json.Marshal(value)
+	// Strings always encode.
+	encoded, _ := json.Marshal(value)
+	return AppendValue(text, key, string(encoded))
+}
+
+// AppendValue is AppendField for a value that is JSON text itself.
+func AppendValue(text, key, value string) string {
+	encoded, _ := json.Marshal(key)
 	body := strings.TrimSuffix(strings.TrimRight(text, " \n\r\t"), "}")
 	separator := ","
 	if strings.TrimSpace(body) == "{" {
 		separator = ""
 	}
-	return body + separator + string(k) + ":" + string(v) + "}"
+	return body + separator + string(encoded) + ":" + value + "}"
 }
 
 // CheckObject says what is wrong with the text of an open-ended object: not

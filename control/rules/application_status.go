@@ -1,0 +1,69 @@
+package rules
+
+import (
+	"encoding/json"
+	"strings"
+
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// notReported is the status of an application that no agent has reported on.
+// Clients of CMF depend on jobName and state being there from the first answer.
+const notReported = `{"jobStatus":{"jobName":"","state":"` + StateReconciling + `"}}`
+
+// NormalStatus makes the status of a FlinkDeployment fit to be shown as it is:
+// jobStatus always has a jobName and a state.
+func NormalStatus(status Object) Object {
+	job, _ := status["jobStatus"].(Object)
+	if job == nil {
+		job = Object{}
+	}
+	if _, ok := job["jobName"].(string); !ok {
+		job = with(job, "jobName", "")
+	}
+	if state, ok := job["state"].(string); !ok || state == "" {
+		job = with(job, "state", StateReconciling)
+	}
+	if status == nil {
+		status = Object{}
+	}
+	return with(status, "jobStatus", job)
+}
+
+// ApplicationStatus is the status of an application as users see it. It adds
+// to the text of what the agent reported and does not parse it: this is what
+// every read of an application pays.
+func ApplicationStatus(record *storev1.ApplicationRecord, reported *storev1.StatusRecord, warning string) string {
+	status := reported.GetStatus()
+	if status == "" {
+		status = notReported
+	}
+	if instance := record.GetInstance(); instance != "" {
+		status = AppendField(status, "currentDeployedInstanceName", instance)
+	}
+	if problem := reported.GetProblem(); problem != nil {
+		if reported.GetError() == "" {
+			status = AppendField(status, "error", problem.GetReason()+": "+problem.GetMessage())
+		} else {
+			warning = strings.TrimSpace(problem.GetReason() + ": " + problem.GetMessage() + " " + warning)
+		}
+	}
+	if warning != "" {
+		status = AppendField(status, "warning", warning)
+	}
+	return status
+}
+
+// FormatUsage writes a summary of resources as JSON.
+func FormatUsage(u *cmfv1.ResourceUsageSummary) string {
+	text, _ := json.Marshal(map[string]any{
+		"jobManager":  usageFields(u.GetJobManager()),
+		"taskManager": usageFields(u.GetTaskManager()),
+	})
+	return string(text)
+}
+
+func usageFields(p *cmfv1.ProcessUsage) map[string]any {
+	return map[string]any{"cpu": p.GetCpu(), "memory": p.GetMemory(), "count": p.GetCount()}
+}

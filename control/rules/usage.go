@@ -1,0 +1,98 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Usage adds up what an effective specification asks its cluster for while it
+// runs; nothing while it is suspended.
+func Usage(effective Object) *cmfv1.ResourceUsageSummary {
+	if DesiredState(effective) == JobSuspended {
+		return usage(process{}, 0, process{}, 0)
+	}
+	jobManagers := integer(Field(effective, "jobManager", "replicas"), 1)
+	taskManagers := integer(Field(effective, "taskManager", "replicas"), 0)
+	if taskManagers == 0 {
+		slots := max(1, integer(Field(effective, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
+		parallelism := integer(Field(effective, "job", "parallelism"), 1)
+		taskManagers = (parallelism + slots - 1) / slots
+	}
+	return usage(processOf(effective, "jobManager"), jobManagers, processOf(effective, "taskManager"), taskManagers)
+}
+
+// AddUsage adds b to a; nil counts as nothing.
+func AddUsage(a, b *cmfv1.ResourceUsageSummary) *cmfv1.ResourceUsageSummary {
+	add := func(a, b *cmfv1.ProcessUsage) *cmfv1.ProcessUsage {
+		return processUsage(a.GetCpu()+b.GetCpu(), a.GetMemory()+b.GetMemory(), int(a.GetCount()+b.GetCount()))
+	}
+	return &cmfv1.ResourceUsageSummary{
+		JobManager:  add(a.GetJobManager(), b.GetJobManager()),
+		TaskManager: add(a.GetTaskManager(), b.GetTaskManager()),
+	}
+}
+
+// process is what one replica asks for.
+type process struct {
+	cpu    float64
+	memory int64
+}
+
+func processOf(effective Object, name string) process {
+	cpu, _ := strconv.ParseFloat(fmt.Sprint(Field(effective, name, "resource", "cpu")), 64)
+	memory, _ := ParseMemory(String(effective, name, "resource", "memory"))
+	return process{cpu: cpu, memory: memory}
+}
+
+func usage(jm process, jmCount int, tm process, tmCount int) *cmfv1.ResourceUsageSummary {
+	return &cmfv1.ResourceUsageSummary{
+		JobManager:  processUsage(jm.cpu*float64(jmCount), jm.memory*int64(jmCount), jmCount),
+		TaskManager: processUsage(tm.cpu*float64(tmCount), tm.memory*int64(tmCount), tmCount),
+	}
+}
+
+func processUsage(cpu float64, memory int64, count int) *cmfv1.ProcessUsage {
+	n := int32(min(count, math.MaxInt32))
+	return &cmfv1.ProcessUsage{Cpu: &cpu, Memory: &memory, Count: &n}
+}
+
+func integer(value any, otherwise int) int {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return int(n)
+		}
+	case string:
+		if n, err := strconv.Atoi(v); err == nil {
+			return n
+		}
+	}
+	return otherwise
+}
+
+// memoryUnits are Flink's, which count in powers of 1024 however they are
+// spelled; "m" is a mebibyte and not, as in Kubernetes, a thousandth.
+var memoryUnits = map[string]int64{
+	"": 1, "b": 1, "bytes": 1,
+	"k": 1 << 10, "kb": 1 << 10, "ki": 1 << 10, "kib": 1 << 10, "kibibytes": 1 << 10,
+	"m": 1 << 20, "mb": 1 << 20, "mi": 1 << 20, "mib": 1 << 20, "mebibytes": 1 << 20,
+	"g": 1 << 30, "gb": 1 << 30, "gi": 1 << 30, "gib": 1 << 30, "gibibytes": 1 << 30,
+	"t": 1 << 40, "tb": 1 << 40, "ti": 1 << 40, "tib": 1 << 40, "tebibytes": 1 << 40,
+}
+
+// ParseMemory reads a memory size as Flink and its operator do, in bytes.
+func ParseMemory(text string) (int64, error) {
+	trimmed := strings.ToLower(strings.TrimSpace(text))
+	digits := strings.TrimRight(trimmed, "abcdefghijklmnopqrstuvwxyz ")
+	unit, known := memoryUnits[strings.TrimSpace(trimmed[len(digits):])]
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !known || n < 0 || n*float64(unit) >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is not a memory size such as 1024m or 2g", text)
+	}
+	return int64(n * float64(unit)), nil
+}

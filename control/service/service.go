@@ -1,0 +1,96 @@
+// Package service implements the public gRPC services, one file a kind of
+// resource. A service checks a request against the rules, reads what it
+// depends on, and commits one transaction that holds only while what it read
+// still stands. It never talks to a workload cluster: the write is the trigger.
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/store"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Version is what the system information tells.
+type Version struct {
+	// Version is the release, Revision the commit it was built from.
+	Version, Revision string
+}
+
+// Services is all of the public API.
+type Services struct {
+	state   *state.State
+	version Version
+	log     *slog.Logger
+}
+
+// New makes the services over a state.
+func New(s *state.State, version Version, log *slog.Logger) *Services {
+	return &Services{state: s, version: version, log: log}
+}
+
+// Register adds every public service to a gRPC server.
+func (s *Services) Register(server grpc.ServiceRegistrar) {
+	cmfv1.RegisterEnvironmentServiceServer(server, &environments{Services: s})
+	cmfv1.RegisterApplicationServiceServer(server, &applications{Services: s})
+	cmfv1.RegisterApplicationInstanceServiceServer(server, &instances{Services: s})
+	cmfv1.RegisterApplicationEventServiceServer(server, &events{Services: s})
+	cmfv1.RegisterKubernetesClusterServiceServer(server, &clusters{Services: s})
+	cmfv1.RegisterInformationServiceServer(server, &information{Services: s})
+
+	// Not filled yet: each answers UNIMPLEMENTED.
+	cmfv1.RegisterSecretServiceServer(server, cmfv1.UnimplementedSecretServiceServer{})
+	cmfv1.RegisterSecretMappingServiceServer(server, cmfv1.UnimplementedSecretMappingServiceServer{})
+	cmfv1.RegisterKafkaCatalogServiceServer(server, cmfv1.UnimplementedKafkaCatalogServiceServer{})
+	cmfv1.RegisterKafkaDatabaseServiceServer(server, cmfv1.UnimplementedKafkaDatabaseServiceServer{})
+	cmfv1.RegisterComputePoolServiceServer(server, cmfv1.UnimplementedComputePoolServiceServer{})
+	cmfv1.RegisterStatementServiceServer(server, cmfv1.UnimplementedStatementServiceServer{})
+	cmfv1.RegisterSavepointServiceServer(server, cmfv1.UnimplementedSavepointServiceServer{})
+	cmfv1.RegisterDetachedSavepointServiceServer(server, cmfv1.UnimplementedDetachedSavepointServiceServer{})
+}
+
+// maxAttempts bounds how often a request starts over because what it read
+// changed before it could commit.
+const maxAttempts = 10
+
+// errStale makes an attempt start over.
+var errStale = errors.New("what was read has changed")
+
+// retry runs an attempt until it commits, or fails for another reason than
+// that something it read has changed meanwhile.
+func retry[T any](ctx context.Context, what string, attempt func(context.Context) (T, error)) (T, error) {
+	var none T
+	for range maxAttempts {
+		out, err := attempt(ctx)
+		if err == nil {
+			return out, nil
+		}
+		if !errors.Is(err, errStale) && !errors.Is(err, store.ErrConflict) {
+			return none, err
+		}
+		if err := ctx.Err(); err != nil {
+			return none, err
+		}
+	}
+	return none, fault.Conflict("%s is being changed by others. Try again.", what)
+}
+
+// clone copies a stored message before it is changed: what the store hands out
+// is shared.
+func clone[T proto.Message](m T) T { return proto.Clone(m).(T) }
+
+// restStatusHeader carries the choice among the status codes of a method.
+const restStatusHeader = "weir-http-status"
+
+// answerWith chooses the REST status code of a success, such as "304".
+func answerWith(ctx context.Context, code string) error {
+	return grpc.SetHeader(ctx, metadata.Pairs(restStatusHeader, code))
+}

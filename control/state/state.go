@@ -1,0 +1,92 @@
+// Package state names what the control plane keeps in etcd: one collection a
+// kind of record, and how their keys are made.
+//
+//	environments         <environment>
+//	applications         <environment>/<application>
+//	application-status   <environment>/<application>
+//	instances            <environment>/<application>/<uid>
+//	events               <environment>/<application>/<uid>
+//	savepoints           <environment>/<kind of owner>/<owner>/<savepoint>
+//	detached-savepoints  <savepoint>
+//	clusters             <cluster>
+//	cluster-status       <cluster>
+//	cluster-environments <cluster>/<environment>
+//	sessions             <cluster>, under the lease of the agent's session
+//	claims               <cluster>/<namespace>/<kind>/<name>
+//	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
+package state
+
+import (
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/openweir/weir/control/store"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Prefix is where all of it lies in etcd. Its version changes only with a
+// change that older releases could not read.
+const Prefix = "/weir/v1"
+
+// State is every collection of the control plane.
+type State struct {
+	Store *store.Store
+
+	Environments      *store.Collection[*cmfv1.Environment]
+	Applications      *store.Collection[*storev1.ApplicationRecord]
+	ApplicationStatus *store.Collection[*storev1.StatusRecord]
+	Instances         *store.Collection[*cmfv1.FlinkApplicationInstance]
+	Events            *store.Collection[*cmfv1.FlinkApplicationEvent]
+
+	Clusters *store.Collection[*cmfv1.KubernetesCluster]
+	// ClusterStatus outlives sessions, Sessions go with their lease.
+	ClusterStatus *store.Collection[*storev1.ClusterStatusRecord]
+	Sessions      *store.Collection[*storev1.SessionRecord]
+	// ClusterEnvironments has a key for every environment of a cluster, so that
+	// a transaction can require that there is none.
+	ClusterEnvironments *store.Collection[*emptypb.Empty]
+
+	Claims     *store.Collection[*storev1.ClaimRecord]
+	Tombstones *store.Collection[*storev1.TombstoneRecord]
+
+	limits Limits
+}
+
+// Limits bound what is kept of each application.
+type Limits struct {
+	Events    int
+	Instances int
+}
+
+// DefaultLimits keep as many events as CMF does.
+var DefaultLimits = Limits{Events: 100, Instances: 100}
+
+// New registers every collection with the store, which must not run yet.
+func New(s *store.Store, limits Limits) *State {
+	return &State{
+		Store:               s,
+		Environments:        store.NewCollection[*cmfv1.Environment](s, "environments"),
+		Applications:        store.NewCollection[*storev1.ApplicationRecord](s, "applications"),
+		ApplicationStatus:   store.NewCollection[*storev1.StatusRecord](s, "application-status"),
+		Instances:           store.NewCollection[*cmfv1.FlinkApplicationInstance](s, "instances"),
+		Events:              store.NewCollection[*cmfv1.FlinkApplicationEvent](s, "events"),
+		Clusters:            store.NewCollection[*cmfv1.KubernetesCluster](s, "clusters"),
+		ClusterStatus:       store.NewCollection[*storev1.ClusterStatusRecord](s, "cluster-status"),
+		Sessions:            store.NewCollection[*storev1.SessionRecord](s, "sessions"),
+		ClusterEnvironments: store.NewCollection[*emptypb.Empty](s, "cluster-environments"),
+		Claims:              store.NewCollection[*storev1.ClaimRecord](s, "claims"),
+		Tombstones:          store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
+		limits:              limits,
+	}
+}
+
+// ClaimKey is the key of the claim on a Kubernetes object.
+func ClaimKey(cluster, namespace, kind, name string) string {
+	return store.Key(cluster, namespace, kind, name)
+}
+
+// TombstoneKey is the key of an object that has to go. Owners are told apart,
+// since a name may be taken again before its last bearer is gone.
+func TombstoneKey(cluster, namespace, kind, name, owner string) string {
+	return store.Key(cluster, namespace, kind, name, owner)
+}
