@@ -15,7 +15,7 @@ import (
 // Errors that every method may answer, whatever it does, and those that only
 // a method with a request body may.
 var (
-	commonErrors = []int{400, 401, 403, 406, 500, 501, 503, 504}
+	commonErrors = []int{400, 401, 403, 500, 501, 503, 504}
 	bodyErrors   = []int{413, 415}
 )
 

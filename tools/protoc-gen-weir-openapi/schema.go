@@ -111,7 +111,7 @@ func (w *schemaWriter) property(field *protogen.Field, in shape) *schema {
 	case in == listed:
 		inner = projection
 	case in == sent && outputOnly:
-		inner = answered // it is ignored: any earlier answer will do
+		inner = projection // it is ignored: any part of an earlier answer will do
 	}
 	s := w.value(field, inner)
 	description := prose(field.Comments.Leading)

@@ -1,0 +1,104 @@
+package contract
+
+import "regexp"
+
+// deviation is a difference from the contract that is meant, and why.
+type deviation struct{ pattern, reason string }
+
+func (d deviation) covers(difference string) bool {
+	return regexp.MustCompile("^(?:" + d.pattern + ")$").MatchString(difference)
+}
+
+var deviations = []deviation{
+	// Statuses.
+	{
+		`status added: .*: 400`,
+		"Any request can be malformed: an unknown sort key, a page below zero, a name that no resource can have.",
+	},
+	{
+		`status added: .*: (401|403)`,
+		"The contract leaves authentication to the installation and is silent on its errors.",
+	},
+	{
+		`status added: (POST|PUT) .*: (413|415)`,
+		"A body can be too large, or of a type that is neither JSON nor YAML.",
+	},
+	{
+		`status added: .*: 501`,
+		"An operation may be missing from a release.",
+	},
+	{
+		`status added: .*: (503|504)`,
+		"The store or a cluster may not answer, or not in time.",
+	},
+	{
+		`status added: (DELETE|POST) .*/applications/\{appName\}(/suspend)?: 404`,
+		"An application that is not there can be neither deleted nor suspended.",
+	},
+	{
+		`status added: POST .*/environments/\{envName\}/(applications|compute-pools): 404`,
+		"The environment may not be there.",
+	},
+	{
+		`status added: (GET|POST) .*/catalogs/kafka/\{catName\}/databases: 404`,
+		"The catalog may not be there.",
+	},
+	{
+		`status added: DELETE /cmf/api/v1/environments/\{envName\}: 409`,
+		"An environment with anything in it is deleted by force only; see docs/decisions/environment-delete.md.",
+	},
+	{
+		`status added: POST .*savepoints: 409`,
+		"The name may be taken.",
+	},
+
+	// Parameters and bodies.
+	{
+		`parameter added: GET .*: header If-None-Match`,
+		"The contract has ETag and 304; the header that leads from the one to the other is HTTP's own.",
+	},
+	{
+		`request body demanded: POST /cmf/api/v1/detached-savepoints`,
+		"A detached savepoint is its path; without a body there is none.",
+	},
+	{
+		`field demanded: EnvironmentSecretMapping sent: (metadata|spec)`,
+		"A mapping is its name and its secret's name.",
+	},
+
+	// Fields.
+	{
+		`(type of|field added:) (FlinkApplication|ApplicationsPage) (sent|answered): (items\[\]\.)?metadata.*`,
+		"The contract leaves the metadata of applications open; here it is the metadata of every other kind.",
+	},
+	{
+		`field added: (Environment|EnvironmentsPage) answered: (items\[\]\.)?metadata\.uid`,
+		"Every resource has a uid.",
+	},
+	{
+		`field added: (Savepoint|SavepointsPage) (sent|answered): (items\[\]\.)?metadata\.updateTimestamp`,
+		"All kinds share one metadata message.",
+	},
+
+	// What the document does not promise although every answer has it.
+	{
+		`field not promised: \w+Page answered: items\[\].*`,
+		"The parameter `fields` leaves out what was not asked for.",
+	},
+	{
+		`field not promised: \w+ answered: metadata\.name`,
+		"One metadata message serves answers and requests, and some requests may leave the name out.",
+	},
+	{
+		`field not promised: Environment answered: (name|kubernetesNamespace)`,
+		"Requests may leave them out: the name stands in metadata too, and an update keeps the namespace.",
+	},
+	{
+		`field not promised: (KubernetesCluster|Savepoint) answered: (metadata|spec)`,
+		"Requests may leave them out.",
+	},
+	{
+		`field not promised: \w+ answered: (status\..*|result\..*|data\[\]\..*|metadata|results)`,
+		"What only the server writes has no rules in proto.",
+	},
+}
