@@ -1057,9 +1057,12 @@ func (x *Apply) GetManifest() string {
 // An object that bears another owner's mark, or none, is left alone and counts
 // as gone.
 type Delete struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ref           *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	OwnerUid      string                 `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Ref      *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	OwnerUid string                 `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	// Do not delete the object but let go of it: take the marks off and keep it
+	// no longer. The answer is an Ack with OUTCOME_DELETED all the same.
+	Release       bool `protobuf:"varint,3,opt,name=release,proto3" json:"release,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1106,6 +1109,13 @@ func (x *Delete) GetOwnerUid() string {
 		return x.OwnerUid
 	}
 	return ""
+}
+
+func (x *Delete) GetRelease() bool {
+	if x != nil {
+		return x.Release
+	}
+	return false
 }
 
 // Synced says that everything that differed has been sent.
@@ -1621,10 +1631,11 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"generation\x18\x03 \x01(\x03R\n" +
 	"generation\x12\x12\n" +
 	"\x04hash\x18\x04 \x01(\tR\x04hash\x12\x1a\n" +
-	"\bmanifest\x18\x05 \x01(\tR\bmanifest\"P\n" +
+	"\bmanifest\x18\x05 \x01(\tR\bmanifest\"j\n" +
 	"\x06Delete\x12)\n" +
 	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
-	"\towner_uid\x18\x02 \x01(\tR\bownerUid\"\x1c\n" +
+	"\towner_uid\x18\x02 \x01(\tR\bownerUid\x12\x18\n" +
+	"\arelease\x18\x03 \x01(\bR\arelease\"\x1c\n" +
 	"\x06Synced\x12\x12\n" +
 	"\x04sent\x18\x01 \x01(\x05R\x04sent\"\xe4\x01\n" +
 	"\x03Ack\x12)\n" +

@@ -522,13 +522,15 @@ func (x *SessionRecord) GetLastHeartbeat() *timestamppb.Timestamp {
 // TombstoneRecord is an object that has to go from a cluster, although the
 // resource that it belonged to is gone already.
 type TombstoneRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApiVersion    string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Namespace     string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	OwnerUid      string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
-	Created       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ApiVersion string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	Kind       string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Namespace  string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name       string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	OwnerUid   string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	Created    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
+	// The object is to be let go of rather than deleted.
+	Release       bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -603,6 +605,13 @@ func (x *TombstoneRecord) GetCreated() *timestamppb.Timestamp {
 		return x.Created
 	}
 	return nil
+}
+
+func (x *TombstoneRecord) GetRelease() bool {
+	if x != nil {
+		return x.Release
+	}
+	return false
 }
 
 // ClaimRecord says which resource a Kubernetes object belongs to. Environments
@@ -717,7 +726,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"process_id\x18\x02 \x01(\tR\tprocessId\x128\n" +
 	"\tconnected\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tconnected\x12A\n" +
-	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"\xcb\x01\n" +
+	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"\xe5\x01\n" +
 	"\x0fTombstoneRecord\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -725,7 +734,8 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n" +
 	"\towner_uid\x18\x05 \x01(\tR\bownerUid\x124\n" +
-	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\\\n" +
+	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x18\n" +
+	"\arelease\x18\a \x01(\bR\arelease\"\\\n" +
 	"\vClaimRecord\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
