@@ -1,0 +1,88 @@
+# The commands of this repository; `make help` lists them. Nothing but Go and
+# git is needed: every other tool is built from the module in tools/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint generate integration e2e bench fuzz clean \
+	lint-format lint-go lint-proto lint-breaking lint-generated lint-imports
+
+TOOLS := $(CURDIR)/.build/tools
+export PATH := $(TOOLS):$(PATH)
+
+# The release, or the last tag and what came after it.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+
+# What the proto files may not break.
+BASE ?= main
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+MODULES := . tools integration
+
+help: ## List the commands.
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## Run the whole of Weir in one process, with sandbox clusters.
+	go run ./cmd/weir dev $(ARGS)
+
+build: ## Build bin/weir.
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/weir ./cmd/weir
+
+test: ## Run the unit and system tests with the race detector.
+	go test -race -timeout 10m ./...
+
+lint: lint-format lint-go lint-proto lint-breaking lint-generated lint-imports ## Check format, code, proto, generated code and imports.
+
+lint-format:
+	@unformatted=$$(git ls-files '*.go' ':!gen' | xargs gofmt -l -s); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt -s:"; echo "$$unformatted"; exit 1; fi
+
+lint-go: $(TOOLS)/.stamp
+	@for module in $(MODULES); do \
+		echo "vet and staticcheck in $$module"; \
+		(cd $$module && go vet ./... && staticcheck ./...); \
+	done
+
+lint-proto: $(TOOLS)/.stamp
+	tools/third_party.sh
+	buf lint
+	buf format --diff --exit-code proto
+
+lint-breaking: $(TOOLS)/.stamp
+	tools/third_party.sh
+	tools/breaking.sh $(BASE)
+
+lint-generated: generate
+	@git diff --exit-code -- gen || { echo "gen/ is stale: run make generate and commit it"; exit 1; }
+	@untracked=$$(git ls-files --others --exclude-standard gen); \
+	if [ -n "$$untracked" ]; then echo "generated but not committed:"; echo "$$untracked"; exit 1; fi
+
+lint-imports:
+	go test -count=1 -run 'TestImports' .
+
+generate: $(TOOLS)/.stamp ## Generate gen/ from proto/.
+	tools/third_party.sh
+	buf generate
+
+integration: ## Run the tests against real kube-apiservers, etcd and processes.
+	cd integration && go test -count=1 -timeout 45m ./...
+
+e2e: ## Run only the whole-path scenarios of integration, verbosely.
+	cd integration && go test -count=1 -timeout 45m -v ./scenario/...
+
+bench: ## Measure REST and gRPC beside a kube-apiserver and bare etcd.
+	cd integration && go run ./bench $(ARGS)
+
+fuzz: ## Run every fuzz target for FUZZTIME.
+	tools/fuzz.sh $(FUZZTIME)
+
+clean: ## Remove what was built.
+	rm -rf .build bin
+
+# The tools are pinned in tools/go.mod and rebuilt only when it changes.
+$(TOOLS)/.stamp: tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
+	@mkdir -p $(TOOLS)
+	cd tools && go build -o $(TOOLS)/ tool
+	@touch $@
