@@ -1,0 +1,120 @@
+package embedded_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
+
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func start(t *testing.T, config embedded.Config) *embedded.Server {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+func put(t *testing.T, client *clientv3.Client, key, value string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := client.Put(ctx, key, value); err != nil {
+		t.Fatalf("put %s: %v", key, err)
+	}
+}
+
+func get(t *testing.T, client *clientv3.Client, key string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	response, err := client.Get(ctx, key)
+	if err != nil {
+		t.Fatalf("get %s: %v", key, err)
+	}
+	if len(response.Kvs) == 0 {
+		return ""
+	}
+	return string(response.Kvs[0].Value)
+}
+
+func TestServesClientsOfOtherProcesses(t *testing.T) {
+	for name, listen := range map[string]string{
+		"over TCP, at a port that is free": "127.0.0.1:0",
+		"over a unix socket":               "unix:" + filepath.Join(t.TempDir(), "s"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, embedded.Config{Listen: listen})
+			client, err := store.Dial(store.DialConfig{Endpoints: server.Endpoints()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { client.Close() })
+			put(t, client, "key", "over the socket")
+			if got := get(t, server.Client(), "key"); got != "over the socket" {
+				t.Errorf("in process the key is %q", got)
+			}
+		})
+	}
+}
+
+func TestListensOnNothingUnlessTold(t *testing.T) {
+	server := start(t, embedded.Config{})
+	if got := server.Endpoints(); len(got) != 0 {
+		t.Errorf("it listens on %v", got)
+	}
+}
+
+func TestStateSurvivesARestartWhereADirectoryIsGiven(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, embedded.Config{Dir: dir})
+	put(t, first.Client(), "key", "kept")
+	first.Close()
+	if got := get(t, start(t, embedded.Config{Dir: dir}).Client(), "key"); got != "kept" {
+		t.Errorf("after the restart the key is %q", got)
+	}
+}
+
+func TestManyRunInOneProcess(t *testing.T) {
+	a, b := start(t, embedded.Config{}), start(t, embedded.Config{})
+	put(t, a.Client(), "key", "a")
+	if got := get(t, b.Client(), "key"); got != "" {
+		t.Errorf("a key of one is %q in the other", got)
+	}
+}
+
+func TestStartsAndStopsQuickly(t *testing.T) {
+	began := time.Now()
+	start(t, embedded.Config{Dir: t.TempDir()}).Close()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("starting and stopping took %s, of the 3 s that weir dev has to end in", took)
+	}
+}
+
+func TestABadConfigurationIsAnError(t *testing.T) {
+	for name, test := range map[string]struct {
+		config embedded.Config
+		want   string
+	}{
+		"an address without a port":  {embedded.Config{Listen: "127.0.0.1"}, "missing port"},
+		"a directory that cannot be": {embedded.Config{Dir: "/dev/null/etcd"}, "/dev/null"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := embedded.Start(t.Context(), test.config)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("the error is %v, want one about %q", err, test.want)
+			}
+		})
+	}
+}
