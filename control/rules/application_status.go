@@ -55,6 +55,16 @@ func ApplicationStatus(record *storev1.ApplicationRecord, reported *storev1.Stat
 	return status
 }
 
+// OperatorError is the sentence in status.error, which the operator writes as
+// JSON in most cases and as plain text in some.
+func OperatorError(text string) string {
+	parsed, err := ParseText(text)
+	if err != nil || String(parsed, "message") == "" {
+		return text
+	}
+	return String(parsed, "message")
+}
+
 // FormatUsage writes a summary of resources as JSON.
 func FormatUsage(u *cmfv1.ResourceUsageSummary) string {
 	text, _ := json.Marshal(map[string]any{

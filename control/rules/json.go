@@ -104,6 +104,13 @@ func String(o Object, path ...string) string {
 	return s
 }
 
+// Integer is the integer under a path of keys, 0 where there is none.
+func Integer(o Object, path ...string) int64 {
+	number, _ := Field(o, path...).(json.Number)
+	n, _ := number.Int64()
+	return n
+}
+
 // AppendField adds a string field to the text of an object without parsing it.
 // The key must not be in the object yet.
 func AppendField(text, key, value string) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openweir/weir/control/fault"
 	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/run"
@@ -168,7 +169,7 @@ func (s *applications) ListApplications(ctx context.Context, req *cmfv1.ListAppl
 		if !ok {
 			continue // deleted since the list was taken
 		}
-		out.Items = append(out.Items, query.Project(q, s.applicationView(env.Value, record, req.GetIncludeResourceInformation())))
+		out.Items = append(out.Items, fields.Apply(q.Fields, s.applicationView(env.Value, record, req.GetIncludeResourceInformation())))
 	}
 	return out, nil
 }
@@ -236,28 +237,32 @@ func (s *applications) DeleteApplication(ctx context.Context, req *cmfv1.DeleteA
 		if err != nil {
 			return nil, err
 		}
-		uid := app.Value.GetApplication().GetMetadata().GetUid()
-		ops := []store.Op{
+		if err := s.removeApplication(ctx, env.Value, app, req.GetForce()); err != nil {
+			return nil, err
+		}
+		return &cmfv1.DeleteApplicationResponse{}, nil
+	})
+}
+
+// removeApplication drops an application with all that belongs to it. Its
+// object follows by a tombstone: it is deleted, or let go of where the delete
+// is forced.
+func (s *Services) removeApplication(ctx context.Context, env *cmfv1.Environment, app store.Object[*storev1.ApplicationRecord], force bool) error {
+	metadata := app.Value.GetApplication().GetMetadata()
+	_, err := s.state.Store.Commit(ctx,
+		[]store.Cond{s.state.Applications.Unchanged(app.Key, app.Revision)},
+		[]store.Op{
 			s.state.Applications.Remove(app.Key),
 			s.state.ApplicationStatus.Remove(app.Key),
 			s.state.Instances.RemoveUnder(app.Key),
 			s.state.Events.RemoveUnder(app.Key),
-			s.state.Claims.Remove(claimOf(env.Value, app.Value)),
-		}
-		if !req.GetForce() {
-			ref := render.DeploymentRef(env.Value, req.GetAppName())
-			key := state.TombstoneKey(env.Value.GetKubernetesClusterName(), ref.GetNamespace(), ref.GetKind(), ref.GetName(), uid)
-			ops = append(ops, s.state.Tombstones.Put(key, &storev1.TombstoneRecord{
-				ApiVersion: ref.GetApiVersion(), Kind: ref.GetKind(), Namespace: ref.GetNamespace(), Name: ref.GetName(),
-				OwnerUid: uid, Created: state.Now(),
-			}))
-		}
-		_, err = s.state.Store.Commit(ctx, []store.Cond{s.state.Applications.Unchanged(app.Key, app.Revision)}, ops)
-		if err != nil {
-			return nil, fmt.Errorf("delete application %s: %w", app.Key, err)
-		}
-		return &cmfv1.DeleteApplicationResponse{}, nil
-	})
+			s.state.Claims.Remove(claimOf(env, app.Value)),
+			s.state.Bury(env.GetKubernetesClusterName(), render.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), force),
+		})
+	if err != nil {
+		return fmt.Errorf("delete application %s: %w", app.Key, err)
+	}
+	return nil
 }
 
 func (s *applications) StartApplication(ctx context.Context, req *cmfv1.StartApplicationRequest) (*cmfv1.FlinkApplication, error) {

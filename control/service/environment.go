@@ -12,6 +12,7 @@ import (
 
 	"github.com/openweir/weir/control/fault"
 	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
@@ -26,7 +27,7 @@ type environments struct {
 
 // environment reads an environment or says that there is none.
 func (s *Services) environment(ctx context.Context, name string) (store.Object[*cmfv1.Environment], error) {
-	env, err := s.state.Environments.Get(ctx, name)
+	env, err := s.state.Environments.Get(ctx, store.Key(name))
 	if errors.Is(err, store.ErrNotFound) {
 		return env, fault.NotFound("Environment '%s' not found.", name)
 	}
@@ -40,9 +41,12 @@ func (s *environments) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1
 	env := req.GetEnvironment()
 	name := rules.EnvironmentName(env)
 	return retry(ctx, "Environment '"+name+"'", func(ctx context.Context) (*cmfv1.Environment, error) {
-		var v fault.Violations
+		v, err := rules.Validate(req)
+		if err != nil {
+			return nil, err
+		}
 		rules.CheckEnvironment(&v, env)
-		before, err := s.state.Environments.Get(ctx, name)
+		before, err := s.state.Environments.Get(ctx, store.Key(name))
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return s.create(ctx, v, name, env)
@@ -148,7 +152,7 @@ func (s *environments) ListEnvironments(ctx context.Context, req *cmfv1.ListEnvi
 	page := q.Run(values(all))
 	out := &cmfv1.EnvironmentsPage{Pageable: page.Pageable, Metadata: page.Metadata}
 	for _, env := range page.Items {
-		out.Items = append(out.Items, query.Project(q, s.view(env, false, req.GetIncludeResourceInformation())))
+		out.Items = append(out.Items, fields.Apply(q.Fields, s.view(env, false, req.GetIncludeResourceInformation())))
 	}
 	return out, nil
 }
@@ -203,18 +207,20 @@ func (s *environments) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteE
 		if err != nil {
 			return nil, err
 		}
-		conds := []store.Cond{s.state.Environments.Unchanged(name, env.Revision)}
+		conds := []store.Cond{
+			s.state.Environments.Unchanged(name, env.Revision),
+			s.state.Applications.EmptyUnder(name),
+		}
 		ops := []store.Op{
 			s.state.Environments.Remove(name),
 			s.state.ClusterEnvironments.Remove(store.Key(env.Value.GetKubernetesClusterName(), name)),
 		}
 		if req.GetForce() {
-			ops = append(ops, s.abandon(env.Value)...)
-		} else {
-			if dependents := s.dependents(name); len(dependents) > 0 {
-				return nil, fault.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to drop the records and leave what runs on the Kubernetes cluster.", name, strings.Join(dependents, "; "))
+			if err := s.abandon(ctx, env.Value); err != nil {
+				return nil, err
 			}
-			conds = append(conds, s.state.Applications.EmptyUnder(name))
+		} else if dependents := s.dependents(name); len(dependents) > 0 {
+			return nil, fault.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to drop the records and leave what runs on the Kubernetes cluster.", name, strings.Join(dependents, "; "))
 		}
 		if _, err := s.state.Store.Commit(ctx, conds, ops); err != nil {
 			return nil, fmt.Errorf("delete environment %s: %w", name, err)
@@ -244,20 +250,20 @@ func abridge(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// abandon drops every record in an environment and leaves the objects on its
-// cluster to themselves.
-func (s *Services) abandon(env *cmfv1.Environment) []store.Op {
-	name := env.GetName()
-	ops := []store.Op{
-		s.state.Applications.RemoveUnder(name),
-		s.state.ApplicationStatus.RemoveUnder(name),
-		s.state.Instances.RemoveUnder(name),
-		s.state.Events.RemoveUnder(name),
+// abandon drops what is in an environment and leaves its objects on the
+// cluster to themselves. It is no single transaction, since etcd bounds those;
+// what is dropped when it fails half way stays dropped.
+func (s *Services) abandon(ctx context.Context, env *cmfv1.Environment) error {
+	for _, app := range s.state.Applications.CachedUnder(env.GetName()) {
+		err := s.removeApplication(ctx, env, app, true)
+		if errors.Is(err, store.ErrConflict) {
+			return errStale
+		}
+		if err != nil {
+			return err
+		}
 	}
-	for _, app := range s.state.Applications.CachedUnder(name) {
-		ops = append(ops, s.state.Claims.Remove(claimOf(env, app.Value)))
-	}
-	return ops
+	return nil
 }
 
 // usageOf counts what is in an environment and sums what it asks for.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/query/fields"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -13,7 +14,7 @@ type events struct {
 }
 
 func (s *events) ListApplicationEvents(ctx context.Context, req *cmfv1.ListApplicationEventsRequest) (*cmfv1.EventsPage, error) {
-	q, err := query.Parse(query.ApplicationEvents, query.ParamsOf(req))
+	q, err := query.Parse(query.Events, query.ParamsOf(req))
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +25,7 @@ func (s *events) ListApplicationEvents(ctx context.Context, req *cmfv1.ListAppli
 	page := q.Run(values(s.state.Events.CachedUnder(app.Key)))
 	out := &cmfv1.EventsPage{Pageable: page.Pageable, Metadata: page.Metadata}
 	for _, event := range page.Items {
-		out.Items = append(out.Items, query.Project(q, event))
+		out.Items = append(out.Items, fields.Apply(q.Fields, event))
 	}
 	return out, nil
 }

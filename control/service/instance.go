@@ -15,7 +15,7 @@ type instances struct {
 }
 
 func (s *instances) ListApplicationInstances(ctx context.Context, req *cmfv1.ListApplicationInstancesRequest) (*cmfv1.ApplicationInstancesPage, error) {
-	q, err := query.Parse(query.ApplicationInstances, query.ParamsOf(req))
+	q, err := query.Parse(query.Instances, query.ParamsOf(req))
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/openweir/weir/control/fault"
 	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
@@ -22,7 +23,7 @@ type clusters struct {
 }
 
 func (s *clusters) cluster(ctx context.Context, name string) (store.Object[*cmfv1.KubernetesCluster], error) {
-	cluster, err := s.state.Clusters.Get(ctx, name)
+	cluster, err := s.state.Clusters.Get(ctx, store.Key(name))
 	if errors.Is(err, store.ErrNotFound) {
 		return cluster, fault.NotFound("Kubernetes cluster '%s' not found.", name)
 	}
@@ -56,7 +57,7 @@ func (s *clusters) ListKubernetesClusters(ctx context.Context, req *cmfv1.ListKu
 	page := q.Run(views)
 	out := &cmfv1.KubernetesClustersPage{Pageable: page.Pageable, Metadata: page.Metadata}
 	for _, cluster := range page.Items {
-		out.Items = append(out.Items, query.Project(q, cluster))
+		out.Items = append(out.Items, fields.Apply(q.Fields, cluster))
 	}
 	return out, nil
 }

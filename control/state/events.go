@@ -62,6 +62,11 @@ func namedEvent(name, kind, instance, message string, at time.Time) *cmfv1.Flink
 	}
 }
 
+// maxDrops bounds how many surplus records one transaction drops: etcd takes
+// 128 operations in a transaction. There is more only after a limit was lowered,
+// and then the next transactions drop the rest.
+const maxDrops = 40
+
 // AppendEvents is what a transaction has to do to add events to an
 // application's and drop the oldest beyond the limit. Events that are kept
 // already cost nothing.
@@ -89,7 +94,7 @@ func (s *State) AppendEvents(application string, events ...*cmfv1.FlinkApplicati
 			cmp.Compare(a.GetMetadata().GetName(), b.GetMetadata().GetName()),
 		)
 	})
-	surplus := max(0, len(all)-s.limits.Events)
+	surplus := min(max(0, len(all)-s.limits.Events), maxDrops)
 	var ops []store.Op
 	for i, e := range all {
 		name := e.GetMetadata().GetName()
@@ -110,7 +115,7 @@ func (s *State) BeginInstance(application string, instance *cmfv1.FlinkApplicati
 	ops := []store.Op{s.Instances.Put(store.Key(application, instance.GetMetadata().GetName()), instance)}
 	// Names are version 7 UUIDs: the order of keys is the order of time.
 	kept := s.Instances.CachedUnder(application)
-	for i := 0; i <= len(kept)-s.limits.Instances; i++ {
+	for i := 0; i <= len(kept)-s.limits.Instances && i < maxDrops; i++ {
 		ops = append(ops, s.Instances.Remove(kept[i].Key))
 	}
 	return ops

@@ -1,0 +1,116 @@
+// Package control is the control plane: one of any number of equal replicas
+// over one etcd. New builds everything and listens to nothing; Run serves.
+package control
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/service"
+	"github.com/openweir/weir/control/state"
+)
+
+// DefaultHeartbeat is how often agents are asked to beat. A session that misses
+// three is over.
+const DefaultHeartbeat = 5 * time.Second
+
+// Config is all that a control plane replica is told.
+type Config struct {
+	// Etcd holds the state. It stays the caller's to close, after Run. Required.
+	Etcd *clientv3.Client
+	// Listener takes gRPC connections, of clients and agents. It is the
+	// caller's to open, so that an address in use is known at once, and is
+	// closed by Run. nil where only in-process clients are served.
+	Listener net.Listener
+	// TLS of the listener; nil serves without encryption.
+	TLS *TLSFiles
+	// Replica names this replica to the others. Required.
+	Replica string
+	// AgentTokens are the bootstrap tokens of agents.
+	AgentTokens fleet.Tokens
+	// Heartbeat of agents; 0 means DefaultHeartbeat.
+	Heartbeat time.Duration
+	// Limits bound what is kept of each application; zero means DefaultLimits.
+	Limits state.Limits
+	// Version is told to users and agents.
+	Version service.Version
+	// Log receives what happens. Required.
+	Log *slog.Logger
+}
+
+// TLSFiles are PEM files. They are read anew at every handshake, so that
+// certificates can be renewed in place.
+type TLSFiles struct {
+	Cert, Key string
+	// ClientCA verifies the certificates of agents; empty where they use tokens.
+	ClientCA string
+}
+
+// minHeartbeat keeps leases, which count in seconds, meaningful.
+const minHeartbeat = time.Second
+
+func (c *Config) complete() error {
+	var wrong []error
+	if c.Etcd == nil {
+		wrong = append(wrong, errors.New("etcd: a client is required"))
+	}
+	if c.Replica == "" {
+		wrong = append(wrong, errors.New("replica: a name is required"))
+	}
+	if c.Log == nil {
+		wrong = append(wrong, errors.New("log: is required"))
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = DefaultHeartbeat
+	}
+	if c.Heartbeat < minHeartbeat {
+		wrong = append(wrong, fmt.Errorf("heartbeat: must be at least %s, got %s", minHeartbeat, c.Heartbeat))
+	}
+	if c.Limits == (state.Limits{}) {
+		c.Limits = state.DefaultLimits
+	}
+	if c.Limits.Events < 1 || c.Limits.Instances < 1 {
+		wrong = append(wrong, errors.New("limits: at least one event and one instance of each application must be kept"))
+	}
+	if c.TLS != nil {
+		if _, err := c.TLS.config(); err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (f *TLSFiles) config() (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("tls: load certificate: %w", err)
+	}
+	out := &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{cert},
+		NextProtos:   []string{"h2"},
+		// A resumed session would not show its certificate again.
+		SessionTicketsDisabled: true,
+	}
+	if f.ClientCA != "" {
+		pem, err := os.ReadFile(f.ClientCA)
+		if err != nil {
+			return nil, fmt.Errorf("tls: read client CA: %w", err)
+		}
+		out.ClientCAs = x509.NewCertPool()
+		if !out.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls: %s holds no PEM certificate", f.ClientCA)
+		}
+		out.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return out, nil
+}

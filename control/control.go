@@ -1,0 +1,187 @@
+package control
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/interceptor"
+	"github.com/openweir/weir/control/reconcile"
+	"github.com/openweir/weir/control/service"
+	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/store"
+)
+
+// Limits of the gRPC server.
+const (
+	maxMessage = 16 << 20
+	// An idle agent's connection should cost little: its buffers are shared.
+	connectionBuffer = 8 << 10
+	// drain is how long requests under way may take to finish when the replica
+	// stops.
+	drain = time.Second
+)
+
+// Control is one replica.
+type Control struct {
+	config     Config
+	store      *store.Store
+	fleet      *fleet.Fleet
+	services   *service.Services
+	reconciler *reconcile.Reconciler
+	server     *grpc.Server
+	health     *health.Server
+}
+
+// New builds a replica. Its error lists everything that is wrong with the
+// configuration.
+func New(config Config) (*Control, error) {
+	if err := config.complete(); err != nil {
+		return nil, fmt.Errorf("configuration of the control plane: %w", err)
+	}
+	log := config.Log
+	s := store.New(config.Etcd, state.Prefix, log)
+	st := state.New(s, config.Limits)
+	c := &Control{
+		config: config,
+		store:  s,
+		fleet: fleet.New(fleet.Config{
+			State: st, Etcd: config.Etcd, Replica: config.Replica, Tokens: config.AgentTokens,
+			Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: log,
+		}),
+		services:   service.New(st, config.Version, log),
+		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Replica: config.Replica, Log: log}),
+		health:     health.NewServer(),
+	}
+	c.server = grpc.NewServer(c.serverOptions()...)
+	c.services.Register(c.server)
+	c.fleet.Register(c.server)
+	healthv1.RegisterHealthServer(c.server, c.health)
+	reflection.Register(c.server)
+	return c, nil
+}
+
+func (c *Control) serverOptions() []grpc.ServerOption {
+	creds := insecure.NewCredentials()
+	if files := c.config.TLS; files != nil {
+		creds = credentials.NewTLS(&tls.Config{
+			MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"h2"},
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				return files.config()
+			},
+		})
+	}
+	return []grpc.ServerOption{
+		grpc.Creds(creds),
+		grpc.ChainUnaryInterceptor(interceptor.Unary(c.config.Log)...),
+		grpc.ChainStreamInterceptor(interceptor.Stream(c.config.Log)...),
+		grpc.StatsHandler(otelgrpc.NewServerHandler()),
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ReadBufferSize(connectionBuffer),
+		grpc.WriteBufferSize(connectionBuffer),
+		grpc.SharedWriteBuffer(true),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+	}
+}
+
+// Services registers the public services with a server of the same process, as
+// Run does with the listener's; the interceptors are the caller's to add.
+func (c *Control) Services(server grpc.ServiceRegistrar) { c.services.Register(server) }
+
+// UnaryInterceptors and StreamInterceptors are what every RPC must pass through
+// on a server of the same process.
+func (c *Control) UnaryInterceptors() []grpc.UnaryServerInterceptor {
+	return interceptor.Unary(c.config.Log)
+}
+
+// StreamInterceptors are UnaryInterceptors for streams.
+func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
+	return interceptor.Stream(c.config.Log)
+}
+
+// Ready tells whether requests can be served, and if not, why.
+func (c *Control) Ready(ctx context.Context) error {
+	select {
+	case <-c.store.Ready():
+	default:
+		return errors.New("the state is not loaded yet")
+	}
+	if err := c.store.Healthy(ctx); err != nil {
+		return fmt.Errorf("etcd: %w", err)
+	}
+	return nil
+}
+
+// Loaded is closed when the state is loaded and requests can be served.
+func (c *Control) Loaded() <-chan struct{} { return c.store.Ready() }
+
+// Run serves until the context ends or something fails for good, and returns
+// when every part has ended.
+func (c *Control) Run(ctx context.Context) error {
+	// The store outlives those that use it.
+	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	stored := make(chan error, 1)
+	go func() { stored <- c.store.Run(storeCtx) }()
+
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		select {
+		case <-c.store.Ready():
+		case <-inner.Done():
+			return nil
+		}
+		group.Go(func() error { return c.fleet.Run(inner) })
+		group.Go(func() error { return c.reconciler.Run(inner) })
+		if c.config.Listener != nil {
+			group.Go(func() error { return c.serve(inner) })
+		}
+		c.health.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
+		return nil
+	})
+	err := group.Wait()
+	stopStore()
+	return errors.Join(err, <-stored)
+}
+
+// serve takes connections until the context ends, then lets requests under way
+// finish for a while.
+func (c *Control) serve(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- c.server.Serve(c.config.Listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve gRPC: %w", err)
+	case <-ctx.Done():
+	}
+	c.health.Shutdown()
+	finished := make(chan struct{})
+	go func() {
+		c.server.GracefulStop()
+		close(finished)
+	}()
+	timer := time.NewTimer(drain)
+	defer timer.Stop()
+	select {
+	case <-finished:
+	case <-timer.C:
+		c.server.Stop()
+		<-finished
+	}
+	<-served
+	return nil
+}

@@ -1,0 +1,198 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openweir/weir/control/store"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// reporters is how many objects' reports are stored at a time. Each costs one
+// etcd transaction, which mostly waits for the disk.
+const reporters = 32
+
+// report is what an agent has said of one object and is not stored yet: the
+// newest status, the newest outcome for each owner, and every event.
+type report struct {
+	session *session
+	ref     *agentv1.ObjectRef
+	status  *agentv1.StatusReport
+	// acks are by owner: of two resources that bore the same name one after the
+	// other, the first one's object is gone and the second one's applied.
+	acks   map[string]*agentv1.Ack
+	events []*agentv1.EventReport
+}
+
+// reports stores what agents report. Reports of one object are stored one after
+// the other and coalesce while they wait; those of different objects do not
+// wait for each other, whichever agents they come from.
+type reports struct {
+	fleet *Fleet
+
+	mu      sync.Mutex
+	waiting map[reportKey]*report
+	order   []reportKey
+	busy    map[reportKey]bool
+	ready   chan struct{}
+}
+
+type reportKey struct {
+	cluster string
+	object  object
+}
+
+func newReports(f *Fleet) *reports {
+	return &reports{
+		fleet:   f,
+		waiting: map[reportKey]*report{},
+		busy:    map[reportKey]bool{},
+		ready:   make(chan struct{}, reporters),
+	}
+}
+
+// add lets say change the waiting report of an object.
+func (r *reports) add(s *session, ref *agentv1.ObjectRef, say func(*report)) {
+	key := reportKey{s.cluster, objectOf(ref)}
+	r.mu.Lock()
+	waiting := r.waiting[key]
+	if waiting == nil {
+		waiting = &report{ref: ref, acks: map[string]*agentv1.Ack{}}
+		r.waiting[key] = waiting
+		if !r.busy[key] {
+			r.order = append(r.order, key)
+		}
+	}
+	waiting.session = s
+	say(waiting)
+	r.mu.Unlock()
+	r.wake()
+}
+
+func (r *reports) wake() {
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reports) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for range reporters {
+		group.Go(func() error { return r.work(ctx) })
+	}
+	return group.Wait()
+}
+
+func (r *reports) work(ctx context.Context) error {
+	for {
+		for {
+			key, next, ok := r.take()
+			if !ok {
+				break
+			}
+			r.store(ctx, next)
+			r.done(key)
+		}
+		select {
+		case <-r.ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (r *reports) take() (reportKey, *report, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.order) == 0 {
+		r.order = nil
+		return reportKey{}, nil, false
+	}
+	key := r.order[0]
+	r.order = r.order[1:]
+	next := r.waiting[key]
+	delete(r.waiting, key)
+	r.busy[key] = true
+	if len(r.order) > 0 {
+		r.wake() // one wake may stand for several reports
+	}
+	return key, next, true
+}
+
+func (r *reports) done(key reportKey) {
+	r.mu.Lock()
+	delete(r.busy, key)
+	again := r.waiting[key] != nil
+	if again {
+		r.order = append(r.order, key)
+	}
+	r.mu.Unlock()
+	if again {
+		r.wake()
+	}
+}
+
+// maxStoreAttempts bounds how often a report starts over because the resource
+// changed meanwhile; every such change brings the agent's next report closer.
+const maxStoreAttempts = 20
+
+// store stores a report, and acknowledges its events once that is done.
+func (r *reports) store(ctx context.Context, next *report) {
+	s := next.session
+	for range maxStoreAttempts {
+		err := r.storeOnce(ctx, next)
+		switch {
+		case err == nil:
+			for _, event := range next.events {
+				s.out.send(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_EventAck{EventAck: &agentv1.EventAck{Id: event.GetId()}}})
+			}
+			return
+		case errors.Is(err, store.ErrConflict):
+			if !r.fenced(ctx, s) {
+				continue
+			}
+			s.end(errSuperseded)
+			return
+		case ctx.Err() != nil:
+			return
+		default:
+			// The store does not answer. The agent says it all again in its
+			// next session, so end this one.
+			s.log.Warn("report could not be stored", "kind", next.ref.GetKind(), "namespace", next.ref.GetNamespace(), "name", next.ref.GetName(), "error", err)
+			s.end(errUnstored)
+			return
+		}
+	}
+	s.end(errUnstored)
+}
+
+// fenced tells whether the session is not its cluster's newest any more.
+func (r *reports) fenced(ctx context.Context, s *session) bool {
+	record, err := r.fleet.State.Sessions.Get(ctx, s.cluster)
+	return err != nil || record.Lease != s.lease
+}
+
+func (r *reports) storeOnce(ctx context.Context, next *report) error {
+	for _, ack := range next.acks {
+		if ack.GetOutcome() != agentv1.Outcome_OUTCOME_DELETED {
+			continue
+		}
+		if err := r.storeDeletion(ctx, next.session, ack); err != nil {
+			return err
+		}
+	}
+	claim, err := r.claim(ctx, next)
+	if err != nil || claim == nil {
+		return err
+	}
+	switch claim.GetCollection() {
+	case applications:
+		return r.storeApplication(ctx, next, claim)
+	default:
+		return nil
+	}
+}

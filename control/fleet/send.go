@@ -1,0 +1,153 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/render"
+	"github.com/openweir/weir/control/store"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// clone copies a stored message before it is changed.
+func clone[T proto.Message](m T) T { return proto.Clone(m).(T) }
+
+// sendAll sends Welcome, then everything that differs from what the agent
+// holds, then Synced, and from then on whatever changes. Changes that come
+// while the first pass is at work wait in the outbox, where they coalesce.
+func (s *session) sendAll(ctx context.Context) error {
+	welcome, _, _ := s.out.next()
+	if err := s.stream.Send(welcome); err != nil {
+		return fmt.Errorf("send Welcome: %w", err)
+	}
+	var count int32
+	if !s.idle.Load() {
+		for _, r := range s.resources() {
+			sent, err := s.sendResource(r)
+			if err != nil {
+				return err
+			}
+			count += sent
+		}
+	}
+	synced := &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Synced{Synced: &agentv1.Synced{Sent: count}}}
+	if err := s.stream.Send(synced); err != nil {
+		return fmt.Errorf("send Synced: %w", err)
+	}
+	s.log.Debug("agent synchronized", "sent", count)
+	for {
+		if err := s.drain(); err != nil {
+			return err
+		}
+		select {
+		case <-s.out.ready:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *session) drain() error {
+	for {
+		message, r, more := s.out.next()
+		switch {
+		case !more:
+			return nil
+		case message != nil:
+			if err := s.stream.Send(message); err != nil {
+				return fmt.Errorf("send %T: %w", message.GetMessage(), err)
+			}
+		case !s.idle.Load():
+			if _, err := s.sendResource(r); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// resources lists everything that concerns the cluster.
+func (s *session) resources() []resource {
+	st := s.fleet.State
+	var out []resource
+	for _, tombstone := range st.Tombstones.CachedUnder(s.cluster) {
+		out = append(out, resource{tombstones, tombstone.Key})
+	}
+	for _, ref := range st.ClusterEnvironments.CachedUnder(s.cluster) {
+		_, env, _ := strings.Cut(ref.Key, "/")
+		for _, app := range st.Applications.CachedUnder(env) {
+			out = append(out, resource{applications, app.Key})
+		}
+	}
+	return out
+}
+
+// sendResource sends what a resource makes of its object, unless the agent has
+// it so already. It tells how many messages that took.
+func (s *session) sendResource(r resource) (int32, error) {
+	var message *agentv1.ConnectResponse
+	var err error
+	switch r.collection {
+	case applications:
+		message, err = s.application(r.key)
+	case tombstones:
+		message = s.tombstone(r.key)
+	}
+	if err != nil {
+		// The record cannot be rendered; the others can.
+		s.log.Error("resource cannot be rendered", "collection", r.collection, "key", r.key, "error", err)
+		return 0, nil
+	}
+	if message == nil {
+		return 0, nil
+	}
+	if err := s.stream.Send(message); err != nil {
+		return 0, fmt.Errorf("send %s %s: %w", r.collection, r.key, err)
+	}
+	return 1, nil
+}
+
+func (s *session) application(key string) (*agentv1.ConnectResponse, error) {
+	st := s.fleet.State
+	record, ok := st.Applications.Cached(key)
+	if !ok {
+		return nil, nil // a tombstone has taken over
+	}
+	name, _, _ := strings.Cut(key, "/")
+	env, ok := st.Environments.Cached(name)
+	if !ok {
+		return nil, nil
+	}
+	instance, _ := st.Instances.Cached(store.Key(key, record.Value.GetInstance()))
+	apply, err := render.Application(env.Value, record.Value, instance.Value)
+	if err != nil {
+		return nil, err
+	}
+	want := mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
+	if s.held[objectOf(apply.GetRef())] == want {
+		return nil, nil
+	}
+	s.held[objectOf(apply.GetRef())] = want
+	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}, nil
+}
+
+func (s *session) tombstone(key string) *agentv1.ConnectResponse {
+	record, ok := s.fleet.State.Tombstones.Cached(key)
+	if !ok {
+		return nil
+	}
+	t := record.Value
+	ref := &agentv1.ObjectRef{ApiVersion: t.GetApiVersion(), Kind: t.GetKind(), Namespace: t.GetNamespace(), Name: t.GetName()}
+	if s.held[objectOf(ref)].owner == t.GetOwnerUid() {
+		delete(s.held, objectOf(ref))
+	}
+	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Delete{Delete: &agentv1.Delete{
+		Ref: ref, OwnerUid: t.GetOwnerUid(), Release: t.GetRelease(),
+	}}}
+}
+
+func lifecycleMessage(decommissioned bool) *agentv1.ConnectResponse {
+	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Lifecycle{Lifecycle: &agentv1.Lifecycle{Decommissioned: decommissioned}}}
+}

@@ -1,0 +1,129 @@
+// Package interceptor is what every RPC of the control plane passes through,
+// unary and streaming alike: panics become internal errors, errors become
+// statuses, requests are held to the rules of the proto.
+package interceptor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/rules"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// requestIDHeader carries the id that the gateway gave a request.
+const requestIDHeader = "x-request-id"
+
+// Unary is the chain for unary RPCs, outermost first.
+func Unary(log *slog.Logger) []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{unaryErrors(log), unaryRecovery, unaryValidation}
+}
+
+// Stream is the chain for streaming RPCs: the same as Unary.
+func Stream(log *slog.Logger) []grpc.StreamServerInterceptor {
+	return []grpc.StreamServerInterceptor{streamErrors(log), streamRecovery, streamValidation}
+}
+
+func unaryErrors(log *slog.Logger) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		begun := time.Now()
+		resp, err := handler(ctx, req)
+		return resp, finish(ctx, log, info.FullMethod, begun, err)
+	}
+}
+
+func streamErrors(log *slog.Logger) grpc.StreamServerInterceptor {
+	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		begun := time.Now()
+		return finish(stream.Context(), log, info.FullMethod, begun, handler(srv, stream))
+	}
+}
+
+// finish gives an error its status, and logs those that are ours.
+func finish(ctx context.Context, log *slog.Logger, method string, begun time.Time, err error) error {
+	if err == nil {
+		return nil
+	}
+	s := toStatus(err)
+	switch s.Code() {
+	case codes.Internal, codes.Unknown, codes.Unavailable, codes.DataLoss:
+		log.ErrorContext(ctx, "request failed", "method", method, "code", s.Code().String(), "error", err,
+			"request_id", requestID(ctx), "took", time.Since(begun))
+	}
+	return s.Err()
+}
+
+func requestID(ctx context.Context) string {
+	if values := metadata.ValueFromIncomingContext(ctx, requestIDHeader); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+func unaryRecovery(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	defer recovered(&err)
+	return handler(ctx, req)
+}
+
+func streamRecovery(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer recovered(&err)
+	return handler(srv, stream)
+}
+
+// recovered turns a panic into an error that keeps its stack for the log.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
+
+// ownValidation are the methods whose service reports broken rules itself,
+// together with what else it finds wrong.
+var ownValidation = map[string]bool{
+	cmfv1.EnvironmentService_CreateOrUpdateEnvironment_FullMethodName: true,
+}
+
+func unaryValidation(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if !ownValidation[info.FullMethod] {
+		if err := validate(req); err != nil {
+			return nil, err
+		}
+	}
+	return handler(ctx, req)
+}
+
+func streamValidation(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return handler(srv, validatedStream{stream})
+}
+
+// validatedStream holds every message received to the rules.
+type validatedStream struct{ grpc.ServerStream }
+
+// RecvMsg receives and validates a message.
+func (s validatedStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return validate(m)
+}
+
+func validate(req any) error {
+	message, ok := req.(proto.Message)
+	if !ok {
+		return status.Errorf(codes.Internal, "%T is no proto message", req)
+	}
+	violations, err := rules.Validate(message)
+	if err != nil {
+		return err
+	}
+	return violations.Invalid()
+}
