@@ -79,17 +79,17 @@ func (q Query[T]) Plain() bool { return len(q.conditions) == 0 && !q.sorted }
 // Run gives the page of those items that match. It leaves the slice as it is.
 func (q Query[T]) Run(items []T) Page[T] {
 	matching := q.matching(items)
-	if !slices.IsSortedFunc(matching, q.order) {
-		slices.SortStableFunc(matching, q.order)
-	}
 	from, to := q.Window(len(matching))
-	return q.Page(slices.Clone(matching[from:to]), len(matching))
+	if from == to {
+		return q.Page(nil, len(matching))
+	}
+	return q.Page(first(matching, to, q.order)[from:], len(matching))
 }
 
-// matching gives a new slice of the items that all conditions hold for.
+// matching gives the items that all conditions hold for.
 func (q Query[T]) matching(items []T) []T {
 	if len(q.conditions) == 0 {
-		return slices.Clone(items)
+		return items
 	}
 	var matching []T
 	for _, item := range items {
