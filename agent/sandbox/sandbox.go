@@ -1,0 +1,95 @@
+// Package sandbox is a workload cluster inside the process: a stand-in for a
+// Kubernetes API server and one for the Flink Kubernetes Operator, for `weir
+// dev` and for tests. An agent talks to it as to any cluster, over HTTP on the
+// loopback interface. No Flink runs; what is simulated says so.
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+
+	"github.com/openweir/weir/agent/sandbox/apiserver"
+	"github.com/openweir/weir/agent/sandbox/operator"
+)
+
+// DefaultPace is how long a step of the simulated operator takes.
+const DefaultPace = 300 * time.Millisecond
+
+// Config is what a cluster is made with.
+type Config struct {
+	// Name is the cluster's name, for the log.
+	Name string
+	// Namespaces are there from the beginning; more can be made through the
+	// API.
+	Namespaces []string
+	// Dir is the folder in which the cluster keeps its objects, so that what
+	// runs there still runs when a later cluster is made of it. Only one
+	// cluster may use a folder at a time. Empty keeps nothing.
+	Dir string
+	// Pace is how long each step of the simulated operator takes, zero is
+	// DefaultPace.
+	Pace time.Duration
+	// Log is told what goes wrong; nil is nobody.
+	Log *slog.Logger
+}
+
+// Cluster is a simulated workload cluster.
+type Cluster struct {
+	listener net.Listener
+	token    string
+	server   *apiserver.Server
+	operator *operator.Operator
+	log      *slog.Logger
+}
+
+// New returns a cluster that has its address but answers only once it runs.
+func New(config Config) (*Cluster, error) {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Pace == 0 {
+		config.Pace = DefaultPace
+	}
+	c := &Cluster{token: rand.Text(), log: config.Log.With("sandbox", config.Name)}
+	var err error
+	c.server, err = apiserver.New(apiserver.Config{
+		Dir: config.Dir, Namespaces: config.Namespaces, Token: c.token, Log: c.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the API server of sandbox %s: %w", config.Name, err)
+	}
+	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("find an address for sandbox %s: %w", config.Name, err)
+	}
+	c.operator, err = operator.New(operator.Config{Rest: c.RestConfig(), Pace: config.Pace, Log: c.log})
+	if err != nil {
+		return nil, fmt.Errorf("make the operator of sandbox %s: %w", config.Name, err)
+	}
+	return c, nil
+}
+
+// RestConfig returns how to reach the cluster. The caller may change it.
+func (c *Cluster) RestConfig() *rest.Config {
+	return &rest.Config{
+		Host:        "http://" + c.listener.Addr().String(),
+		BearerToken: c.token,
+		// There is nobody to be spared: client and server are one process.
+		QPS: -1,
+	}
+}
+
+// Run runs the cluster until the context ends, and returns when nothing of it
+// runs any more. It can be called once.
+func (c *Cluster) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx, c.listener, c.server) })
+	group.Go(func() error { return c.operator.Run(ctx) })
+	return group.Wait()
+}
