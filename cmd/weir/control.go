@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+)
+
+// controlFlags are the flags of `weir control`.
+type controlFlags struct {
+	grpc, admin       string
+	etcd              store.DialConfig
+	etcdDir           string
+	tokenFile         string
+	tls               control.TLSFiles
+	replica           string
+	heartbeat         time.Duration
+	eventsPerResource int
+}
+
+func controlCommand(log func() *slog.Logger) *cobra.Command {
+	var flags controlFlags
+	cmd := &cobra.Command{
+		Use:   "control",
+		Short: "Run a replica of the control plane",
+		Long: "Runs a replica of the control plane: gRPC for gateways, clients and agents. State is in etcd,\n" +
+			"either an external cluster (--etcd-endpoints) that any number of replicas share, or one inside\n" +
+			"this process (--etcd-dir), for installations with a single replica.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runControl(cmd.Context(), flags, log())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
+	f.StringVar(&flags.admin, "admin", "127.0.0.1:9091", "address to serve /healthz, /readyz and /metrics on; empty for none")
+	f.StringSliceVar(&flags.etcd.Endpoints, "etcd-endpoints", nil, "external etcd, such as https://etcd-0:2379,https://etcd-1:2379")
+	f.StringVar(&flags.etcd.CAFile, "etcd-ca", "", "file with the certificates that etcd's must descend from")
+	f.StringVar(&flags.etcd.CertFile, "etcd-cert", "", "client certificate for etcd")
+	f.StringVar(&flags.etcd.KeyFile, "etcd-key", "", "key of the client certificate for etcd")
+	f.StringVar(&flags.etcd.Username, "etcd-username", "", "user of etcd; the password is taken from WEIR_ETCD_PASSWORD")
+	f.StringVar(&flags.etcdDir, "etcd-dir", "", "keep the state in this folder, in an etcd inside this process")
+	f.StringVar(&flags.tokenFile, "agent-token-file", "", "bootstrap tokens of agents: a token a line, and after it the cluster that it is good for, if not any")
+	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; without one, it is not encrypted")
+	f.StringVar(&flags.tls.Key, "tls-key", "", "key of the certificate")
+	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "file with the certificates that agents' client certificates must descend from")
+	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
+	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "how often agents report that they live; three missed end a session")
+	f.IntVar(&flags.eventsPerResource, "events-per-application", state.DefaultLimits.Events, "how many events of each application are kept")
+	cmd.MarkFlagsMutuallyExclusive("etcd-endpoints", "etcd-dir")
+	cmd.MarkFlagsOneRequired("etcd-endpoints", "etcd-dir")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
+	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
+	return cmd
+}
+
+func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error {
+	tokens := fleet.Tokens{}
+	if flags.tokenFile != "" {
+		var err error
+		if tokens, err = fleet.ReadTokens(flags.tokenFile); err != nil {
+			return err
+		}
+	}
+	if len(tokens) == 0 && flags.tls.ClientCA == "" {
+		return errors.New("no agent could connect: give --agent-token-file, or --tls-cert, --tls-key and --agent-ca")
+	}
+	if flags.tls.ClientCA != "" && flags.tls.Cert == "" {
+		return errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
+	}
+	listener, err := listen("--grpc", flags.grpc)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	etcd, closeEtcd, err := openEtcd(ctx, flags, log)
+	if err != nil {
+		return err
+	}
+	defer closeEtcd()
+	telemetry, err := startTelemetry(ctx, "weir-control")
+	if err != nil {
+		return err
+	}
+	defer telemetry.stop(log)
+
+	config := control.Config{
+		Etcd:        etcd,
+		Listener:    listener,
+		Replica:     replicaName(flags.replica),
+		AgentTokens: tokens,
+		Heartbeat:   flags.heartbeat,
+		Limits:      state.Limits{Events: flags.eventsPerResource, Instances: state.DefaultLimits.Instances},
+		Version:     buildVersion(),
+		Log:         log,
+	}
+	if flags.tls.Cert != "" {
+		config.TLS = &flags.tls
+	}
+	replica, err := control.New(config)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return replica.Run(ctx) })
+	if flags.admin != "" {
+		admin, err := listen("--admin", flags.admin)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return serveAdmin(ctx, admin, replica.Ready, telemetry.metrics) })
+	}
+	log.Info("control plane", "grpc", listener.Addr().String(), "replica", config.Replica)
+	return group.Wait()
+}
+
+// openEtcd dials the external etcd or starts the embedded one.
+func openEtcd(ctx context.Context, flags controlFlags, log *slog.Logger) (*clientv3.Client, func(), error) {
+	if flags.etcdDir != "" {
+		server, err := embedded.Start(ctx, embedded.Config{Dir: flags.etcdDir, Log: log})
+		if err != nil {
+			return nil, nil, fmt.Errorf("start etcd in %s: %w", flags.etcdDir, err)
+		}
+		return server.Client(), server.Close, nil
+	}
+	flags.etcd.Password = os.Getenv("WEIR_ETCD_PASSWORD")
+	client, err := store.Dial(flags.etcd)
+	if err != nil {
+		return nil, nil, fmt.Errorf("dial etcd: %w", err)
+	}
+	return client, func() {
+		if err := client.Close(); err != nil {
+			log.Debug("connection to etcd could not be closed", "error", err)
+		}
+	}, nil
+}
+
+// replicaName is the name given, or one that no other live process has.
+func replicaName(given string) string {
+	if given != "" {
+		return given
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "weir"
+	}
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// listen opens an address, and names the flag that it came from if it cannot.
+func listen(flag, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return listener, nil
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/openweir/weir/agent"
+	"github.com/openweir/weir/agent/sandbox"
+	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/gateway"
+	"github.com/openweir/weir/gateway/inprocess"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// devHeartbeat is short, so that a disconnected cluster is soon seen as such.
+const devHeartbeat = time.Second
+
+// devNamespaces are there in every sandbox cluster.
+var devNamespaces = []string{"default", "flink"}
+
+type devFlags struct {
+	http, grpc string
+	dataDir    string
+	clusters   int
+	pace       time.Duration
+}
+
+func devCommand(log func() *slog.Logger) *cobra.Command {
+	var flags devFlags
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run the whole system in one process, with sandbox workload clusters",
+		Long: "Runs the whole system in one process with nothing to install: an etcd, the control plane, the\n" +
+			"REST gateway, and sandbox workload clusters, each with a real agent. The API servers and Flink\n" +
+			"operators of the sandboxes are simulated: no Flink runs.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.clusters < 1 || flags.clusters > 100 {
+				return fmt.Errorf("--clusters: must be between 1 and 100, got %d", flags.clusters)
+			}
+			if flags.pace <= 0 {
+				return fmt.Errorf("--pace: must be more than nothing, got %s", flags.pace)
+			}
+			return runDev(cmd.Context(), flags, cmd.OutOrStdout(), log())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.http, "http", "127.0.0.1:8080", "address to serve REST on")
+	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
+	f.StringVar(&flags.dataDir, "data-dir", "", "keep the state in this folder across restarts (default: a temporary folder)")
+	f.IntVar(&flags.clusters, "clusters", 2, "number of sandbox workload clusters")
+	f.DurationVar(&flags.pace, "pace", sandbox.DefaultPace, "how long each step of the simulated operator takes")
+	return cmd
+}
+
+// devCluster names the n-th sandbox cluster, from 0.
+func devCluster(n int) string {
+	switch n {
+	case 0:
+		return "default-k8s-cluster"
+	case 1:
+		return "edge-k8s-cluster"
+	default:
+		return fmt.Sprintf("edge-k8s-cluster-%d", n)
+	}
+}
+
+func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger) error {
+	restListener, err := listen("--http", flags.http)
+	if err != nil {
+		return err
+	}
+	defer restListener.Close()
+	grpcListener, err := listen("--grpc", flags.grpc)
+	if err != nil {
+		return err
+	}
+	defer grpcListener.Close()
+	unlock, err := lockFolder(flags.dataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	etcd, err := embedded.Start(ctx, embedded.Config{Dir: within(flags.dataDir, "etcd"), Log: log})
+	if err != nil {
+		return fmt.Errorf("start etcd: %w", err)
+	}
+	defer etcd.Close()
+	telemetry, err := startTelemetry(ctx, "weir-dev")
+	if err != nil {
+		return err
+	}
+	defer telemetry.stop(log)
+
+	token := rand.Text()
+	tokens := fleet.Tokens{}
+	tokens.Add(token, "")
+	replica, err := control.New(control.Config{
+		Etcd: etcd.Client(), Listener: grpcListener, Replica: "dev", AgentTokens: tokens,
+		Heartbeat: devHeartbeat, Version: buildVersion(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	local := inprocess.New(inprocess.Config{
+		Unary:  replica.UnaryInterceptors(),
+		Stream: replica.StreamInterceptors(),
+	})
+	replica.Services(local)
+	handler, err := gateway.New(gateway.Config{Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics})
+	if err != nil {
+		return err
+	}
+	clusters, err := sandboxes(flags, token, grpcListener.Addr().String(), log)
+	if err != nil {
+		return err
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return replica.Run(ctx) })
+	group.Go(func() error { return gateway.Serve(ctx, restListener, handler) })
+	for _, cluster := range clusters {
+		group.Go(func() error { return cluster.sandbox.Run(ctx) })
+		group.Go(func() error { return cluster.agent.Run(ctx) })
+	}
+	group.Go(func() error {
+		if err := connected(ctx, local, len(clusters)); err != nil {
+			return err
+		}
+		return welcome(out, restListener.Addr(), grpcListener.Addr(), flags, len(clusters))
+	})
+	return group.Wait()
+}
+
+// devMember is a sandbox cluster with its agent.
+type devMember struct {
+	sandbox *sandbox.Cluster
+	agent   *agent.Agent
+}
+
+func sandboxes(flags devFlags, token, controlPlane string, log *slog.Logger) ([]devMember, error) {
+	members := make([]devMember, flags.clusters)
+	for n := range members {
+		name := devCluster(n)
+		cluster, err := sandbox.New(sandbox.Config{
+			Name: name, Namespaces: devNamespaces, Dir: within(flags.dataDir, "sandbox", name), Pace: flags.pace, Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		a, err := agent.New(agent.Config{
+			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(),
+			Identity: agent.Identity{Token: token, Insecure: true},
+			Labels:   map[string]string{"weir.sandbox": "true"},
+			Version:  buildVersion().Version, Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		members[n] = devMember{sandbox: cluster, agent: a}
+	}
+	return members, nil
+}
+
+// connected waits until every sandbox cluster is registered and connected.
+func connected(ctx context.Context, conn grpc.ClientConnInterface, want int) error {
+	client := cmfv1.NewKubernetesClusterServiceClient(conn)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		page, err := client.ListKubernetesClusters(ctx, &cmfv1.ListKubernetesClustersRequest{Filter: "state=CONNECTED"})
+		if err == nil && page.GetMetadata().GetSize() >= int64(want) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// welcome says what runs and what to try.
+func welcome(out io.Writer, rest, grpc net.Addr, flags devFlags, clusters int) error {
+	url := "http://" + rest.String()
+	state := "a temporary folder, gone when this ends (keep it with --data-dir)"
+	if flags.dataDir != "" {
+		state = flags.dataDir
+	}
+	_, err := fmt.Fprintf(out, `
+Weir is running.
+
+  REST      %[1]s/cmf/api/v1
+  gRPC      %[2]s
+  state     %[3]s
+  clusters  %[4]d sandbox clusters, the first is default-k8s-cluster; namespaces default and flink.
+            Their API servers and operators are simulated: no Flink runs in them.
+
+Try:
+
+  curl -H 'Content-Type: application/json' %[1]s/cmf/api/v1/environments \
+    -d '{"name":"test","kubernetesNamespace":"default"}'
+
+  curl -H 'Content-Type: application/yaml' --data-binary @docs/examples/flink-application.yaml \
+    %[1]s/cmf/api/v1/environments/test/applications
+
+  curl %[1]s/cmf/api/v1/environments/test/applications/curl-example
+
+Ctrl-C ends it.
+`, url, grpc, state, clusters)
+	return err
+}
+
+// within is a path in the data folder, empty where there is none.
+func within(dir string, elements ...string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(append([]string{dir}, elements...)...)
+}
+
+// lockFolder keeps a second process from using the same data folder: etcd would
+// wait for the first one to end, and say nothing.
+func lockFolder(dir string) (unlock func(), err error) {
+	if dir == "" {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("--data-dir: %s is in use by another process", dir), file.Close())
+	}
+	return func() { _ = file.Close() }, nil
+}

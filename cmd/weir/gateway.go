@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/openweir/weir/gateway"
+)
+
+type gatewayFlags struct {
+	http, control string
+	ca            string
+	serverName    string
+	insecure      bool
+	maxBody       int64
+}
+
+func gatewayCommand(log func() *slog.Logger) *cobra.Command {
+	var flags gatewayFlags
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Run a REST gateway",
+		Long:  "Runs a REST gateway before the control plane. It keeps no state; run as many as you like.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runGateway(cmd.Context(), flags, log())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.http, "http", "127.0.0.1:8080", "address to serve REST, /healthz, /readyz and /metrics on")
+	f.StringVar(&flags.control, "control", "127.0.0.1:9090", "where the control plane serves gRPC; dns:///name:port balances over replicas")
+	f.StringVar(&flags.ca, "tls-ca", "", "file with the certificates that the control plane's must descend from (default: the system's)")
+	f.StringVar(&flags.serverName, "tls-server-name", "", "name that the control plane's certificate must bear (default: the host dialled)")
+	f.BoolVar(&flags.insecure, "insecure", false, "do not encrypt the way to the control plane; for one machine or a protected network")
+	f.Int64Var(&flags.maxBody, "max-body-bytes", gateway.DefaultMaxBodyBytes, "largest request body taken")
+	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-ca")
+	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-server-name")
+	return cmd
+}
+
+func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error {
+	transport, err := flags.credentials()
+	if err != nil {
+		return err
+	}
+	listener, err := listen("--http", flags.http)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	telemetry, err := startTelemetry(ctx, "weir-gateway")
+	if err != nil {
+		return err
+	}
+	defer telemetry.stop(log)
+	conn, err := grpc.NewClient(flags.control,
+		grpc.WithTransportCredentials(transport),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
+		grpc.WithStatsHandler(otelgrpc.NewClientHandler()))
+	if err != nil {
+		return fmt.Errorf("--control: %w", err)
+	}
+	defer conn.Close()
+	handler, err := gateway.New(gateway.Config{
+		Conn: conn, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics,
+		Ready: func(ctx context.Context) error {
+			answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+			if err != nil {
+				return fmt.Errorf("control plane: %w", err)
+			}
+			if answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+				return fmt.Errorf("control plane: %s", answer.GetStatus())
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	log.Info("gateway", "http", listener.Addr().String(), "control", flags.control)
+	return gateway.Serve(ctx, listener, handler)
+}
+
+func (f gatewayFlags) credentials() (credentials.TransportCredentials, error) {
+	if f.insecure {
+		return insecure.NewCredentials(), nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.serverName}
+	if f.ca != "" {
+		pem, err := os.ReadFile(f.ca)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--tls-ca: %s holds no PEM certificate", f.ca)
+		}
+	}
+	return credentials.NewTLS(config), nil
+}
