@@ -1,0 +1,129 @@
+// Package weir runs the parts of Weir as processes, as they are run in
+// production, and speaks to its REST API.
+package weir
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/openweir/weir/integration/process"
+)
+
+// Token is the bootstrap token that all agents present.
+const Token = "integration-bootstrap-token"
+
+// Control says how to run a replica of the control plane.
+type Control struct {
+	Binary string
+	// Name is for messages and for the name of the log.
+	Name string
+	// Dir is where the token file and the log are put.
+	Dir string
+	// Etcd are the endpoints of etcd.
+	Etcd []string
+	// GRPC and Admin are the addresses to listen on.
+	GRPC, Admin string
+}
+
+// Start runs the replica and waits until it is ready.
+func (c Control) Start(ctx context.Context) (*process.Process, error) {
+	tokens := filepath.Join(c.Dir, "agent-tokens")
+	if err := os.WriteFile(tokens, []byte(Token+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write the agents' tokens: %w", err)
+	}
+	return start(ctx, process.Spec{Name: c.Name, Path: c.Binary, Logs: c.Dir, Args: []string{
+		"control",
+		"--etcd-endpoints=" + strings.Join(c.Etcd, ","),
+		"--grpc=" + c.GRPC,
+		"--admin=" + c.Admin,
+		"--agent-token-file=" + tokens,
+	}}, "http://"+c.Admin+"/readyz")
+}
+
+// Gateway says how to run a gateway.
+type Gateway struct {
+	Binary string
+	Name   string
+	Dir    string
+	// Control is the control plane's gRPC address.
+	Control string
+	// HTTP is the address to listen on.
+	HTTP string
+}
+
+// Start runs the gateway and waits until it is ready.
+func (g Gateway) Start(ctx context.Context) (*process.Process, error) {
+	return start(ctx, process.Spec{Name: g.Name, Path: g.Binary, Logs: g.Dir, Args: []string{
+		"gateway",
+		"--http=" + g.HTTP,
+		"--control=" + g.Control,
+	}}, "http://"+g.HTTP+"/readyz")
+}
+
+// Agent says how to run an agent.
+type Agent struct {
+	Binary string
+	Name   string
+	Dir    string
+	// Cluster is the name that the agent registers.
+	Cluster string
+	// Control is the control plane's gRPC address.
+	Control string
+	// Kubeconfig is the path of the file that reaches the API server.
+	Kubeconfig string
+	// Namespaces are those that the agent may work in; empty means all.
+	Namespaces []string
+}
+
+// Start runs the agent. Whether it connects is seen on the cluster's status.
+func (a Agent) Start() (*process.Process, error) {
+	token := filepath.Join(a.Dir, "agent-token")
+	if err := os.WriteFile(token, []byte(Token), 0o600); err != nil {
+		return nil, fmt.Errorf("write the agent's token: %w", err)
+	}
+	args := []string{
+		"agent",
+		"--kubeconfig=" + a.Kubeconfig,
+		"--cluster=" + a.Cluster,
+		"--control=" + a.Control,
+		"--token-file=" + token,
+		"--insecure",
+	}
+	if len(a.Namespaces) > 0 {
+		args = append(args, "--namespaces="+strings.Join(a.Namespaces, ","))
+	}
+	return process.Start(process.Spec{Name: a.Name, Path: a.Binary, Args: args, Logs: a.Dir})
+}
+
+// start runs a process and waits until url answers 200.
+func start(ctx context.Context, spec process.Spec, url string) (*process.Process, error) {
+	p, err := process.Start(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Ready(ctx, func(ctx context.Context) error { return ready(ctx, url) }); err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+func ready(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", url, response.Status)
+	}
+	return nil
+}
