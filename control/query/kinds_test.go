@@ -27,12 +27,15 @@ func declare[T any](kind *Kind[T]) declared {
 	}
 }
 
-// lists are all lists of the API, each with the kind behind it.
-var lists = []struct {
+// list is a request for a page, with the kind behind it.
+type list struct {
 	request            proto.Message
 	kind               declared
 	attributes, scopes string
-}{
+}
+
+// lists are all lists of the API.
+var lists = []list{
 	{&cmfv1.ListEnvironmentsRequest{}, declare(Environments), "", "kubernetesNamespace name"},
 	{&cmfv1.ListApplicationsRequest{}, declare(Applications), "state", ""},
 	{&cmfv1.ListApplicationInstancesRequest{}, declare(Instances), "", ""},
@@ -98,14 +101,7 @@ func TestEveryListHasAKind(t *testing.T) {
 			if !strings.HasSuffix(string(m.Name()), "Request") || m.Fields().ByJSONName("page") == nil {
 				continue
 			}
-			known := func(request proto.Message) bool { return request.ProtoReflect().Descriptor() == m }
-			if !slices.ContainsFunc(lists, func(l struct {
-				request            proto.Message
-				kind               declared
-				attributes, scopes string
-			}) bool {
-				return known(l.request)
-			}) {
+			if !slices.ContainsFunc(lists, func(l list) bool { return l.request.ProtoReflect().Descriptor() == m }) {
 				t.Errorf("%s has no kind", m.Name())
 			}
 		}
