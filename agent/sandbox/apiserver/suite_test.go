@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,12 +72,12 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// object reads an object from YAML, indented by tabs as Go source is.
+// object reads an object from YAML.
 func object(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
-	o := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(strings.ReplaceAll(text, "\t", "  ")), &o.Object); err != nil {
+	value, err := decodeBody([]byte(text))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	return &unstructured.Unstructured{Object: value}
 }
