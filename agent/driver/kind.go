@@ -1,0 +1,46 @@
+package driver
+
+import "k8s.io/apimachinery/pkg/runtime/schema"
+
+// kind is a kind of object that the agent may apply. What is not in kinds is
+// refused, whatever the control plane says.
+type kind struct {
+	version  schema.GroupVersion
+	name     string
+	resource string
+	// custom kinds exist only where their custom resource definition does.
+	custom bool
+	// jobs run or belong to a Flink job: they have Kubernetes events to tell of.
+	jobs bool
+	// secret content is kept out of annotations, events and logs.
+	secret bool
+	// rare kinds are watched only where there are any.
+	rare bool
+}
+
+// flink is the API group of the Flink Kubernetes Operator.
+var flink = schema.GroupVersion{Group: "flink.apache.org", Version: "v1beta1"}
+
+var kinds = []*kind{
+	{version: flink, name: "FlinkDeployment", resource: "flinkdeployments", custom: true, jobs: true},
+	{version: flink, name: "FlinkSessionJob", resource: "flinksessionjobs", custom: true, jobs: true},
+	{version: flink, name: "FlinkStateSnapshot", resource: "flinkstatesnapshots", custom: true, jobs: true},
+	{version: schema.GroupVersion{Version: "v1"}, name: "Secret", resource: "secrets", secret: true, rare: true},
+	{version: schema.GroupVersion{Version: "v1"}, name: "ConfigMap", resource: "configmaps", rare: true},
+}
+
+// kindOf finds the kind of an object; nil where the agent does not know it.
+func kindOf(k key) *kind {
+	for _, candidate := range kinds {
+		if candidate.name == k.kind && candidate.version.String() == k.apiVersion {
+			return candidate
+		}
+	}
+	return nil
+}
+
+func (k *kind) gvr() schema.GroupVersionResource { return k.version.WithResource(k.resource) }
+
+// definition is the name of the kind's custom resource definition, and how
+// RBAC names the resource.
+func (k *kind) definition() string { return k.gvr().GroupResource().String() }

@@ -1,0 +1,62 @@
+package driver
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// reportable says whether a change of an object is one that StatusReport tells.
+func reportable(before, after *unstructured.Unstructured) bool {
+	was, _ := marksOf(before)
+	is, _ := marksOf(after)
+	return was.owner != is.owner || was.generation != is.generation ||
+		before.GetUID() != after.GetUID() ||
+		before.GetGeneration() != after.GetGeneration() ||
+		(before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
+		!reflect.DeepEqual(before.Object["status"], after.Object["status"])
+}
+
+// reportStatus tells the status of an object that bears the agent's marks.
+func (d *Driver) reportStatus(o *unstructured.Unstructured) {
+	m, marked := marksOf(o)
+	if !marked || !d.reporting() {
+		return
+	}
+	status := []byte("{}")
+	if content, there := o.Object["status"].(map[string]any); there {
+		text, err := json.Marshal(content)
+		if err != nil {
+			d.log.Error("could not write a status", "object", keyOfObject(o).String(), "error", err)
+			return
+		}
+		status = text
+	}
+	d.config.Reports.Status(&agentv1.StatusReport{
+		Ref:              keyOfObject(o).ref(),
+		OwnerUid:         m.owner,
+		Generation:       m.generation,
+		ObjectGeneration: o.GetGeneration(),
+		ObjectUid:        string(o.GetUID()),
+		Status:           string(status),
+		Deleting:         o.GetDeletionTimestamp() != nil,
+	})
+}
+
+// reportAllStatus tells the status of every object that is watched.
+func (d *Driver) reportAllStatus() {
+	d.mu.Lock()
+	watches := make([]*objectWatch, 0, len(d.watches))
+	for _, w := range d.watches {
+		watches = append(watches, w)
+	}
+	d.mu.Unlock()
+	for _, w := range watches {
+		for _, o := range w.informer.GetStore().List() {
+			d.reportStatus(object(o))
+		}
+	}
+}

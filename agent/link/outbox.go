@@ -1,0 +1,192 @@
+package link
+
+import (
+	"sync"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// slot names what a message is the newest state of. A newer message of the
+// same slot replaces one that is not sent yet.
+type slot struct {
+	what       string // "ack", "status" or "namespaces"
+	apiVersion string
+	kind       string
+	namespace  string
+	name       string
+	owner      string
+}
+
+func slotOf(what string, ref *agentv1.ObjectRef, owner string) slot {
+	return slot{
+		what:       what,
+		apiVersion: ref.GetApiVersion(),
+		kind:       ref.GetKind(),
+		namespace:  ref.GetNamespace(),
+		name:       ref.GetName(),
+		owner:      owner,
+	}
+}
+
+// Outbox holds what the agent has to say until a session can say it. It holds
+// at most one message a slot, the newest, and a bounded number of events, so
+// that a slow or absent control plane costs bounded memory.
+//
+// Its methods never block and may be called at any time, by anyone.
+type Outbox struct {
+	mu      sync.Mutex
+	order   []slot // of pending, in the order in which the slots were first filled
+	pending map[slot]*agentv1.ConnectRequest
+	events  eventLog
+	// turn alternates between state and events, so that neither starves.
+	turn bool
+
+	ready chan struct{} // holds a token while there may be something to send
+	renew chan string   // holds why a new session is wanted
+}
+
+// NewOutbox makes an empty outbox that keeps at most maxEvents events.
+func NewOutbox(maxEvents int) *Outbox {
+	return &Outbox{
+		pending: make(map[slot]*agentv1.ConnectRequest),
+		events:  newEventLog(maxEvents),
+		ready:   make(chan struct{}, 1),
+		renew:   make(chan string, 1),
+	}
+}
+
+// Ack puts an answer to an Apply or Delete in the outbox.
+func (o *Outbox) Ack(ack *agentv1.Ack) {
+	o.put(slotOf("ack", ack.GetRef(), ack.GetOwnerUid()),
+		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Ack{Ack: ack}})
+}
+
+// Status puts the status of an object in the outbox.
+func (o *Outbox) Status(report *agentv1.StatusReport) {
+	o.put(slotOf("status", report.GetRef(), report.GetOwnerUid()),
+		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Status{Status: report}})
+}
+
+// Namespaces puts the list of namespaces in the outbox.
+func (o *Outbox) Namespaces(report *agentv1.NamespacesReport) {
+	o.put(slot{what: "namespaces"},
+		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Namespaces{Namespaces: report}})
+}
+
+// Event puts an event in the outbox, where it stays until the control plane
+// has acknowledged it. An event whose id is there already is dropped.
+func (o *Outbox) Event(report *agentv1.EventReport) {
+	o.mu.Lock()
+	o.events.add(report)
+	o.mu.Unlock()
+	o.wake()
+}
+
+// Renew asks for a new session at once, whose Hello says anew what the
+// cluster holds.
+func (o *Outbox) Renew(reason string) {
+	select {
+	case o.renew <- reason:
+	default: // one is asked for already
+	}
+}
+
+// DroppedEvents is how many events were dropped for want of room.
+func (o *Outbox) DroppedEvents() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.events.dropped
+}
+
+func (o *Outbox) put(s slot, m *agentv1.ConnectRequest) {
+	o.mu.Lock()
+	if _, waiting := o.pending[s]; !waiting {
+		o.order = append(o.order, s)
+	}
+	o.pending[s] = m
+	o.mu.Unlock()
+	o.wake()
+}
+
+func (o *Outbox) wake() {
+	select {
+	case o.ready <- struct{}{}:
+	default:
+	}
+}
+
+// next takes the next message to send; nil where there is none.
+func (o *Outbox) next() *agentv1.ConnectRequest {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.turn = !o.turn
+	first, second := o.nextState, o.nextEvent
+	if o.turn {
+		first, second = second, first
+	}
+	m := first()
+	if m == nil {
+		m = second()
+	}
+	if m != nil {
+		o.wake() // there may be more
+	}
+	return m
+}
+
+func (o *Outbox) nextState() *agentv1.ConnectRequest {
+	if len(o.order) == 0 {
+		return nil
+	}
+	s := o.order[0]
+	o.order = o.order[1:]
+	m := o.pending[s]
+	delete(o.pending, s)
+	return m
+}
+
+func (o *Outbox) nextEvent() *agentv1.ConnectRequest {
+	e, ok := o.events.next()
+	if !ok {
+		return nil
+	}
+	return &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Event{Event: e}}
+}
+
+// begin prepares for a session that has just been welcomed. Everything but
+// events is forgotten: it speaks of before the session, and the new Hello and
+// what follows it say the same or better. Every event that is not acknowledged
+// is sent again.
+func (o *Outbox) begin() {
+	o.mu.Lock()
+	o.order = nil
+	clear(o.pending)
+	o.events.rewind()
+	o.mu.Unlock()
+	o.wake()
+}
+
+// renewing says that a new session is about to be described, which is what
+// earlier calls of Renew asked for.
+func (o *Outbox) renewing() {
+	select {
+	case <-o.renew:
+	default:
+	}
+}
+
+// discard forgets everything, events too: the cluster is decommissioned.
+func (o *Outbox) discard() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.order = nil
+	clear(o.pending)
+	o.events.clear()
+}
+
+// acknowledged forgets an event that the control plane has stored.
+func (o *Outbox) acknowledged(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events.remove(id)
+}

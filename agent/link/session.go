@@ -1,0 +1,165 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// session is one stream. One goroutine receives and one sends; a timer ends
+// both where the peer no longer answers, which neither could tell while blocked.
+type session struct {
+	handler  Handler
+	outbox   *Outbox
+	log      *slog.Logger
+	timeout  time.Duration // until Welcome
+	welcomed bool          // not to be read before run has returned
+
+	idle bool // the cluster is decommissioned; the receiver's own
+}
+
+type stream = grpc.BidiStreamingClient[agentv1.ConnectRequest, agentv1.ConnectResponse]
+
+// run holds the session until it ends and says why it did.
+func (s *session) run(parent context.Context, fleet agentv1.FleetServiceClient, hello *agentv1.Hello) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+
+	welcomeBy := time.AfterFunc(s.timeout, func() {
+		cancel(fmt.Errorf("no Welcome within %s", s.timeout))
+	})
+	defer welcomeBy.Stop()
+
+	stream, err := fleet.Connect(ctx)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	first := &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Hello{Hello: hello}}
+	// An error of Send is io.EOF, and Recv has the true one.
+	if err := stream.Send(first); err != nil && !errors.Is(err, io.EOF) {
+		return causeOf(ctx, fmt.Errorf("send Hello: %w", err))
+	}
+	reply, err := stream.Recv()
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	welcome := reply.GetWelcome()
+	if welcome == nil {
+		return fmt.Errorf("the control plane answered Hello with %T, not Welcome", reply.GetMessage())
+	}
+	welcomeBy.Stop()
+	s.welcome(welcome)
+
+	pulse := newPulse(welcome.GetNextHeartbeat().AsDuration(), cancel)
+	defer pulse.stop()
+	var group sync.WaitGroup
+	group.Go(func() { cancel(s.receive(stream, pulse)) })
+	group.Go(func() {
+		if err := s.send(ctx, stream, pulse); err != nil {
+			cancel(err)
+		}
+	})
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// causeOf prefers why the session was given up to the error that followed from
+// giving it up.
+func causeOf(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (s *session) welcome(w *agentv1.Welcome) {
+	s.welcomed = true
+	s.outbox.begin()
+	s.idle = w.GetLifecycle().GetDecommissioned()
+	if s.idle {
+		s.outbox.discard()
+	}
+	s.log.Info("session with the control plane begun", "epoch", w.GetEpoch(),
+		"controlPlaneVersion", w.GetServerVersion(), "decommissioned", s.idle)
+	s.handler.Welcome(w.GetEpoch(), s.idle)
+}
+
+// receive hands what comes to the handler until the stream ends.
+func (s *session) receive(stream stream, pulse *pulse) error {
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return errors.New("the control plane ended the session")
+		}
+		if err != nil {
+			return err
+		}
+		switch m := m.GetMessage().(type) {
+		case *agentv1.ConnectResponse_HeartbeatReply:
+			pulse.replied(m.HeartbeatReply.GetNextHeartbeat().AsDuration())
+		case *agentv1.ConnectResponse_EventAck:
+			s.outbox.acknowledged(m.EventAck.GetId())
+		case *agentv1.ConnectResponse_Lifecycle:
+			s.lifecycle(m.Lifecycle.GetDecommissioned())
+		case *agentv1.ConnectResponse_Apply:
+			if !s.idle {
+				s.handler.Apply(m.Apply)
+			}
+		case *agentv1.ConnectResponse_Delete:
+			if !s.idle {
+				s.handler.Delete(m.Delete)
+			}
+		case *agentv1.ConnectResponse_Synced:
+			s.handler.Synced()
+		case *agentv1.ConnectResponse_Welcome:
+			s.log.Warn("ignored a second Welcome in one session")
+		default:
+			// A message of a newer control plane.
+			s.log.Debug("ignored a message of a kind that this agent does not know")
+		}
+	}
+}
+
+// lifecycle follows the cluster's. Recommission begins with a new session,
+// since nobody has watched over the cluster meanwhile.
+func (s *session) lifecycle(decommissioned bool) {
+	switch {
+	case decommissioned && !s.idle:
+		s.log.Info("the cluster is decommissioned; the agent idles")
+		s.idle = true
+		s.handler.Decommissioned()
+		s.outbox.discard()
+	case !decommissioned && s.idle:
+		s.outbox.Renew("the cluster is active again")
+	}
+}
+
+// send says what there is to say until ctx ends. It returns nil where the
+// stream has failed: the receiver has the reason.
+func (s *session) send(ctx context.Context, stream stream, pulse *pulse) error {
+	for {
+		var m *agentv1.ConnectRequest
+		select {
+		case <-ctx.Done():
+			return nil
+		case reason := <-s.outbox.renew:
+			return fmt.Errorf("%w: %s", errRenew, reason)
+		case <-pulse.due():
+			pulse.sent()
+			m = &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Heartbeat{Heartbeat: s.handler.Heartbeat()}}
+		case <-s.outbox.ready:
+			m = s.outbox.next()
+		}
+		if m != nil && stream.Send(m) != nil {
+			return nil
+		}
+	}
+}
