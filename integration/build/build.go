@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // kubernetesVersion is what the API server reports of itself. It is the one
@@ -44,7 +45,13 @@ func install(ctx context.Context, module, name, pkg string, flags ...string) (st
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(root, ".build", "bin", name)
+	dir := filepath.Join(root, ".build", "bin")
+	unlock, err := lock(dir)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	binary := filepath.Join(dir, name)
 	args := append([]string{"build", "-o", binary}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = filepath.Join(root, module)
@@ -52,6 +59,23 @@ func install(ctx context.Context, module, name, pkg string, flags ...string) (st
 		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
 	}
 	return binary, nil
+}
+
+// lock makes the test programs of several packages, which `go test` runs at
+// the same time, build one after the other: what the first has built, the
+// next finds up to date.
+func lock(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder for binaries: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock the folder for binaries: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, fmt.Errorf("lock the folder for binaries: %w", errors.Join(err, file.Close()))
+	}
+	return func() { _ = file.Close() }, nil
 }
 
 // Root is the folder of the repository: the nearest one above the working
