@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/openweir/weir/gen/openapi"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxBodyBytes = 4 << 20
+	DefaultTimeout      = 60 * time.Second
+)
+
+// Config is what a gateway is made from.
+type Config struct {
+	// Conn leads to the control plane. Required. The gateway only reads the
+	// answers it gets, so that an in-process connection may share them.
+	Conn grpc.ClientConnInterface
+	// Log receives what goes wrong. Required.
+	Log *slog.Logger
+	// Ready tells whether requests can be served; nil means always. Its error
+	// is shown to whoever asks /readyz?verbose.
+	Ready func(context.Context) error
+	// MaxBodyBytes bounds request bodies. 0 means DefaultMaxBodyBytes.
+	MaxBodyBytes int64
+	// Timeout bounds a call of the control plane. 0 means DefaultTimeout.
+	Timeout time.Duration
+	// Metrics is served at /metrics, if there is one.
+	Metrics http.Handler
+	// OpenAPI is the document served at /openapi.json, as JSON. Nil means the
+	// one that was generated with this build.
+	OpenAPI []byte
+	// TracerProvider and MeterProvider receive traces and metrics of requests.
+	// Nil means OpenTelemetry's global ones.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+}
+
+// complete fills in defaults and reports everything that is wrong.
+func (c *Config) complete() error {
+	var problems []error
+	if c.Conn == nil {
+		problems = append(problems, errors.New("Conn is required"))
+	}
+	if c.Log == nil {
+		problems = append(problems, errors.New("Log is required"))
+	}
+	if c.MaxBodyBytes < 0 {
+		problems = append(problems, errors.New("MaxBodyBytes must not be negative"))
+	}
+	if c.Timeout < 0 {
+		problems = append(problems, errors.New("Timeout must not be negative"))
+	}
+	if c.OpenAPI == nil {
+		c.OpenAPI = openapi.JSON
+	}
+	if !json.Valid(c.OpenAPI) {
+		problems = append(problems, errors.New("OpenAPI is not valid JSON"))
+	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
+	}
+	if c.MaxBodyBytes == 0 {
+		c.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.TracerProvider == nil {
+		c.TracerProvider = otel.GetTracerProvider()
+	}
+	if c.MeterProvider == nil {
+		c.MeterProvider = otel.GetMeterProvider()
+	}
+	return errors.Join(problems...)
+}

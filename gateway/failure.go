@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+const internalMessage = "Internal error."
+
+// failure is how a gRPC code looks in REST.
+type failure struct {
+	status int
+	// message takes the place of the error's own text, which may tell of our
+	// insides. Empty where the text is meant for the client.
+	message string
+}
+
+// statusClientGone is what nginx logs for a client that did not wait. Nobody
+// receives it.
+const statusClientGone = 499
+
+// failures is by code; what is missing is internal.
+var failures = map[codes.Code]failure{
+	codes.Canceled:           {statusClientGone, "The request was cancelled."},
+	codes.InvalidArgument:    {status: http.StatusBadRequest},
+	codes.OutOfRange:         {status: http.StatusBadRequest},
+	codes.DeadlineExceeded:   {http.StatusGatewayTimeout, "The request took too long."},
+	codes.NotFound:           {status: http.StatusNotFound},
+	codes.AlreadyExists:      {status: http.StatusConflict},
+	codes.Aborted:            {status: http.StatusConflict},
+	codes.FailedPrecondition: {status: http.StatusConflict},
+	codes.PermissionDenied:   {status: http.StatusForbidden},
+	codes.Unauthenticated:    {status: http.StatusUnauthorized},
+	codes.ResourceExhausted:  {http.StatusRequestEntityTooLarge, "The request or its answer is too large."},
+	codes.Unimplemented:      {http.StatusNotImplemented, "This operation is not implemented."},
+	codes.Unavailable:        {http.StatusServiceUnavailable, "The control plane is not available."},
+}
+
+// answerError writes the failure of an RPC.
+func answerError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+	ex, ok := w.(*exchange)
+	if !ok {
+		http.Error(w, internalMessage, http.StatusInternalServerError)
+		return
+	}
+	code, messages := failureOf(err)
+	if code >= http.StatusInternalServerError && code != http.StatusNotImplemented {
+		ex.log.Error("a request failed", "request", ex.id, "rpc", ex.route.rpc, "status", code, "error", err)
+	}
+	if code == http.StatusUnauthorized {
+		ex.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	ex.fail(code, messages...)
+}
+
+// failureOf gives status and messages of an error. Details that the control
+// plane attached go before what the code implies.
+func failureOf(err error) (code int, messages []string) {
+	st, ok := status.FromError(err)
+	if !ok {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+			st = status.FromContextError(err)
+		default:
+			return http.StatusInternalServerError, []string{internalMessage}
+		}
+	}
+	f, ok := failures[st.Code()]
+	if !ok {
+		f = failure{http.StatusInternalServerError, internalMessage}
+	}
+	code = f.status
+	for _, detail := range st.Details() {
+		switch d := detail.(type) {
+		case *cmfv1.HttpStatus:
+			if d.GetCode() >= 400 && d.GetCode() <= 599 {
+				code = int(d.GetCode())
+			}
+		case *cmfv1.RestError:
+			for _, e := range d.GetErrors() {
+				messages = append(messages, e.GetMessage())
+			}
+		}
+	}
+	if len(messages) > 0 {
+		return code, messages
+	}
+	if f.message == "" {
+		f.message = st.Message()
+	}
+	if f.message == "" {
+		f.message = http.StatusText(code) + "."
+	}
+	return code, []string{f.message}
+}
+
+// notFoundMessage names a path as the contract does: without its first slash.
+func notFoundMessage(r *http.Request) string {
+	return "Resource not found: [" + strings.TrimPrefix(r.URL.Path, "/") + "]"
+}

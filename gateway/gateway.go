@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/metric/noop"
+)
+
+// gateway serves requests. Nothing in it changes after New.
+type gateway struct {
+	config  Config
+	root    *node
+	metrics *requestMetrics
+}
+
+// New makes the handler that serves REST.
+func New(config Config) (http.Handler, error) {
+	if err := config.complete(); err != nil {
+		return nil, fmt.Errorf("configure the gateway: %w", err)
+	}
+	metrics, err := newRequestMetrics(config.MeterProvider)
+	if err != nil {
+		return nil, fmt.Errorf("make the gateway's metrics: %w", err)
+	}
+	g := &gateway{config: config, root: &node{}, metrics: metrics}
+	if err := errors.Join(g.addAPI(services), g.addOperations()); err != nil {
+		return nil, fmt.Errorf("make the gateway's routes: %w", err)
+	}
+	// The instrumentation's own metrics have a label for the Host header, which
+	// clients choose; ours take their place.
+	return otelhttp.NewHandler(g, "",
+		otelhttp.WithTracerProvider(config.TracerProvider),
+		otelhttp.WithMeterProvider(noop.NewMeterProvider()),
+		otelhttp.WithSpanNameFormatter(g.spanName),
+	), nil
+}
+
+// addAPI makes the routes of the services known.
+func (g *gateway) addAPI(services []service) error {
+	if missing := unboundServices(services); len(missing) > 0 {
+		return fmt.Errorf("services with REST paths but no handler: %v", missing)
+	}
+	for _, s := range services {
+		// A mux of its own for each service: it looks through its routes one
+		// after the other.
+		mux := newMux()
+		if err := s.register(context.Background(), mux, g.config.Conn); err != nil {
+			return fmt.Errorf("register %s: %w", s.name, err)
+		}
+		routes, err := routesOf(s.name)
+		if err != nil {
+			return err
+		}
+		for _, rt := range routes {
+			rt.mux = mux
+			e := endpoint{pattern: rt.pattern, serve: func(ex *exchange, r *http.Request) { g.call(ex, r, rt) }}
+			if err := g.root.add(rt.method, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func newMux() *runtime.ServeMux {
+	return runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, bridge{}),
+		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithForwardResponseOption(answer),
+		runtime.WithErrorHandler(answerError),
+		runtime.WithMetadata(callMetadata),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithDisablePathLengthFallback(),
+	)
+}
+
+// ServeHTTP answers one request.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ex := g.begin(w, r)
+	defer g.end(ex, r)
+
+	n, path := g.root.find(r.URL)
+	if n == nil {
+		ex.fail(http.StatusNotFound, notFoundMessage(r))
+		return
+	}
+	ex.path = path
+	e, ok := n.methods[r.Method]
+	switch {
+	case ok:
+		ex.pattern = e.pattern
+		e.serve(ex, r)
+	case r.Method == http.MethodOptions:
+		ex.Header().Set("Allow", n.allow)
+		ex.finish(http.StatusNoContent, nil)
+	default:
+		ex.Header().Set("Allow", n.allow)
+		ex.fail(http.StatusMethodNotAllowed,
+			fmt.Sprintf("Method %s is not allowed for [%s]; allowed are %s.", r.Method, path[1:], n.allow))
+	}
+}

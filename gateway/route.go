@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/openweir/weir/gateway/codec"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// route is the REST face of one RPC, as its options in the proto have it.
+type route struct {
+	method     string // of HTTP
+	pattern    string // such as /cmf/api/v1/environments/{envName}
+	rpc        string // such as /cmf.v1.EnvironmentService/GetEnvironment
+	success    int
+	also       []int
+	etag       bool
+	emptyBody  bool
+	body       *bodyRule // nil where a body means nothing
+	parameters parameters
+	mux        *runtime.ServeMux // of its service
+}
+
+// bodyRule says what a request body must be.
+type bodyRule struct {
+	message  protoreflect.MessageType
+	required bool
+}
+
+// routesOf reads the routes of a service.
+func routesOf(name protoreflect.FullName) ([]*route, error) {
+	desc, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("find service %s: %w", name, err)
+	}
+	service, ok := desc.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a service", name)
+	}
+	var routes []*route
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		if !hasRESTPath(method) {
+			continue
+		}
+		rt, err := routeOf(method)
+		if err != nil {
+			return nil, fmt.Errorf("route of %s: %w", method.FullName(), err)
+		}
+		routes = append(routes, rt)
+	}
+	return routes, nil
+}
+
+// hasRESTPath reports whether an RPC is offered over REST.
+func hasRESTPath(m protoreflect.MethodDescriptor) bool {
+	return proto.HasExtension(m.Options(), annotations.E_Http)
+}
+
+func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
+	rule, _ := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
+	method, pattern := methodAndPattern(rule)
+	switch {
+	case method == "":
+		return nil, errors.New("its google.api.http has no method that is served")
+	case len(rule.GetAdditionalBindings()) > 0:
+		return nil, errors.New("additional bindings are not served")
+	case m.IsStreamingClient() || m.IsStreamingServer():
+		return nil, errors.New("streams are not served over REST")
+	}
+	if err := errors.Join(codec.Check(m.Input()), codec.Check(m.Output())); err != nil {
+		return nil, err
+	}
+	rt := &route{
+		method:  method,
+		pattern: pattern,
+		rpc:     "/" + string(m.Parent().FullName()) + "/" + string(m.Name()),
+		success: http.StatusOK,
+	}
+	rest, _ := proto.GetExtension(m.Options(), cmfv1.E_Rest).(*cmfv1.RestRule)
+	if code := rest.GetSuccess(); code != 0 {
+		rt.success = int(code)
+	}
+	for _, code := range rest.GetAlso() {
+		rt.also = append(rt.also, int(code))
+	}
+	rt.etag, rt.emptyBody = rest.GetEtag(), rest.GetEmptyBody()
+
+	bound := map[protoreflect.Name]bool{} // fields that come from path or body
+	segments := strings.Split(pattern, "/")
+	for i, segment := range segments {
+		if !strings.HasPrefix(segment, "{") {
+			continue
+		}
+		field := m.Input().Fields().ByName(protoreflect.Name(strings.Trim(segment, "{}")))
+		if field == nil || field.Kind() != protoreflect.StringKind {
+			return nil, fmt.Errorf("%s in its path is not a string of its request", segment)
+		}
+		bound[field.Name()] = true
+		segments[i] = "{" + field.JSONName() + "}"
+	}
+	rt.pattern = strings.Join(segments, "/")
+	if err := rt.bindBody(m, rule.GetBody(), bound); err != nil {
+		return nil, err
+	}
+	var err error
+	rt.parameters, err = parametersOf(m.Input(), bound)
+	return rt, err
+}
+
+func methodAndPattern(rule *annotations.HttpRule) (method, pattern string) {
+	switch p := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		return http.MethodGet, p.Get
+	case *annotations.HttpRule_Post:
+		return http.MethodPost, p.Post
+	case *annotations.HttpRule_Put:
+		return http.MethodPut, p.Put
+	case *annotations.HttpRule_Delete:
+		return http.MethodDelete, p.Delete
+	}
+	return "", ""
+}
+
+func (rt *route) bindBody(m protoreflect.MethodDescriptor, name string, bound map[protoreflect.Name]bool) error {
+	if name == "" {
+		return nil
+	}
+	field := m.Input().Fields().ByName(protoreflect.Name(name))
+	if field == nil || field.Kind() != protoreflect.MessageKind || field.IsList() || field.IsMap() {
+		return fmt.Errorf("its body %q is not a message of its request", name)
+	}
+	bound[field.Name()] = true
+	message, err := protoregistry.GlobalTypes.FindMessageByName(field.Message().FullName())
+	if err != nil {
+		return fmt.Errorf("find message %s: %w", field.Message().FullName(), err)
+	}
+	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	rt.body = &bodyRule{message: message, required: rules.GetRequired()}
+	return nil
+}
+
+// unboundServices names the services of the API with REST paths that are not
+// among those given.
+func unboundServices(bound []service) (missing []protoreflect.FullName) {
+	known := map[protoreflect.FullName]bool{}
+	for _, s := range bound {
+		known[s.name] = true
+	}
+	protoregistry.GlobalFiles.RangeFilesByPackage(apiPackage, func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			s := file.Services().Get(i)
+			for j := range s.Methods().Len() {
+				if hasRESTPath(s.Methods().Get(j)) && !known[s.FullName()] {
+					missing = append(missing, s.FullName())
+					break
+				}
+			}
+		}
+		return true
+	})
+	return missing
+}

@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of the HTTP server.
+const (
+	readHeaderTimeout = 10 * time.Second
+	// readTimeout covers a whole request. A body of the default limit takes
+	// this long at 70 KB/s.
+	readTimeout = 60 * time.Second
+	// writeTimeout covers the call and the answer.
+	writeTimeout   = 2 * time.Minute
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// ShutdownGrace is how long requests under way may take to end once the
+	// server is told to.
+	ShutdownGrace = 2 * time.Second
+)
+
+// Serve serves HTTP on a listener until ctx ends, and closes it. Requests
+// under way then have ShutdownGrace to end; those that do not are cut off.
+// The error is nil after an orderly end.
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve HTTP on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), ShutdownGrace)
+	defer cancel()
+	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were cut off at shutdown", "grace", ShutdownGrace)
+		err = server.Close()
+	}
+	<-served
+	if err != nil {
+		return fmt.Errorf("shut the HTTP server on %s down: %w", listener.Addr(), err)
+	}
+	return nil
+}
