@@ -15,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/service"
 	"github.com/openweir/weir/control/state"
 )
@@ -37,6 +38,8 @@ type Config struct {
 	Replica string
 	// AgentTokens are the bootstrap tokens of agents.
 	AgentTokens fleet.Tokens
+	// Keys seal secrets. Without any, secrets cannot be created or read.
+	Keys *seal.Keys
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
 	// Limits bound what is kept of each application; zero means DefaultLimits.

@@ -59,11 +59,11 @@ func New(config Config) (*Control, error) {
 		config: config,
 		store:  s,
 		fleet: fleet.New(fleet.Config{
-			State: st, Etcd: config.Etcd, Replica: config.Replica, Tokens: config.AgentTokens,
+			State: st, Etcd: config.Etcd, Replica: config.Replica, Keys: config.Keys, Tokens: config.AgentTokens,
 			Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: log,
 		}),
-		services:   service.New(st, config.Version, log),
-		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Replica: config.Replica, Log: log}),
+		services:   service.New(st, config.Keys, config.Version, log),
+		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Keys: config.Keys, Replica: config.Replica, Log: log}),
 		health:     health.NewServer(),
 	}
 	c.server = grpc.NewServer(c.serverOptions()...)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/state"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -24,6 +25,8 @@ import (
 const (
 	applications = "applications"
 	tombstones   = "tombstones"
+	// mappings put Kubernetes Secrets into their environment's namespace.
+	mappings = "secret-mappings"
 )
 
 // missedHeartbeats is how many heartbeats may be missing before a session is
@@ -37,6 +40,8 @@ type Config struct {
 	Etcd *clientv3.Client
 	// Replica names this replica in session records.
 	Replica string
+	// Keys open the secrets that clusters are to hold.
+	Keys *seal.Keys
 	// Tokens that agents may present.
 	Tokens Tokens
 	// Heartbeat is the period asked of agents; the one named to an agent varies
@@ -79,6 +84,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.followApplications(inner) })
 	group.Go(func() error { return f.followTombstones(inner) })
+	group.Go(func() error { return f.followMappings(inner) })
+	group.Go(func() error { return f.followSecrets(inner) })
 	group.Go(func() error { return f.followClusters(inner) })
 	group.Go(func() error { return f.followSessions(inner) })
 	group.Go(func() error { return f.reports.run(inner) })

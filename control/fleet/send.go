@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/render"
+	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -77,6 +78,9 @@ func (s *session) resources() []resource {
 	}
 	for _, ref := range st.ClusterEnvironments.CachedUnder(s.cluster) {
 		_, env, _ := strings.Cut(ref.Key, "/")
+		for _, mapping := range st.SecretMappings.CachedUnder(env) {
+			out = append(out, resource{mappings, mapping.Key})
+		}
 		for _, app := range st.Applications.CachedUnder(env) {
 			out = append(out, resource{applications, app.Key})
 		}
@@ -92,6 +96,8 @@ func (s *session) sendResource(r resource) (int32, error) {
 	switch r.collection {
 	case applications:
 		message, err = s.application(r.key)
+	case mappings:
+		message, err = s.mapping(r.key)
 	case tombstones:
 		message = s.tombstone(r.key)
 	}
@@ -125,12 +131,51 @@ func (s *session) application(key string) (*agentv1.ConnectResponse, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.unlessHeld(apply), nil
+}
+
+// unlessHeld is nothing where the agent has the object so already.
+func (s *session) unlessHeld(apply *agentv1.Apply) *agentv1.ConnectResponse {
 	want := mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
 	if s.held[objectOf(apply.GetRef())] == want {
-		return nil, nil
+		return nil
 	}
 	s.held[objectOf(apply.GetRef())] = want
-	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}, nil
+	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}
+}
+
+// mapping opens the secret of a secret mapping for the one cluster that is to
+// have it. The opened values live no longer than the message.
+func (s *session) mapping(key string) (*agentv1.ConnectResponse, error) {
+	st := s.fleet.State
+	mapping, ok := st.SecretMappings.Cached(key)
+	if !ok {
+		return nil, nil // a tombstone has taken over
+	}
+	name, _, _ := strings.Cut(key, "/")
+	env, ok := st.Environments.Cached(name)
+	if !ok {
+		return nil, nil
+	}
+	secret, ok := st.Secrets.Cached(store.Key(mapping.Value.GetSpec().GetSecretName()))
+	if !ok {
+		return nil, nil
+	}
+	// Both revisions only grow, and one of them does with every change.
+	version := max(mapping.Revision, secret.Revision)
+	data := make(map[string]string, len(secret.Value.GetSpec().GetData()))
+	for field, sealed := range secret.Value.GetSpec().GetData() {
+		value, err := s.fleet.Keys.Open(state.SecretPlace(secret.Value.GetMetadata().GetName(), field), sealed)
+		if err != nil {
+			return nil, err
+		}
+		data[field] = value
+	}
+	apply, err := render.Secret(env.Value, mapping.Value, data, version)
+	if err != nil {
+		return nil, err
+	}
+	return s.unlessHeld(apply), nil
 }
 
 func (s *session) tombstone(key string) *agentv1.ConnectResponse {

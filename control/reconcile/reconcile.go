@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/etcd/client/v3/concurrency"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/state"
 )
 
@@ -29,6 +30,8 @@ const leaderTTL = 5
 type Config struct {
 	State *state.State
 	Etcd  *clientv3.Client
+	// Keys seal secrets; those sealed with an older key are sealed anew.
+	Keys *seal.Keys
 	// Replica names this replica.
 	Replica string
 	Log     *slog.Logger
@@ -88,5 +91,6 @@ func (r *Reconciler) term(ctx context.Context) error {
 	})
 	group.Go(func() error { return r.followEnvironments(inner) })
 	group.Go(func() error { return r.followSessions(inner) })
+	group.Go(func() error { return r.followSecrets(inner) })
 	return group.Wait()
 }

@@ -54,13 +54,15 @@ func FormatObject(o Object) *cmfv1.JsonObject {
 }
 
 // FormatText writes an object compactly with its keys in order.
-func FormatText(o Object) string {
+func FormatText(o Object) string { return encode(o) }
+
+func encode(value any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(o); err != nil {
+	if err := e.Encode(value); err != nil {
 		// Only values that JSON cannot hold get here, and objects come from JSON.
-		panic(fmt.Sprintf("rules: encode JSON object: %v", err))
+		panic(fmt.Sprintf("rules: encode JSON: %v", err))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -114,20 +116,17 @@ func Integer(o Object, path ...string) int64 {
 // AppendField adds a string field to the text of an object without parsing it.
 // The key must not be in the object yet.
 func AppendField(text, key, value string) string {
-	// Strings always encode.
-	encoded, _ := json.Marshal(value)
-	return AppendValue(text, key, string(encoded))
+	return AppendValue(text, key, encode(value))
 }
 
 // AppendValue is AppendField for a value that is JSON text itself.
 func AppendValue(text, key, value string) string {
-	encoded, _ := json.Marshal(key)
 	body := strings.TrimSuffix(strings.TrimRight(text, " \n\r\t"), "}")
 	separator := ","
 	if strings.TrimSpace(body) == "{" {
 		separator = ""
 	}
-	return body + separator + string(encoded) + ":" + value + "}"
+	return body + separator + encode(key) + ":" + value + "}"
 }
 
 // CheckObject says what is wrong with the text of an open-ended object: not
@@ -139,10 +138,12 @@ func CheckObject(text string) error {
 	}
 	for {
 		_, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, jsontext.ErrDuplicateName):
+			return fmt.Errorf("must not have the same key twice: %s", duplicate(err))
+		case err != nil:
 			return fmt.Errorf("is not valid JSON: %w", err)
 		}
 		if d.StackDepth() > maxDepth {
@@ -152,4 +153,11 @@ func CheckObject(text string) error {
 			return errors.New("must be one JSON object and nothing more")
 		}
 	}
+}
+
+// duplicate is the JSON pointer to the key that an object has twice.
+func duplicate(err error) jsontext.Pointer {
+	var at *jsontext.SyntacticError
+	errors.As(err, &at)
+	return at.JSONPointer
 }

@@ -3,24 +3,28 @@ package rules
 import (
 	"fmt"
 	"maps"
-	"sort"
+	"slices"
 	"strings"
 )
 
 // Merge lays over on base: objects merge key by key at every depth, and
-// anything else in over replaces what base has, lists included. Neither
-// argument is changed.
+// anything else in over replaces what base has, lists and null included.
+// Neither argument is changed, nor is it by setting fields of the result.
 func Merge(base, over Object) Object {
 	out := make(Object, len(base)+len(over))
-	maps.Copy(out, base)
-	for key, value := range over {
-		inner, isObject := value.(Object)
-		if existing, ok := out[key].(Object); ok && isObject {
-			out[key] = Merge(existing, inner)
+	for key, value := range base {
+		if _, replaced := over[key]; replaced {
 			continue
 		}
-		if isObject {
-			value = Merge(nil, inner)
+		if inner, isObject := value.(Object); isObject {
+			value = Merge(inner, nil)
+		}
+		out[key] = value
+	}
+	for key, value := range over {
+		if inner, isObject := value.(Object); isObject {
+			beneath, _ := base[key].(Object)
+			value = Merge(beneath, inner)
 		}
 		out[key] = value
 	}
@@ -38,26 +42,31 @@ func FlattenConfiguration(configuration Object) Object {
 }
 
 func flattenInto(out Object, prefix string, configuration Object) {
-	keys := make([]string, 0, len(configuration))
-	for key := range configuration {
-		keys = append(keys, key)
-	}
-	// In order, so that a key given in both forms resolves the same each time.
-	sort.Strings(keys)
-	for _, key := range keys {
+	// In order, so that a key given in both forms resolves the same each time:
+	// the dotted form wins.
+	for _, key := range slices.Sorted(maps.Keys(configuration)) {
 		switch value := configuration[key].(type) {
 		case Object:
 			flattenInto(out, prefix+key+".", value)
 		case []any:
 			parts := make([]string, len(value))
 			for i, v := range value {
-				parts[i] = fmt.Sprint(v)
+				parts[i] = element(v)
 			}
 			out[prefix+key] = strings.Join(parts, ";")
 		default:
 			out[prefix+key] = value
 		}
 	}
+}
+
+// element is an element of a list as it appears in Flink configuration:
+// strings as they are, anything else as its JSON.
+func element(value any) string {
+	if s, ok := value.(string); ok {
+		return s
+	}
+	return encode(value)
 }
 
 // with is a copy of an object with one key set.

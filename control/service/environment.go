@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -198,7 +199,13 @@ func (s *Services) clusterStatus(name string) *cmfv1.KubernetesClusterStatus {
 }
 
 // secretsOf is connection secret id to secret name.
-func (s *Services) secretsOf(string) map[string]string { return nil }
+func (s *Services) secretsOf(env string) map[string]string {
+	out := map[string]string{}
+	for _, mapping := range s.state.SecretMappings.CachedUnder(env) {
+		out[mapping.Value.GetMetadata().GetName()] = mapping.Value.GetSpec().GetSecretName()
+	}
+	return out
+}
 
 func (s *environments) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteEnvironmentRequest) (*cmfv1.DeleteEnvironmentResponse, error) {
 	name := req.GetEnvName()
@@ -210,6 +217,7 @@ func (s *environments) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteE
 		conds := []store.Cond{
 			s.state.Environments.Unchanged(name, env.Revision),
 			s.state.Applications.EmptyUnder(name),
+			s.state.SecretMappings.EmptyUnder(name),
 		}
 		ops := []store.Op{
 			s.state.Environments.Remove(name),
@@ -235,10 +243,14 @@ func (s *Services) dependents(env string) []string {
 	for _, app := range s.state.Applications.CachedUnder(env) {
 		names = append(names, app.Value.GetApplication().GetMetadata().GetName())
 	}
-	if len(names) == 0 {
-		return nil
+	var out []string
+	if len(names) > 0 {
+		out = append(out, "applications ["+abridge(names)+"]")
 	}
-	return []string{"applications [" + abridge(names) + "]"}
+	if mapped := s.secretsOf(env); len(mapped) > 0 {
+		out = append(out, "secret mappings ["+abridge(slices.Sorted(maps.Keys(mapped)))+"]")
+	}
+	return out
 }
 
 // abridge joins names, and counts those beyond the first few.
@@ -260,6 +272,11 @@ func (s *Services) abandon(ctx context.Context, env *cmfv1.Environment) error {
 			return errStale
 		}
 		if err != nil {
+			return err
+		}
+	}
+	for _, mapping := range s.state.SecretMappings.CachedUnder(env.GetName()) {
+		if err := s.unmap(ctx, env, mapping, true); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ type kind[T resource] struct {
 	// noun begins messages, such as "Secret".
 	noun string
 	// name is the contract's, in the kind field.
-	name string
+	name  string
 	store *store.Store
 	// kept is where its records are, by scope and name.
 	kept *store.Collection[T]
@@ -207,4 +207,23 @@ func (k kind[T]) stamp(record T) {
 
 func setString(message protoreflect.Message, field protoreflect.FieldDescriptor, value string) {
 	message.Set(field, protoreflect.ValueOfString(value))
+}
+
+// alone adds nothing to the creation of a resource.
+func alone(context.Context) (change, error) { return change{}, nil }
+
+// same is the view of a kind that is shown as it is kept.
+func same[T resource](record T) T { return record }
+
+// userMeta is the part of a resource's metadata that is the user's.
+func userMeta(m *cmfv1.ObjectMeta) *cmfv1.ObjectMeta {
+	return &cmfv1.ObjectMeta{Name: m.GetName(), Labels: m.GetLabels(), Annotations: m.GetAnnotations()}
+}
+
+// named gives an update that leaves the name out the one in its path.
+func named[T resource](update T, name string) T {
+	if m := update.GetMetadata(); m != nil && m.GetName() == "" {
+		m.Name = name
+	}
+	return update
 }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -28,13 +29,15 @@ type Version struct {
 // Services is all of the public API.
 type Services struct {
 	state   *state.State
+	keys    *seal.Keys
 	version Version
 	log     *slog.Logger
 }
 
-// New makes the services over a state.
-func New(s *state.State, version Version, log *slog.Logger) *Services {
-	return &Services{state: s, version: version, log: log}
+// New makes the services over a state. keys seal secrets; without any, secrets
+// cannot be created.
+func New(s *state.State, keys *seal.Keys, version Version, log *slog.Logger) *Services {
+	return &Services{state: s, keys: keys, version: version, log: log}
 }
 
 // Register adds every public service to a gRPC server.
@@ -46,11 +49,12 @@ func (s *Services) Register(server grpc.ServiceRegistrar) {
 	cmfv1.RegisterKubernetesClusterServiceServer(server, &clusters{Services: s})
 	cmfv1.RegisterInformationServiceServer(server, &information{Services: s})
 
+	cmfv1.RegisterSecretServiceServer(server, &secrets{Services: s})
+	cmfv1.RegisterSecretMappingServiceServer(server, &secretMappings{Services: s})
+	cmfv1.RegisterKafkaCatalogServiceServer(server, &catalogs{Services: s})
+	cmfv1.RegisterKafkaDatabaseServiceServer(server, &databases{Services: s})
+
 	// Not filled yet: each answers UNIMPLEMENTED.
-	cmfv1.RegisterSecretServiceServer(server, cmfv1.UnimplementedSecretServiceServer{})
-	cmfv1.RegisterSecretMappingServiceServer(server, cmfv1.UnimplementedSecretMappingServiceServer{})
-	cmfv1.RegisterKafkaCatalogServiceServer(server, cmfv1.UnimplementedKafkaCatalogServiceServer{})
-	cmfv1.RegisterKafkaDatabaseServiceServer(server, cmfv1.UnimplementedKafkaDatabaseServiceServer{})
 	cmfv1.RegisterComputePoolServiceServer(server, cmfv1.UnimplementedComputePoolServiceServer{})
 	cmfv1.RegisterStatementServiceServer(server, cmfv1.UnimplementedStatementServiceServer{})
 	cmfv1.RegisterSavepointServiceServer(server, cmfv1.UnimplementedSavepointServiceServer{})

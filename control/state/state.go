@@ -12,6 +12,11 @@
 //	cluster-status       <cluster>
 //	cluster-environments <cluster>/<environment>
 //	sessions             <cluster>, under the lease of the agent's session
+//	secrets              <secret>
+//	secret-mappings      <environment>/<connection secret id>
+//	secret-references    <secret>/<environment>/<connection secret id>
+//	catalogs             <catalog>
+//	databases            <catalog>/<database>
 //	claims               <cluster>/<namespace>/<kind>/<name>
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 package state
@@ -46,6 +51,16 @@ type State struct {
 	// a transaction can require that there is none.
 	ClusterEnvironments *store.Collection[*emptypb.Empty]
 
+	// Secrets hold sealed values only.
+	Secrets *store.Collection[*cmfv1.Secret]
+	// SecretMappings are indexed by the secret that they name.
+	SecretMappings *store.Collection[*cmfv1.EnvironmentSecretMapping]
+	// SecretReferences has a key for every mapping of a secret, so that a
+	// transaction can require that there is none.
+	SecretReferences *store.Collection[*emptypb.Empty]
+	Catalogs         *store.Collection[*cmfv1.KafkaCatalog]
+	Databases        *store.Collection[*cmfv1.KafkaDatabase]
+
 	Claims     *store.Collection[*storev1.ClaimRecord]
 	Tombstones *store.Collection[*storev1.TombstoneRecord]
 
@@ -74,10 +89,25 @@ func New(s *store.Store, limits Limits) *State {
 		ClusterStatus:       store.NewCollection[*storev1.ClusterStatusRecord](s, "cluster-status"),
 		Sessions:            store.NewCollection[*storev1.SessionRecord](s, "sessions"),
 		ClusterEnvironments: store.NewCollection[*emptypb.Empty](s, "cluster-environments"),
+		Secrets:             store.NewCollection[*cmfv1.Secret](s, "secrets"),
+		SecretMappings:      store.NewCollection(s, "secret-mappings", mappingsBySecret),
+		SecretReferences:    store.NewCollection[*emptypb.Empty](s, "secret-references"),
+		Catalogs:            store.NewCollection[*cmfv1.KafkaCatalog](s, "catalogs"),
+		Databases:           store.NewCollection[*cmfv1.KafkaDatabase](s, "databases"),
 		Claims:              store.NewCollection[*storev1.ClaimRecord](s, "claims"),
 		Tombstones:          store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
 		limits:              limits,
 	}
+}
+
+// BySecret is the index of secret mappings by the name of their secret.
+const BySecret = "secret"
+
+var mappingsBySecret = store.Index[*cmfv1.EnvironmentSecretMapping]{
+	Name: BySecret,
+	Values: func(_ string, m *cmfv1.EnvironmentSecretMapping) []string {
+		return []string{m.GetSpec().GetSecretName()}
+	},
 }
 
 // ClaimKey is the key of the claim on a Kubernetes object.

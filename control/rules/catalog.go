@@ -1,0 +1,66 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/openweir/weir/control/fault"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Kinds of the contract that describe Kafka.
+const (
+	KindKafkaCatalog  = "KafkaCatalog"
+	KindKafkaDatabase = "KafkaDatabase"
+)
+
+// CheckKafkaCatalog notes what is wrong with a catalog.
+func CheckKafkaCatalog(catalog *cmfv1.KafkaCatalog) error {
+	var v fault.Violations
+	CheckName(&v, "metadata.name", catalog.GetMetadata().GetName())
+	CheckKind(&v, catalog.GetKind(), KindKafkaCatalog)
+	seen := map[string]bool{}
+	for i, cluster := range catalog.GetSpec().GetKafkaClusters() {
+		field := fmt.Sprintf("spec.kafkaClusters[%d].databaseName", i)
+		CheckName(&v, field, cluster.GetDatabaseName())
+		if seen[cluster.GetDatabaseName()] {
+			v.Addf("%s: '%s' is there twice", field, cluster.GetDatabaseName())
+		}
+		seen[cluster.GetDatabaseName()] = true
+	}
+	return v.Invalid()
+}
+
+// CheckCatalogUpdate notes changes of what cannot change.
+func CheckCatalogUpdate(after *cmfv1.KafkaCatalog) error {
+	if len(after.GetSpec().GetKafkaClusters()) > 0 {
+		return fault.Unprocessable("spec.kafkaClusters: cannot change after creation; create, update and delete the catalog's databases instead")
+	}
+	return nil
+}
+
+// LegacyDatabases are the databases that a catalog carries in the form that
+// predates database resources.
+func LegacyDatabases(catalog *cmfv1.KafkaCatalog) []*cmfv1.KafkaDatabase {
+	var out []*cmfv1.KafkaDatabase
+	for _, cluster := range catalog.GetSpec().GetKafkaClusters() {
+		out = append(out, &cmfv1.KafkaDatabase{
+			Metadata: &cmfv1.ObjectMeta{Name: cluster.GetDatabaseName()},
+			Spec: &cmfv1.KafkaDatabaseSpec{KafkaCluster: &cmfv1.DatabaseKafkaCluster{
+				ConnectionConfig:   cluster.GetConnectionConfig(),
+				ConnectionSecretId: cluster.GetConnectionSecretId(),
+			}},
+		})
+	}
+	return out
+}
+
+// CheckKafkaDatabase notes what is wrong with a database.
+func CheckKafkaDatabase(database *cmfv1.KafkaDatabase) error {
+	var v fault.Violations
+	CheckName(&v, "metadata.name", database.GetMetadata().GetName())
+	CheckKind(&v, database.GetKind(), KindKafkaDatabase)
+	for i, env := range database.GetSpec().GetDdlEnvironments() {
+		CheckName(&v, fmt.Sprintf("spec.ddlEnvironments[%d]", i), env)
+	}
+	return v.Invalid()
+}

@@ -1,0 +1,67 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/openweir/weir/control/fault"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Kinds of the contract that have to do with credentials.
+const (
+	KindSecret        = "Secret"
+	KindSecretMapping = "EnvironmentSecretMapping"
+)
+
+// Mask stands for every value of a secret in answers.
+const Mask = "****"
+
+// maxSecretBytes is what Kubernetes takes as a Secret.
+const maxSecretBytes = 1 << 20
+
+// CheckSecret notes what is wrong with a secret.
+func CheckSecret(secret *cmfv1.Secret) error {
+	var v fault.Violations
+	CheckName(&v, "metadata.name", secret.GetMetadata().GetName())
+	CheckKind(&v, secret.GetKind(), KindSecret)
+	size := 0
+	data := secret.GetSpec().GetData()
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		size += len(key) + len(data[key])
+		if problems := validation.IsConfigMapKey(key); len(problems) > 0 {
+			v.Addf("spec.data[%q]: %s", key, problems[0])
+		}
+	}
+	if size > maxSecretBytes {
+		v.Addf("spec.data: must not be larger than %d bytes together", maxSecretBytes)
+	}
+	return v.Invalid()
+}
+
+// Masked is a secret as users see it: which values there are, but not what they
+// are.
+func Masked(secret *cmfv1.Secret, environments []string) *cmfv1.Secret {
+	data := make(map[string]string, len(secret.GetSpec().GetData()))
+	for key := range secret.GetSpec().GetData() {
+		data[key] = Mask
+	}
+	return &cmfv1.Secret{
+		ApiVersion: secret.GetApiVersion(),
+		Kind:       secret.GetKind(),
+		Metadata:   secret.GetMetadata(),
+		Spec:       &cmfv1.SecretSpec{Data: data},
+		Status:     &cmfv1.SecretStatus{Version: secret.GetStatus().GetVersion(), Environments: environments},
+	}
+}
+
+// CheckSecretMapping notes what is wrong with a secret mapping. Its name is a
+// connection secret id, which catalogs choose.
+func CheckSecretMapping(mapping *cmfv1.EnvironmentSecretMapping) error {
+	var v fault.Violations
+	CheckName(&v, "metadata.name", mapping.GetMetadata().GetName())
+	CheckKind(&v, mapping.GetKind(), KindSecretMapping)
+	return v.Invalid()
+}

@@ -1,0 +1,131 @@
+package seal_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/openweir/weir/control/seal"
+)
+
+func keys(t *testing.T) ([]byte, *seal.Keys) {
+	t.Helper()
+	text, err := seal.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text, parse(t, text)
+}
+
+func parse(t *testing.T, text []byte) *seal.Keys {
+	t.Helper()
+	k, err := seal.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func sealed(t *testing.T, k *seal.Keys, place, value string) string {
+	t.Helper()
+	s, err := k.Seal(place, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAValueOpensOnlyInItsPlaceAndWithItsKey(t *testing.T) {
+	_, k := keys(t)
+	_, other := keys(t)
+	s := sealed(t, k, "secrets/a/password", "hunter2")
+	if strings.Contains(s, "hunter2") {
+		t.Fatalf("the sealed value %q shows its content", s)
+	}
+	if got, err := k.Open("secrets/a/password", s); err != nil || got != "hunter2" {
+		t.Errorf("open in place: got %q, %v", got, err)
+	}
+	for name, open := range map[string]func() (string, error){
+		"in another place":   func() (string, error) { return k.Open("secrets/b/password", s) },
+		"with another key":   func() (string, error) { return other.Open("secrets/a/password", s) },
+		"changed":            func() (string, error) { return k.Open("secrets/a/password", s[:len(s)-5]+"AAAA=") },
+		"plain text":         func() (string, error) { return k.Open("secrets/a/password", "hunter2") },
+		"without any key":    func() (string, error) { return (*seal.Keys)(nil).Open("secrets/a/password", s) },
+		"with an empty text": func() (string, error) { return k.Open("secrets/a/password", "") },
+	} {
+		if got, err := open(); err == nil {
+			t.Errorf("open %s: got %q, want an error", name, got)
+		}
+	}
+}
+
+func TestSealingTwiceGivesDifferentTexts(t *testing.T) {
+	_, k := keys(t)
+	if sealed(t, k, "p", "v") == sealed(t, k, "p", "v") {
+		t.Error("equal values can be told to be equal")
+	}
+}
+
+func TestARotatedKeysetOpensWhatItsOldKeySealed(t *testing.T) {
+	text, old := keys(t)
+	before := sealed(t, old, "p", "v")
+	rotatedText, err := seal.Rotate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated := parse(t, rotatedText)
+	if got, err := rotated.Open("p", before); err != nil || got != "v" {
+		t.Errorf("open with the rotated keyset: got %q, %v", got, err)
+	}
+	if !old.Current(before) || rotated.Current(before) {
+		t.Errorf("current: with the old keyset %v, want true; with the rotated one %v, want false", old.Current(before), rotated.Current(before))
+	}
+	after := sealed(t, rotated, "p", "v")
+	if !rotated.Current(after) {
+		t.Error("what the rotated keyset seals is not current")
+	}
+	if _, err := old.Open("p", after); err == nil {
+		t.Error("the old keyset opens what the new key sealed")
+	}
+}
+
+func TestNoKeysIsAnErrorOfItsOwn(t *testing.T) {
+	if _, err := new(seal.Keys).Seal("p", "v"); !errors.Is(err, seal.ErrNoKey) {
+		t.Errorf("got %v, want %v", err, seal.ErrNoKey)
+	}
+}
+
+func TestAKeysetFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keyset.json")
+	if _, err := seal.FromFile(path, false); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("without create: got %v, want %v", err, os.ErrNotExist)
+	}
+	first, err := seal.FromFile(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode is %v, want 0600", info.Mode().Perm())
+	}
+	second, err := seal.FromFile(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := second.Open("p", sealed(t, first, "p", "v")); err != nil || got != "v" {
+		t.Errorf("the second reading has other keys: got %q, %v", got, err)
+	}
+}
+
+func TestWhatIsNoKeysetIsRefused(t *testing.T) {
+	for _, text := range []string{"", "{}", "hunter2", `{"key":[]}`} {
+		if _, err := seal.Parse([]byte(text)); err == nil {
+			t.Errorf("parse %q: want an error", text)
+		}
+	}
+}
