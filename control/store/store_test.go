@@ -1,0 +1,51 @@
+package store_test
+
+import (
+	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
+
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	t.Run("in process", func(t *testing.T) { storetest.Run(t, inProcess) })
+	t.Run("over a socket", func(t *testing.T) { storetest.Run(t, overASocket) })
+}
+
+func BenchmarkInProcess(b *testing.B) { storetest.Bench(b, inProcess) }
+
+func BenchmarkOverASocket(b *testing.B) { storetest.Bench(b, overASocket) }
+
+func inProcess(t testing.TB) *clientv3.Client {
+	return startEtcd(t, embedded.Config{}).Client()
+}
+
+func overASocket(t testing.TB) *clientv3.Client {
+	return dial(t, startEtcd(t, embedded.Config{Listen: "127.0.0.1:0"}))
+}
+
+func startEtcd(t testing.TB, config embedded.Config) *embedded.Server {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+func dial(t testing.TB, server *embedded.Server) *clientv3.Client {
+	t.Helper()
+	client, err := store.Dial(store.DialConfig{Endpoints: server.Endpoints()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
