@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // serveAdmin answers whoever watches over a process that serves no REST.
-func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.Context) error, metrics http.Handler) error {
+func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.Context) error, metrics http.Handler, log *slog.Logger) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -21,5 +22,5 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.C
 		fmt.Fprintln(w, "ok")
 	})
 	mux.Handle("GET /metrics", metrics)
-	return gateway.Serve(ctx, listener, mux)
+	return gateway.Serve(ctx, listener, mux, log)
 }

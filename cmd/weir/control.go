@@ -26,6 +26,7 @@ type controlFlags struct {
 	etcd              store.DialConfig
 	etcdDir           string
 	tokenFile         string
+	keyset            string
 	tls               control.TLSFiles
 	replica           string
 	heartbeat         time.Duration
@@ -55,6 +56,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.etcd.Username, "etcd-username", "", "user of etcd; the password is taken from WEIR_ETCD_PASSWORD")
 	f.StringVar(&flags.etcdDir, "etcd-dir", "", "keep the state in this folder, in an etcd inside this process")
 	f.StringVar(&flags.tokenFile, "agent-token-file", "", "bootstrap tokens of agents: a token a line, and after it the cluster that it is good for, if not any")
+	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that secrets are encrypted with (see weir keyset); WEIR_KEYSET may hold its content instead")
 	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; without one, it is not encrypted")
 	f.StringVar(&flags.tls.Key, "tls-key", "", "key of the certificate")
 	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "file with the certificates that agents' client certificates must descend from")
@@ -82,6 +84,13 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	if flags.tls.ClientCA != "" && flags.tls.Cert == "" {
 		return errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
 	}
+	keys, err := openKeyset(flags.keyset)
+	if err != nil {
+		return err
+	}
+	if keys == nil {
+		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
+	}
 	listener, err := listen("--grpc", flags.grpc)
 	if err != nil {
 		return err
@@ -103,6 +112,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 		Listener:    listener,
 		Replica:     replicaName(flags.replica),
 		AgentTokens: tokens,
+		Keys:        keys,
 		Heartbeat:   flags.heartbeat,
 		Limits:      state.Limits{Events: flags.eventsPerResource, Instances: state.DefaultLimits.Instances},
 		Version:     buildVersion(),
@@ -122,7 +132,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 		if err != nil {
 			return err
 		}
-		group.Go(func() error { return serveAdmin(ctx, admin, replica.Ready, telemetry.metrics) })
+		group.Go(func() error { return serveAdmin(ctx, admin, replica.Ready, telemetry.metrics, log) })
 	}
 	log.Info("control plane", "grpc", listener.Addr().String(), "replica", config.Replica)
 	return group.Wait()

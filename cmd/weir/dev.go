@@ -21,6 +21,7 @@ import (
 	"github.com/openweir/weir/agent/sandbox"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
 	"github.com/openweir/weir/gateway/inprocess"
@@ -107,11 +108,15 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	}
 	defer telemetry.stop(log)
 
+	keys, err := devKeys(flags.dataDir)
+	if err != nil {
+		return err
+	}
 	token := rand.Text()
 	tokens := fleet.Tokens{}
 	tokens.Add(token, "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd.Client(), Listener: grpcListener, Replica: "dev", AgentTokens: tokens,
+		Etcd: etcd.Client(), Listener: grpcListener, Replica: "dev", AgentTokens: tokens, Keys: keys,
 		Heartbeat: devHeartbeat, Version: buildVersion(), Log: log,
 	})
 	if err != nil {
@@ -120,7 +125,11 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	local := inprocess.New(inprocess.Config{
 		Unary:  replica.UnaryInterceptors(),
 		Stream: replica.StreamInterceptors(),
+		Log:    log,
+		// The gateway writes replies out and keeps nothing of them.
+		SharedReplies: true,
 	})
+	defer local.Close()
 	replica.Services(local)
 	handler, err := gateway.New(gateway.Config{Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics})
 	if err != nil {
@@ -133,7 +142,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return replica.Run(ctx) })
-	group.Go(func() error { return gateway.Serve(ctx, restListener, handler) })
+	group.Go(func() error { return gateway.Serve(ctx, restListener, handler, log) })
 	for _, cluster := range clusters {
 		group.Go(func() error { return cluster.sandbox.Run(ctx) })
 		group.Go(func() error { return cluster.agent.Run(ctx) })
@@ -145,6 +154,18 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 		return welcome(out, restListener.Addr(), grpcListener.Addr(), flags, len(clusters))
 	})
 	return group.Wait()
+}
+
+// devKeys are kept with the state, and made anew where that is not kept.
+func devKeys(dir string) (*seal.Keys, error) {
+	if dir != "" {
+		return seal.FromFile(within(dir, "keyset.json"), true)
+	}
+	keyset, err := seal.Generate()
+	if err != nil {
+		return nil, err
+	}
+	return seal.Parse(keyset)
 }
 
 // devMember is a sandbox cluster with its agent.

@@ -89,7 +89,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 		return err
 	}
 	log.Info("gateway", "http", listener.Addr().String(), "control", flags.control)
-	return gateway.Serve(ctx, listener, handler)
+	return gateway.Serve(ctx, listener, handler, log)
 }
 
 func (f gatewayFlags) credentials() (credentials.TransportCredentials, error) {
