@@ -6,7 +6,10 @@ tool go.etcd.io/etcd/server/v3
 
 replace github.com/openweir/weir => ..
 
-require helm.sh/helm/v4 v4.3.1
+require (
+	golang.org/x/sync v0.24.0
+	helm.sh/helm/v4 v4.3.1
+)
 
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.1 // indirect

@@ -75,6 +75,7 @@ func (s *setup) startWeir(ctx context.Context, dir, binary, etcdBinary string) (
 	http, grpc = addresses[0], addresses[1]
 	control, err := weir.Control{
 		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Admin: addresses[2],
+		Heartbeat: 10 * time.Second,
 	}.Start(ctx)
 	if err != nil {
 		return "", "", err

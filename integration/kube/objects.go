@@ -14,11 +14,10 @@ import (
 
 // Resources that tests use beyond Flink's.
 var (
-	Namespaces                = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	ServiceAccounts           = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
-	Events                    = schema.GroupVersionResource{Version: "v1", Resource: "events"}
-	ClusterRoles              = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
-	CustomResourceDefinitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	Namespaces      = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	ServiceAccounts = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	Events          = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+	Roles           = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
 )
 
 // CreateNamespace makes a namespace.

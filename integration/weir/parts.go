@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/openweir/weir/integration/process"
 )
@@ -27,6 +28,9 @@ type Control struct {
 	Etcd []string
 	// GRPC and Admin are the addresses to listen on.
 	GRPC, Admin string
+	// Heartbeat is how often agents report that they live; three missed end a
+	// session.
+	Heartbeat time.Duration
 }
 
 // Start runs the replica and waits until it is ready.
@@ -40,6 +44,7 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 		"--etcd-endpoints=" + strings.Join(c.Etcd, ","),
 		"--grpc=" + c.GRPC,
 		"--admin=" + c.Admin,
+		"--heartbeat=" + c.Heartbeat.String(),
 		"--agent-token-file=" + tokens,
 	}}, "http://"+c.Admin+"/readyz")
 }
@@ -61,6 +66,7 @@ func (g Gateway) Start(ctx context.Context) (*process.Process, error) {
 		"gateway",
 		"--http=" + g.HTTP,
 		"--control=" + g.Control,
+		"--insecure",
 	}}, "http://"+g.HTTP+"/readyz")
 }
 
