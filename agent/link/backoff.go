@@ -42,6 +42,17 @@ func (b Backoff) delay(failures int) time.Duration {
 	return evenly(0, b.bound(failures))
 }
 
+// failuresAfter is how many failures still count after a session that lasted so
+// long. One that outlived the longest delay before it has shown that the
+// control plane is well again. One that ended at once has not, however friendly
+// its Welcome.
+func (b Backoff) failuresAfter(lasted time.Duration, failures int) int {
+	if lasted > b.bound(failures) {
+		return 0
+	}
+	return failures
+}
+
 func (b Backoff) refused() time.Duration {
 	return evenly(b.RefusedMin, b.RefusedMax)
 }

@@ -80,11 +80,8 @@ func (l *Link) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		// A session that outlived the longest delay before it has shown that the
-		// control plane is well again. One that ends at once has not, however
-		// friendly its Welcome.
-		if time.Since(began) > l.config.Backoff.bound(failures) && isWelcomed(err) {
-			failures = 0
+		if isWelcomed(err) {
+			failures = l.config.Backoff.failuresAfter(time.Since(began), failures)
 		}
 		delay := l.delay(err, failures)
 		l.report(err, failures, delay)

@@ -38,6 +38,8 @@ type Outbox struct {
 	order   []slot // of pending, in the order in which the slots were first filled
 	pending map[slot]*agentv1.ConnectRequest
 	events  eventLog
+	// muted says that nothing is to be said: the cluster is decommissioned.
+	muted bool
 	// turn alternates between state and events, so that neither starves.
 	turn bool
 
@@ -77,8 +79,11 @@ func (o *Outbox) Namespaces(report *agentv1.NamespacesReport) {
 // has acknowledged it. An event whose id is there already is dropped.
 func (o *Outbox) Event(report *agentv1.EventReport) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.muted {
+		return
+	}
 	o.events.add(report)
-	o.mu.Unlock()
 	o.wake()
 }
 
@@ -100,11 +105,14 @@ func (o *Outbox) DroppedEvents() uint64 {
 
 func (o *Outbox) put(s slot, m *agentv1.ConnectRequest) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.muted {
+		return
+	}
 	if _, waiting := o.pending[s]; !waiting {
 		o.order = append(o.order, s)
 	}
 	o.pending[s] = m
-	o.mu.Unlock()
 	o.wake()
 }
 
@@ -159,10 +167,11 @@ func (o *Outbox) nextEvent() *agentv1.ConnectRequest {
 // is sent again.
 func (o *Outbox) begin() {
 	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.muted = false
 	o.order = nil
 	clear(o.pending)
 	o.events.rewind()
-	o.mu.Unlock()
 	o.wake()
 }
 
@@ -175,10 +184,12 @@ func (o *Outbox) renewing() {
 	}
 }
 
-// discard forgets everything, events too: the cluster is decommissioned.
-func (o *Outbox) discard() {
+// mute forgets everything, events too, and takes nothing more until a session
+// begins: the cluster is decommissioned.
+func (o *Outbox) mute() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.muted = true
 	o.order = nil
 	clear(o.pending)
 	o.events.clear()

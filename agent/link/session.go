@@ -85,7 +85,7 @@ func (s *session) welcome(w *agentv1.Welcome) {
 	s.outbox.begin()
 	s.idle = w.GetLifecycle().GetDecommissioned()
 	if s.idle {
-		s.outbox.discard()
+		s.outbox.mute()
 	}
 	s.log.Info("session with the control plane begun", "epoch", w.GetEpoch(),
 		"controlPlaneVersion", w.GetServerVersion(), "decommissioned", s.idle)
@@ -136,7 +136,7 @@ func (s *session) lifecycle(decommissioned bool) {
 		s.log.Info("the cluster is decommissioned; the agent idles")
 		s.idle = true
 		s.handler.Decommissioned()
-		s.outbox.discard()
+		s.outbox.mute()
 	case !decommissioned && s.idle:
 		s.outbox.Renew("the cluster is active again")
 	}

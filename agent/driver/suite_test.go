@@ -1,0 +1,208 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/openweir/weir/agent/sandbox/apiserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = 15 * time.Second
+
+// hasty makes a driver retry as fast as a test wants it to.
+var hasty = Timing{
+	Probe:        100 * time.Millisecond,
+	Grace:        time.Hour,
+	Request:      5 * time.Second,
+	Stuck:        50 * time.Millisecond,
+	RetryMin:     5 * time.Millisecond,
+	RetryMax:     50 * time.Millisecond,
+	Seldom:       50 * time.Millisecond,
+	RepairPause:  time.Millisecond,
+	RepairWindow: time.Hour,
+}
+
+var (
+	deployments = flink.WithResource("flinkdeployments")
+	secrets     = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	configMaps  = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+	eventsV1    = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+	crds        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+)
+
+// world is a workload cluster, and a user with a client of its own.
+type world struct {
+	t      *testing.T
+	config *rest.Config
+	user   dynamic.Interface
+	// fault, where it is set, may answer a request in the API server's place.
+	fault atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
+	// writes counts the requests of the driver that change something.
+	writes atomic.Int64
+}
+
+// newWorld runs an API server over HTTP until the test ends.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	server, err := apiserver.New(apiserver.Config{Namespaces: []string{"default", "flink"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t}
+	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.UserAgent() == "weir-agent/test" {
+			w.writes.Add(1)
+		}
+		if f := w.fault.Load(); f != nil && r.UserAgent() == "weir-agent/test" && (*f)(rw, r) {
+			return
+		}
+		server.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(web.CloseClientConnections)
+	t.Cleanup(web.Close)
+	w.config = &rest.Config{Host: web.URL, QPS: -1}
+	user := rest.CopyConfig(w.config)
+	user.UserAgent = "kubectl-edit"
+	if w.user, err = dynamic.NewForConfig(user); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// failing makes requests of the driver fail; nil mends them.
+func (w *world) failing(f func(http.ResponseWriter, *http.Request) bool) {
+	if f == nil {
+		w.fault.Store(nil)
+		return
+	}
+	w.fault.Store(&f)
+}
+
+func (w *world) in(r schema.GroupVersionResource) dynamic.ResourceInterface {
+	return w.user.Resource(r).Namespace("default")
+}
+
+// get reads a FlinkDeployment; nil where there is none.
+func (w *world) get(name string) *unstructured.Unstructured { return w.read(deployments, name) }
+
+func (w *world) read(r schema.GroupVersionResource, name string) *unstructured.Unstructured {
+	w.t.Helper()
+	o, err := w.in(r).Get(w.t.Context(), name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		w.t.Fatalf("get %s: %v", name, err)
+	}
+	return o
+}
+
+// edit merges a patch into a FlinkDeployment, as a user.
+func (w *world) edit(name, patch string, subresource ...string) *unstructured.Unstructured {
+	w.t.Helper()
+	return w.patch(deployments, name, patch, subresource...)
+}
+
+func (w *world) patch(r schema.GroupVersionResource, name, patch string, subresource ...string) *unstructured.Unstructured {
+	w.t.Helper()
+	o, err := w.in(r).Patch(w.t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, subresource...)
+	if err != nil {
+		w.t.Fatalf("patch %s: %v", name, err)
+	}
+	return o
+}
+
+func (w *world) delete(r schema.GroupVersionResource, name string) {
+	w.t.Helper()
+	if err := w.in(r).Delete(w.t.Context(), name, metav1.DeleteOptions{}); err != nil {
+		w.t.Fatalf("delete %s: %v", name, err)
+	}
+}
+
+func (w *world) create(r schema.GroupVersionResource, content map[string]any) *unstructured.Unstructured {
+	w.t.Helper()
+	o, err := w.in(r).Create(w.t.Context(), &unstructured.Unstructured{Object: content}, metav1.CreateOptions{})
+	if err != nil {
+		w.t.Fatalf("create: %v", err)
+	}
+	return o
+}
+
+// session is a driver with a control plane that is the test.
+type session struct {
+	*Driver
+	*world
+	said *reports
+	stop func()
+}
+
+// drive runs a driver until the test ends, and begins no session.
+func (w *world) drive(adjust ...func(*Config)) *session {
+	w.t.Helper()
+	config := Config{
+		Cluster:    "edge",
+		ProcessID:  "process",
+		Version:    "test",
+		Kubernetes: w.config,
+		Reports:    newReports(w.t),
+		Log:        slog.New(slog.DiscardHandler),
+		Timing:     hasty,
+	}
+	for _, f := range adjust {
+		f(&config)
+	}
+	d, err := New(config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { d.Run(ctx) })
+	s := &session{Driver: d, world: w, said: config.Reports.(*reports), stop: func() {
+		cancel()
+		running.Wait()
+	}}
+	w.t.Cleanup(s.stop)
+	return s
+}
+
+// begin runs a driver and begins a session with it.
+func (w *world) begin(adjust ...func(*Config)) *session {
+	w.t.Helper()
+	s := w.drive(adjust...)
+	s.hello()
+	s.Welcome(1, false)
+	s.Synced()
+	return s
+}
+
+// manifest of a FlinkDeployment in namespace default.
+func manifest(name string, parallelism int) string {
+	return fmt.Sprintf(`{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment",`+
+		`"metadata":{"name":%q,"namespace":"default","labels":{"team":"a"}},`+
+		`"spec":{"image":"flink:2.2","flinkVersion":"v2_2","serviceAccount":"flink",`+
+		`"flinkConfiguration":{"taskmanager.numberOfTaskSlots":"1"},`+
+		`"job":{"jarURI":"local:///opt/job.jar","parallelism":%d,"state":"running","upgradeMode":"stateless"}}}`, name, parallelism)
+}
+
+const secretManifest = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"login","namespace":"default"},` +
+	`"type":"Opaque","stringData":{"password":"hunter2"}}`
