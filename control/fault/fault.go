@@ -93,8 +93,15 @@ func Unavailable(cause error, format string, args ...any) error {
 	return &Fault{code: codes.Unavailable, messages: []string{fmt.Sprintf(format, args...)}, cause: cause}
 }
 
-// ToStatus gives any error its status. Errors that are not faults and carry no
-// status of their own are internal, and their text stays in the log.
+// TooLarge says that the request is more than can be stored:
+// RESOURCE_EXHAUSTED, 413.
+func TooLarge(format string, args ...any) error {
+	return &Fault{code: codes.ResourceExhausted, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// ToStatus gives any error its status. Errors that are neither faults nor
+// statuses themselves are internal, and their text stays in the log: a status
+// inside of another error is an answer to Weir, not to its caller.
 func ToStatus(err error) *status.Status {
 	if err == nil {
 		return nil
@@ -103,16 +110,18 @@ func ToStatus(err error) *status.Status {
 	if errors.As(err, &f) {
 		return f.GRPCStatus()
 	}
+	own, isStatus := err.(interface{ GRPCStatus() *status.Status })
 	switch {
+	case isStatus:
+		return own.GRPCStatus()
 	case errors.Is(err, context.DeadlineExceeded):
-		return (&Fault{code: codes.DeadlineExceeded, messages: []string{"The request took too long."}}).GRPCStatus()
+		f = &Fault{code: codes.DeadlineExceeded, messages: []string{"The request took too long."}}
 	case errors.Is(err, context.Canceled):
-		return (&Fault{code: codes.Canceled, messages: []string{"The request was cancelled."}}).GRPCStatus()
+		f = &Fault{code: codes.Canceled, messages: []string{"The request was cancelled."}}
+	default:
+		f = &Fault{code: codes.Internal, messages: []string{"Internal error."}}
 	}
-	if s, ok := status.FromError(err); ok {
-		return s
-	}
-	return (&Fault{code: codes.Internal, messages: []string{"Internal error."}}).GRPCStatus()
+	return f.GRPCStatus()
 }
 
 // Violations collects everything that is wrong with a request.

@@ -59,6 +59,9 @@ func Application(env *cmfv1.Environment, record *storev1.ApplicationRecord, inst
 	} else if effective, err = rules.ParseObject(instance.GetStatus().GetSpec()); err != nil {
 		return nil, fmt.Errorf("specification of instance %s: %w", instance.GetMetadata().GetName(), err)
 	}
+	if effective == nil {
+		return nil, fmt.Errorf("instance %s has no specification", instance.GetMetadata().GetName())
+	}
 	rules.SetField(effective, rules.DesiredState(spec), "job", "state")
 	if start := record.GetStart(); start != nil {
 		rules.SetField(effective, start.GetPath(), "job", "initialSavepointPath")

@@ -33,6 +33,11 @@ func CheckApplication(app *cmfv1.FlinkApplication) error {
 	CheckObjectName(&v, "metadata.name", app.GetMetadata().GetName())
 	CheckKind(&v, app.GetKind(), KindApplication)
 	CheckObjectMarks(&v, app.GetMetadata())
+	if spec, err := ParseObject(app.GetSpec()); err != nil {
+		v.Addf("spec: %v", err)
+	} else {
+		checkSavepointStart(&v, spec)
+	}
 	return v.Invalid()
 }
 
@@ -76,44 +81,13 @@ func DesiredState(spec Object) string {
 	return JobRunning
 }
 
-// SavepointReference is startFromSavepoint as the user wrote it.
-type SavepointReference struct {
-	// Name and UID refer to a savepoint that Weir knows, Path to any.
-	Name, UID, Path string
-	// AllowNonRestoredState lets the job start although state could not be
-	// assigned to it.
-	AllowNonRestoredState bool
-	// Nonce is the user's own; another value redeploys.
-	Nonce string
-}
-
-// SavepointStart is the instruction of a specification to start from a
-// savepoint, which clients put beside the job or in it.
-func SavepointStart(spec Object) (SavepointReference, bool) {
-	at, ok := spec[startFromSavepoint].(Object)
-	if !ok {
-		if at, ok = Field(spec, "job", startFromSavepoint).(Object); !ok {
-			return SavepointReference{}, false
-		}
-	}
-	allow, _ := at["allowNonRestoredState"].(bool)
-	ref := SavepointReference{
-		Name:                  String(at, "savepointName"),
-		UID:                   String(at, "uid"),
-		Path:                  String(at, "initialSavepointPath"),
-		AllowNonRestoredState: allow,
-	}
-	if nonce := at["savepointRedeployNonce"]; nonce != nil {
-		ref.Nonce = fmt.Sprint(nonce)
-	}
-	return ref, ref.Name != "" || ref.UID != "" || ref.Path != ""
-}
-
 var (
 	flinkVersion = regexp.MustCompile(`^v[0-9]+_[0-9]+$`)
 	upgradeModes = []string{"stateless", "savepoint", "last-state"}
 	// forbiddenKeys identify the cluster; the operator sets them itself.
 	forbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
+	// podTemplateMarks is where Weir adds to the specification.
+	podTemplateMarks = []string{"podTemplate", "metadata", "annotations"}
 )
 
 // CheckEffective notes what the Flink operator's validator would refuse, and
@@ -124,13 +98,17 @@ func CheckEffective(effective Object) error {
 	var v fault.Violations
 	checkString(&v, effective, "image")
 	checkVersion(&v, effective)
-	if s := checkString(&v, effective, "serviceAccount"); s == "" && effective["serviceAccount"] == nil {
+	if account := effective["serviceAccount"]; account == nil || account == "" {
 		v.Addf("spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults")
 	}
+	checkString(&v, effective, "serviceAccount")
 	checkOneOf(&v, effective, []string{"native", "standalone"}, "mode")
 	checkConfiguration(&v, effective)
-	checkReplicas(&v, effective, "jobManager")
-	checkReplicas(&v, effective, "taskManager")
+	for i := range podTemplateMarks {
+		checkObject(&v, effective, podTemplateMarks[:i+1]...)
+	}
+	checkProcess(&v, effective, "jobManager")
+	checkProcess(&v, effective, "taskManager")
 	checkJob(&v, effective)
 	return v.Unprocessable()
 }
@@ -138,7 +116,7 @@ func CheckEffective(effective Object) error {
 func checkVersion(v *fault.Violations, effective Object) {
 	version := checkString(v, effective, "flinkVersion")
 	switch {
-	case effective["flinkVersion"] == nil:
+	case effective["flinkVersion"] == nil, effective["flinkVersion"] == "":
 		v.Addf("spec.flinkVersion: must be set, such as v1_20")
 	case version != "" && !flinkVersion.MatchString(version):
 		v.Addf("spec.flinkVersion: must look like v1_20, got %q", version)
@@ -146,15 +124,7 @@ func checkVersion(v *fault.Violations, effective Object) {
 }
 
 func checkConfiguration(v *fault.Violations, effective Object) {
-	value, present := effective[flinkConfigurations]
-	if !present || value == nil {
-		return
-	}
-	configuration, ok := value.(Object)
-	if !ok {
-		v.Addf("spec.flinkConfiguration: must be an object")
-		return
-	}
+	configuration := checkObject(v, effective, flinkConfigurations)
 	for _, key := range forbiddenKeys {
 		if _, set := configuration[key]; set {
 			v.Addf("spec.flinkConfiguration: must not set %q, which the operator sets", key)
@@ -162,41 +132,29 @@ func checkConfiguration(v *fault.Violations, effective Object) {
 	}
 }
 
-func checkReplicas(v *fault.Violations, effective Object, process string) {
-	value := effective[process]
-	if value == nil {
-		return
-	}
-	section, ok := value.(Object)
-	if !ok {
-		v.Addf("spec.%s: must be an object", process)
-		return
-	}
-	if replicas, set := section["replicas"]; set && replicas != nil {
+func checkProcess(v *fault.Violations, effective Object, process string) {
+	section := checkObject(v, effective, process)
+	if replicas := section["replicas"]; replicas != nil {
 		checkPositive(v, "spec."+process+".replicas", replicas)
 	}
-	switch resource := section["resource"].(type) {
-	case nil:
-	case Object:
-		if memory, set := resource["memory"]; set && memory != nil {
-			if _, err := ParseMemory(fmt.Sprint(memory)); err != nil {
-				v.Addf("spec.%s.resource.memory: %v", process, err)
-			}
+	resource := checkObject(v, effective, process, "resource")
+	if cpu := resource["cpu"]; cpu != nil && !isPositive(cpu) {
+		v.Addf("spec.%s.resource.cpu: must be a number greater than 0", process)
+	}
+	if memory := resource["memory"]; memory != nil {
+		if _, err := ParseMemory(fmt.Sprint(memory)); err != nil {
+			v.Addf("spec.%s.resource.memory: %v", process, err)
 		}
-	default:
-		v.Addf("spec.%s.resource: must be an object", process)
 	}
 }
 
 func checkJob(v *fault.Violations, effective Object) {
-	value := effective["job"]
-	if value == nil {
+	if effective["job"] == nil {
 		v.Addf("spec.job: must be set: a FlinkApplication runs one job")
 		return
 	}
-	job, ok := value.(Object)
-	if !ok {
-		v.Addf("spec.job: must be an object")
+	job := checkObject(v, effective, "job")
+	if job == nil {
 		return
 	}
 	checkString(v, effective, "job", "jarURI")
@@ -228,6 +186,21 @@ func checkString(v *fault.Violations, o Object, path ...string) string {
 	return s
 }
 
+// checkObject gives the object under a path of a specification, nil where
+// there is none.
+func checkObject(v *fault.Violations, spec Object, path ...string) Object {
+	return checkObjectAt(v, "spec", spec, path...)
+}
+
+func checkObjectAt(v *fault.Violations, field string, o Object, path ...string) Object {
+	value := Field(o, path...)
+	object, ok := value.(Object)
+	if value != nil && !ok {
+		v.Addf("%s.%s: must be an object", field, strings.Join(path, "."))
+	}
+	return object
+}
+
 func checkOneOf(v *fault.Violations, o Object, allowed []string, path ...string) {
 	if s := checkString(v, o, path...); s != "" && !slices.Contains(allowed, s) {
 		v.Addf("spec.%s: must be one of %s, got %q", strings.Join(path, "."), strings.Join(allowed, ", "), s)
@@ -246,6 +219,12 @@ func checkPositive(v *fault.Violations, field string, value any) {
 	} else if n < 1 || n > 1<<31-1 {
 		v.Addf("%s: must be between 1 and %d", field, 1<<31-1)
 	}
+}
+
+func isPositive(value any) bool {
+	number, _ := value.(json.Number)
+	n, err := number.Float64()
+	return err == nil && n > 0
 }
 
 // Warnings are what a user should know of an effective specification although

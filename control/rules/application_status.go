@@ -13,7 +13,8 @@ import (
 const notReported = `{"jobStatus":{"jobName":"","state":"` + StateReconciling + `"}}`
 
 // NormalStatus makes the status of a FlinkDeployment fit to be shown as it is:
-// jobStatus always has a jobName and a state.
+// jobStatus always has a jobName and a state, and what ApplicationStatus adds
+// is not there yet.
 func NormalStatus(status Object) Object {
 	job, _ := status["jobStatus"].(Object)
 	if job == nil {
@@ -28,7 +29,14 @@ func NormalStatus(status Object) Object {
 	if status == nil {
 		status = Object{}
 	}
-	return with(status, "jobStatus", job)
+	normal := with(status, "jobStatus", job)
+	for _, field := range []string{"currentDeployedInstanceName", "warning", "resourceSummary"} {
+		delete(normal, field)
+	}
+	if String(normal, "error") == "" {
+		delete(normal, "error")
+	}
+	return normal
 }
 
 // ApplicationStatus is the status of an application as users see it. It adds

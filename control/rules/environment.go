@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/openweir/weir/control/fault"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -32,24 +35,25 @@ func CheckEnvironment(v *fault.Violations, env *cmfv1.Environment) {
 	}
 }
 
+// checkApplicationDefaults notes what no application could be given. Whether a
+// specification is complete shows only with that of an application.
 func checkApplicationDefaults(v *fault.Violations, defaults Object) {
 	const field = "flinkApplicationDefaults"
-	value, set := defaults["spec"]
-	spec, ok := value.(Object)
-	if set && value != nil && !ok {
-		v.Addf("%s.spec: must be an object", field)
-	}
-	if Field(spec, "job", "state") != nil {
+	checkObjectAt(v, field, defaults, "spec")
+	checkObjectAt(v, field, defaults, "spec", flinkConfigurations)
+	job := checkObjectAt(v, field, defaults, "spec", "job")
+	if job["state"] != nil {
 		v.Addf("%s.spec.job.state: cannot be a default: starting and suspending is done by application", field)
 	}
-	if configuration := spec[flinkConfigurations]; configuration != nil {
-		if _, ok := configuration.(Object); !ok {
-			v.Addf("%s.spec.flinkConfiguration: must be an object", field)
-		}
+	if Field(defaults, "spec", startFromSavepoint) != nil || job[startFromSavepoint] != nil {
+		v.Addf("%s.spec: startFromSavepoint cannot be a default: a savepoint is of one application", field)
 	}
-	if metadata := defaults["metadata"]; metadata != nil {
-		if _, ok := metadata.(Object); !ok {
-			v.Addf("%s.metadata: must be an object", field)
+	checkObjectAt(v, field, defaults, "metadata")
+	annotations := checkObjectAt(v, field, defaults, "metadata", "annotations")
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		checkAnnotationKey(v, field+".metadata", key)
+		if _, ok := annotations[key].(string); !ok {
+			v.Addf("%s.metadata.annotations[%q]: must be a string", field, key)
 		}
 	}
 }
@@ -67,7 +71,7 @@ func CheckPlacement(v *fault.Violations, env *cmfv1.Environment, cluster Cluster
 	switch {
 	case namespace == "":
 		v.Addf("kubernetesNamespace: must not be empty")
-	case !contains(cluster.Namespaces, namespace):
+	case !slices.Contains(cluster.Namespaces, namespace):
 		v.Addf("Environment's kubernetesNamespace '%s' does not exist.", namespace)
 	}
 	switch {
@@ -119,17 +123,8 @@ func UpdateEnvironment(before, update *cmfv1.Environment) *cmfv1.Environment {
 }
 
 func nonEmpty(o *cmfv1.JsonObject) *cmfv1.JsonObject {
-	if o.GetJson() == "{}" {
+	if parsed, err := ParseObject(o); err == nil && len(parsed) == 0 {
 		return nil
 	}
 	return o
-}
-
-func contains(list []string, want string) bool {
-	for _, s := range list {
-		if s == want {
-			return true
-		}
-	}
-	return false
 }

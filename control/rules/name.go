@@ -4,6 +4,7 @@
 package rules
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -41,7 +42,7 @@ func CheckName(v *fault.Violations, field, name string) {
 	case len(name) < minName || len(name) > maxName:
 		v.Addf("%s: size must be between %d and %d", field, minName, maxName)
 	case !subdomain.MatchString(name):
-		v.Addf("%s: must match %q", field, subdomainPattern)
+		v.Addf(`%s: must match "%s"`, field, subdomainPattern)
 	}
 }
 
@@ -75,22 +76,27 @@ const MarkPrefix = "weir.dev/"
 func CheckObjectMarks(v *fault.Violations, metadata *cmfv1.ObjectMeta) {
 	labels := metadata.GetLabels()
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		checkMarkKey(v, "labels", key)
+		checkMarkKey(v, fmt.Sprintf("metadata.labels[%q]", key), key)
 		if problems := validation.IsValidLabelValue(labels[key]); len(problems) > 0 {
 			v.Addf("metadata.labels[%q]: %s", key, problems[0])
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(metadata.GetAnnotations())) {
-		// Kubernetes holds annotation keys to the rules of labels, case aside.
-		checkMarkKey(v, "annotations", strings.ToLower(key))
+		checkAnnotationKey(v, "metadata", key)
 	}
+}
+
+// checkAnnotationKey holds the key of an annotation to the rules of labels,
+// case aside, as Kubernetes does.
+func checkAnnotationKey(v *fault.Violations, metadata, key string) {
+	checkMarkKey(v, fmt.Sprintf("%s.annotations[%q]", metadata, key), strings.ToLower(key))
 }
 
 func checkMarkKey(v *fault.Violations, field, key string) {
 	if problems := validation.IsQualifiedName(key); len(problems) > 0 {
-		v.Addf("metadata.%s[%q]: %s", field, key, problems[0])
+		v.Addf("%s: %s", field, problems[0])
 	}
 	if strings.HasPrefix(key, MarkPrefix) {
-		v.Addf("metadata.%s[%q]: the prefix %s is Weir's own", field, key, MarkPrefix)
+		v.Addf("%s: the prefix %s is Weir's own", field, MarkPrefix)
 	}
 }

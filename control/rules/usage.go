@@ -21,7 +21,7 @@ func Usage(effective Object) *cmfv1.ResourceUsageSummary {
 	if taskManagers == 0 {
 		slots := max(1, integer(Field(effective, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
 		parallelism := integer(Field(effective, "job", "parallelism"), 1)
-		taskManagers = (parallelism + slots - 1) / slots
+		taskManagers = (max(1, parallelism)-1)/slots + 1
 	}
 	return usage(processOf(effective, "jobManager"), jobManagers, processOf(effective, "taskManager"), taskManagers)
 }
@@ -29,7 +29,7 @@ func Usage(effective Object) *cmfv1.ResourceUsageSummary {
 // AddUsage adds b to a; nil counts as nothing.
 func AddUsage(a, b *cmfv1.ResourceUsageSummary) *cmfv1.ResourceUsageSummary {
 	add := func(a, b *cmfv1.ProcessUsage) *cmfv1.ProcessUsage {
-		return processUsage(a.GetCpu()+b.GetCpu(), a.GetMemory()+b.GetMemory(), int(a.GetCount()+b.GetCount()))
+		return processUsage(a.GetCpu()+b.GetCpu(), float64(a.GetMemory())+float64(b.GetMemory()), int(a.GetCount())+int(b.GetCount()))
 	}
 	return &cmfv1.ResourceUsageSummary{
 		JobManager:  add(a.GetJobManager(), b.GetJobManager()),
@@ -39,26 +39,31 @@ func AddUsage(a, b *cmfv1.ResourceUsageSummary) *cmfv1.ResourceUsageSummary {
 
 // process is what one replica asks for.
 type process struct {
-	cpu    float64
-	memory int64
+	cpu, memory float64
 }
 
 func processOf(effective Object, name string) process {
-	cpu, _ := strconv.ParseFloat(fmt.Sprint(Field(effective, name, "resource", "cpu")), 64)
-	memory, _ := ParseMemory(String(effective, name, "resource", "memory"))
-	return process{cpu: cpu, memory: memory}
+	number, _ := Field(effective, name, "resource", "cpu").(json.Number)
+	cpu, _ := number.Float64()
+	memory, _ := ParseMemory(fmt.Sprint(Field(effective, name, "resource", "memory")))
+	return process{cpu: cpu, memory: float64(memory)}
 }
 
 func usage(jm process, jmCount int, tm process, tmCount int) *cmfv1.ResourceUsageSummary {
 	return &cmfv1.ResourceUsageSummary{
-		JobManager:  processUsage(jm.cpu*float64(jmCount), jm.memory*int64(jmCount), jmCount),
-		TaskManager: processUsage(tm.cpu*float64(tmCount), tm.memory*int64(tmCount), tmCount),
+		JobManager:  processUsage(jm.cpu*float64(jmCount), jm.memory*float64(jmCount), jmCount),
+		TaskManager: processUsage(tm.cpu*float64(tmCount), tm.memory*float64(tmCount), tmCount),
 	}
 }
 
-func processUsage(cpu float64, memory int64, count int) *cmfv1.ProcessUsage {
-	n := int32(min(count, math.MaxInt32))
-	return &cmfv1.ProcessUsage{Cpu: &cpu, Memory: &memory, Count: &n}
+// processUsage stops at what the fields can hold, which no cluster comes near.
+func processUsage(cpu, memory float64, count int) *cmfv1.ProcessUsage {
+	bytes := int64(math.MaxInt64)
+	if memory < math.MaxInt64 {
+		bytes = int64(memory)
+	}
+	cpu, n := min(cpu, math.MaxFloat64), int32(min(count, math.MaxInt32))
+	return &cmfv1.ProcessUsage{Cpu: &cpu, Memory: &bytes, Count: &n}
 }
 
 func integer(value any, otherwise int) int {

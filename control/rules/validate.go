@@ -41,32 +41,26 @@ func Validate(request proto.Message) (fault.Violations, error) {
 	return v, nil
 }
 
-// path writes a field path with JSON names. The first field of a request is
-// left out if it is the body: a REST client does not see it.
+// path writes a field path as a REST client sees it: with JSON names, without
+// the first field of the request, which is the body, and without the field of a
+// StringMap, which in REST is the map itself.
 func path(message protoreflect.MessageDescriptor, field *validate.FieldPath) string {
 	var b strings.Builder
 	elements := field.GetElements()
 	for i, element := range elements {
-		var descriptor protoreflect.FieldDescriptor
-		if message != nil {
-			descriptor = message.Fields().ByName(protoreflect.Name(element.GetFieldName()))
-		}
-		name := element.GetFieldName()
-		message = nil
-		if descriptor != nil {
-			name = descriptor.JSONName()
-			message = descriptor.Message()
-			if message != nil && message.IsMapEntry() {
-				message = message.Fields().ByNumber(2).Message()
-			}
-		}
-		if i == 0 && message != nil && len(elements) > 1 {
+		name, next := step(message, element.GetFieldName())
+		isBody := i == 0 && next != nil && len(elements) > 1
+		isMap := message != nil && message.FullName() == stringMap
+		message = next
+		if isBody {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteByte('.')
+		if !isMap {
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(name)
 		}
-		b.WriteString(name)
 		switch subscript := element.GetSubscript().(type) {
 		case *validate.FieldPathElement_Index:
 			fmt.Fprintf(&b, "[%d]", subscript.Index)
@@ -77,19 +71,36 @@ func path(message protoreflect.MessageDescriptor, field *validate.FieldPath) str
 	return b.String()
 }
 
+// step gives the JSON name of a field, and the message that it leads to if it
+// holds messages.
+func step(message protoreflect.MessageDescriptor, field string) (string, protoreflect.MessageDescriptor) {
+	if message == nil {
+		return field, nil
+	}
+	descriptor := message.Fields().ByName(protoreflect.Name(field))
+	if descriptor == nil {
+		return field, nil
+	}
+	if descriptor.IsMap() {
+		return descriptor.JSONName(), descriptor.MapValue().Message()
+	}
+	return descriptor.JSONName(), descriptor.Message()
+}
+
 // sentence words a violation as CMF's validation does, where it has a wording.
 func sentence(violation *protovalidate.Violation) string {
-	rules, _ := proto.GetExtension(violation.FieldDescriptor.Options(), validate.E_Field).(*validate.FieldRules)
-	text := rules.GetString()
+	text := stringRules(violation)
 	switch violation.Proto.GetRuleId() {
 	case "required":
 		return "must not be null"
-	case "string.min_len":
-		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), math.MaxInt32)
-	case "string.max_len":
-		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), text.GetMaxLen())
+	case "string.min_len", "string.max_len":
+		longest := uint64(math.MaxInt32)
+		if violation.Proto.GetRuleId() == "string.max_len" {
+			longest = text.GetMaxLen()
+		}
+		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), longest)
 	case "string.pattern":
-		return fmt.Sprintf("must match %q", text.GetPattern())
+		return `must match "` + text.GetPattern() + `"`
 	case "string.in":
 		return "must be one of " + strings.Join(text.GetIn(), ", ")
 	default:
@@ -97,7 +108,28 @@ func sentence(violation *protovalidate.Violation) string {
 	}
 }
 
-const openJSON protoreflect.FullName = "cmf.v1.JsonObject"
+// stringRules are the rules that a string broke. Those of a map's keys and
+// values and of a list's items lie deeper than those of a field.
+func stringRules(violation *protovalidate.Violation) *validate.StringRules {
+	rules, _ := proto.GetExtension(violation.FieldDescriptor.Options(), validate.E_Field).(*validate.FieldRules)
+	at := rules.ProtoReflect()
+	for _, element := range violation.Proto.GetRule().GetElements() {
+		if found, ok := at.Interface().(*validate.StringRules); ok {
+			return found
+		}
+		field := at.Descriptor().Fields().ByName(protoreflect.Name(element.GetFieldName()))
+		if field == nil || field.Message() == nil || field.IsList() || field.IsMap() {
+			return nil
+		}
+		at = at.Get(field).Message()
+	}
+	return nil
+}
+
+const (
+	openJSON  protoreflect.FullName = "cmf.v1.JsonObject"
+	stringMap protoreflect.FullName = "cmf.v1.StringMap"
+)
 
 // checkOpenJSON checks every JsonObject in a message: gRPC clients may send any
 // text for one.

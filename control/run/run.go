@@ -4,11 +4,14 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/fault"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -30,23 +33,32 @@ type Plan struct {
 }
 
 // Next plans for the application app, whose stored record is before, nil where
-// it is new. start makes it start from a savepoint; where it is nil, a
-// startFromSavepoint with a path in the specification does.
+// it is new. start makes it start from a savepoint; where it is nil, a new
+// startFromSavepoint with a path in the specification does. None of the
+// arguments is changed.
 func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart) (Plan, error) {
 	spec, err := rules.ParseObject(app.GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
+	}
+	old, err := rules.ParseObject(before.GetApplication().GetSpec())
+	if err != nil {
+		return Plan{}, fmt.Errorf("stored specification of application %s: %w", app.GetMetadata().GetName(), err)
 	}
 	defaults, err := rules.ParseObject(env.GetFlinkApplicationDefaults())
 	if err != nil {
 		return Plan{}, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
 	}
 	effective := rules.Effective(spec, defaults)
-	if err := rules.CheckEffective(effective); err != nil {
-		return Plan{}, err
+	if !suspends(old, spec) {
+		if err := rules.CheckEffective(effective); err != nil {
+			return Plan{}, err
+		}
 	}
 	if start == nil {
-		start = startOf(spec, before)
+		if start, err = startOf(old, spec); err != nil {
+			return Plan{}, err
+		}
 	}
 	plan := Plan{
 		Effective: effective,
@@ -59,15 +71,14 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		},
 	}
 	if start != nil {
-		// The nonce only has to differ from the one before, and grow.
-		if start.Nonce == 0 {
-			start.Nonce = max(plan.Record.Generation, before.GetStart().GetNonce()+1)
-		}
-		plan.Record.Start = start
+		plan.Record.Start = withNonce(start, plan.Record.GetGeneration(), ownNonce(old), before.GetStart().GetNonce())
+	} else if ownNonce(spec) != ownNonce(old) {
+		// The user redeploys with the operator's own fields, which an earlier
+		// start would hide.
+		plan.Record.Start = nil
 	}
 	hash := rules.EffectiveHash(effective)
-	running := rules.DesiredState(spec) == rules.JobRunning
-	if running && begins(before, hash, start != nil) {
+	if rules.DesiredState(spec) == rules.JobRunning && (start != nil || begins(before, old, hash)) {
 		plan.Instance = state.NewInstance(rules.FormatObject(effective))
 		plan.Record.Instance = plan.Instance.GetMetadata().GetName()
 		plan.Record.EffectiveHash = hash
@@ -76,13 +87,16 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 	return plan, nil
 }
 
-// begins tells whether an application that is to run begins another run.
-func begins(before *storev1.ApplicationRecord, hash string, fromSavepoint bool) bool {
-	if fromSavepoint || before.GetInstance() == "" || before.GetEffectiveHash() != hash {
-		return true
-	}
-	spec, err := rules.ParseObject(before.GetApplication().GetSpec())
-	return err != nil || rules.DesiredState(spec) == rules.JobSuspended
+// begins tells whether an application that is to run, and was as old says,
+// begins another run.
+func begins(before *storev1.ApplicationRecord, old rules.Object, hash string) bool {
+	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || rules.DesiredState(old) == rules.JobSuspended
+}
+
+// suspends tells whether a change only suspends an application. That has to be
+// possible even where the environment's defaults no longer let it run.
+func suspends(old, spec rules.Object) bool {
+	return old != nil && rules.DesiredState(spec) == rules.JobSuspended && rules.EffectiveHash(old) == rules.EffectiveHash(spec)
 }
 
 // sameForUser tells whether two versions differ in nothing that a user wrote.
@@ -99,21 +113,33 @@ func sameForUser(a, b *cmfv1.FlinkApplication) bool {
 	return proto.Equal(strip(a), strip(b))
 }
 
-// startOf is the instruction of a specification to start from a path, if it is
-// a new one: the same instruction with the same nonce is carried out once.
-func startOf(spec rules.Object, before *storev1.ApplicationRecord) *storev1.SavepointStart {
+// startOf is the instruction of a specification to start from a savepoint, if it
+// is a new one: the same instruction with the same nonce is carried out once.
+func startOf(old, spec rules.Object) (*storev1.SavepointStart, error) {
 	ref, ok := rules.SavepointStart(spec)
-	if !ok || ref.Path == "" {
-		return nil
+	if was, _ := rules.SavepointStart(old); !ok || was == ref {
+		return nil, nil
 	}
-	if old, err := rules.ParseObject(before.GetApplication().GetSpec()); err == nil {
-		if was, ok := rules.SavepointStart(old); ok && was == ref {
-			return nil
-		}
+	if ref.Path == "" {
+		return nil, fault.Unprocessable("spec: startFromSavepoint: savepoint '" + cmp.Or(ref.UID, ref.Name) + "' not found")
 	}
 	start := &storev1.SavepointStart{Path: ref.Path, AllowNonRestoredState: ref.AllowNonRestoredState}
-	if nonce, err := strconv.ParseInt(ref.Nonce, 10, 64); err == nil && nonce != before.GetStart().GetNonce() {
+	if nonce, err := strconv.ParseInt(ref.Nonce, 10, 64); err == nil {
 		start.Nonce = nonce
 	}
-	return start
+	return start, nil
 }
+
+// withNonce is a start with a nonce that differs from those used before, since
+// the operator passes over one that it has seen last. A user's own nonce stays
+// if it does.
+func withNonce(start *storev1.SavepointStart, generation int64, used ...int64) *storev1.SavepointStart {
+	nonce := start.GetNonce()
+	if nonce == 0 || slices.Contains(used, nonce) {
+		nonce = max(generation, slices.Max(used)+1)
+	}
+	return &storev1.SavepointStart{Path: start.GetPath(), Nonce: nonce, AllowNonRestoredState: start.GetAllowNonRestoredState()}
+}
+
+// ownNonce is the operator's nonce where a user sets it, beside Weir.
+func ownNonce(spec rules.Object) int64 { return rules.Integer(spec, "job", "savepointRedeployNonce") }

@@ -62,25 +62,30 @@ func namedEvent(name, kind, instance, message string, at time.Time) *cmfv1.Flink
 	}
 }
 
-// maxDrops bounds how many surplus records one transaction drops: etcd takes
-// 128 operations in a transaction. There is more only after a limit was lowered,
-// and then the next transactions drop the rest.
-const maxDrops = 40
+// etcd takes 128 operations in a transaction, and there are others in it.
+const (
+	// maxDrops bounds how many surplus records of a kind one transaction drops.
+	// There are as many only after a limit was lowered, and then the next
+	// transactions drop the rest.
+	maxDrops = 20
+	// maxAdds bounds how many events one transaction adds: of a larger burst, the
+	// oldest are lost.
+	maxAdds = 64
+)
 
 // AppendEvents is what a transaction has to do to add events to an
 // application's and drop the oldest beyond the limit. Events that are kept
 // already cost nothing.
 func (s *State) AppendEvents(application string, events ...*cmfv1.FlinkApplicationEvent) []store.Op {
-	kept := s.Events.CachedUnder(application)
-	all := make([]*cmfv1.FlinkApplicationEvent, 0, len(kept)+len(events))
-	known := make(map[string]bool, len(kept))
-	for _, e := range kept {
+	var all []*cmfv1.FlinkApplicationEvent
+	kept := map[string]bool{}
+	for _, e := range s.Events.CachedUnder(application) {
 		all = append(all, e.Value)
-		known[e.Value.GetMetadata().GetName()] = true
+		kept[e.Value.GetMetadata().GetName()] = true
 	}
 	fresh := map[string]bool{}
 	for _, e := range events {
-		if name := e.GetMetadata().GetName(); !known[name] && !fresh[name] {
+		if name := e.GetMetadata().GetName(); !kept[name] && !fresh[name] {
 			all = append(all, e)
 			fresh[name] = true
 		}
@@ -88,55 +93,27 @@ func (s *State) AppendEvents(application string, events ...*cmfv1.FlinkApplicati
 	if len(fresh) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(all, func(a, b *cmfv1.FlinkApplicationEvent) int {
-		return cmp.Or(
-			a.GetMetadata().GetCreationTimestamp().AsTime().Compare(b.GetMetadata().GetCreationTimestamp().AsTime()),
-			cmp.Compare(a.GetMetadata().GetName(), b.GetMetadata().GetName()),
-		)
-	})
-	surplus := min(max(0, len(all)-s.limits.Events), maxDrops)
+	slices.SortFunc(all, newestFirst)
 	var ops []store.Op
+	adds, drops := 0, 0
 	for i, e := range all {
 		name := e.GetMetadata().GetName()
-		key := store.Key(application, name)
-		switch {
-		case i < surplus && known[name]:
+		key := store.Join(application, name)
+		switch beyond := i >= s.limits.Events; {
+		case kept[name] && beyond && drops < maxDrops:
 			ops = append(ops, s.Events.Remove(key))
-		case i >= surplus && fresh[name]:
+			drops++
+		case fresh[name] && !beyond && adds < maxAdds:
 			ops = append(ops, s.Events.Put(key, e))
+			adds++
 		}
 	}
 	return ops
 }
 
-// BeginInstance is what a transaction has to do to add an instance to an
-// application's and drop the oldest beyond the limit.
-func (s *State) BeginInstance(application string, instance *cmfv1.FlinkApplicationInstance) []store.Op {
-	ops := []store.Op{s.Instances.Put(store.Key(application, instance.GetMetadata().GetName()), instance)}
-	// Names are version 7 UUIDs: the order of keys is the order of time.
-	kept := s.Instances.CachedUnder(application)
-	for i := 0; i <= len(kept)-s.limits.Instances && i < maxDrops; i++ {
-		ops = append(ops, s.Instances.Remove(kept[i].Key))
-	}
-	return ops
-}
-
-// NewInstance makes an instance of now that runs an effective specification.
-func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
-	name := uuid.Must(uuid.NewV7()).String()
-	now := Now()
-	return &cmfv1.FlinkApplicationInstance{
-		ApiVersion: rules.APIVersion,
-		Kind:       rules.KindInstance,
-		Metadata:   &cmfv1.ObjectMeta{Name: name, Uid: name, CreationTimestamp: now, UpdateTimestamp: now},
-		Status: &cmfv1.ApplicationInstanceStatus{
-			Spec:      effective,
-			JobStatus: &cmfv1.InstanceJobStatus{State: rules.StateReconciling},
-		},
-	}
-}
-
-// Now is the time as it is stored and shown, to the millisecond.
-func Now() *timestamppb.Timestamp {
-	return timestamppb.New(time.Now().UTC().Truncate(time.Millisecond))
+func newestFirst(a, b *cmfv1.FlinkApplicationEvent) int {
+	return cmp.Or(
+		b.GetMetadata().GetCreationTimestamp().AsTime().Compare(a.GetMetadata().GetCreationTimestamp().AsTime()),
+		cmp.Compare(b.GetMetadata().GetName(), a.GetMetadata().GetName()),
+	)
 }

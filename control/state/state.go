@@ -22,7 +22,10 @@
 package state
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -119,4 +122,9 @@ func ClaimKey(cluster, namespace, kind, name string) string {
 // since a name may be taken again before its last bearer is gone.
 func TombstoneKey(cluster, namespace, kind, name, owner string) string {
 	return store.Key(cluster, namespace, kind, name, owner)
+}
+
+// Now is the time as it is stored and shown, to the millisecond.
+func Now() *timestamppb.Timestamp {
+	return timestamppb.New(time.Now().UTC().Truncate(time.Millisecond))
 }
