@@ -133,6 +133,11 @@ func (c *Control) Loaded() <-chan struct{} { return c.store.Ready() }
 // Run serves until the context ends or something fails for good, and returns
 // when every part has ended.
 func (c *Control) Run(ctx context.Context) error {
+	if c.config.Listener != nil {
+		// Closed already, unless the context ended before there was anything to
+		// serve.
+		defer func() { _ = c.config.Listener.Close() }()
+	}
 	// The store outlives those that use it.
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	stored := make(chan error, 1)

@@ -82,6 +82,7 @@ func (f *Fleet) Register(server grpc.ServiceRegistrar) {
 // stored.
 func (f *Fleet) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return f.followEnvironments(inner) })
 	group.Go(func() error { return f.followApplications(inner) })
 	group.Go(func() error { return f.followTombstones(inner) })
 	group.Go(func() error { return f.followMappings(inner) })
@@ -115,18 +116,22 @@ func (f *Fleet) Sessions() int {
 	return len(f.sessions)
 }
 
-// admit makes a session the one of its cluster on this replica.
-func (f *Fleet) admit(s *session) bool {
+// admit makes a session the one of its cluster on this replica. Sessions need
+// not come here in the order in which they began.
+func (f *Fleet) admit(s *session) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped {
-		return false
+		return errStopping
 	}
-	if before := f.sessions[s.cluster]; before != nil {
-		before.end(errSuperseded)
+	if other := f.sessions[s.cluster]; other != nil {
+		if other.epoch > s.epoch {
+			return errSuperseded
+		}
+		other.end(errSuperseded)
 	}
 	f.sessions[s.cluster] = s
-	return true
+	return nil
 }
 
 // dismiss forgets a session, unless another has taken its place already.

@@ -26,6 +26,16 @@ func follow[T proto.Message](ctx context.Context, collection *store.Collection[T
 	}
 }
 
+// followEnvironments looks at all applications of an environment that changes:
+// its defaults are part of what is rendered.
+func (f *Fleet) followEnvironments(ctx context.Context) error {
+	return follow(ctx, f.State.Environments, func(key string) {
+		for _, app := range f.State.Applications.CachedUnder(key) {
+			f.changed(resource{applications, app.Key})
+		}
+	})
+}
+
 func (f *Fleet) followApplications(ctx context.Context) error {
 	return follow(ctx, f.State.Applications, func(key string) { f.changed(resource{applications, key}) })
 }
@@ -75,9 +85,9 @@ func (f *Fleet) followClusters(ctx context.Context) error {
 		}
 		switch decommissioned := rules.Decommissioned(cluster.Value); {
 		case decommissioned && s.idle.CompareAndSwap(false, true):
-			s.out.send(lifecycleMessage(true))
+			s.say(lifecycleMessage(true))
 		case !decommissioned && s.idle.Load():
-			s.end(errRecommissioned)
+			s.end(errLifecycle)
 		}
 	})
 }
@@ -86,8 +96,7 @@ func (f *Fleet) followClusters(ctx context.Context) error {
 func (f *Fleet) followSessions(ctx context.Context) error {
 	return follow(ctx, f.State.Sessions, func(key string) {
 		s := f.sessionOf(key)
-		record, ok := f.State.Sessions.Cached(key)
-		if s != nil && ok && record.Lease != s.lease && record.Revision > s.epoch {
+		if s != nil && s.superseded() {
 			s.end(errSuperseded)
 		}
 	})

@@ -39,12 +39,20 @@ func (o *outbox) changed(r resource) {
 	o.wake()
 }
 
-// send queues a message that is sent as it is, ahead of resources.
-func (o *outbox) send(m *agentv1.ConnectResponse) {
+// maxMessages bounds the messages that wait for an agent which does not read.
+const maxMessages = 4096
+
+// send queues a message that is sent as it is, ahead of resources. It tells
+// whether there was room for it.
+func (o *outbox) send(m *agentv1.ConnectResponse) bool {
 	o.mu.Lock()
-	o.messages = append(o.messages, m)
+	room := len(o.messages) < maxMessages
+	if room {
+		o.messages = append(o.messages, m)
+	}
 	o.mu.Unlock()
 	o.wake()
+	return room
 }
 
 func (o *outbox) wake() {

@@ -53,6 +53,10 @@ func (r *reports) storeApplication(ctx context.Context, next *report, claim *sto
 	if !ok {
 		return nil // deleted meanwhile
 	}
+	if record.Value.GetApplication().GetMetadata().GetUid() != claim.GetOwnerUid() {
+		// Deleted and created again since the claim was read.
+		return fmt.Errorf("store report on application %s: %w", key, store.ErrConflict)
+	}
 	before, known := st.ApplicationStatus.Cached(key)
 	if before.Value.GetOwnerUid() != claim.GetOwnerUid() {
 		before.Value = nil
@@ -74,7 +78,7 @@ func (r *reports) storeApplication(ctx context.Context, next *report, claim *sto
 		conds = append(conds, st.ApplicationStatus.Absent(key))
 	}
 	if seen.job != nil {
-		ops = append(ops, r.instanceOps(store.Key(key, record.Value.GetInstance()), seen.job)...)
+		ops = append(ops, r.instanceOps(store.Join(key, record.Value.GetInstance()), seen.job)...)
 	}
 	ops = append(ops, st.AppendEvents(key, seen.events...)...)
 	if len(ops) == 0 {

@@ -54,21 +54,25 @@ func newReports(f *Fleet) *reports {
 	}
 }
 
-// add lets say change the waiting report of an object.
+// add lets say change the waiting report of an object. What an older session
+// has said is dropped where a newer one speaks: it would be refused, and the
+// newer one says it all again.
 func (r *reports) add(s *session, ref *agentv1.ObjectRef, say func(*report)) {
 	key := reportKey{s.cluster, objectOf(ref)}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	waiting := r.waiting[key]
-	if waiting == nil {
-		waiting = &report{ref: ref, acks: map[string]*agentv1.Ack{}}
+	switch {
+	case waiting == nil && !r.busy[key]:
+		r.order = append(r.order, key)
+		fallthrough
+	case waiting == nil, waiting.session.epoch < s.epoch:
+		waiting = &report{session: s, ref: ref, acks: map[string]*agentv1.Ack{}}
 		r.waiting[key] = waiting
-		if !r.busy[key] {
-			r.order = append(r.order, key)
-		}
+	case waiting.session.epoch > s.epoch:
+		return
 	}
-	waiting.session = s
 	say(waiting)
-	r.mu.Unlock()
 	r.wake()
 }
 
@@ -140,40 +144,55 @@ func (r *reports) done(key reportKey) {
 // changed meanwhile; every such change brings the agent's next report closer.
 const maxStoreAttempts = 20
 
-// store stores a report, and acknowledges its events once that is done.
+// maxEvents bounds the events that one transaction stores: etcd takes 128
+// operations in a transaction.
+const maxEvents = 32
+
+// store stores a report, in parts where it has many events.
 func (r *reports) store(ctx context.Context, next *report) {
+	for {
+		rest := next.events[min(maxEvents, len(next.events)):]
+		next.events = next.events[:len(next.events)-len(rest)]
+		if err := r.storePart(ctx, next); err != nil {
+			if ctx.Err() == nil {
+				next.session.end(err)
+			}
+			return
+		}
+		if len(rest) == 0 {
+			return
+		}
+		next = &report{session: next.session, ref: next.ref, events: rest}
+	}
+}
+
+// storePart stores a report and acknowledges its events once that is done. Its
+// error is what the session has to end with, so that the agent says it all
+// again in the next.
+func (r *reports) storePart(ctx context.Context, next *report) error {
 	s := next.session
+	log := s.log.With("kind", next.ref.GetKind(), "namespace", next.ref.GetNamespace(), "name", next.ref.GetName())
 	for range maxStoreAttempts {
 		err := r.storeOnce(ctx, next)
 		switch {
-		case err == nil:
-			for _, event := range next.events {
-				s.out.send(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_EventAck{EventAck: &agentv1.EventAck{Id: event.GetId()}}})
-			}
-			return
 		case errors.Is(err, store.ErrConflict):
-			if !r.fenced(ctx, s) {
-				continue
+			if err := s.standing(ctx); errors.Is(err, errSuperseded) || errors.Is(err, errExpired) {
+				return err
 			}
-			s.end(errSuperseded)
-			return
-		case ctx.Err() != nil:
-			return
-		default:
-			// The store does not answer. The agent says it all again in its
-			// next session, so end this one.
-			s.log.Warn("report could not be stored", "kind", next.ref.GetKind(), "namespace", next.ref.GetNamespace(), "name", next.ref.GetName(), "error", err)
-			s.end(errUnstored)
-			return
+			continue
+		case errors.Is(err, store.ErrTooLarge):
+			// It would be no smaller in the next session.
+			log.Error("report is too large to be stored and is dropped", "error", err)
+		case err != nil:
+			log.Warn("report could not be stored", "error", err)
+			return errUnstored
 		}
+		for _, event := range next.events {
+			s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_EventAck{EventAck: &agentv1.EventAck{Id: event.GetId()}}})
+		}
+		return nil
 	}
-	s.end(errUnstored)
-}
-
-// fenced tells whether the session is not its cluster's newest any more.
-func (r *reports) fenced(ctx context.Context, s *session) bool {
-	record, err := r.fleet.State.Sessions.Get(ctx, s.cluster)
-	return err != nil || record.Lease != s.lease
+	return errUnstored
 }
 
 func (r *reports) storeOnce(ctx context.Context, next *report) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 // clone copies a stored message before it is changed.
@@ -25,14 +26,18 @@ func (s *session) sendAll(ctx context.Context) error {
 		return fmt.Errorf("send Welcome: %w", err)
 	}
 	var count int32
-	if !s.idle.Load() {
-		for _, r := range s.resources() {
-			sent, err := s.sendResource(r)
-			if err != nil {
-				return err
-			}
-			count += sent
+	for _, r := range s.resources() {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		if s.idle.Load() {
+			break
+		}
+		sent, err := s.sendResource(r)
+		if err != nil {
+			return err
+		}
+		count += sent
 	}
 	synced := &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Synced{Synced: &agentv1.Synced{Sent: count}}}
 	if err := s.stream.Send(synced); err != nil {
@@ -40,7 +45,7 @@ func (s *session) sendAll(ctx context.Context) error {
 	}
 	s.log.Debug("agent synchronized", "sent", count)
 	for {
-		if err := s.drain(); err != nil {
+		if err := s.drain(ctx); err != nil {
 			return err
 		}
 		select {
@@ -51,8 +56,10 @@ func (s *session) sendAll(ctx context.Context) error {
 	}
 }
 
-func (s *session) drain() error {
-	for {
+// drain sends what waits. It stops with the session, which may have ended
+// because another acts for the cluster now.
+func (s *session) drain(ctx context.Context) error {
+	for ctx.Err() == nil {
 		message, r, more := s.out.next()
 		switch {
 		case !more:
@@ -67,6 +74,7 @@ func (s *session) drain() error {
 			}
 		}
 	}
+	return ctx.Err()
 }
 
 // resources lists everything that concerns the cluster.
@@ -116,19 +124,8 @@ func (s *session) sendResource(r resource) (int32, error) {
 }
 
 func (s *session) application(key string) (*agentv1.ConnectResponse, error) {
-	st := s.fleet.State
-	record, ok := st.Applications.Cached(key)
-	if !ok {
-		return nil, nil // a tombstone has taken over
-	}
-	name, _, _ := strings.Cut(key, "/")
-	env, ok := st.Environments.Cached(name)
-	if !ok {
-		return nil, nil
-	}
-	instance, _ := st.Instances.Cached(store.Key(key, record.Value.GetInstance()))
-	apply, err := render.Application(env.Value, record.Value, instance.Value)
-	if err != nil {
+	apply, err := s.render(key)
+	if err != nil || apply == nil {
 		return nil, err
 	}
 	return s.unlessHeld(apply), nil
@@ -136,12 +133,45 @@ func (s *session) application(key string) (*agentv1.ConnectResponse, error) {
 
 // unlessHeld is nothing where the agent has the object so already.
 func (s *session) unlessHeld(apply *agentv1.Apply) *agentv1.ConnectResponse {
-	want := mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
+	want := markOf(apply)
 	if s.held[objectOf(apply.GetRef())] == want {
 		return nil
 	}
 	s.held[objectOf(apply.GetRef())] = want
 	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}
+}
+
+// render makes the object of an application; nil where the cluster is to have
+// none.
+func (s *session) render(key string) (*agentv1.Apply, error) {
+	st := s.fleet.State
+	record, ok := st.Applications.Cached(key)
+	if !ok {
+		return nil, nil // a tombstone has taken over
+	}
+	env, ok := s.environment(key)
+	if !ok {
+		return nil, nil
+	}
+	instance, ok := st.Instances.Cached(store.Join(key, record.Value.GetInstance()))
+	if !ok && record.Value.GetInstance() != "" {
+		// The caches of one transaction fill one after the other. The
+		// application is announced when all have.
+		return nil, nil
+	}
+	return render.Application(env, record.Value, instance.Value)
+}
+
+// environment is that of a resource, if it is on the session's cluster still:
+// it may have been deleted, and created again elsewhere.
+func (s *session) environment(key string) (*cmfv1.Environment, bool) {
+	name, _, _ := strings.Cut(key, "/")
+	env, ok := s.fleet.State.Environments.Cached(name)
+	return env.Value, ok && env.Value.GetKubernetesClusterName() == s.cluster
+}
+
+func markOf(apply *agentv1.Apply) mark {
+	return mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
 }
 
 // mapping opens the secret of a secret mapping for the one cluster that is to
@@ -152,8 +182,7 @@ func (s *session) mapping(key string) (*agentv1.ConnectResponse, error) {
 	if !ok {
 		return nil, nil // a tombstone has taken over
 	}
-	name, _, _ := strings.Cut(key, "/")
-	env, ok := st.Environments.Cached(name)
+	env, ok := s.environment(key)
 	if !ok {
 		return nil, nil
 	}
@@ -171,11 +200,34 @@ func (s *session) mapping(key string) (*agentv1.ConnectResponse, error) {
 		}
 		data[field] = value
 	}
-	apply, err := render.Secret(env.Value, mapping.Value, data, version)
+	apply, err := render.Secret(env, mapping.Value, data, version)
 	if err != nil {
 		return nil, err
 	}
 	return s.unlessHeld(apply), nil
+}
+
+// confirm takes an object that Hello lists as it should be for applied: the Ack
+// that said so may have been lost with the session before.
+func (s *session) confirm() {
+	for _, r := range s.resources() {
+		if r.collection != applications {
+			continue
+		}
+		if status, ok := s.fleet.State.ApplicationStatus.Cached(r.key); !ok || status.Value.GetProblem() == nil {
+			continue
+		}
+		apply, err := s.render(r.key)
+		if err != nil || apply == nil || s.held[objectOf(apply.GetRef())] != markOf(apply) {
+			continue
+		}
+		s.fleet.reports.add(s, apply.GetRef(), func(r *report) {
+			r.acks[apply.GetOwnerUid()] = &agentv1.Ack{
+				Ref: apply.GetRef(), OwnerUid: apply.GetOwnerUid(), Generation: apply.GetGeneration(), Hash: apply.GetHash(),
+				Outcome: agentv1.Outcome_OUTCOME_APPLIED,
+			}
+		})
+	}
 }
 
 func (s *session) tombstone(key string) *agentv1.ConnectResponse {

@@ -34,14 +34,16 @@ func (r *Reconciler) followEnvironments(ctx context.Context) error {
 
 func (r *Reconciler) applyDefaults(ctx context.Context, name string) error {
 	for _, app := range r.State.Applications.CachedUnder(name) {
-		for {
-			err := r.refresh(ctx, name, app.Key)
-			if err == nil {
-				break
+		// What the cache has is at least as new as the environment, so it will do
+		// until a conflict shows that it is older than etcd.
+		err := r.refresh(ctx, name, app)
+		for errors.Is(err, store.ErrConflict) {
+			if app, err = r.State.Applications.Get(ctx, app.Key); err == nil {
+				err = r.refresh(ctx, name, app)
 			}
-			if !errors.Is(err, store.ErrConflict) {
-				return err
-			}
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("apply the defaults of environment %s: %w", name, err)
 		}
 	}
 	return nil
@@ -49,19 +51,12 @@ func (r *Reconciler) applyDefaults(ctx context.Context, name string) error {
 
 // refresh commits the new instance of an application if its environment's
 // defaults make one necessary.
-func (r *Reconciler) refresh(ctx context.Context, envName, key string) error {
-	// A consistent read, so that a conflict is not met by the same again.
-	app, err := r.State.Applications.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read application %s: %w", key, err)
-	}
+func (r *Reconciler) refresh(ctx context.Context, envName string, app store.Object[*storev1.ApplicationRecord]) error {
 	env, ok := r.State.Environments.Cached(envName)
 	if !ok {
 		return nil
 	}
+	key := app.Key
 	plan, err := run.Next(env.Value, app.Value, app.Value.GetApplication(), nil)
 	var refused *fault.Fault
 	if errors.As(err, &refused) {

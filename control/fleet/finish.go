@@ -1,0 +1,57 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+// finishTimeout bounds how long a session that is over may wait for etcd, and
+// with it how long a replica takes to stop while etcd is away.
+const finishTimeout = time.Second
+
+// finish takes the session off the books, with the reason that users will see
+// on their cluster. A session that was superseded leaves no trace.
+func (s *session) finish(err error) {
+	s.fleet.dismiss(s)
+	message := disconnectMessage(err)
+	s.log.Info("agent disconnected", "epoch", s.epoch, "reason", message)
+	// The stream's context is over, and this has to be said all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.stream.Context()), finishTimeout)
+	defer cancel()
+	err = s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) {
+		r.DisconnectMessage = message
+		r.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
+	}, s.fleet.State.Sessions.Remove(s.cluster))
+	if err != nil && !errors.Is(err, errSuperseded) && !errors.Is(err, errExpired) {
+		s.log.Warn("the end of the session could not be recorded; its lease will run out", "error", err)
+	}
+	s.revoke(ctx)
+}
+
+// revoke gives the lease of a session back that is over or never began.
+func (s *session) revoke(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	if _, err := s.fleet.Etcd.Revoke(ctx, s.lease); err != nil {
+		s.log.Debug("lease could not be revoked", "error", err)
+	}
+}
+
+func disconnectMessage(err error) string {
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
+		return "The agent closed its connection."
+	case slices.Contains(reasons, err):
+		return status.Convert(err).Message()
+	default:
+		return "The connection to the agent was lost."
+	}
+}
