@@ -94,7 +94,7 @@ func (s *applications) save(
 	if err != nil {
 		return nil, err
 	}
-	key := store.Key(env.Key, app.GetMetadata().GetName())
+	key := store.Join(env.Key, app.GetMetadata().GetName())
 	if before.Value != nil && !plan.Changed {
 		return s.applicationView(env.Value, before, false), nil
 	}
@@ -165,7 +165,7 @@ func (s *applications) ListApplications(ctx context.Context, req *cmfv1.ListAppl
 	page := q.Run(items)
 	out := &cmfv1.ApplicationsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: make([]*cmfv1.FlinkApplication, 0, len(page.Items))}
 	for _, item := range page.Items {
-		record, ok := s.state.Applications.Cached(store.Key(env.Key, item.GetMetadata().GetName()))
+		record, ok := s.state.Applications.Cached(store.Join(env.Key, item.GetMetadata().GetName()))
 		if !ok {
 			continue // deleted since the list was taken
 		}
@@ -215,7 +215,7 @@ func latestUpdate(metadata *cmfv1.ObjectMeta, status *timestamppb.Timestamp) *cm
 
 // applicationUsage is what an application asks its cluster for.
 func (s *Services) applicationUsage(key string, record *storev1.ApplicationRecord) *cmfv1.ResourceUsageSummary {
-	instance, ok := s.state.Instances.Cached(store.Key(key, record.GetInstance()))
+	instance, ok := s.state.Instances.Cached(store.Join(key, record.GetInstance()))
 	if !ok {
 		return rules.AddUsage(nil, nil)
 	}

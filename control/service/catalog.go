@@ -46,7 +46,7 @@ func (s *Services) environmentsWithAccess(ids ...string) []string {
 			if id == "" {
 				continue
 			}
-			_, mapped := s.state.SecretMappings.Cached(store.Key(env.Key, id))
+			_, mapped := s.state.SecretMappings.Cached(store.Join(env.Key, id))
 			access = access && mapped
 		}
 		if access {

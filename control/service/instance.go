@@ -32,7 +32,7 @@ func (s *instances) GetApplicationInstance(ctx context.Context, req *cmfv1.GetAp
 	if err != nil {
 		return nil, err
 	}
-	instance, ok := s.state.Instances.Cached(store.Key(app.Key, req.GetInstName()))
+	instance, ok := s.state.Instances.Cached(store.Join(app.Key, req.GetInstName()))
 	if !ok {
 		return nil, fault.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
 	}

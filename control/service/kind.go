@@ -55,7 +55,7 @@ func in(scope, name string) string {
 	if scope == "" {
 		return store.Key(name)
 	}
-	return scope + "/" + store.Key(name)
+	return store.Join(scope, name)
 }
 
 // get reads a resource or says that there is none.

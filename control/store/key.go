@@ -20,6 +20,9 @@ func Key(segments ...string) string {
 	return b.String()
 }
 
+// Join continues a key, which stays as it is, by further segments.
+func Join(key string, segments ...string) string { return key + "/" + Key(segments...) }
+
 // Segments undoes Key.
 func Segments(key string) []string {
 	segments := strings.Split(key, "/")
