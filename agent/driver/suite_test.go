@@ -206,3 +206,21 @@ func manifest(name string, parallelism int) string {
 
 const secretManifest = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"login","namespace":"default"},` +
 	`"type":"Opaque","stringData":{"password":"hunter2"}}`
+
+// deleteGlobal deletes an object that is in no namespace.
+func (w *world) deleteGlobal(r schema.GroupVersionResource, name string) {
+	w.t.Helper()
+	if err := w.user.Resource(r).Delete(w.t.Context(), name, metav1.DeleteOptions{}); err != nil {
+		w.t.Fatalf("delete %s: %v", name, err)
+	}
+}
+
+// createGlobal creates an object that is in no namespace.
+func (w *world) createGlobal(r schema.GroupVersionResource, o *unstructured.Unstructured) {
+	w.t.Helper()
+	o.SetResourceVersion("")
+	o.SetUID("")
+	if _, err := w.user.Resource(r).Create(w.t.Context(), o, metav1.CreateOptions{}); err != nil {
+		w.t.Fatalf("create %s: %v", o.GetName(), err)
+	}
+}
