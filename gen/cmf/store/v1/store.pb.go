@@ -677,11 +677,103 @@ func (x *ClaimRecord) GetOwnerUid() string {
 	return ""
 }
 
+// SavepointRecord is a savepoint that belongs to an application or a
+// statement. Its status is in a StatusRecord of its own.
+type SavepointRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Metadata and specification with the defaults filled in; never a status.
+	Savepoint *v1.Savepoint `protobuf:"bytes,1,opt,name=savepoint,proto3" json:"savepoint,omitempty"`
+	// Counts the changes of what the cluster is to hold, from 1.
+	Generation int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// The savepoint was deleted: its files are to be disposed of, and the record
+	// goes when that is done.
+	Deleting bool `protobuf:"varint,3,opt,name=deleting,proto3" json:"deleting,omitempty"`
+	// The object of the job: FlinkDeployment or FlinkSessionJob, and its name.
+	JobKind string `protobuf:"bytes,4,opt,name=job_kind,json=jobKind,proto3" json:"job_kind,omitempty"`
+	JobName string `protobuf:"bytes,5,opt,name=job_name,json=jobName,proto3" json:"job_name,omitempty"`
+	// The savepoint made no progress in time and counts as failed.
+	Expired       string `protobuf:"bytes,6,opt,name=expired,proto3" json:"expired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SavepointRecord) Reset() {
+	*x = SavepointRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SavepointRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SavepointRecord) ProtoMessage() {}
+
+func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SavepointRecord.ProtoReflect.Descriptor instead.
+func (*SavepointRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SavepointRecord) GetSavepoint() *v1.Savepoint {
+	if x != nil {
+		return x.Savepoint
+	}
+	return nil
+}
+
+func (x *SavepointRecord) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *SavepointRecord) GetDeleting() bool {
+	if x != nil {
+		return x.Deleting
+	}
+	return false
+}
+
+func (x *SavepointRecord) GetJobKind() string {
+	if x != nil {
+		return x.JobKind
+	}
+	return ""
+}
+
+func (x *SavepointRecord) GetJobName() string {
+	if x != nil {
+		return x.JobName
+	}
+	return ""
+}
+
+func (x *SavepointRecord) GetExpired() string {
+	if x != nil {
+		return x.Expired
+	}
+	return ""
+}
+
 var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -741,7 +833,16 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"collection\x18\x01 \x01(\tR\n" +
 	"collection\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
-	"\towner_uid\x18\x03 \x01(\tR\bownerUidB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
+	"\towner_uid\x18\x03 \x01(\tR\bownerUid\"\xce\x01\n" +
+	"\x0fSavepointRecord\x12/\n" +
+	"\tsavepoint\x18\x01 \x01(\v2\x11.cmf.v1.SavepointR\tsavepoint\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x03R\n" +
+	"generation\x12\x1a\n" +
+	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x12\x19\n" +
+	"\bjob_kind\x18\x04 \x01(\tR\ajobKind\x12\x19\n" +
+	"\bjob_name\x18\x05 \x01(\tR\ajobName\x12\x18\n" +
+	"\aexpired\x18\x06 \x01(\tR\aexpiredB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
 
 var (
 	file_cmf_store_v1_store_proto_rawDescOnce sync.Once
@@ -755,7 +856,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_cmf_store_v1_store_proto_rawDescData
 }
 
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*ApplicationRecord)(nil),     // 0: cmf.store.v1.ApplicationRecord
 	(*SavepointStart)(nil),        // 1: cmf.store.v1.SavepointStart
@@ -765,23 +866,26 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*SessionRecord)(nil),         // 5: cmf.store.v1.SessionRecord
 	(*TombstoneRecord)(nil),       // 6: cmf.store.v1.TombstoneRecord
 	(*ClaimRecord)(nil),           // 7: cmf.store.v1.ClaimRecord
-	(*v1.FlinkApplication)(nil),   // 8: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*SavepointRecord)(nil),       // 8: cmf.store.v1.SavepointRecord
+	(*v1.FlinkApplication)(nil),   // 9: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*v1.Savepoint)(nil),          // 11: cmf.v1.Savepoint
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	8, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
-	1, // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	9, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
-	3, // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	9, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	9, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	9, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	9, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	9,  // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	1,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
+	10, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
+	10, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	10, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	10, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	10, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	11, // 8: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -795,7 +899,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
