@@ -39,65 +39,74 @@ var (
 	errWatchClosed = errors.New("the watch was closed")
 )
 
-// mirror loads the prefix and follows it, over and over, until the context ends.
-func (s *Store) mirror(ctx context.Context) {
+// mirror is the state of keeping the caches as etcd is.
+type mirror struct {
+	*Store
+	loaded  bool // the caches can be continued from where they are
+	retries int  // since etcd last sent anything on a watch
+}
+
+// run loads the prefix and follows it, over and over, until the context ends.
+func (m *mirror) run(ctx context.Context) {
 	// A stream of its own for the watch: progress is asked for and reported by
 	// stream, which clients tell apart by their metadata.
 	ctx = metadata.AppendToOutgoingContext(ctx, "weir-store", uuid.NewString())
-	loaded := false
-	backoff := minBackoff
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := s.follow(ctx, &loaded)
+		err := m.follow(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		s.setTrouble(err)
-		if time.Since(began) > maxBackoff {
-			backoff = minBackoff
-		}
-		wait := backoff/2 + rand.N(backoff/2)
-		s.log.Warn("following etcd was interrupted", "prefix", s.prefix, "error", err, "retry", wait, "reload", !loaded)
+		m.setTrouble(err)
+		wait := backoff(m.retries)
+		m.retries++
+		m.log.Warn("following etcd was interrupted", "prefix", m.prefix, "error", err, "retry", wait, "reload", !m.loaded)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
-		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
+// backoff gives how long to wait before a retry: not at all before the first.
+func backoff(retries int) time.Duration {
+	if retries == 0 {
+		return 0
+	}
+	limit := min(minBackoff<<min(retries-1, 16), maxBackoff)
+	return limit/2 + rand.N(limit/2)
+}
+
 // follow feeds the caches until something breaks. It loads everything first
-// unless they are loaded, and says so by loaded, which it clears when the
-// caches cannot be continued from where they are.
-func (s *Store) follow(ctx context.Context, loaded *bool) error {
-	if *loaded {
-		same, err := s.sameHistory(ctx)
+// unless the caches can be continued.
+func (m *mirror) follow(ctx context.Context) error {
+	if m.loaded {
+		same, err := m.sameHistory(ctx)
 		if err != nil {
 			return err
 		}
-		*loaded = same
+		m.loaded = same
 	}
-	if !*loaded {
-		if err := s.load(ctx); err != nil {
+	if !m.loaded {
+		if err := m.load(ctx); err != nil {
 			return err
 		}
-		*loaded = true
+		m.loaded = true
 	}
-	err := s.watch(ctx)
+	err := m.watch(ctx)
 	if errors.Is(err, rpctypes.ErrCompacted) || errors.Is(err, errHistoryChanged) {
-		*loaded = false
+		m.loaded = false
 	}
 	return err
 }
 
-func (s *Store) sameHistory(ctx context.Context) (bool, error) {
+func (m *mirror) sameHistory(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
-	header, err := s.currentHeader(ctx)
+	header, err := m.currentHeader(ctx)
 	if err != nil {
 		return false, err
 	}
-	return s.barriers.position().precedes(header), nil
+	return m.barriers.position().precedes(header), nil
 }
 
 // load reads everything at one revision.
@@ -158,16 +167,16 @@ func (s *Store) parse(key []byte) (name, rest string, ok bool) {
 }
 
 // watch follows the prefix from where the caches are until the watch breaks.
-func (s *Store) watch(ctx context.Context) error {
+func (m *mirror) watch(ctx context.Context) error {
 	// Without this a member that lost its quorum would keep the watch, in silence.
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	responses := s.client.Watch(ctx, s.prefix, clientv3.WithPrefix(),
-		clientv3.WithRev(s.barriers.position().revision+1), clientv3.WithProgressNotify())
+	began := time.Now()
+	responses := m.client.Watch(ctx, m.prefix, clientv3.WithPrefix(), clientv3.WithCreatedNotify(),
+		clientv3.WithProgressNotify(), clientv3.WithRev(m.barriers.position().revision+1))
 	pulses := time.NewTicker(pulse)
 	defer pulses.Stop()
-	progress := time.NewTimer(0)
-	progress.Stop()
+	progress := time.NewTimer(progressDelay) // for those who have been waiting since the watch before
 	defer progress.Stop()
 	for {
 		select {
@@ -176,23 +185,24 @@ func (s *Store) watch(ctx context.Context) error {
 				return errWatchClosed
 			}
 			if err := response.Err(); err != nil {
-				return fmt.Errorf("watch %s: %w", s.prefix, err)
+				return fmt.Errorf("watch %s: %w", m.prefix, err)
 			}
-			s.setTrouble(nil)
-			s.digest(response)
-		case <-s.rewind:
+			m.setTrouble(nil)
+			m.retries = 0
+			m.digest(response)
+		case <-m.rewind:
 			return errHistoryChanged
 		case <-pulses.C:
-			s.barriers.join()
-		case <-s.barriers.lagging:
+			m.barriers.join()
+		case <-m.barriers.lagging:
 			progress.Reset(progressDelay)
 		case <-progress.C:
-			behind, waited := s.barriers.lag()
-			if waited > stallTimeout {
+			behind, waited := m.barriers.lag()
+			if min(waited, time.Since(began)) > stallTimeout {
 				return errStalled
 			}
 			if behind > 0 {
-				s.requestProgress(ctx)
+				m.requestProgress(ctx)
 				progress.Reset(progressRetry)
 			}
 		}

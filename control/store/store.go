@@ -97,7 +97,7 @@ func (s *Store) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { s.answerBarriers(ctx) })
-	s.mirror(ctx)
+	(&mirror{Store: s}).run(ctx)
 	return nil
 }
 

@@ -14,8 +14,12 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
-	t.Run("in process", func(t *testing.T) { storetest.Run(t, inProcess) })
-	t.Run("over a socket", func(t *testing.T) { storetest.Run(t, overASocket) })
+	for name, open := range map[string]storetest.Open{"in process": inProcess, "over a socket": overASocket} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, open)
+		})
+	}
 }
 
 func BenchmarkInProcess(b *testing.B) { storetest.Bench(b, inProcess) }

@@ -40,9 +40,8 @@ func (c *Collection[T]) Update(ctx context.Context, key string, revision int64, 
 // there instead, nil if it cannot be read.
 func (c *Collection[T]) replace(ctx context.Context, key string, revision int64, value T) (Object[T], *Object[T], error) {
 	put := c.put(key, value, clientv3.WithIgnoreLease())
-	written := Op{op: clientv3.OpGet(c.prefix+key, clientv3.WithKeysOnly())}
-	found := Op{op: clientv3.OpGet(c.prefix + key)}
-	response, err := c.store.transact(ctx, []Cond{c.Unchanged(key, revision)}, []Op{put, written}, []Op{found})
+	get := Op{op: clientv3.OpGet(c.prefix + key)} // what is there then; for keys only, etcd omits the lease
+	response, err := c.store.transact(ctx, []Cond{c.Unchanged(key, revision)}, []Op{put, get}, []Op{get})
 	if err != nil {
 		return Object[T]{}, nil, err
 	}

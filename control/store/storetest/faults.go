@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -101,8 +104,10 @@ var faults = map[string]func(t *testing.T, client *clientv3.Client){
 		r := start(t, gate.client, newPrefix())
 		gate.cut()
 		must(client.Put(t.Context(), "/storetest-elsewhere", "x"))
-		if err := r.Healthy(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("the error is %v, want ErrUnavailable", err)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if err := r.Healthy(ctx); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "behind") {
+			t.Errorf("the error is %v, want ErrUnavailable because the cache is behind", err)
 		}
 		gate.restore()
 		eventually(t, "the store is healthy", func() bool { return r.Healthy(t.Context()) == nil })

@@ -60,18 +60,13 @@ var reads = map[string]func(t *testing.T, client *clientv3.Client){
 	"what was there before the store is loaded, over several pages": func(t *testing.T, client *clientv3.Client) {
 		prefix := newPrefix()
 		first := start(t, client, prefix)
-		const count = 1201
-		for _, err := range together(16, func(i int) error {
-			for n := i; n < count; n += 16 {
-				if _, err := first.things.Create(t.Context(), fmt.Sprintf("k/%04d", n), text("n%d", n)); err != nil {
-					return err
-				}
+		const count, together = 1201, 100
+		for done := 0; done < count; done += together {
+			var ops []store.Op
+			for n := done; n < min(done+together, count); n++ {
+				ops = append(ops, first.things.Put(fmt.Sprintf("k/%04d", n), text("n%d", n)))
 			}
-			return nil
-		}) {
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(first.Commit(t.Context(), nil, ops))
 		}
 		second := start(t, client, prefix)
 		want := must(first.things.List(t.Context(), "k"))
