@@ -109,7 +109,7 @@ func TestOfManyAppliesTheNewestWins(t *testing.T) {
 
 func TestAnObjectOfOthersIsLeftAlone(t *testing.T) {
 	w := newWorld(t)
-	theirs := w.create(deployments, map[string]any{
+	theirs := w.plant(deployments, map[string]any{
 		"apiVersion": flink.String(), "kind": "FlinkDeployment",
 		"metadata": map[string]any{"name": "app"}, "spec": map[string]any{"image": "theirs"},
 	})

@@ -83,7 +83,11 @@ func (c *cluster) customKinds(ctx context.Context) (map[*kind]bool, error) {
 func (c *cluster) read(ctx context.Context, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	body, err := c.raw.Get().AbsPath(path).Do(ctx).Raw()
+	result := c.raw.Get().AbsPath(path).Do(ctx)
+	if err := result.Error(); err != nil { // Raw's would lack the API server's words
+		return err
+	}
+	body, err := result.Raw()
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestADeleteOfWhatIsNotTheOwnersCountsAsDone(t *testing.T) {
 	})
 	t.Run("nobody's", func(t *testing.T) {
 		w := newWorld(t)
-		w.create(deployments, map[string]any{"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "app"}})
+		w.plant(deployments, map[string]any{"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "app"}})
 		s := w.begin()
 		s.unwant("app", "u1")
 		s.said.deleted("app", "u1")

@@ -138,7 +138,7 @@ func (w *world) delete(r schema.GroupVersionResource, name string) {
 	}
 }
 
-func (w *world) create(r schema.GroupVersionResource, content map[string]any) *unstructured.Unstructured {
+func (w *world) plant(r schema.GroupVersionResource, content map[string]any) *unstructured.Unstructured {
 	w.t.Helper()
 	o, err := w.in(r).Create(w.t.Context(), &unstructured.Unstructured{Object: content}, metav1.CreateOptions{})
 	if err != nil {

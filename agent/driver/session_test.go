@@ -1,0 +1,255 @@
+package driver
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+func TestHelloDescribesTheCluster(t *testing.T) {
+	w := newWorld(t)
+	first := w.begin()
+	first.want("app", "u1", 4, manifest("app", 1))
+	first.Apply(&agentv1.Apply{Ref: secretRef("login"), OwnerUid: "u2", Generation: 1, Hash: "h", Manifest: secretManifest})
+	first.said.applied("app", 4)
+	first.said.applied("login", 1)
+	m, _ := marksOf(w.get("app"))
+	first.stop()
+	w.plant(deployments, map[string]any{ // not the agent's
+		"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "other"},
+	})
+
+	second := w.drive(func(c *Config) { c.Labels = map[string]string{"region": "eu"} })
+	got := second.hello()
+	want := &agentv1.Hello{
+		Cluster: "edge", ProcessId: "process", AgentVersion: "test",
+		KubernetesVersion: got.GetKubernetesVersion(),
+		Labels:            map[string]string{"region": "eu"},
+		Namespaces:        &agentv1.NamespacesReport{Names: []string{"default", "flink"}},
+		Held: []*agentv1.HeldObject{
+			{Ref: deploymentRef("app"), OwnerUid: "u1", Generation: 4, Hash: m.hash},
+			// The new process cannot keep a Secret that it does not know.
+			{Ref: secretRef("login"), OwnerUid: "u2", Generation: 1},
+		},
+		CustomResourceDefinitions: []string{
+			"flinkdeployments.flink.apache.org", "flinksessionjobs.flink.apache.org", "flinkstatesnapshots.flink.apache.org",
+		},
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got.GetKubernetesVersion() == "" {
+		t.Error("the version of Kubernetes is missing")
+	}
+
+	// The process that applied the Secret vouches for it.
+	second.Welcome(2, false)
+	second.Apply(&agentv1.Apply{Ref: secretRef("login"), OwnerUid: "u2", Generation: 1, Hash: "h", Manifest: secretManifest})
+	second.said.applied("login", 1)
+	if held := second.hello().GetHeld(); len(held) != 2 || held[1].GetHash() != "h" {
+		t.Errorf("after the Apply, Hello lists %v", held)
+	}
+}
+
+func TestHelloFailsWhereTheClusterCannotBeTold(t *testing.T) {
+	for path, request := range map[string]string{
+		"the version": "/version", "the definitions": "/apis/flink.apache.org/v1beta1",
+		"the namespaces": "/api/v1/namespaces", "the objects": "/apis/flink.apache.org/v1beta1/flinkdeployments",
+	} {
+		t.Run(path, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.drive()
+			w.failing(answer500(func(m, p string) bool { return m == "GET" && p == request }))
+			if h, err := s.Hello(t.Context()); err == nil {
+				t.Errorf("Hello says %v; want an error, since the control plane takes for absent what Hello lacks", h)
+			}
+			w.failing(nil)
+			s.hello()
+		})
+	}
+}
+
+func TestARestartAndANewSessionWriteNothing(t *testing.T) {
+	w := newWorld(t)
+	first := w.begin()
+	for _, name := range []string{"a", "b", "c"} {
+		first.want(name, "u-"+name, 1, manifest(name, 1))
+		first.said.applied(name, 1)
+	}
+	first.hello()
+	first.Welcome(2, false)
+	first.Synced()
+	first.stop()
+	writes := w.writes.Load()
+
+	second := w.begin()
+	second.want("a", "u-a", 1, manifest("a", 1)) // told once more all the same
+	second.said.applied("a", 1)
+	if made := w.writes.Load() - writes; made != 0 {
+		t.Errorf("the driver sent %d writes; want none", made)
+	}
+}
+
+func TestWhatTheControlPlaneNoLongerKnowsIsNotMadeAgain(t *testing.T) {
+	s := newWorld(t).begin()
+	s.want("app", "u1", 1, manifest("app", 1))
+	s.said.applied("app", 1)
+	// While there is no session, the application is deleted on the control
+	// plane and the object on the cluster.
+	s.Disconnected(true)
+	s.delete(deployments, "app")
+	if held := s.hello().GetHeld(); len(held) != 0 {
+		t.Fatalf("Hello lists %v", held)
+	}
+	s.Welcome(2, false)
+	s.queue.Add(keyOf(deploymentRef("app")))
+	s.want("other", "u2", 1, manifest("other", 1))
+	s.said.applied("other", 1)
+	s.Synced()
+	s.passes()
+	if s.get("app") != nil {
+		t.Error("the object was made again, although nobody wants it")
+	}
+}
+
+func TestAPendingChangeThatWasTakenBackIsNotMade(t *testing.T) {
+	w := newWorld(t)
+	s := w.begin()
+	s.want("app", "u1", 1, manifest("app", 1))
+	s.said.applied("app", 1)
+	w.failing(answer500(func(method, _ string) bool { return method == "PATCH" }))
+	s.want("app", "u1", 2, manifest("app", 2))
+	s.said.ack("app", isRetrying, ReasonUnavailable)
+	// In the next session the control plane wants what is there, and so sends
+	// nothing.
+	s.Disconnected(false)
+	s.hello()
+	s.Welcome(2, false)
+	s.Synced()
+	w.failing(nil)
+	s.passes()
+	if got := parallelism(s.get("app")); got != 1 {
+		t.Errorf("parallelism is %d; want 1", got)
+	}
+	s.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
+	s.said.event("app", "DriftRepaired")
+	if got := parallelism(s.get("app")); got != 1 {
+		t.Errorf("parallelism was put back to %d; want 1", got)
+	}
+}
+
+func TestAnObjectMadeWhileHelloWasOnItsWayIsMadeKnown(t *testing.T) {
+	s := newWorld(t).begin()
+	s.hello()
+	s.want("app", "u1", 1, manifest("app", 1)) // of the session that ends
+	s.said.applied("app", 1)
+	s.eventually("the driver watches the object", func() bool { return s.cached(keyOf(deploymentRef("app"))) != nil })
+	s.Welcome(2, false)
+	// The Apply counts for the session that it came in.
+	s.mu.Lock()
+	s.records[keyOf(deploymentRef("app"))].applySession = 0
+	s.mu.Unlock()
+	s.Synced()
+	find(s.said, "that it wants a new session", func() []string { return s.said.renewals },
+		func(reason string) bool { return strings.Contains(reason, "default/app") })
+}
+
+func TestADecommissionedClusterIsLeftAlone(t *testing.T) {
+	s := newWorld(t).begin()
+	s.want("app", "u1", 1, manifest("app", 2))
+	s.said.applied("app", 1)
+	s.Decommissioned()
+	s.said.forget()
+	changed := s.edit("app", `{"spec":{"job":{"parallelism":9}},"metadata":{"labels":{"seen":"yes"}}}`)
+	s.edit("app", `{"status":{"lifecycleState":"STABLE"}}`, "status")
+	s.want("app", "u1", 2, manifest("app", 3))
+	s.unwant("app", "u1")
+	s.eventually("the driver has seen the change", func() bool {
+		return s.cached(keyOf(deploymentRef("app"))).GetLabels()["seen"] == "yes"
+	})
+	if acks, statuses, events := s.said.count(); acks+statuses+events != 0 {
+		t.Errorf("%d acks, %d statuses and %d events were reported; want none", acks, statuses, events)
+	}
+	if got := s.get("app"); parallelism(got) != 9 || got.GetGeneration() != changed.GetGeneration() {
+		t.Error("the object was changed")
+	}
+
+	// Active again, the cluster is as Hello finds it, and kept as it was wanted.
+	held := s.hello().GetHeld()
+	if len(held) != 1 {
+		t.Fatalf("Hello lists %v", held)
+	}
+	s.Welcome(2, false)
+	s.Synced()
+	s.said.event("app", "DriftRepaired")
+	if got := parallelism(s.get("app")); got != 2 {
+		t.Errorf("parallelism is %d; want 2", got)
+	}
+}
+
+func TestASupersededDriverDoesNothing(t *testing.T) {
+	s := newWorld(t).begin()
+	s.want("app", "u1", 1, manifest("app", 2))
+	s.said.applied("app", 1)
+	s.Disconnected(true)
+	s.said.forget()
+	s.edit("app", `{"spec":{"job":{"parallelism":9}},"metadata":{"labels":{"seen":"yes"}}}`)
+	s.eventually("the driver has seen the change", func() bool {
+		return s.cached(keyOf(deploymentRef("app"))).GetLabels()["seen"] == "yes"
+	})
+	if got := parallelism(s.get("app")); got != 9 {
+		t.Errorf("parallelism is %d; the driver acted", got)
+	}
+	if acks, statuses, events := s.said.count(); acks+statuses+events != 0 {
+		t.Errorf("%d acks, %d statuses and %d events were reported; want none", acks, statuses, events)
+	}
+}
+
+func TestADefinitionThatAppearsIsUsedWithoutARestart(t *testing.T) {
+	w := newWorld(t)
+	definition, err := w.user.Resource(crds).Get(t.Context(), "flinkdeployments.flink.apache.org", getOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.deleteGlobal(crds, "flinkdeployments.flink.apache.org")
+	s := w.drive()
+	if got := s.hello().GetCustomResourceDefinitions(); slices.Contains(got, "flinkdeployments.flink.apache.org") {
+		t.Fatalf("Hello lists %v", got)
+	}
+	s.Welcome(1, false)
+	s.Synced()
+	s.want("app", "u1", 1, manifest("app", 2))
+	a := s.said.ack("app", isRetrying, ReasonMissingDefinition)
+	for _, want := range []string{"flinkdeployments.flink.apache.org", `cluster "edge"`, "Install the Flink Kubernetes Operator"} {
+		if !strings.Contains(a.GetMessage(), want) {
+			t.Errorf("the message is %q; want it to say %q", a.GetMessage(), want)
+		}
+	}
+
+	w.createGlobal(crds, definition)
+	s.said.applied("app", 1)
+	find(s.said, "that it wants a new session", func() []string { return s.said.renewals }, func(string) bool { return true })
+	if got := s.hello().GetCustomResourceDefinitions(); !slices.Contains(got, "flinkdeployments.flink.apache.org") {
+		t.Errorf("Hello lists %v", got)
+	}
+	// It is watched now.
+	s.edit("app", `{"status":{"lifecycleState":"STABLE"}}`, "status")
+	s.said.status("app", func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
+}
+
+func TestGraceEndsOnlyWhereNoControlPlaneCame(t *testing.T) {
+	w := newWorld(t)
+	s := w.drive(func(c *Config) { c.Timing.Grace = 20 * time.Millisecond })
+	s.hello()
+	s.Welcome(1, true)
+	s.graceOver()
+	if s.reporting() {
+		t.Error("a decommissioned cluster was taken for one without a control plane")
+	}
+}
