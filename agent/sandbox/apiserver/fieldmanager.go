@@ -2,6 +2,8 @@ package apiserver
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -57,14 +59,24 @@ types:
     elementRelationship: separable
 `)
 
+var undescribedTypes = sync.OnceValues(func() ([]smdschema.TypeDef, error) {
+	parser, err := typed.NewParser(fieldTypes)
+	if err != nil {
+		return nil, err
+	}
+	return parser.Schema.Types, nil
+})
+
 // newFieldManager returns what keeps metadata.managedFields of a kind, or of
 // one of its subresources.
 func newFieldManager(k *kind, subresource string) (*managedfields.FieldManager, error) {
-	parser, err := typed.NewParser(fieldTypes)
+	undescribed, err := undescribedTypes()
 	if err != nil {
 		return nil, fmt.Errorf("parse the types of fields: %w", err)
 	}
-	parser.Schema.Types = append(parser.Schema.Types, smdschema.TypeDef{Name: "object", Atom: k.atom()})
+	parser := typed.Parser{Schema: smdschema.Schema{
+		Types: append(slices.Clone(undescribed), smdschema.TypeDef{Name: "object", Atom: k.atom()}),
+	}}
 	// A manager does not come to own what its request cannot change.
 	ignored := fieldpath.NewSet()
 	switch {

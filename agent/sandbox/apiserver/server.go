@@ -105,7 +105,7 @@ func (s *Server) furnish(names []string) error {
 			return err
 		}
 	}
-	return nil
+	return s.refreshDefinitions()
 }
 
 // ensure creates an object of the whole cluster if there is none of its name.
@@ -115,7 +115,7 @@ func (s *Server) ensure(k *kind, value map[string]any) error {
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("create %s: %w", k.name.Kind, err)
 	}
-	return s.refreshDefinitions()
+	return nil
 }
 
 // ServeHTTP answers one request.

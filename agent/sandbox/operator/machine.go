@@ -1,0 +1,209 @@
+package operator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// target is an object of the operator's, as it was read.
+type target struct {
+	kind        string
+	namespace   string
+	name        string
+	uid         string
+	generation  int64
+	annotations map[string]string
+	deleting    bool
+	spec        spec
+}
+
+// outcome is what one step asks for, beside the new status.
+type outcome struct {
+	events []event
+	// savepoint is one that was taken and has to be recorded as an object.
+	savepoint *takenSavepoint
+	// wait is when to look again, if nothing happens; zero is never.
+	wait time.Duration
+	// finished says that the object may go.
+	finished bool
+}
+
+// takenSavepoint is a savepoint that the operator took by itself.
+type takenSavepoint struct {
+	path string
+	at   time.Time
+}
+
+// machine moves a FlinkDeployment or a FlinkSessionJob one step onwards. It
+// works on the status alone, so that an operator that starts anew goes on where
+// another stopped.
+type machine struct {
+	target
+	status *commonStatus
+	// manager is the JobManager's status; nil for a session job, whose
+	// JobManager is its session cluster's.
+	manager *string
+	// clusterReady tells, for a session job, whether that JobManager is there.
+	clusterReady bool
+	// memory holds what the sandbox has to remember; nil for a session job.
+	memory map[string]string
+	// validate returns what is wrong with the spec.
+	validate func(reconciled spec) error
+	// blocked returns why the object cannot be deleted yet; empty where it can.
+	blocked func() string
+
+	now  time.Time
+	pace time.Duration
+	// refused is set where the newest spec is not the one worked on.
+	refused bool
+	out     outcome
+}
+
+// slow is how long the operator waits before it tries again what failed.
+func (m *machine) slow() time.Duration { return 10 * m.pace }
+
+// step makes one step.
+func (m *machine) step() outcome {
+	switch {
+	case m.deleting:
+		m.delete()
+	case m.status.LifecycleState == "":
+		m.status.ReconciliationStatus.State = reconcileUpgrading
+		if m.manager != nil {
+			*m.manager = managerMissing
+		}
+		m.out.wait = m.pace
+	case !m.change():
+		m.progress()
+	}
+	m.status.LifecycleState = m.status.lifecycle(m.managerStatus())
+	return m.out
+}
+
+func (m *machine) managerStatus() string {
+	if m.manager == nil {
+		return ""
+	}
+	return *m.manager
+}
+
+func (m *machine) setManager(status string) {
+	if m.manager != nil {
+		*m.manager = status
+	}
+}
+
+// setJob moves the job to a state, which is an event.
+func (m *machine) setJob(state string) {
+	job := &m.status.JobStatus
+	if job.State == state {
+		return
+	}
+	if job.State != "" {
+		m.tell(componentJob, normal, "JobStatusChanged", fmt.Sprintf("Job status changed from %s to %s", job.State, state))
+	}
+	job.State = state
+	job.UpdateTime = millis(m.now)
+}
+
+func (m *machine) tell(component, kind, reason, message string) {
+	m.out.events = append(m.out.events, event{component: component, kind: kind, reason: reason, message: message})
+}
+
+// fail writes an error into the status as the operator does, and tells of it
+// once.
+func (m *machine) fail(class, message string, as event) {
+	text := errorJSON(class, message)
+	if m.status.Error == text {
+		return
+	}
+	m.status.Error = text
+	as.message = message
+	m.out.events = append(m.out.events, as)
+}
+
+// errorJSON is the form of status.error.
+func errorJSON(class, message string) string {
+	data, _ := json.Marshal(map[string]any{"type": class, "message": message, "additionalMetadata": map[string]any{}})
+	return string(data)
+}
+
+// markStable notes that the spec in force was seen to work.
+func (m *machine) markStable() {
+	m.status.ReconciliationStatus.LastStableSpec = m.status.ReconciliationStatus.LastReconciledSpec
+	m.status.Error = ""
+}
+
+// delete makes one step towards the end of the object.
+func (m *machine) delete() {
+	if m.status.LifecycleState != lifecycleDeleting {
+		m.status.LifecycleState = lifecycleDeleting
+		m.tell(componentOperator, normal, "Cleanup", "Cleaning up "+m.kind)
+		m.out.wait = m.pace
+		return
+	}
+	reason := m.blocked()
+	switch {
+	case reason != "":
+		// What blocks it wakes it again when it goes.
+	case m.faulty(faultCleanup):
+		reason = "The cluster could not be removed " + simulated
+	case m.savepointOnDeletion() && m.savepointFails(m.status.Error != ""):
+		reason = savepointFailure
+		m.out.wait = m.slow()
+	}
+	if reason != "" {
+		m.fail("org.apache.flink.kubernetes.operator.exception.ReconciliationException", reason,
+			event{component: componentOperator, kind: warning, reason: "CleanupFailed"})
+		return
+	}
+	if m.savepointOnDeletion() {
+		m.out.savepoint = &takenSavepoint{path: m.newSavepoint(), at: m.now}
+	}
+	m.out.finished = true
+}
+
+func (m *machine) savepointOnDeletion() bool {
+	return m.status.JobStatus.State == jobRunning &&
+		strings.EqualFold(m.spec.config()["kubernetes.operator.job.savepoint-on-deletion"], "true")
+}
+
+// newSavepoint is where a savepoint of the job would be.
+func (m *machine) newSavepoint() string { return savepointPath(m.status.JobStatus.JobID) }
+
+func savepointPath(jobID string) string {
+	return fmt.Sprintf("file:///weir-sandbox/savepoints/savepoint-%s-%s", prefix(jobID, 6), randomHex(6))
+}
+
+// checkpointPath is where the last checkpoint of the job would be, one a
+// minute.
+func checkpointPath(job jobStatus, now time.Time) string {
+	number := int64(now.Sub(fromMillis(job.StartTime))/time.Minute) + 1
+	return fmt.Sprintf("file:///weir-sandbox/checkpoints/%s/chk-%d", job.JobID, number)
+}
+
+func prefix(text string, length int) string { return text[:min(length, len(text))] }
+
+// randomHex returns as many random bytes in hexadecimal.
+func randomHex(bytes int) string {
+	data := make([]byte, bytes)
+	// It never returns an error.
+	_, _ = rand.Read(data)
+	return hex.EncodeToString(data)
+}
+
+// millis is how the operator writes times of jobs.
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+func fromMillis(text string) time.Time {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(number)
+}

@@ -1,0 +1,265 @@
+package operator
+
+import "strings"
+
+// change works on what the user changed. It returns false where there is
+// nothing to do about it now, and the job in force goes on.
+func (m *machine) change() bool {
+	recorded := &m.status.ReconciliationStatus
+	upgrading := recorded.State == reconcileUpgrading
+	observed := m.status.ObservedGeneration
+	if !upgrading && observed != nil && *observed == m.generation {
+		return false
+	}
+	reconciled := readRecorded(recorded.LastReconciledSpec)
+	desired := m.spec
+	if err := m.acceptable(reconciled); err != nil {
+		m.fail("org.apache.flink.kubernetes.operator.exception.ValidationException", err.Error(),
+			event{component: componentOperator, kind: warning, reason: "ValidationError"})
+		if !upgrading || reconciled == nil {
+			return false
+		}
+		// The spec before goes on, in the middle of its upgrade.
+		desired = reconciled.with("state", wantRunning)
+		m.refused = true
+	}
+	switch {
+	case reconciled == nil:
+		m.first(desired)
+	case upgrading && desired.suspended():
+		m.recordSuspended(desired, reconciled.upgradeMode())
+	case upgrading:
+		m.deploy(desired, reconciled)
+	default:
+		return m.upgrade(desired, reconciled)
+	}
+	return true
+}
+
+func (m *machine) acceptable(reconciled spec) error {
+	if err := m.refuse(); err != nil {
+		return err
+	}
+	return m.validate(reconciled)
+}
+
+// first prepares the first deployment. A job that is created suspended is not
+// recorded at all until it is to run.
+func (m *machine) first(desired spec) {
+	m.status.Error = ""
+	if desired.suspended() || m.waitsForCluster() {
+		return
+	}
+	mode := upgradeStateless
+	if desired.text("job", "initialSavepointPath") != "" {
+		mode = upgradeSavepoint
+	}
+	m.begin(desired, mode, true)
+}
+
+// waitsForCluster tells whether this is a session job whose cluster cannot take
+// it yet. The cluster's changes wake it.
+func (m *machine) waitsForCluster() bool { return m.manager == nil && !m.clusterReady }
+
+// begin records that the job is stopped and another is about to be started.
+func (m *machine) begin(stopped spec, mode string, first bool) {
+	recorded := &m.status.ReconciliationStatus
+	recorded.State = reconcileUpgrading
+	recorded.ReconciliationTimestamp = m.now.UnixMilli()
+	recorded.LastReconciledSpec = stopped.with("state", wantSuspended).with("upgradeMode", mode).record(m.generation, first)
+	m.out.wait = m.pace
+}
+
+// settle records the spec that is in force from now on.
+func (m *machine) settle(desired spec, first bool) {
+	recorded := &m.status.ReconciliationStatus
+	recorded.State = reconcileDeployed
+	recorded.ReconciliationTimestamp = m.now.UnixMilli()
+	recorded.LastReconciledSpec = desired.record(m.generation, first)
+	if !m.refused {
+		generation := m.generation
+		m.status.ObservedGeneration = &generation
+	}
+}
+
+// recordSuspended records a spec that is not to run. mode is how the job was
+// stopped, which decides how it will be resumed.
+func (m *machine) recordSuspended(desired spec, mode string) {
+	m.settle(desired.with("upgradeMode", mode), false)
+	m.markStable()
+}
+
+// upgrade compares the spec in force with the desired one and does what the
+// difference asks for.
+func (m *machine) upgrade(desired, reconciled spec) bool {
+	kind, diff := compare(reconciled, desired)
+	stable := m.status.ReconciliationStatus.LastStableSpec == m.status.ReconciliationStatus.LastReconciledSpec
+	suspended := reconciled.suspended()
+	announce := func() {
+		m.tell(componentOperator, normal, "SpecChanged", kind.String()+" change(s) detected (Diff: "+diff+"), starting reconciliation")
+	}
+	switch {
+	case kind <= changeScale:
+		if kind == changeScale {
+			m.tell(componentOperator, normal, "Scaling", "Scaling in place (Diff: "+diff+")")
+		}
+		if suspended {
+			desired = desired.with("upgradeMode", reconciled.upgradeMode())
+		}
+		m.settle(desired, false)
+		if stable {
+			m.markStable()
+		}
+		return false
+	case suspended:
+		announce()
+		m.upgradeSuspended(kind, desired, reconciled)
+	default:
+		mode, ok := m.stop(kind, desired, reconciled)
+		if !ok {
+			m.out.wait = m.slow()
+			return true
+		}
+		announce()
+		m.status.Error = ""
+		if desired.suspended() {
+			m.recordSuspended(desired, mode)
+		} else {
+			m.begin(reconciled, mode, false)
+		}
+	}
+	return true
+}
+
+// upgradeSuspended changes the spec of a job that does not run, or resumes it.
+func (m *machine) upgradeSuspended(kind change, desired, reconciled spec) {
+	mode := reconciled.upgradeMode()
+	switch {
+	case !desired.suspended():
+		m.begin(reconciled, mode, false)
+	case kind == changeRedeploy:
+		m.status.JobStatus.UpgradeSavepointPath = desired.text("job", "initialSavepointPath")
+		m.recordSuspended(desired, upgradeSavepoint)
+	default:
+		m.recordSuspended(desired, mode)
+	}
+}
+
+// stop stops the job in the way that its upgrade mode says, and returns the
+// mode that was really used. It returns false where it could not.
+func (m *machine) stop(kind change, desired, reconciled spec) (string, bool) {
+	if reconciled.job() == nil {
+		m.suspended(managerMissing)
+		return "", true
+	}
+	running := m.status.JobStatus.State == jobRunning
+	mode := desired.upgradeMode()
+	otherVersion := desired.text("flinkVersion") != reconciled.text("flinkVersion")
+	switch {
+	case kind == changeRedeploy:
+		mode = upgradeStateless
+	case mode == upgradeLastState && otherVersion && running:
+		mode = upgradeSavepoint
+	case mode == upgradeSavepoint && !running:
+		if strings.EqualFold(reconciled.config()["kubernetes.operator.job.upgrade.last-state-fallback.enabled"], "false") {
+			return "", false
+		}
+		mode = upgradeLastState
+	}
+	switch mode {
+	case upgradeSavepoint:
+		return mode, m.stopWithSavepoint()
+	case upgradeLastState:
+		return m.stopWithLastState(reconciled, otherVersion), true
+	}
+	m.status.JobStatus.UpgradeSavepointPath = ""
+	m.suspended(managerMissing)
+	return upgradeStateless, true
+}
+
+// stopWithSavepoint leaves the JobManager there, as Flink does.
+func (m *machine) stopWithSavepoint() bool {
+	if m.savepointFails(m.status.Error != "") {
+		m.fail("org.apache.flink.kubernetes.operator.exception.UpgradeFailureException", savepointFailure,
+			event{component: componentOperator, kind: warning, reason: "SavepointError"})
+		return false
+	}
+	path := m.newSavepoint()
+	m.status.JobStatus.UpgradeSavepointPath = path
+	m.out.savepoint = &takenSavepoint{path: path, at: m.now}
+	m.suspended(managerReady)
+	return true
+}
+
+// stopWithLastState keeps the metadata of high availability where there is
+// some that the next run can read, else notes the last checkpoint.
+func (m *machine) stopWithLastState(reconciled spec, otherVersion bool) string {
+	job := &m.status.JobStatus
+	mode := upgradeSavepoint
+	switch {
+	case reconciled.highlyAvailable() && m.manager != nil && !otherVersion:
+		job.UpgradeSavepointPath = lastState
+		mode = upgradeLastState
+	case job.StartTime != "":
+		job.UpgradeSavepointPath = checkpointPath(*job, m.now)
+	case job.UpgradeSavepointPath == "":
+		// It never ran, so there is no state to lose.
+		mode = upgradeStateless
+	}
+	m.suspended(managerMissing)
+	return mode
+}
+
+// suspended notes that the job, or the session cluster, is stopped.
+func (m *machine) suspended(manager string) {
+	m.tell(componentJobManager, normal, "Suspended", "Suspending existing deployment")
+	m.setManager(manager)
+	if m.spec.job() != nil {
+		m.setJob(jobFinished)
+	}
+}
+
+// deploy starts the job, from what the stop left or the user names.
+func (m *machine) deploy(desired, stopped spec) {
+	if m.waitsForCluster() {
+		return
+	}
+	first := m.status.ObservedGeneration == nil
+	kind, _ := compare(stopped, desired)
+	redeploy := kind == changeRedeploy
+	job := &m.status.JobStatus
+	if desired.job() != nil {
+		switch {
+		case first || redeploy:
+			job.UpgradeSavepointPath = desired.text("job", "initialSavepointPath")
+		case desired.upgradeMode() == upgradeStateless || stopped.upgradeMode() == upgradeStateless:
+			job.UpgradeSavepointPath = ""
+		}
+		desired = desired.with("upgradeMode", restoreMode(job.UpgradeSavepointPath))
+		// Jobs that go on by the metadata of high availability keep their id.
+		if job.JobID == "" || job.UpgradeSavepointPath != lastState {
+			job.JobID = randomHex(16)
+		}
+		job.StartTime = ""
+		m.setJob(jobReconciling)
+	}
+	delete(m.memory, restartsKey)
+	m.settle(desired, first)
+	m.setManager(managerDeploying)
+	if redeploy {
+		m.markStable()
+	}
+	m.tell(componentJobManager, normal, "Submit", "Starting deployment")
+	m.out.wait = m.pace
+}
+
+// restoreMode is the upgrade mode that describes where a job restores from.
+func restoreMode(path string) string {
+	switch path {
+	case "":
+		return upgradeStateless
+	case lastState:
+		return upgradeLastState
+	}
+	return upgradeSavepoint
+}
