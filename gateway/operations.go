@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/openweir/weir/gateway/yamljson"
 )
 
 // addOperations makes the paths known that serve whoever runs the gateway.
 func (g *gateway) addOperations() error {
-	yaml, err := yamljson.AppendYAML(nil, g.config.OpenAPI)
-	if err != nil {
-		return fmt.Errorf("turn the OpenAPI document into YAML: %w", err)
-	}
+	// Of the size of this document YAML takes a while, and few ask for it.
+	yaml := sync.OnceValues(func() ([]byte, error) { return yamljson.AppendYAML(nil, g.config.OpenAPI) })
 	var problems []error
 	get := func(pattern string, serve func(*exchange, *http.Request)) {
 		problems = append(problems, g.root.add(http.MethodGet, endpoint{pattern: pattern, serve: serve}))
@@ -25,11 +24,17 @@ func (g *gateway) addOperations() error {
 		ex.document(formatJSON.contentType, g.config.OpenAPI)
 	})
 	get("/openapi", func(ex *exchange, _ *http.Request) {
-		if ex.format.yaml {
-			ex.document(ex.format.contentType, yaml)
+		if !ex.format.yaml {
+			ex.document(formatJSON.contentType, g.config.OpenAPI)
 			return
 		}
-		ex.document(formatJSON.contentType, g.config.OpenAPI)
+		document, err := yaml()
+		if err != nil {
+			ex.log.Error("the OpenAPI document cannot be written as YAML", "request", ex.id, "error", err)
+			ex.fail(http.StatusInternalServerError, internalMessage)
+			return
+		}
+		ex.document(ex.format.contentType, document)
 	})
 	if g.config.Metrics != nil {
 		get("/metrics", func(ex *exchange, r *http.Request) { g.config.Metrics.ServeHTTP(ex, r) })
