@@ -87,6 +87,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	group.Go(func() error { return f.followTombstones(inner) })
 	group.Go(func() error { return f.followMappings(inner) })
 	group.Go(func() error { return f.followSecrets(inner) })
+	group.Go(func() error { return f.followSavepoints(inner) })
+	group.Go(func() error { return f.followSavepointStatus(inner) })
 	group.Go(func() error { return f.followClusters(inner) })
 	group.Go(func() error { return f.followSessions(inner) })
 	group.Go(func() error { return f.reports.run(inner) })

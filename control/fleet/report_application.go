@@ -23,7 +23,11 @@ func (r *reports) storeDeletion(ctx context.Context, s *session, ack *agentv1.Ac
 	if _, ok := st.Tombstones.Cached(key); !ok {
 		return nil
 	}
-	_, err := st.Store.Commit(ctx, []store.Cond{st.Sessions.HeldBy(s.cluster, s.lease)}, []store.Op{st.Tombstones.Remove(key)})
+	ops, err := r.savepointGone(ctx, s, ack)
+	if err != nil {
+		return err
+	}
+	_, err = st.Store.Commit(ctx, []store.Cond{st.Sessions.HeldBy(s.cluster, s.lease)}, append(ops, st.Tombstones.Remove(key)))
 	if err != nil {
 		return fmt.Errorf("drop tombstone %s: %w", key, err)
 	}

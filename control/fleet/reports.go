@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -211,6 +212,8 @@ func (r *reports) storeOnce(ctx context.Context, next *report) error {
 	switch claim.GetCollection() {
 	case applications:
 		return r.storeApplication(ctx, next, claim)
+	case state.CollectionSavepoints:
+		return r.storeSavepoint(ctx, next, claim)
 	default:
 		return nil
 	}

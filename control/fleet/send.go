@@ -92,6 +92,9 @@ func (s *session) resources() []resource {
 		for _, app := range st.Applications.CachedUnder(env) {
 			out = append(out, resource{applications, app.Key})
 		}
+		for _, savepoint := range st.Savepoints.CachedUnder(env) {
+			out = append(out, resource{state.CollectionSavepoints, savepoint.Key})
+		}
 	}
 	return out
 }
@@ -106,6 +109,8 @@ func (s *session) sendResource(r resource) (int32, error) {
 		message, err = s.application(r.key)
 	case mappings:
 		message, err = s.mapping(r.key)
+	case state.CollectionSavepoints:
+		message, err = s.savepoint(r.key)
 	case tombstones:
 		message = s.tombstone(r.key)
 	}

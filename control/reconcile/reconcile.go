@@ -92,5 +92,6 @@ func (r *Reconciler) term(ctx context.Context) error {
 	group.Go(func() error { return r.followEnvironments(inner) })
 	group.Go(func() error { return r.followSessions(inner) })
 	group.Go(func() error { return r.followSecrets(inner) })
+	group.Go(func() error { return r.expireSavepoints(inner) })
 	return group.Wait()
 }

@@ -109,7 +109,10 @@ func String(o Object, path ...string) string {
 // Integer is the integer under a path of keys, 0 where there is none.
 func Integer(o Object, path ...string) int64 {
 	number, _ := Field(o, path...).(json.Number)
-	n, _ := number.Int64()
+	n, err := number.Int64()
+	if err != nil {
+		return 0
+	}
 	return n
 }
 

@@ -116,18 +116,44 @@ func sameForUser(a, b *cmfv1.FlinkApplication) bool {
 // startOf is the instruction of a specification to start from a savepoint, if it
 // is a new one: the same instruction with the same nonce is carried out once.
 func startOf(old, spec rules.Object) (*storev1.SavepointStart, error) {
-	ref, ok := rules.SavepointStart(spec)
-	if was, _ := rules.SavepointStart(old); !ok || was == ref {
+	ref, ok := newReference(old, spec)
+	if !ok {
 		return nil, nil
 	}
 	if ref.Path == "" {
 		return nil, fault.Unprocessable("spec: startFromSavepoint: savepoint '" + cmp.Or(ref.UID, ref.Name) + "' not found")
 	}
-	start := &storev1.SavepointStart{Path: ref.Path, AllowNonRestoredState: ref.AllowNonRestoredState}
+	return Start(ref, ref.Path), nil
+}
+
+func newReference(old, spec rules.Object) (rules.SavepointReference, bool) {
+	ref, ok := rules.SavepointStart(spec)
+	was, _ := rules.SavepointStart(old)
+	return ref, ok && was != ref
+}
+
+// Reference is the savepoint that a new version of an application is to start
+// from, if it says so and the version before did not say the same.
+func Reference(before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication) (rules.SavepointReference, bool) {
+	spec, err := rules.ParseObject(app.GetSpec())
+	if err != nil {
+		return rules.SavepointReference{}, false
+	}
+	old, err := rules.ParseObject(before.GetApplication().GetSpec())
+	if err != nil {
+		return rules.SavepointReference{}, false
+	}
+	return newReference(old, spec)
+}
+
+// Start is the instruction of a reference, once it is known where its savepoint
+// is.
+func Start(ref rules.SavepointReference, path string) *storev1.SavepointStart {
+	start := &storev1.SavepointStart{Path: path, AllowNonRestoredState: ref.AllowNonRestoredState}
 	if nonce, err := strconv.ParseInt(ref.Nonce, 10, 64); err == nil {
 		start.Nonce = nonce
 	}
-	return start, nil
+	return start
 }
 
 // withNonce is a start with a nonce that differs from those used before, since

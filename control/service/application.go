@@ -51,10 +51,28 @@ func (s *applications) CreateOrUpdateApplication(ctx context.Context, req *cmfv1
 		if err != nil && env.Value == nil {
 			return nil, err
 		}
+		start, err := s.startOf(env.Value, before.Value, app)
+		if err != nil {
+			return nil, err
+		}
 		return s.save(ctx, env, before, func(now *timestamppb.Timestamp) *cmfv1.FlinkApplication {
 			return written(before.Value.GetApplication(), app, now)
-		}, nil)
+		}, start)
 	})
+}
+
+// startOf is where an application is to start from, if its specification newly
+// names a savepoint that Weir keeps.
+func (s *applications) startOf(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication) (*storev1.SavepointStart, error) {
+	ref, ok := run.Reference(before, app)
+	if !ok || ref.Path != "" {
+		return nil, nil
+	}
+	path, err := s.savepointPath(s.ownerOf(env, app.GetMetadata().GetName()), ref)
+	if err != nil {
+		return nil, fault.Unprocessable("spec.startFromSavepoint: " + err.Error())
+	}
+	return run.Start(ref, path), nil
 }
 
 // written is an application as it is to be stored: what the user wrote, with
@@ -249,8 +267,14 @@ func (s *applications) DeleteApplication(ctx context.Context, req *cmfv1.DeleteA
 // is forced.
 func (s *Services) removeApplication(ctx context.Context, env *cmfv1.Environment, app store.Object[*storev1.ApplicationRecord], force bool) error {
 	metadata := app.Value.GetApplication().GetMetadata()
+	// Savepoints that were not detached go with it. There may be more of them
+	// than one transaction takes.
+	owned := s.ownerOf(env, metadata.GetName()).key
+	if err := s.dropSavepoints(ctx, env, owned, force); err != nil {
+		return err
+	}
 	_, err := s.state.Store.Commit(ctx,
-		[]store.Cond{s.state.Applications.Unchanged(app.Key, app.Revision)},
+		[]store.Cond{s.state.Applications.Unchanged(app.Key, app.Revision), s.state.Savepoints.EmptyUnder(owned)},
 		[]store.Op{
 			s.state.Applications.Remove(app.Key),
 			s.state.ApplicationStatus.Remove(app.Key),
@@ -268,10 +292,11 @@ func (s *Services) removeApplication(ctx context.Context, env *cmfv1.Environment
 func (s *applications) StartApplication(ctx context.Context, req *cmfv1.StartApplicationRequest) (*cmfv1.FlinkApplication, error) {
 	var start *storev1.SavepointStart
 	if uid := req.GetStartFromSavepointUid(); uid != "" {
-		if _, _, err := s.application(ctx, req.GetEnvName(), req.GetAppName()); err != nil {
+		o, err := s.applicationOwner(ctx, req.GetEnvName(), req.GetAppName())
+		if err != nil {
 			return nil, err
 		}
-		path, err := s.savepointPath(ctx, req.GetEnvName(), req.GetAppName(), rules.SavepointReference{UID: uid})
+		path, err := s.savepointPath(o, rules.SavepointReference{UID: uid})
 		if err != nil {
 			return nil, err
 		}
@@ -312,16 +337,4 @@ func (s *applications) setState(ctx context.Context, envName, name, want string,
 			return changed
 		}, start)
 	})
-}
-
-// savepointPath is where the savepoint is that a reference means.
-func (s *Services) savepointPath(_ context.Context, env, app string, ref rules.SavepointReference) (string, error) {
-	if ref.Path != "" {
-		return ref.Path, nil
-	}
-	named := ref.UID
-	if named == "" {
-		named = ref.Name
-	}
-	return "", fault.NotFound("Savepoint '%s' not found for application '%s' in environment '%s'.", named, app, env)
 }

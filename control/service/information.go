@@ -31,10 +31,10 @@ func (s *information) GetResourceInformation(ctx context.Context, _ *cmfv1.GetRe
 		Statements:         map[string]int32{},
 		KubernetesClusters: map[string]int32{},
 		ComputePools:       count(0),
-		Secrets:            count(0),
-		Catalogs:           count(0),
-		Savepoints:         count(0),
-		DetachedSavepoints: count(0),
+		Secrets:            count(len(s.state.Secrets.CachedUnder(""))),
+		Catalogs:           count(len(s.state.Catalogs.CachedUnder(""))),
+		Savepoints:         count(len(s.state.Savepoints.CachedUnder(""))),
+		DetachedSavepoints: count(len(s.state.DetachedSavepoints.CachedUnder(""))),
 	}
 	sum := rules.AddUsage(nil, nil)
 	for _, env := range envs {

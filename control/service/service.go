@@ -53,12 +53,12 @@ func (s *Services) Register(server grpc.ServiceRegistrar) {
 	cmfv1.RegisterSecretMappingServiceServer(server, &secretMappings{Services: s})
 	cmfv1.RegisterKafkaCatalogServiceServer(server, &catalogs{Services: s})
 	cmfv1.RegisterKafkaDatabaseServiceServer(server, &databases{Services: s})
+	cmfv1.RegisterSavepointServiceServer(server, &savepoints{Services: s})
+	cmfv1.RegisterDetachedSavepointServiceServer(server, &detachedSavepoints{Services: s})
 
 	// Not filled yet: each answers UNIMPLEMENTED.
 	cmfv1.RegisterComputePoolServiceServer(server, cmfv1.UnimplementedComputePoolServiceServer{})
 	cmfv1.RegisterStatementServiceServer(server, cmfv1.UnimplementedStatementServiceServer{})
-	cmfv1.RegisterSavepointServiceServer(server, cmfv1.UnimplementedSavepointServiceServer{})
-	cmfv1.RegisterDetachedSavepointServiceServer(server, cmfv1.UnimplementedDetachedSavepointServiceServer{})
 }
 
 // maxAttempts bounds how often a request starts over because what it read

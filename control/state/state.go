@@ -7,6 +7,7 @@
 //	instances            <environment>/<application>/<uid>
 //	events               <environment>/<application>/<uid>
 //	savepoints           <environment>/<kind of owner>/<owner>/<savepoint>
+//	savepoint-status     <environment>/<kind of owner>/<owner>/<savepoint>
 //	detached-savepoints  <savepoint>
 //	clusters             <cluster>
 //	cluster-status       <cluster>
@@ -64,6 +65,11 @@ type State struct {
 	Catalogs         *store.Collection[*cmfv1.KafkaCatalog]
 	Databases        *store.Collection[*cmfv1.KafkaDatabase]
 
+	Savepoints      *store.Collection[*storev1.SavepointRecord]
+	SavepointStatus *store.Collection[*storev1.StatusRecord]
+	// DetachedSavepoints are indexed by uid.
+	DetachedSavepoints *store.Collection[*cmfv1.Savepoint]
+
 	Claims     *store.Collection[*storev1.ClaimRecord]
 	Tombstones *store.Collection[*storev1.TombstoneRecord]
 
@@ -97,6 +103,9 @@ func New(s *store.Store, limits Limits) *State {
 		SecretReferences:    store.NewCollection[*emptypb.Empty](s, "secret-references"),
 		Catalogs:            store.NewCollection[*cmfv1.KafkaCatalog](s, "catalogs"),
 		Databases:           store.NewCollection[*cmfv1.KafkaDatabase](s, "databases"),
+		Savepoints:          store.NewCollection[*storev1.SavepointRecord](s, CollectionSavepoints),
+		SavepointStatus:     store.NewCollection[*storev1.StatusRecord](s, "savepoint-status"),
+		DetachedSavepoints:  store.NewCollection(s, "detached-savepoints", savepointsByUID),
 		Claims:              store.NewCollection[*storev1.ClaimRecord](s, "claims"),
 		Tombstones:          store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
 		limits:              limits,
@@ -112,6 +121,26 @@ var mappingsBySecret = store.Index[*cmfv1.EnvironmentSecretMapping]{
 		return []string{m.GetSpec().GetSecretName()}
 	},
 }
+
+// ByUID is the index of detached savepoints by their uid.
+const ByUID = "uid"
+
+var savepointsByUID = store.Index[*cmfv1.Savepoint]{
+	Name:   ByUID,
+	Values: func(_ string, s *cmfv1.Savepoint) []string { return []string{s.GetMetadata().GetUid()} },
+}
+
+// CollectionSavepoints is how claims name the collection of savepoints.
+const CollectionSavepoints = "savepoints"
+
+// Kinds of owners of savepoints, as their keys have them.
+const (
+	OwnerApplications = "applications"
+	OwnerStatements   = "statements"
+)
+
+// SavepointsOf is what the keys of an owner's savepoints are under.
+func SavepointsOf(env, kind, owner string) string { return store.Key(env, kind, owner) }
 
 // ClaimKey is the key of the claim on a Kubernetes object.
 func ClaimKey(cluster, namespace, kind, name string) string {

@@ -1,0 +1,102 @@
+package rules_test
+
+import (
+	"testing"
+
+	"github.com/openweir/weir/control/rules"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+func TestNormalStatus(t *testing.T) {
+	for name, test := range map[string]struct{ status, want string }{
+		"nothing reported":           {``, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"nothing of the job":         {`{"lifecycleState":"CREATED"}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"},"lifecycleState":"CREATED"}`},
+		"a job of null":              {`{"jobStatus":null}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"a job that is none":         {`{"jobStatus":"RUNNING"}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"fields of null":             {`{"jobStatus":{"jobName":null,"state":null,"jobId":"1"}}`, `{"jobStatus":{"jobId":"1","jobName":"","state":"RECONCILING"}}`},
+		"fields of other types":      {`{"jobStatus":{"jobName":1,"state":{}}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"an empty state":             {`{"jobStatus":{"jobName":"j","state":""}}`, `{"jobStatus":{"jobName":"j","state":"RECONCILING"}}`},
+		"whole":                      {`{"jobStatus":{"jobName":"j","state":"RUNNING","startTime":"1767322800000"},"error":"e","observedGeneration":3}`, `{"error":"e","jobStatus":{"jobName":"j","startTime":"1767322800000","state":"RUNNING"},"observedGeneration":3}`},
+		"no error is none":           {`{"error":null}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"nor is an empty one":        {`{"error":""}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"fields that are Weir's own": {`{"warning":"w","currentDeployedInstanceName":"i","resourceSummary":{}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reported := object(t, test.status)
+			same(t, rules.FormatText(rules.NormalStatus(reported)), test.want)
+			same(t, reported, object(t, test.status))
+		})
+	}
+}
+
+func TestApplicationStatus(t *testing.T) {
+	const running = `{"jobStatus":{"jobName":"j","state":"RUNNING"}}`
+	problem := &storev1.Problem{Reason: "NamespaceNotFound", Message: "there is no namespace \"flink\""}
+	for name, test := range map[string]struct {
+		instance string
+		reported *storev1.StatusRecord
+		warning  string
+		want     string
+	}{
+		"nothing reported": {
+			want: `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`,
+		},
+		"nothing reported of an instance": {
+			instance: "i-1",
+			want:     `{"jobStatus":{"jobName":"","state":"RECONCILING"},"currentDeployedInstanceName":"i-1"}`,
+		},
+		"reported": {
+			instance: "i-1", reported: &storev1.StatusRecord{Status: running},
+			want: `{"jobStatus":{"jobName":"j","state":"RUNNING"},"currentDeployedInstanceName":"i-1"}`,
+		},
+		"reported and stale": {
+			reported: &storev1.StatusRecord{Status: running}, warning: "stale",
+			want: `{"jobStatus":{"jobName":"j","state":"RUNNING"},"warning":"stale"}`,
+		},
+		"a problem is the error": {
+			reported: &storev1.StatusRecord{Problem: problem}, warning: "stale",
+			want: `{"jobStatus":{"jobName":"","state":"RECONCILING"},"error":"NamespaceNotFound: there is no namespace \"flink\"","warning":"stale"}`,
+		},
+		"or a warning beside an error": {
+			reported: &storev1.StatusRecord{Status: `{"error":"e"}`, Error: "e", Problem: problem}, warning: "stale",
+			want: `{"error":"e","warning":"NamespaceNotFound: there is no namespace \"flink\" stale"}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := rules.ApplicationStatus(&storev1.ApplicationRecord{Instance: test.instance}, test.reported, test.warning)
+			same(t, got, test.want)
+			if err := rules.CheckObject(got); err != nil {
+				t.Errorf("it %v", err)
+			}
+		})
+	}
+}
+
+// What Weir adds to a status must not be in it already, or a key is there twice.
+func TestApplicationStatusOfAnyNormalStatusIsJSON(t *testing.T) {
+	for _, text := range []string{`{"error":null}`, `{"error":"e"}`, `{"error":{}}`, `{"warning":"w","currentDeployedInstanceName":"i"}`} {
+		normal := rules.NormalStatus(object(t, text))
+		reported := &storev1.StatusRecord{
+			Status:  rules.FormatText(normal),
+			Error:   rules.OperatorError(rules.String(normal, "error")),
+			Problem: &storev1.Problem{Reason: "R", Message: "m"},
+		}
+		got := rules.ApplicationStatus(&storev1.ApplicationRecord{Instance: "i"}, reported, "stale")
+		if err := rules.CheckObject(got); err != nil {
+			t.Errorf("of %s: %s %v", text, got, err)
+		}
+	}
+}
+
+func TestOperatorError(t *testing.T) {
+	for text, want := range map[string]string{
+		``: ``,
+		`{"type":"org.example.Bad","message":"it is bad","throwableList":[{"message":"deeper"}]}`: `it is bad`,
+		`{"type":"org.example.Bad"}`: `{"type":"org.example.Bad"}`,
+		`{"message":`:                `{"message":`,
+		`["a"]`:                      `["a"]`,
+		`plain text`:                 `plain text`,
+	} {
+		same(t, rules.OperatorError(text), want)
+	}
+}

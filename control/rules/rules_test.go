@@ -1,0 +1,45 @@
+package rules_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/rules"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// object parses the text of a JSON object that a test is written with.
+func object(t testing.TB, text string) rules.Object {
+	t.Helper()
+	parsed, err := rules.ParseText(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return parsed
+}
+
+func open(text string) *cmfv1.JsonObject { return &cmfv1.JsonObject{Json: text} }
+
+// messages are what the caller is told of an error.
+func messages(t testing.TB, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	var told *fault.Fault
+	if !errors.As(err, &told) {
+		t.Fatalf("%v is no fault", err)
+	}
+	return told.Messages()
+}
+
+// same fails the test unless both are equal.
+func same(t testing.TB, got, want any, options ...cmp.Option) {
+	t.Helper()
+	if difference := cmp.Diff(want, got, options...); difference != "" {
+		t.Errorf("want -, got +:\n%s", difference)
+	}
+}
