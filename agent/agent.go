@@ -100,7 +100,6 @@ func (c Config) dial() ([]grpc.DialOption, error) {
 		// for Welcome. It must not be below what servers tolerate.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithUserAgent("weir-agent/"+c.Version),
 	)
 	return append(options, c.DialOptions...), nil

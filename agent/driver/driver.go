@@ -75,12 +75,12 @@ type Driver struct {
 	log     *slog.Logger
 	timing  Timing
 
-	queue   workqueue.TypedDelayingInterface[key]
 	retries workqueue.TypedRateLimiter[key]
 	running sync.WaitGroup
-	started chan struct{} // closed when Run has begun
-	ctx     context.Context
-	kick    chan struct{} // holds a token when a probe is wanted at once
+	started chan struct{}                         // closed when Run has begun
+	ctx     context.Context                       // Run's; not before started is closed
+	queue   workqueue.TypedDelayingInterface[key] // made by Run, as ctx is
+	kick    chan struct{}                         // holds a token when a probe is wanted at once
 
 	health health
 	spaces namespaces
@@ -117,7 +117,6 @@ func New(config Config) (*Driver, error) {
 		explain: explainer{cluster: config.Cluster},
 		log:     config.Log,
 		timing:  timing,
-		queue:   workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[key]{}),
 		retries: workqueue.NewTypedItemExponentialFailureRateLimiter[key](timing.RetryMin, timing.RetryMax),
 		started: make(chan struct{}),
 		kick:    make(chan struct{}, 1),
@@ -133,6 +132,7 @@ func New(config Config) (*Driver, error) {
 // Run works until ctx ends.
 func (d *Driver) Run(ctx context.Context) {
 	d.ctx = ctx
+	d.queue = workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[key]{})
 	grace := time.AfterFunc(d.timing.Grace, d.graceOver)
 	defer grace.Stop()
 

@@ -21,7 +21,7 @@ func foreignPaths(manifest, live *unstructured.Unstructured) [][]string {
 			continue
 		}
 		var fields map[string]any
-		if json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		delete(fields, "f:metadata")

@@ -44,7 +44,6 @@ var hasty = Timing{
 var (
 	deployments = flink.WithResource("flinkdeployments")
 	secrets     = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-	configMaps  = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	eventsV1    = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	crds        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 )

@@ -89,6 +89,9 @@ func (s *session) welcome(w *agentv1.Welcome) {
 	}
 	s.log.Info("session with the control plane begun", "epoch", w.GetEpoch(),
 		"controlPlaneVersion", w.GetServerVersion(), "decommissioned", s.idle)
+	if dropped := s.outbox.DroppedEvents(); dropped > 0 {
+		s.log.Warn("events were dropped for want of room since the agent started", "count", dropped)
+	}
 	s.handler.Welcome(w.GetEpoch(), s.idle)
 }
 

@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+)
+
+func TestValidateNamesEveryViolation(t *testing.T) {
+	sound := func() Config {
+		return Config{
+			ControlPlane: "weir:9090", Cluster: "edge", Kubernetes: &rest.Config{},
+			Identity: Identity{Token: "secret"}, Namespaces: []string{"default"},
+		}
+	}
+	tests := map[string]struct {
+		change func(*Config)
+		want   []string
+	}{
+		"sound": {func(*Config) {}, nil},
+		"everything is missing": {
+			func(c *Config) { *c = Config{} },
+			[]string{"control plane: ", "cluster: ", "kubernetes: ", "identity: a token or a client certificate"},
+		},
+		"namespaces": {
+			func(c *Config) { c.Namespaces = []string{"Default", "a", "a", ""} },
+			[]string{`"Default" is no name`, `"a" is there twice`, `"" is no name`},
+		},
+		"a certificate without its key": {
+			func(c *Config) { c.Identity = Identity{CertFile: "c"} }, []string{"its key belong together"},
+		},
+		"two tokens": {
+			func(c *Config) { c.Identity.TokenFile = "f" }, []string{"exclude each other"},
+		},
+		"plaintext with certificates": {
+			func(c *Config) { c.Identity.Insecure, c.Identity.CAFile = true, "ca" }, []string{"mean nothing to an insecure connection"},
+		},
+		"a token that no header can carry": {
+			func(c *Config) { c.Identity.Token = "two\nlines" }, []string{"printable ASCII"},
+		},
+		"a certificate is enough": {
+			func(c *Config) { c.Identity = Identity{CertFile: "c", KeyFile: "k", CAFile: "ca"} }, nil,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := sound()
+			test.change(&c)
+			err := c.Validate()
+			if (err == nil) != (test.want == nil) {
+				t.Fatalf("the verdict is %v", err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the verdict is %q; want it to say %q", err, want)
+				}
+			}
+			if _, newErr := New(c); (newErr == nil) != (err == nil) {
+				t.Errorf("New says %v", newErr)
+			}
+		})
+	}
+}
+
+func TestATokenFileIsReadAnewForEveryConnection(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	id := Identity{TokenFile: file, Insecure: true}
+	tests := []struct{ content, token, problem string }{
+		{"first\n", "first", ""},
+		{"second", "second", ""},
+		{" \n", "", "is empty"},
+		{"a b", "", "printable ASCII"},
+	}
+	if _, err := id.dialOptions(); err == nil {
+		t.Error("a token file that is absent went unnoticed")
+	}
+	for _, test := range tests {
+		if err := os.WriteFile(file, []byte(test.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		token, err := id.token()
+		if token != test.token || (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+			t.Errorf("of %q the token is %q (%v); want %q and %q", test.content, token, err, test.token, test.problem)
+		}
+	}
+}
+
+func TestATokenDoesNotCrossTheNetworkInTheClearUnlessToldTo(t *testing.T) {
+	if !(bearer{token: "x"}).RequireTransportSecurity() {
+		t.Error("the token may be sent in the clear")
+	}
+	if (bearer{token: "x", insecure: true}).RequireTransportSecurity() {
+		t.Error("the token may not be sent although it was said to be all right")
+	}
+}
