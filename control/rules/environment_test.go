@@ -83,7 +83,7 @@ func TestCheckUnmoved(t *testing.T) {
 		after *cmfv1.Environment
 		want  []string
 	}{
-		"absent":  {after: &cmfv1.Environment{}},
+		"absent":   {after: &cmfv1.Environment{}},
 		"the same": {after: before},
 		"moved": {&cmfv1.Environment{KubernetesNamespace: "other", KubernetesClusterName: "default-k8s-cluster"}, []string{
 			"kubernetesNamespace: cannot change after creation, it is 'flink'", "kubernetesClusterName: cannot change after creation, it is 'edge'"}},

@@ -33,7 +33,7 @@ func Validate(request proto.Message) (fault.Violations, error) {
 	switch {
 	case errors.As(err, &invalid):
 		for _, violation := range invalid.Violations {
-			v.Addf("%s: %s", path(request.ProtoReflect().Descriptor(), violation.Proto.GetField()), sentence(violation))
+			v = append(v, worded(request.ProtoReflect().Descriptor(), violation.Proto))
 		}
 	case err != nil:
 		return nil, fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
@@ -41,27 +41,45 @@ func Validate(request proto.Message) (fault.Violations, error) {
 	return v, nil
 }
 
+// worded names the field and the rule of a violation.
+func worded(request protoreflect.MessageDescriptor, violation *validate.Violation) string {
+	fields := fieldsOf(request, violation.GetField())
+	if len(fields) == 0 {
+		return violation.GetMessage() // of the request as a whole
+	}
+	return path(fields, violation.GetField().GetElements()) + ": " + sentence(fields[len(fields)-1], violation)
+}
+
+// fieldsOf are the fields that a path goes through.
+func fieldsOf(message protoreflect.MessageDescriptor, path *validate.FieldPath) []protoreflect.FieldDescriptor {
+	var fields []protoreflect.FieldDescriptor
+	for _, element := range path.GetElements() {
+		field := message.Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
+		fields = append(fields, field)
+		message = field.Message()
+		if field.IsMap() {
+			message = field.MapValue().Message()
+		}
+	}
+	return fields
+}
+
 // path writes a field path as a REST client sees it: with JSON names, without
 // the first field of the request, which is the body, and without the field of a
 // StringMap, which in REST is the map itself.
-func path(message protoreflect.MessageDescriptor, field *validate.FieldPath) string {
+func path(fields []protoreflect.FieldDescriptor, elements []*validate.FieldPathElement) string {
+	if len(fields) > 1 {
+		fields, elements = fields[1:], elements[1:]
+	}
 	var b strings.Builder
-	elements := field.GetElements()
-	for i, element := range elements {
-		name, next := step(message, element.GetFieldName())
-		isBody := i == 0 && next != nil && len(elements) > 1
-		isMap := message != nil && message.FullName() == stringMap
-		message = next
-		if isBody {
-			continue
-		}
-		if !isMap {
+	for i, field := range fields {
+		if field.Parent().FullName() != stringMap {
 			if b.Len() > 0 {
 				b.WriteByte('.')
 			}
-			b.WriteString(name)
+			b.WriteString(field.JSONName())
 		}
-		switch subscript := element.GetSubscript().(type) {
+		switch subscript := elements[i].GetSubscript().(type) {
 		case *validate.FieldPathElement_Index:
 			fmt.Fprintf(&b, "[%d]", subscript.Index)
 		case *validate.FieldPathElement_StringKey:
@@ -71,57 +89,40 @@ func path(message protoreflect.MessageDescriptor, field *validate.FieldPath) str
 	return b.String()
 }
 
-// step gives the JSON name of a field, and the message that it leads to if it
-// holds messages.
-func step(message protoreflect.MessageDescriptor, field string) (string, protoreflect.MessageDescriptor) {
-	if message == nil {
-		return field, nil
-	}
-	descriptor := message.Fields().ByName(protoreflect.Name(field))
-	if descriptor == nil {
-		return field, nil
-	}
-	if descriptor.IsMap() {
-		return descriptor.JSONName(), descriptor.MapValue().Message()
-	}
-	return descriptor.JSONName(), descriptor.Message()
-}
-
-// sentence words a violation as CMF's validation does, where it has a wording.
-func sentence(violation *protovalidate.Violation) string {
-	text := stringRules(violation)
-	switch violation.Proto.GetRuleId() {
+// sentence words a violation of a field's rules as CMF's validation does, where
+// it has a wording.
+func sentence(field protoreflect.FieldDescriptor, violation *validate.Violation) string {
+	text := stringRules(field, violation.GetRule())
+	switch violation.GetRuleId() {
 	case "required":
 		return "must not be null"
-	case "string.min_len", "string.max_len":
-		longest := uint64(math.MaxInt32)
-		if violation.Proto.GetRuleId() == "string.max_len" {
-			longest = text.GetMaxLen()
-		}
-		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), longest)
+	case "string.min_len":
+		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), math.MaxInt32)
+	case "string.max_len":
+		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), text.GetMaxLen())
 	case "string.pattern":
 		return `must match "` + text.GetPattern() + `"`
 	case "string.in":
 		return "must be one of " + strings.Join(text.GetIn(), ", ")
 	default:
-		return violation.Proto.GetMessage()
+		return violation.GetMessage()
 	}
 }
 
-// stringRules are the rules that a string broke. Those of a map's keys and
-// values and of a list's items lie deeper than those of a field.
-func stringRules(violation *protovalidate.Violation) *validate.StringRules {
-	rules, _ := proto.GetExtension(violation.FieldDescriptor.Options(), validate.E_Field).(*validate.FieldRules)
+// stringRules are the rules of strings on the way to the rule that was broken,
+// nil where there are none. Those of a map's keys and values and of a list's
+// items lie deeper than those of a field.
+func stringRules(field protoreflect.FieldDescriptor, rule *validate.FieldPath) *validate.StringRules {
+	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
 	at := rules.ProtoReflect()
-	for _, element := range violation.Proto.GetRule().GetElements() {
+	for _, step := range fieldsOf(at.Descriptor(), rule) {
+		if step.Message() == nil || step.Cardinality() == protoreflect.Repeated {
+			break
+		}
+		at = at.Get(step).Message()
 		if found, ok := at.Interface().(*validate.StringRules); ok {
 			return found
 		}
-		field := at.Descriptor().Fields().ByName(protoreflect.Name(element.GetFieldName()))
-		if field == nil || field.Message() == nil || field.IsList() || field.IsMap() {
-			return nil
-		}
-		at = at.Get(field).Message()
 	}
 	return nil
 }
