@@ -17,6 +17,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.uber.org/zap"
 )
 
@@ -89,6 +90,7 @@ func (s *Server) start(ctx context.Context, config Config) error {
 		return ctx.Err()
 	}
 	s.client = v3client.New(s.etcd.Server)
+	s.client.Watcher = clientv3.NewWatchFromWatchClient(watchClient{v3rpc.NewWatchServer(s.etcd.Server)}, s.client)
 	return nil
 }
 
