@@ -2,7 +2,6 @@ package codec
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -176,21 +175,4 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	dst = append(dst, s...)
 	return append(dst, '"')
-}
-
-// appendDouble writes whole numbers with ".0", as Java does, so that clients
-// which tell integers from floats by their text see a float every time.
-func appendDouble(dst []byte, v float64, f *field) ([]byte, error) {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return dst, fmt.Errorf("%s: JSON has no %v", f.desc.FullName(), v)
-	}
-	if magnitude := math.Abs(v); magnitude != 0 && (magnitude < 1e-3 || magnitude >= 1e7) {
-		return strconv.AppendFloat(dst, v, 'E', -1, 64), nil
-	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, v, 'f', -1, 64)
-	if !slices.Contains(dst[start:], '.') {
-		dst = append(dst, ".0"...)
-	}
-	return dst, nil
 }

@@ -10,16 +10,14 @@ import (
 // appendTimestamp writes RFC 3339 in UTC with 0, 3, 6 or 9 digits of fraction,
 // whichever is the shortest that is exact: as java.time.Instant prints.
 func appendTimestamp(dst []byte, ts *timestamppb.Timestamp) []byte {
-	layout := "2006-01-02T15:04:05"
+	layout := "2006-01-02T15:04:05.000000000Z"
 	switch nanos := ts.GetNanos(); {
 	case nanos == 0:
-		layout += "Z"
+		layout = "2006-01-02T15:04:05Z"
 	case nanos%1e6 == 0:
-		layout += ".000Z"
+		layout = "2006-01-02T15:04:05.000Z"
 	case nanos%1e3 == 0:
-		layout += ".000000Z"
-	default:
-		layout += ".000000000Z"
+		layout = "2006-01-02T15:04:05.000000Z"
 	}
 	dst = append(dst, '"')
 	dst = ts.AsTime().AppendFormat(dst, layout)
