@@ -52,6 +52,9 @@ func CheckDetachedSavepoint(savepoint *cmfv1.Savepoint) error {
 
 // SavepointSpec is a specification with its defaults filled in.
 func SavepointSpec(spec *cmfv1.SavepointSpec) *cmfv1.SavepointSpec {
+	if spec == nil {
+		spec = &cmfv1.SavepointSpec{}
+	}
 	out := &cmfv1.SavepointSpec{Path: spec.GetPath(), FormatType: spec.GetFormatType(), BackoffLimit: spec.BackoffLimit}
 	if out.FormatType == "" {
 		out.FormatType = defaultFormat
