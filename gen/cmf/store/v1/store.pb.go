@@ -27,6 +27,58 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type TableColumn_Kind int32
+
+const (
+	TableColumn_KIND_UNSPECIFIED TableColumn_Kind = 0
+	TableColumn_KIND_PHYSICAL    TableColumn_Kind = 1
+	TableColumn_KIND_COMPUTED    TableColumn_Kind = 2
+	TableColumn_KIND_METADATA    TableColumn_Kind = 3
+)
+
+// Enum value maps for TableColumn_Kind.
+var (
+	TableColumn_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_PHYSICAL",
+		2: "KIND_COMPUTED",
+		3: "KIND_METADATA",
+	}
+	TableColumn_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_PHYSICAL":    1,
+		"KIND_COMPUTED":    2,
+		"KIND_METADATA":    3,
+	}
+)
+
+func (x TableColumn_Kind) Enum() *TableColumn_Kind {
+	p := new(TableColumn_Kind)
+	*p = x
+	return p
+}
+
+func (x TableColumn_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TableColumn_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_cmf_store_v1_store_proto_enumTypes[0].Descriptor()
+}
+
+func (TableColumn_Kind) Type() protoreflect.EnumType {
+	return &file_cmf_store_v1_store_proto_enumTypes[0]
+}
+
+func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TableColumn_Kind.Descriptor instead.
+func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10, 0}
+}
+
 // ApplicationRecord is what users decided about an application.
 type ApplicationRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -769,6 +821,375 @@ func (x *SavepointRecord) GetExpired() string {
 	return ""
 }
 
+// TableRecord is a table that CREATE TABLE made in a Kafka database.
+type TableRecord struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Columns []*TableColumn         `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
+	// Absent where the table has none.
+	PrimaryKey *TablePrimaryKey `protobuf:"bytes,2,opt,name=primary_key,json=primaryKey,proto3" json:"primary_key,omitempty"`
+	// Absent where the table has none.
+	Watermark *TableWatermark `protobuf:"bytes,3,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	// Absent where the table does not say.
+	Distribution  *TableDistribution `protobuf:"bytes,4,opt,name=distribution,proto3" json:"distribution,omitempty"`
+	PartitionKeys []string           `protobuf:"bytes,5,rep,name=partition_keys,json=partitionKeys,proto3" json:"partition_keys,omitempty"`
+	Options       map[string]string  `protobuf:"bytes,6,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Comment       string             `protobuf:"bytes,7,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableRecord) Reset() {
+	*x = TableRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableRecord) ProtoMessage() {}
+
+func (x *TableRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
+func (*TableRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *TableRecord) GetColumns() []*TableColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *TableRecord) GetPrimaryKey() *TablePrimaryKey {
+	if x != nil {
+		return x.PrimaryKey
+	}
+	return nil
+}
+
+func (x *TableRecord) GetWatermark() *TableWatermark {
+	if x != nil {
+		return x.Watermark
+	}
+	return nil
+}
+
+func (x *TableRecord) GetDistribution() *TableDistribution {
+	if x != nil {
+		return x.Distribution
+	}
+	return nil
+}
+
+func (x *TableRecord) GetPartitionKeys() []string {
+	if x != nil {
+		return x.PartitionKeys
+	}
+	return nil
+}
+
+func (x *TableRecord) GetOptions() map[string]string {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *TableRecord) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+type TableColumn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Kind  TableColumn_Kind       `protobuf:"varint,2,opt,name=kind,proto3,enum=cmf.store.v1.TableColumn_Kind" json:"kind,omitempty"`
+	// The type as SQL has it, without its own nullability. Empty for computed
+	// columns, whose type only Flink knows for sure.
+	Type    string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	NotNull bool   `protobuf:"varint,4,opt,name=not_null,json=notNull,proto3" json:"not_null,omitempty"`
+	// What a computed column computes, as the user wrote it.
+	Expression string `protobuf:"bytes,5,opt,name=expression,proto3" json:"expression,omitempty"`
+	// The connector's name of a metadata column; empty where it is the column's.
+	MetadataKey string `protobuf:"bytes,6,opt,name=metadata_key,json=metadataKey,proto3" json:"metadata_key,omitempty"`
+	// A metadata column that is not written.
+	Virtual       bool   `protobuf:"varint,7,opt,name=virtual,proto3" json:"virtual,omitempty"`
+	Comment       string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableColumn) Reset() {
+	*x = TableColumn{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableColumn) ProtoMessage() {}
+
+func (x *TableColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
+func (*TableColumn) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TableColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TableColumn) GetKind() TableColumn_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return TableColumn_KIND_UNSPECIFIED
+}
+
+func (x *TableColumn) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *TableColumn) GetNotNull() bool {
+	if x != nil {
+		return x.NotNull
+	}
+	return false
+}
+
+func (x *TableColumn) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *TableColumn) GetMetadataKey() string {
+	if x != nil {
+		return x.MetadataKey
+	}
+	return ""
+}
+
+func (x *TableColumn) GetVirtual() bool {
+	if x != nil {
+		return x.Virtual
+	}
+	return false
+}
+
+func (x *TableColumn) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+type TablePrimaryKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty where the user named none.
+	Name          string   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Columns       []string `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TablePrimaryKey) Reset() {
+	*x = TablePrimaryKey{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TablePrimaryKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TablePrimaryKey) ProtoMessage() {}
+
+func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
+func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TablePrimaryKey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TablePrimaryKey) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+type TableWatermark struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path to the time; more than one part leads into rows.
+	Column        []string `protobuf:"bytes,1,rep,name=column,proto3" json:"column,omitempty"`
+	Expression    string   `protobuf:"bytes,2,opt,name=expression,proto3" json:"expression,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableWatermark) Reset() {
+	*x = TableWatermark{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableWatermark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableWatermark) ProtoMessage() {}
+
+func (x *TableWatermark) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
+func (*TableWatermark) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TableWatermark) GetColumn() []string {
+	if x != nil {
+		return x.Column
+	}
+	return nil
+}
+
+func (x *TableWatermark) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+type TableDistribution struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HASH, RANGE or empty.
+	Algorithm string   `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Columns   []string `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
+	// 0 where the user gave no number.
+	Buckets       int32 `protobuf:"varint,3,opt,name=buckets,proto3" json:"buckets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableDistribution) Reset() {
+	*x = TableDistribution{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableDistribution) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableDistribution) ProtoMessage() {}
+
+func (x *TableDistribution) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
+func (*TableDistribution) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TableDistribution) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *TableDistribution) GetColumns() []string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *TableDistribution) GetBuckets() int32 {
+	if x != nil {
+		return x.Buckets
+	}
+	return 0
+}
+
 var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
@@ -842,7 +1263,47 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x12\x19\n" +
 	"\bjob_kind\x18\x04 \x01(\tR\ajobKind\x12\x19\n" +
 	"\bjob_name\x18\x05 \x01(\tR\ajobName\x12\x18\n" +
-	"\aexpired\x18\x06 \x01(\tR\aexpiredB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
+	"\aexpired\x18\x06 \x01(\tR\aexpired\"\xc2\x03\n" +
+	"\vTableRecord\x123\n" +
+	"\acolumns\x18\x01 \x03(\v2\x19.cmf.store.v1.TableColumnR\acolumns\x12>\n" +
+	"\vprimary_key\x18\x02 \x01(\v2\x1d.cmf.store.v1.TablePrimaryKeyR\n" +
+	"primaryKey\x12:\n" +
+	"\twatermark\x18\x03 \x01(\v2\x1c.cmf.store.v1.TableWatermarkR\twatermark\x12C\n" +
+	"\fdistribution\x18\x04 \x01(\v2\x1f.cmf.store.v1.TableDistributionR\fdistribution\x12%\n" +
+	"\x0epartition_keys\x18\x05 \x03(\tR\rpartitionKeys\x12@\n" +
+	"\aoptions\x18\x06 \x03(\v2&.cmf.store.v1.TableRecord.OptionsEntryR\aoptions\x12\x18\n" +
+	"\acomment\x18\a \x01(\tR\acomment\x1a:\n" +
+	"\fOptionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd2\x02\n" +
+	"\vTableColumn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1e.cmf.store.v1.TableColumn.KindR\x04kind\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x19\n" +
+	"\bnot_null\x18\x04 \x01(\bR\anotNull\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x05 \x01(\tR\n" +
+	"expression\x12!\n" +
+	"\fmetadata_key\x18\x06 \x01(\tR\vmetadataKey\x12\x18\n" +
+	"\avirtual\x18\a \x01(\bR\avirtual\x12\x18\n" +
+	"\acomment\x18\b \x01(\tR\acomment\"U\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rKIND_PHYSICAL\x10\x01\x12\x11\n" +
+	"\rKIND_COMPUTED\x10\x02\x12\x11\n" +
+	"\rKIND_METADATA\x10\x03\"?\n" +
+	"\x0fTablePrimaryKey\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acolumns\x18\x02 \x03(\tR\acolumns\"H\n" +
+	"\x0eTableWatermark\x12\x16\n" +
+	"\x06column\x18\x01 \x03(\tR\x06column\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x02 \x01(\tR\n" +
+	"expression\"e\n" +
+	"\x11TableDistribution\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x18\n" +
+	"\acolumns\x18\x02 \x03(\tR\acolumns\x12\x18\n" +
+	"\abuckets\x18\x03 \x01(\x05R\abucketsB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
 
 var (
 	file_cmf_store_v1_store_proto_rawDescOnce sync.Once
@@ -856,36 +1317,50 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 	return file_cmf_store_v1_store_proto_rawDescData
 }
 
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_cmf_store_v1_store_proto_goTypes = []any{
-	(*ApplicationRecord)(nil),     // 0: cmf.store.v1.ApplicationRecord
-	(*SavepointStart)(nil),        // 1: cmf.store.v1.SavepointStart
-	(*StatusRecord)(nil),          // 2: cmf.store.v1.StatusRecord
-	(*Problem)(nil),               // 3: cmf.store.v1.Problem
-	(*ClusterStatusRecord)(nil),   // 4: cmf.store.v1.ClusterStatusRecord
-	(*SessionRecord)(nil),         // 5: cmf.store.v1.SessionRecord
-	(*TombstoneRecord)(nil),       // 6: cmf.store.v1.TombstoneRecord
-	(*ClaimRecord)(nil),           // 7: cmf.store.v1.ClaimRecord
-	(*SavepointRecord)(nil),       // 8: cmf.store.v1.SavepointRecord
-	(*v1.FlinkApplication)(nil),   // 9: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*v1.Savepoint)(nil),          // 11: cmf.v1.Savepoint
+	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
+	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
+	(*SavepointStart)(nil),        // 2: cmf.store.v1.SavepointStart
+	(*StatusRecord)(nil),          // 3: cmf.store.v1.StatusRecord
+	(*Problem)(nil),               // 4: cmf.store.v1.Problem
+	(*ClusterStatusRecord)(nil),   // 5: cmf.store.v1.ClusterStatusRecord
+	(*SessionRecord)(nil),         // 6: cmf.store.v1.SessionRecord
+	(*TombstoneRecord)(nil),       // 7: cmf.store.v1.TombstoneRecord
+	(*ClaimRecord)(nil),           // 8: cmf.store.v1.ClaimRecord
+	(*SavepointRecord)(nil),       // 9: cmf.store.v1.SavepointRecord
+	(*TableRecord)(nil),           // 10: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 11: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 12: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 13: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 14: cmf.store.v1.TableDistribution
+	nil,                           // 15: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 16: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*v1.Savepoint)(nil),          // 18: cmf.v1.Savepoint
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	9,  // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
-	1,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	10, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
-	3,  // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	10, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	10, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	10, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	10, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	11, // 8: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	16, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	2,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
+	17, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	4,  // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
+	17, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	17, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	17, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	17, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	18, // 8: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	11, // 9: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	12, // 10: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	13, // 11: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	14, // 12: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	15, // 13: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 14: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -898,13 +1373,14 @@ func file_cmf_store_v1_store_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   9,
+			NumEnums:      1,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_cmf_store_v1_store_proto_goTypes,
 		DependencyIndexes: file_cmf_store_v1_store_proto_depIdxs,
+		EnumInfos:         file_cmf_store_v1_store_proto_enumTypes,
 		MessageInfos:      file_cmf_store_v1_store_proto_msgTypes,
 	}.Build()
 	File_cmf_store_v1_store_proto = out.File

@@ -1,0 +1,72 @@
+// Package token cuts Flink SQL into tokens and hands them to parsers. It knows
+// the lexical rules only: comments, hints, quotes and numbers. Which words mean
+// something is for parsers to say.
+package token
+
+import "fmt"
+
+// Kind is what a token is.
+type Kind int
+
+// The kinds of tokens.
+const (
+	// End is behind the last token.
+	End Kind = iota
+	// Word is a keyword or an identifier without quotes.
+	Word
+	// Quoted is an identifier in backticks.
+	Quoted
+	// String is a character string, whatever its prefix.
+	String
+	// Binary is a string of hexadecimal digits: X'CAFE'.
+	Binary
+	// Number is an unsigned number.
+	Number
+	// Symbol is an operator or a punctuation mark.
+	Symbol
+	// Hint is a whole /*+ ... */.
+	Hint
+)
+
+// Position is a place in the source. Both count characters from 1.
+type Position struct {
+	Line, Column int
+}
+
+// String reads as in error messages.
+func (p Position) String() string { return fmt.Sprintf("line %d, column %d", p.Line, p.Column) }
+
+// Token is a piece of the source.
+type Token struct {
+	Kind Kind
+	// Text is the value: of identifiers and strings without quotes and escapes,
+	// of hints what is between the comment marks, else as written.
+	Text string
+	// Keyword is the text of a Word in upper case, else empty.
+	Keyword string
+	// Start and End are byte offsets into the source.
+	Start, End int
+	Position   Position
+}
+
+// Is tells whether the token is the keyword, in whatever case.
+func (t Token) Is(keyword string) bool { return t.Kind == Word && t.Keyword == keyword }
+
+// IsSymbol tells whether the token is the operator or punctuation mark.
+func (t Token) IsSymbol(symbol string) bool { return t.Kind == Symbol && t.Text == symbol }
+
+// Error is what is wrong with the source, and where.
+type Error struct {
+	Position Position
+	Message  string
+}
+
+// Error says where, then what.
+func (e *Error) Error() string {
+	return fmt.Sprintf("SQL parse failed at %s: %s", e.Position, e.Message)
+}
+
+// Errorf makes the error of a place.
+func Errorf(at Position, format string, args ...any) error {
+	return &Error{Position: at, Message: fmt.Sprintf(format, args...)}
+}
