@@ -1,0 +1,217 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+)
+
+const patience = 30 * time.Second
+
+type things = store.Collection[*wrapperspb.StringValue]
+
+// startStore runs a store with one collection until the test ends.
+func startStore(t *testing.T, client *clientv3.Client) (*store.Store, *things) {
+	t.Helper()
+	s := store.New(client, "/fault", slog.New(slog.DiscardHandler))
+	c := store.NewCollection[*wrapperspb.StringValue](s, "things")
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run ended with %v", err)
+		}
+	})
+	select {
+	case <-s.Ready():
+	case <-time.After(patience):
+		t.Fatal("the store did not become ready")
+	}
+	return s, c
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func create(t *testing.T, c *things, key string) store.Object[*wrapperspb.StringValue] {
+	t.Helper()
+	o, err := c.Create(within(t, patience), key, wrapperspb.String(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("it never came to be that %s", what)
+		}
+	}
+}
+
+func TestWithoutEtcdNothingHangsAndItsReturnIsEnough(t *testing.T) {
+	config := embedded.Config{Dir: t.TempDir(), Listen: "unix:" + filepath.Join(t.TempDir(), "s")}
+	server := startEtcd(t, config)
+	s, c := startStore(t, dial(t, server))
+	before := create(t, c, "before")
+	if _, err := c.Get(t.Context(), "before"); err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.Watch(t.Context(), "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	server.Close()
+	_, read := c.Get(within(t, time.Second), "before")
+	_, write := c.Create(within(t, time.Second), "during", wrapperspb.String(""))
+	for what, err := range map[string]error{
+		"a read": read, "a write": write, "the health": s.Healthy(within(t, time.Second)),
+	} {
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s gives %v, want ErrUnavailable", what, err)
+		}
+	}
+	if o, ok := c.Cached("before"); !ok || o.Revision != before.Revision {
+		t.Error("the cache has lost what it had")
+	}
+
+	startEtcd(t, config)
+	eventually(t, "the store is healthy", func() bool { return s.Healthy(within(t, time.Second)) == nil })
+	create(t, c, "after")
+	events, err := w.Next(within(t, patience))
+	if err != nil || len(events) != 1 || events[0].Key != "after" {
+		t.Errorf("the watch from before gives %v (%v)", events, err)
+	}
+}
+
+func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
+	dir, backup := t.TempDir(), t.TempDir()
+	config := embedded.Config{Dir: dir, Listen: "unix:" + filepath.Join(t.TempDir(), "s")}
+	server := startEtcd(t, config)
+	create(t, second(startStore(t, server.Client())), "old")
+	server.Close()
+	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+
+	server = startEtcd(t, config)
+	_, c := startStore(t, dial(t, server))
+	for n := range 20 {
+		create(t, c, fmt.Sprintf("lost%d", n))
+	}
+	if got, err := c.List(t.Context(), ""); err != nil || len(got) != 21 {
+		t.Fatalf("there are %d objects (%v)", len(got), err)
+	}
+	feed := c.Changes("")
+	defer feed.Close()
+	if keys, err := feed.Next(within(t, patience)); err != nil || len(keys) != 21 {
+		t.Fatalf("the feed begins with %v (%v)", keys, err)
+	}
+	w, err := c.Watch(t.Context(), "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	server.Close()
+	config.Dir = backup
+	startEtcd(t, config)
+	eventually(t, "reads give the state of the backup", func() bool {
+		got, err := c.List(within(t, time.Second), "")
+		return err == nil && len(got) == 1 && got[0].Key == "old"
+	})
+	if keys, err := feed.Next(within(t, patience)); err != nil || len(keys) != 20 {
+		t.Errorf("the feed names %d keys (%v), where 20 are lost", len(keys), err)
+	}
+	if _, err := w.Next(within(t, patience)); !errors.Is(err, store.ErrTooOld) {
+		t.Errorf("a watch of the lost history gives %v, want ErrTooOld", err)
+	}
+	if _, err := c.Watch(t.Context(), "", w.Revision()); !errors.Is(err, store.ErrTooOld) {
+		t.Errorf("a watch from the lost history gives %v, want ErrTooOld", err)
+	}
+	create(t, c, "new")
+	if _, err := c.Get(within(t, patience), "new"); err != nil {
+		t.Errorf("after the restoration a write is not read: %v", err)
+	}
+}
+
+func second[A, B any](_ A, b B) B { return b }
+
+func TestWithoutSpaceReadsGoOn(t *testing.T) {
+	server := startEtcd(t, embedded.Config{QuotaBytes: 1 << 20})
+	s, c := startStore(t, server.Client())
+	create(t, c, "first")
+	big := wrapperspb.String(strings.Repeat("x", 200<<10))
+	var err error
+	for n := 0; err == nil && n < 100; n++ {
+		_, err = c.Create(t.Context(), fmt.Sprintf("k%d", n), big)
+	}
+	if !errors.Is(err, store.ErrNoSpace) {
+		t.Fatalf("writing beyond the quota gave %v, want ErrNoSpace", err)
+	}
+	if _, err := c.Get(t.Context(), "first"); err != nil {
+		t.Errorf("a read gives %v", err)
+	}
+	if err := s.Healthy(t.Context()); !errors.Is(err, store.ErrNoSpace) {
+		t.Errorf("the health is %v, want ErrNoSpace", err)
+	}
+}
+
+// TestAWatchThatFellSilentIsReplaced has a watch that etcd believes in and that
+// brings nothing.
+func TestAWatchThatFellSilentIsReplaced(t *testing.T) {
+	t.Parallel()
+	server := startEtcd(t, embedded.Config{})
+	client := clientv3.NewCtxClient(context.Background())
+	defer client.Close()
+	silent := &silentFirst{Watcher: server.Client().Watcher}
+	client.KV, client.Maintenance, client.Watcher = server.Client().KV, server.Client().Maintenance, silent
+	_, c := startStore(t, client)
+	create(t, c, "a")
+	if _, err := c.Get(within(t, patience), "a"); err != nil {
+		t.Error(err)
+	}
+	if n := silent.watches.Load(); n < 2 {
+		t.Errorf("there were %d watches", n)
+	}
+}
+
+// silentFirst gives watches of which the first says nothing.
+type silentFirst struct {
+	clientv3.Watcher
+	watches atomic.Int32
+}
+
+func (s *silentFirst) Watch(ctx context.Context, key string, options ...clientv3.OpOption) clientv3.WatchChan {
+	if s.watches.Add(1) == 1 {
+		return make(clientv3.WatchChan)
+	}
+	return s.Watcher.Watch(ctx, key, options...)
+}
+
+func (s *silentFirst) Close() error { return nil }
