@@ -21,14 +21,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Resources that the tests work with.
 var (
-	flink        = schema.GroupVersion{Group: "flink.apache.org", Version: "v1beta1"}
-	deployments  = flink.WithResource("flinkdeployments")
-	sessionJobs  = flink.WithResource("flinksessionjobs")
-	snapshots    = flink.WithResource("flinkstatesnapshots")
-	eventsV1     = schema.GroupVersionResource{Version: "v1", Resource: "events"}
-	kinds        = map[schema.GroupVersionResource]string{deployments: "FlinkDeployment", sessionJobs: "FlinkSessionJob", snapshots: "FlinkStateSnapshot"}
-	patience     = 20 * time.Second
-	noAnnotation map[string]string
+	flink       = schema.GroupVersion{Group: "flink.apache.org", Version: "v1beta1"}
+	deployments = flink.WithResource("flinkdeployments")
+	sessionJobs = flink.WithResource("flinksessionjobs")
+	snapshots   = flink.WithResource("flinkstatesnapshots")
+	eventsV1    = schema.GroupVersionResource{Version: "v1", Resource: "events"}
+	kinds       = map[schema.GroupVersionResource]string{deployments: "FlinkDeployment", sessionJobs: "FlinkSessionJob", snapshots: "FlinkStateSnapshot"}
+	patience    = 20 * time.Second
 )
 
 // trial is a running cluster with a client.

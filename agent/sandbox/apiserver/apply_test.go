@@ -156,7 +156,7 @@ func TestApplyReportsManagers(t *testing.T) {
 	if len(managers) != 1 || managers[0].Manager != "weir-agent" || managers[0].Operation != metav1.ManagedFieldsOperationApply {
 		t.Fatalf("managers are %v", managers)
 	}
-	if fields := string(managers[0].FieldsV1.Raw); fields != `{"f:spec":{"f:image":{}}}` {
+	if fields := managers[0].FieldsV1.GetRawString(); fields != `{"f:spec":{"f:image":{}}}` {
 		t.Errorf("managed fields are %s", fields)
 	}
 	if got.GetUID() == "" || got.GetGeneration() != 1 || got.GetCreationTimestamp().Time.IsZero() {

@@ -73,7 +73,7 @@ func (rq *request) preconditions(want *metav1.Preconditions, live *unstructured.
 	}
 	conflict := func(what string, want, got any) error {
 		return apierrors.NewConflict(rq.kind.groupResource(), rq.name,
-			fmt.Errorf("Precondition failed: %s in precondition: %v, %s in object meta: %v", what, want, what, got))
+			fmt.Errorf("precondition failed: %s in precondition: %v, %s in object meta: %v", what, want, what, got))
 	}
 	if want.UID != nil && *want.UID != live.GetUID() {
 		return conflict("UID", *want.UID, live.GetUID())

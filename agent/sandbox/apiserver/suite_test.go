@@ -18,7 +18,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // Resources that the tests work with.
 var (
 	deployments    = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkdeployments"}
-	configmaps     = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	namespacesV1   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	eventsV1       = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	definitionsV1  = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}

@@ -128,7 +128,7 @@ func (s *Server) live(tx *storage.Tx, rq *request) (*unstructured.Unstructured, 
 func (rq *request) expect(live, object *unstructured.Unstructured) error {
 	if uid := object.GetUID(); uid != "" && uid != live.GetUID() {
 		return apierrors.NewConflict(rq.kind.groupResource(), rq.name,
-			fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, live.GetUID()))
+			fmt.Errorf("precondition failed: UID in precondition: %v, UID in object meta: %v", uid, live.GetUID()))
 	}
 	if version := object.GetResourceVersion(); version != "" && version != live.GetResourceVersion() {
 		return apierrors.NewConflict(rq.kind.groupResource(), rq.name,

@@ -36,7 +36,7 @@ var (
 )
 
 // workers is how many objects are worked on at a time.
-const workers = 2
+const workers = 4
 
 // Config is what an operator is made with.
 type Config struct {
