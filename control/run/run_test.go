@@ -1,0 +1,227 @@
+package run_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/run"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// spec is a specification that may run, with the fields given laid over it.
+func spec(t testing.TB, over string) *cmfv1.JsonObject {
+	t.Helper()
+	base, err := rules.ParseText(`{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"parallelism":2,"state":"running"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, err := rules.ParseText(over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules.FormatObject(rules.Merge(base, fields))
+}
+
+func application(t testing.TB, over string) *cmfv1.FlinkApplication {
+	return &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: spec(t, over)}
+}
+
+func environment(defaults string) *cmfv1.Environment {
+	env := &cmfv1.Environment{Name: "prod"}
+	if defaults != "" {
+		env.FlinkApplicationDefaults = &cmfv1.JsonObject{Json: defaults}
+	}
+	return env
+}
+
+// history plans one version of an application after the other, each on top of
+// what the one before it stores.
+type history struct {
+	t      *testing.T
+	env    *cmfv1.Environment
+	record *storev1.ApplicationRecord
+}
+
+func begin(t *testing.T, over string) *history {
+	h := &history{t: t, env: environment("")}
+	h.next(application(t, over), nil)
+	return h
+}
+
+func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStart) run.Plan {
+	h.t.Helper()
+	plan, err := run.Next(h.env, h.record, app, start)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if plan.Changed {
+		h.record = plan.Record
+	}
+	return plan
+}
+
+func (h *history) write(over string) run.Plan {
+	h.t.Helper()
+	return h.next(application(h.t, over), nil)
+}
+
+const (
+	suspended = `{"job":{"state":"suspended"}}`
+	fromPath  = `{"job":{"startFromSavepoint":{"initialSavepointPath":"s3://sp/1","savepointRedeployNonce":7}}}`
+)
+
+// TestNext: what each change of an application, or of its environment, leads
+// to. Where nothing is said of a start, it stays as it was.
+func TestNext(t *testing.T) {
+	for name, test := range map[string]struct {
+		before   string // the specification before, none where empty
+		defaults string // of the environment, new with this change
+		after    string
+		begins   bool
+		changed  bool
+	}{
+		"new":                           {after: `{}`, begins: true, changed: true},
+		"new, with defaults":            {defaults: `{"spec":{"image":"i"}}`, after: `{}`, begins: true, changed: true},
+		"new and suspended":             {after: suspended, changed: true},
+		"unchanged":                     {before: `{}`, after: `{}`},
+		"unchanged while suspended":     {before: suspended, after: suspended},
+		"specification changed":         {before: `{}`, after: `{"image":"i"}`, begins: true, changed: true},
+		"the effective one did not":     {before: `{"image":"a"}`, defaults: `{"spec":{"image":"a"}}`, after: `{"image":"b"}`, changed: true},
+		"suspended":                     {before: `{}`, after: suspended, changed: true},
+		"suspended and changed":         {before: `{}`, after: `{"image":"i","job":{"state":"suspended"}}`, changed: true},
+		"changed while suspended":       {before: suspended, after: `{"image":"i","job":{"state":"suspended"}}`, changed: true},
+		"started for the first time":    {before: suspended, after: `{}`, begins: true, changed: true},
+		"running by default":            {before: `{}`, after: `{"job":{"state":null}}`, changed: true},
+		"defaults that alter it":        {before: `{}`, defaults: `{"spec":{"image":"i"}}`, after: `{}`, begins: true, changed: true},
+		"defaults that it has anyway":   {before: `{"image":"i"}`, defaults: `{"spec":{"image":"i"}}`, after: `{"image":"i"}`},
+		"defaults of annotations":       {before: `{}`, defaults: `{"metadata":{"annotations":{"a":"b"}}}`, after: `{}`},
+		"defaults while it is stopped":  {before: suspended, defaults: `{"spec":{"image":"i"}}`, after: suspended},
+		"suspended by bad defaults":     {before: `{}`, defaults: `{"spec":{"serviceAccount":""}}`, after: suspended, changed: true},
+		"labels while defaults are bad": {before: suspended, defaults: `{"spec":{"job":"x"}}`, after: suspended},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &history{t: t, env: environment("")}
+			if test.before != "" {
+				h.write(test.before)
+			}
+			before := proto.CloneOf(h.record)
+			h.env = environment(test.defaults)
+			app := application(t, test.after)
+			plan := h.next(app, nil)
+			if begins := plan.Instance != nil; begins != test.begins || plan.Changed != test.changed {
+				t.Errorf("an instance begins: %t, want %t; changed: %t, want %t", begins, test.begins, plan.Changed, test.changed)
+			}
+			want := &storev1.ApplicationRecord{
+				Application: app, Generation: before.GetGeneration() + 1,
+				Instance: before.GetInstance(), EffectiveHash: before.GetEffectiveHash(),
+			}
+			if plan.Instance != nil {
+				want.Instance, want.EffectiveHash = plan.Instance.GetMetadata().GetName(), rules.EffectiveHash(plan.Effective)
+				effective := rules.FormatObject(plan.Effective)
+				if difference := cmp.Diff(effective, plan.Instance.GetStatus().GetSpec(), protocmp.Transform()); difference != "" {
+					t.Errorf("the instance's specification, want -, got +:\n%s", difference)
+				}
+			}
+			if difference := cmp.Diff(want, plan.Record, protocmp.Transform()); difference != "" {
+				t.Errorf("the record, want -, got +:\n%s", difference)
+			}
+		})
+	}
+}
+
+func TestLabelsChangeTheApplicationButNotItsInstance(t *testing.T) {
+	h := begin(t, `{}`)
+	before := h.record
+	app := application(t, `{}`)
+	app.Metadata.Labels = map[string]string{"team": "a"}
+	plan := h.next(app, nil)
+	if plan.Instance != nil || !plan.Changed {
+		t.Errorf("instance: %v, changed: %t", plan.Instance, plan.Changed)
+	}
+	if plan.Record.GetInstance() != before.GetInstance() || plan.Record.GetGeneration() != before.GetGeneration()+1 {
+		t.Errorf("after %v the record is %v", before, plan.Record)
+	}
+}
+
+func TestMetadataThatIsWeirsOwnIsNoChange(t *testing.T) {
+	h := begin(t, `{}`)
+	app := application(t, `{}`)
+	app.Metadata.Uid, app.Kind = "another", "FlinkApplication"
+	if plan := h.next(app, nil); plan.Changed {
+		t.Error("it counts as changed")
+	}
+}
+
+func TestStartingAgainBeginsAnInstanceOfTheSameSpecification(t *testing.T) {
+	h := begin(t, `{}`)
+	first := h.record
+	if plan := h.write(suspended); plan.Instance != nil || plan.Record.GetInstance() != first.GetInstance() {
+		t.Fatalf("suspending makes %v of %v", plan.Record, first)
+	}
+	second := h.write(`{}`)
+	if second.Instance == nil || second.Record.GetInstance() == first.GetInstance() {
+		t.Errorf("starting makes %v of %v", second.Record, first)
+	}
+	if second.Record.GetEffectiveHash() != first.GetEffectiveHash() {
+		t.Error("the effective specification is another")
+	}
+	if second.Record.GetGeneration() != 3 {
+		t.Errorf("the generation is %d", second.Record.GetGeneration())
+	}
+}
+
+func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
+	h := begin(t, `{}`)
+	for name, test := range map[string]struct{ defaults, after string }{
+		"running":                        {`{"spec":{"serviceAccount":""}}`, `{}`},
+		"suspended, but changed as well": {`{"spec":{"serviceAccount":""}}`, `{"image":"i","job":{"state":"suspended"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := run.Next(environment(test.defaults), h.record, application(t, test.after), nil)
+			var refused *fault.Fault
+			if !errors.As(err, &refused) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
+	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
+	_, err := run.Next(environment(""), nil, app, nil)
+	var refused *fault.Fault
+	if !errors.As(err, &refused) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
+	broken := &cmfv1.JsonObject{Json: "{"}
+	for name, plan := range map[string]func() (run.Plan, error){
+		"the specification": func() (run.Plan, error) {
+			return run.Next(environment(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil)
+		},
+		"the one before": func() (run.Plan, error) {
+			record := &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}
+			return run.Next(environment(""), record, application(t, `{}`), nil)
+		},
+		"the defaults": func() (run.Plan, error) {
+			return run.Next(environment("{"), nil, application(t, `{}`), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := plan()
+			var refused *fault.Fault
+			if err == nil || errors.As(err, &refused) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,136 @@
+package run_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/run"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+func TestStartFromSavepointInTheSpecification(t *testing.T) {
+	const (
+		again     = `{"job":{"startFromSavepoint":{"initialSavepointPath":"s3://sp/1","savepointRedeployNonce":8}}}`
+		elsewhere = `{"job":{"startFromSavepoint":{"initialSavepointPath":"s3://sp/2","savepointRedeployNonce":7}}}`
+	)
+	h := begin(t, `{}`)
+	first := h.write(fromPath)
+	if first.Instance == nil || first.Record.GetStart().GetPath() != "s3://sp/1" || first.Record.GetStart().GetNonce() != 7 {
+		t.Fatalf("the instruction makes %v", first.Record)
+	}
+	if plan := h.write(fromPath); plan.Changed {
+		t.Errorf("the same instruction makes %v", plan.Record)
+	}
+	if plan := h.write(again); plan.Instance == nil || plan.Record.GetStart().GetNonce() != 8 {
+		t.Errorf("another nonce makes %v", plan.Record)
+	}
+	if plan := h.write(elsewhere); plan.Instance == nil || plan.Record.GetStart().GetPath() != "s3://sp/2" {
+		t.Errorf("another path makes %v", plan.Record)
+	}
+	last := h.record.GetStart()
+	if plan := h.write(`{}`); plan.Instance != nil || !proto.Equal(plan.Record.GetStart(), last) {
+		t.Errorf("taking the instruction out makes %v", plan.Record)
+	}
+}
+
+func TestStartFromSavepointOfANewApplication(t *testing.T) {
+	h := begin(t, `{"startFromSavepoint":{"initialSavepointPath":"s3://sp/1","allowNonRestoredState":true}}`)
+	start := h.record.GetStart()
+	if start.GetPath() != "s3://sp/1" || !start.GetAllowNonRestoredState() || start.GetNonce() == 0 || h.record.GetInstance() == "" {
+		t.Errorf("the record is %v", h.record)
+	}
+}
+
+func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
+	h := begin(t, `{}`)
+	const stopped = `{"job":{"state":"suspended","startFromSavepoint":{"initialSavepointPath":"s3://sp/1"}}}`
+	plan := h.write(stopped)
+	if plan.Instance != nil || plan.Record.GetStart().GetPath() != "s3://sp/1" {
+		t.Fatalf("while suspended it makes %v", plan.Record)
+	}
+	start := plan.Record.GetStart()
+	plan = h.write(`{"job":{"startFromSavepoint":{"initialSavepointPath":"s3://sp/1"}}}`)
+	if plan.Instance == nil || !proto.Equal(plan.Record.GetStart(), start) {
+		t.Errorf("started, it makes %v", plan.Record)
+	}
+}
+
+// Starting without the state that was asked for would lose it.
+func TestStartFromASavepointThatIsNotKnownIsRefused(t *testing.T) {
+	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
+		_, err := run.Next(environment(""), nil, application(t, `{"startFromSavepoint":`+reference+`}`), nil)
+		var refused *fault.Fault
+		if !errors.As(err, &refused) || err.Error() != "spec: startFromSavepoint: savepoint 'u-1' not found" {
+			t.Errorf("%s: the error is %v", reference, err)
+		}
+	}
+}
+
+func TestStartFromSavepointByRequest(t *testing.T) {
+	h := begin(t, `{}`)
+	first := h.record
+	plan := h.next(first.GetApplication(), &storev1.SavepointStart{Path: "s3://sp/1"})
+	if plan.Instance == nil || !plan.Changed || plan.Record.GetInstance() == first.GetInstance() {
+		t.Fatalf("of a running application it makes %v", plan.Record)
+	}
+	nonce := plan.Record.GetStart().GetNonce()
+	plan = h.next(first.GetApplication(), &storev1.SavepointStart{Path: "s3://sp/1"})
+	if got := plan.Record.GetStart().GetNonce(); plan.Instance == nil || got <= nonce {
+		t.Errorf("once more, its nonce is %d after %d", got, nonce)
+	}
+}
+
+// An attempt that loses a race is planned again with the same start: if it kept
+// the nonce of the first plan, it could be that of the winner.
+func TestPlanningLeavesTheStartAlone(t *testing.T) {
+	h := begin(t, `{}`)
+	start := &storev1.SavepointStart{Path: "s3://sp/1"}
+	if _, err := run.Next(h.env, h.record, h.record.GetApplication(), start); err != nil {
+		t.Fatal(err)
+	}
+	if start.GetNonce() != 0 {
+		t.Errorf("its nonce has become %d", start.GetNonce())
+	}
+}
+
+func TestTheOperatorsOwnNonceTakesOverFromAnEarlierStart(t *testing.T) {
+	h := begin(t, `{}`)
+	h.next(h.record.GetApplication(), &storev1.SavepointStart{Path: "s3://sp/1"})
+	plan := h.write(`{"job":{"initialSavepointPath":"s3://sp/2","savepointRedeployNonce":40}}`)
+	if plan.Instance == nil || plan.Record.GetStart() != nil {
+		t.Errorf("the start is %v", plan.Record.GetStart())
+	}
+	plan = h.next(plan.Record.GetApplication(), &storev1.SavepointStart{Path: "s3://sp/3"})
+	if got := plan.Record.GetStart().GetNonce(); got <= 40 {
+		t.Errorf("Weir's next nonce is %d", got)
+	}
+}
+
+// Whatever was there before, the operator sees another nonce than the last.
+func TestNoncesAlwaysDiffer(t *testing.T) {
+	app := application(t, `{}`)
+	nonces := rapid.OneOf(rapid.Int64Range(-2, 5), rapid.Just(int64(math.MaxInt64)))
+	rapid.Check(t, func(t *rapid.T) {
+		record := &storev1.ApplicationRecord{
+			Generation: rapid.Int64Range(0, 5).Draw(t, "generation"),
+			Start:      &storev1.SavepointStart{Path: "s3://sp/0", Nonce: nonces.Draw(t, "nonce before")},
+		}
+		start := &storev1.SavepointStart{Path: "s3://sp/1", Nonce: nonces.Draw(t, "nonce wanted")}
+		plan, err := run.Next(environment(""), record, app, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := plan.Record.GetStart().GetNonce()
+		if got == 0 || got == record.GetStart().GetNonce() {
+			t.Fatalf("after %d it is %d", record.GetStart().GetNonce(), got)
+		}
+		if wanted := start.GetNonce(); wanted != 0 && wanted != record.GetStart().GetNonce() && got != wanted {
+			t.Fatalf("a user's %d has become %d", wanted, got)
+		}
+	})
+}
