@@ -17,7 +17,7 @@ const module = "github.com/openweir/weir/"
 var parts = []string{"gateway", "control", "agent"}
 
 // pure are packages of functions without effects.
-var pure = []string{"control/rules", "control/render", "control/query"}
+var pure = []string{"control/rules", "control/render", "control/query", "control/sql"}
 
 // listed is what `go list` tells of a package.
 type listed struct {
