@@ -41,32 +41,34 @@ type Config struct {
 	// OpenAPI is the document served at /openapi.json, as JSON. Nil means the
 	// one that was generated with this build.
 	OpenAPI []byte
-	// TracerProvider and MeterProvider receive traces and metrics of requests.
-	// Nil means OpenTelemetry's global ones.
+	// TracerProvider receives a trace of each request. Nil means that requests
+	// are not traced, which spares them the instrumentation.
 	TracerProvider trace.TracerProvider
-	MeterProvider  metric.MeterProvider
+	// MeterProvider receives metrics of requests. Nil means OpenTelemetry's
+	// global one.
+	MeterProvider metric.MeterProvider
 }
 
 // complete fills in defaults and reports everything that is wrong.
 func (c *Config) complete() error {
 	var problems []error
 	if c.Conn == nil {
-		problems = append(problems, errors.New("Conn is required"))
+		problems = append(problems, errors.New("no Conn was given"))
 	}
 	if c.Log == nil {
-		problems = append(problems, errors.New("Log is required"))
+		problems = append(problems, errors.New("no Log was given"))
 	}
 	if c.MaxBodyBytes < 0 {
-		problems = append(problems, errors.New("MaxBodyBytes must not be negative"))
+		problems = append(problems, errors.New("the MaxBodyBytes are negative"))
 	}
 	if c.Timeout < 0 {
-		problems = append(problems, errors.New("Timeout must not be negative"))
+		problems = append(problems, errors.New("the Timeout is negative"))
 	}
 	if c.OpenAPI == nil {
 		c.OpenAPI = openapi.JSON
 	}
 	if !json.Valid(c.OpenAPI) {
-		problems = append(problems, errors.New("OpenAPI is not valid JSON"))
+		problems = append(problems, errors.New("the OpenAPI document is not valid JSON"))
 	}
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
@@ -76,9 +78,6 @@ func (c *Config) complete() error {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
-	}
-	if c.TracerProvider == nil {
-		c.TracerProvider = otel.GetTracerProvider()
 	}
 	if c.MeterProvider == nil {
 		c.MeterProvider = otel.GetMeterProvider()

@@ -31,6 +31,9 @@ func New(config Config) (http.Handler, error) {
 	if err := errors.Join(g.addAPI(services), g.addOperations()); err != nil {
 		return nil, fmt.Errorf("make the gateway's routes: %w", err)
 	}
+	if config.TracerProvider == nil {
+		return g, nil
+	}
 	// The instrumentation's own metrics have a label for the Host header, which
 	// clients choose; ours take their place.
 	return otelhttp.NewHandler(g, "",

@@ -53,6 +53,10 @@ func (e *encoder) message(dst []byte, m protoreflect.Message, t *table, top bool
 		}
 		empty = false
 		dst = append(dst, f.key...)
+		if entries, ok := f.strings.of(m); ok {
+			dst = e.strings(dst, entries)
+			continue
+		}
 		var err error
 		if dst, err = e.field(dst, m.Get(f.desc), f); err != nil {
 			return dst, err

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -117,5 +118,26 @@ func TestTheWholeAPIHasAForm(t *testing.T) {
 	})
 	if err := codec.Check((&anypb.Any{}).ProtoReflect().Descriptor()); err == nil {
 		t.Error("bytes have a form, though the contract has none")
+	}
+}
+
+// TestDynamicMessagesHaveTheSameForm: the shortcut for generated ones changes
+// nothing.
+func TestDynamicMessagesHaveTheSameForm(t *testing.T) {
+	generated := &cmfv1.ObjectMeta{Name: "app1", Labels: map[string]string{"b": "2", "a": "1"}, Annotations: map[string]string{"c": "3"}}
+	binary, err := proto.Marshal(generated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dynamic := dynamicpb.NewMessage(generated.ProtoReflect().Descriptor())
+	if err := proto.Unmarshal(binary, dynamic); err != nil {
+		t.Fatal(err)
+	}
+	want, err := codec.Append(nil, generated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := codec.Append(nil, dynamic); err != nil || string(got) != string(want) {
+		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
 }

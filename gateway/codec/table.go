@@ -45,6 +45,7 @@ type field struct {
 	shape   shape
 	always  bool
 	message *table // of kindMessage
+	strings goMap  // of a map of strings
 }
 
 // table is the layout of one message.
@@ -118,6 +119,7 @@ func (b builder) field(desc protoreflect.FieldDescriptor) (*field, error) {
 			return nil, fmt.Errorf("%s: maps have string keys in JSON", desc.FullName())
 		}
 		f.shape, value = dictionary, desc.MapValue()
+		f.strings = goMapOf(desc)
 	case desc.IsList():
 		f.shape = list
 	}
