@@ -279,3 +279,16 @@ func TestRestartKeepsWhatRuns(t *testing.T) {
 		t.Error("the object was written anew")
 	}
 }
+
+func TestSavepointOnDeletion(t *testing.T) {
+	c := run(t, Config{})
+	c.create(deployments, "app", application("", ", kubernetes.operator.job.savepoint-on-deletion: true"), nil)
+	c.await(deployments, "app", stable)
+	if err := c.in(deployments).Delete(c.ctx, "app", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the savepoint outlives the job", func() bool {
+		list, err := c.in(snapshots).List(c.ctx, metav1.ListOptions{LabelSelector: "job-reference.name=app"})
+		return err == nil && len(list.Items) == 1 && object{&list.Items[0]}.at("status", "state") == "COMPLETED"
+	})
+}

@@ -11,19 +11,8 @@ import (
 )
 
 // admitNamespace holds a new object to the rules of namespaces: it needs one
-// that exists and is not about to go. A new namespace becomes an active one.
+// that exists and is not about to go.
 func admitNamespace(tx *storage.Tx, rq *request, object *unstructured.Unstructured) error {
-	if rq.kind.collection() == namespaces {
-		labels := object.GetLabels()
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels["kubernetes.io/metadata.name"] = object.GetName()
-		object.SetLabels(labels)
-		object.Object["spec"] = map[string]any{"finalizers": []any{"kubernetes"}}
-		object.Object["status"] = map[string]any{"phase": "Active"}
-		return nil
-	}
 	if !rq.kind.namespaced {
 		return nil
 	}

@@ -47,6 +47,7 @@ func (s *Server) createObject(rq *request, value map[string]any) (*storage.Objec
 // insert writes a new object inside a transaction.
 func (s *Server) insert(tx *storage.Tx, rq *request, object *unstructured.Unstructured) (*storage.Object, error) {
 	rq.begin(object)
+	rq.kind.complete(nil, object)
 	if err := admitNamespace(tx, rq, object); err != nil {
 		return nil, err
 	}
@@ -141,6 +142,7 @@ func (rq *request) expect(live, object *unstructured.Unstructured) error {
 // from server-side apply, the fields that it changes become the manager's.
 func (s *Server) replace(tx *storage.Tx, rq *request, live, object *unstructured.Unstructured, applied bool) (*storage.Object, error) {
 	rq.carryOver(live, object)
+	rq.kind.complete(live, object)
 	if err := rq.validate(live, object); err != nil {
 		return nil, err
 	}

@@ -111,7 +111,8 @@ func (o *Operator) Run(ctx context.Context) error {
 	for _, informer := range o.informers {
 		running.Go(func() { informer.RunWithContext(ctx) })
 	}
-	// A job that is not in the cache yet must not be taken for missing.
+	// A session cluster that is not in the cache yet must not be taken for
+	// missing.
 	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
 		return nil
 	}

@@ -36,7 +36,7 @@ func (o *Operator) reconcile(ctx context.Context, k key) (time.Duration, error) 
 			"finalizers": append(slices.Clone(object.GetFinalizers()), k.finalizer()),
 		})
 	}
-	status, out, err := o.step(t, k, object)
+	status, out, err := o.step(ctx, t, k, object)
 	if err != nil {
 		return 0, err
 	}
@@ -62,7 +62,7 @@ func targetOf(object *unstructured.Unstructured) target {
 }
 
 // step decides about an object and returns its new status.
-func (o *Operator) step(t target, k key, object *unstructured.Unstructured) (any, outcome, error) {
+func (o *Operator) step(ctx context.Context, t target, k key, object *unstructured.Unstructured) (any, outcome, error) {
 	now := time.Now()
 	switch k.resource {
 	case deployments:
@@ -78,15 +78,21 @@ func (o *Operator) step(t target, k key, object *unstructured.Unstructured) (any
 			return nil, outcome{}, err
 		}
 		cluster, ready, err := o.sessionCluster(t)
-		return status, sessionJob(t, status, cluster, ready, now, o.pace), err
+		if err != nil {
+			return nil, outcome{}, err
+		}
+		return status, sessionJob(t, status, cluster, ready, now, o.pace), nil
 	default:
 		status := &snapshotStatus{}
 		if err := readStatus(object, status); err != nil {
 			return nil, outcome{}, err
 		}
-		job, err := o.snapshotJob(t)
+		job, err := o.snapshotJob(ctx, t)
+		if err != nil {
+			return nil, outcome{}, err
+		}
 		s := &snapshotter{target: t, status: status, job: job, now: now, pace: t.duration(AnnotationPace, o.pace)}
-		return status, s.step(), err
+		return status, s.step(), nil
 	}
 }
 
@@ -105,15 +111,24 @@ func (o *Operator) sessionCluster(t target) (spec, bool, error) {
 	return newSpec(object.Object), ready, nil
 }
 
-// snapshotJob returns the job that a snapshot is of, or nil.
-func (o *Operator) snapshotJob(t target) (*snapshotJob, error) {
+// snapshotJob returns the job that a snapshot is of, or nil. It is asked for
+// and not looked up in the cache: nothing makes a snapshot's step again that was
+// made on an old view of the job.
+func (o *Operator) snapshotJob(ctx context.Context, t target) (*snapshotJob, error) {
+	name := t.spec.text("jobReference", "name")
+	if name == "" {
+		return nil, nil
+	}
 	resource := deployments
 	if t.spec.text("jobReference", "kind") == "FlinkSessionJob" {
 		resource = sessionJobs
 	}
-	object, err := o.get(key{resource, t.namespace, t.spec.text("jobReference", "name")})
-	if err != nil || object == nil {
-		return nil, err
+	object, err := o.client.Resource(resource).Namespace(t.namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get the job of snapshot %s: %w", t.name, err)
 	}
 	status := &commonStatus{}
 	if err := readStatus(object, status); err != nil {
