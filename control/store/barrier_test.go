@@ -16,7 +16,7 @@ func passed(b *barrier) bool {
 
 func TestReadersWhoArriveTogetherShareAQuestion(t *testing.T) {
 	b := newBarriers()
-	if b.join() != b.join() {
+	if first, other := b.join(), b.join(); first != other {
 		t.Error("two readers have two questions")
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // DialConfig says how to reach an etcd that runs elsewhere.
@@ -32,6 +34,13 @@ const (
 	keepAliveTimeout = 5 * time.Second
 )
 
+// reconnect tries often enough that etcd's return is noticed within seconds, where
+// gRPC by itself goes on to wait for minutes.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+	MinConnectTimeout: dialTimeout,
+}
+
 // Dial makes a client of an etcd that runs elsewhere. It connects in the
 // background; only a configuration that cannot work is an error, and, with a
 // username, a login that fails.
@@ -48,6 +57,7 @@ func Dial(config DialConfig) (*clientv3.Client, error) {
 		DialTimeout:          dialTimeout,
 		DialKeepAliveTime:    keepAliveTime,
 		DialKeepAliveTimeout: keepAliveTimeout,
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(reconnect)},
 		Logger:               zap.NewNop(), // what matters of it comes back as errors
 	})
 	if err != nil {

@@ -44,6 +44,8 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, rpctypes.ErrKeyNotFound): // keeping the lease of a key that is not there
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		return fmt.Errorf("%w: %w", ErrLeaseLost, err)
 	case errors.Is(err, context.DeadlineExceeded):

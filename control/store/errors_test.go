@@ -17,6 +17,7 @@ func TestTranslate(t *testing.T) {
 		{rpctypes.ErrNoSpace, ErrNoSpace},
 		{rpctypes.ErrRequestTooLarge, ErrTooLarge},
 		{rpctypes.ErrTooManyOps, ErrTooLarge},
+		{rpctypes.ErrKeyNotFound, ErrNotFound},
 		{rpctypes.ErrLeaseNotFound, ErrLeaseLost},
 		{rpctypes.ErrNoLeader, ErrUnavailable},
 		{rpctypes.ErrLeaderChanged, ErrUnavailable},
@@ -53,12 +54,12 @@ func TestOperationsAlwaysHaveADeadline(t *testing.T) {
 	}
 }
 
-func TestBackoffBeginsAtOnceAndIsBounded(t *testing.T) {
-	if got := backoff(0); got != 0 {
+func TestRetryingBeginsAtOnceAndIsBounded(t *testing.T) {
+	if got := retryDelay(0); got != 0 {
 		t.Errorf("the first retry waits %s", got)
 	}
 	for _, retries := range []int{1, 2, 10, 1000} {
-		if got := backoff(retries); got < minBackoff/2 || got > maxBackoff {
+		if got := retryDelay(retries); got < minBackoff/2 || got > maxBackoff {
 			t.Errorf("retry %d waits %s", retries, got)
 		}
 	}

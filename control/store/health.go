@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,11 +25,13 @@ func (s *Store) Healthy(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the alarms of etcd: %w", translate(err))
 	}
+	var raised []error
 	for _, alarm := range alarms.Alarms {
+		kind := ErrUnavailable
 		if alarm.Alarm == etcdserverpb.AlarmType_NOSPACE {
-			return fmt.Errorf("%w: member %x has raised NOSPACE", ErrNoSpace, alarm.MemberID)
+			kind = ErrNoSpace
 		}
-		return fmt.Errorf("%w: member %x has raised %s", ErrUnavailable, alarm.MemberID, alarm.Alarm)
+		raised = append(raised, fmt.Errorf("%w: member %x has raised %s", kind, alarm.MemberID, alarm.Alarm))
 	}
-	return nil
+	return errors.Join(raised...)
 }

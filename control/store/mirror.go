@@ -57,7 +57,7 @@ func (m *mirror) run(ctx context.Context) {
 			return
 		}
 		m.setTrouble(err)
-		wait := backoff(m.retries)
+		wait := retryDelay(m.retries)
 		m.retries++
 		m.log.Warn("following etcd was interrupted", "prefix", m.prefix, "error", err, "retry", wait, "reload", !m.loaded)
 		select {
@@ -67,8 +67,8 @@ func (m *mirror) run(ctx context.Context) {
 	}
 }
 
-// backoff gives how long to wait before a retry: not at all before the first.
-func backoff(retries int) time.Duration {
+// retryDelay gives how long to wait before a retry: not at all before the first.
+func retryDelay(retries int) time.Duration {
 	if retries == 0 {
 		return 0
 	}

@@ -19,6 +19,7 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 )
 
 // Config says how to run the etcd.
@@ -51,7 +52,10 @@ type Server struct {
 	etcd      *embed.Etcd
 	client    *clientv3.Client
 	temporary string // directory to remove
-	close     sync.Once
+
+	mu     sync.Mutex
+	remote []*grpc.Server // serve clients of other processes
+	close  sync.Once
 }
 
 // Start runs an etcd and returns when it serves.
@@ -105,6 +109,11 @@ func (s *Server) settings(config Config) (*embed.Config, error) {
 	if settings.QuotaBackendBytes == 0 {
 		settings.QuotaBackendBytes = defaultQuotaBytes
 	}
+	settings.ServiceRegister = func(server *grpc.Server) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.remote = append(s.remote, server)
+	}
 	settings.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(core{handler(config.Log)}))
 
 	// There are no peers, but a member cannot be without a name for them.
@@ -150,12 +159,14 @@ func (s *Server) Endpoints() []string {
 	return endpoints
 }
 
-// Close stops the server and removes its directory if that is temporary.
+// Close stops the server and removes its directory if that is temporary. Clients
+// of other processes are disconnected, whatever they are at.
 func (s *Server) Close() {
 	s.close.Do(func() {
 		if s.client != nil {
 			s.client.Close()
 		}
+		s.disconnect()
 		if s.etcd != nil {
 			s.etcd.Close()
 		}
@@ -163,6 +174,17 @@ func (s *Server) Close() {
 			os.RemoveAll(s.temporary)
 		}
 	})
+}
+
+// disconnect ends what clients of other processes are at. Otherwise etcd would
+// wait for their watches, which do not end by themselves.
+func (s *Server) disconnect() {
+	s.mu.Lock()
+	remote := s.remote
+	s.mu.Unlock()
+	for _, server := range remote {
+		server.Stop()
+	}
 }
 
 func handler(log *slog.Logger) slog.Handler {

@@ -94,9 +94,20 @@ func TestManyRunInOneProcess(t *testing.T) {
 	}
 }
 
+// TestStartsAndStopsQuickly does so with a client connected that does not leave.
 func TestStartsAndStopsQuickly(t *testing.T) {
 	began := time.Now()
-	start(t, embedded.Config{Dir: t.TempDir()}).Close()
+	server := start(t, embedded.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	client, err := store.Dial(store.DialConfig{Endpoints: server.Endpoints()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	created := <-client.Watch(t.Context(), "key", clientv3.WithCreatedNotify())
+	if err := created.Err(); err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("starting and stopping took %s, of the 3 s that weir dev has to end in", took)
 	}
