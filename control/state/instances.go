@@ -15,7 +15,7 @@ func (s *State) BeginInstance(application string, instance *cmfv1.FlinkApplicati
 	// Names are version 7 UUIDs: the order of keys is the order of time.
 	kept := s.Instances.CachedUnder(application)
 	surplus := max(0, len(kept)+1-s.limits.Instances)
-	for _, oldest := range kept[:min(surplus, maxDrops)] {
+	for _, oldest := range kept[:min(surplus, maxDrops, len(kept))] {
 		ops = append(ops, s.Instances.Remove(oldest.Key))
 	}
 	return ops

@@ -90,7 +90,7 @@ func New(s *store.Store, limits Limits) *State {
 	return &State{
 		Store:               s,
 		Environments:        store.NewCollection[*cmfv1.Environment](s, "environments"),
-		Applications:        store.NewCollection[*storev1.ApplicationRecord](s, "applications"),
+		Applications:        store.NewCollection[*storev1.ApplicationRecord](s, CollectionApplications),
 		ApplicationStatus:   store.NewCollection[*storev1.StatusRecord](s, "application-status"),
 		Instances:           store.NewCollection[*cmfv1.FlinkApplicationInstance](s, "instances"),
 		Events:              store.NewCollection[*cmfv1.FlinkApplicationEvent](s, "events"),
@@ -99,7 +99,7 @@ func New(s *store.Store, limits Limits) *State {
 		Sessions:            store.NewCollection[*storev1.SessionRecord](s, "sessions"),
 		ClusterEnvironments: store.NewCollection[*emptypb.Empty](s, "cluster-environments"),
 		Secrets:             store.NewCollection[*cmfv1.Secret](s, "secrets"),
-		SecretMappings:      store.NewCollection(s, "secret-mappings", mappingsBySecret),
+		SecretMappings:      store.NewCollection(s, CollectionMappings, mappingsBySecret),
 		SecretReferences:    store.NewCollection[*emptypb.Empty](s, "secret-references"),
 		Catalogs:            store.NewCollection[*cmfv1.KafkaCatalog](s, "catalogs"),
 		Databases:           store.NewCollection[*cmfv1.KafkaDatabase](s, "databases"),
@@ -130,8 +130,12 @@ var savepointsByUID = store.Index[*cmfv1.Savepoint]{
 	Values: func(_ string, s *cmfv1.Savepoint) []string { return []string{s.GetMetadata().GetUid()} },
 }
 
-// CollectionSavepoints is how claims name the collection of savepoints.
-const CollectionSavepoints = "savepoints"
+// Collections of resources that have objects on clusters, as claims name them.
+const (
+	CollectionApplications = "applications"
+	CollectionMappings     = "secret-mappings"
+	CollectionSavepoints   = "savepoints"
+)
 
 // Kinds of owners of savepoints, as their keys have them.
 const (
