@@ -127,10 +127,7 @@ func TestWhatOthersMayChangeIsLeftAlone(t *testing.T) {
 			} else {
 				o = s.edit("app", patch.patch, patch.subresource)
 			}
-			s.eventually("the driver has seen the change", func() bool {
-				seen := s.cached(keyOf(deploymentRef("app")))
-				return seen != nil && seen.GetResourceVersion() == o.GetResourceVersion()
-			})
+			s.sees("app", func(seen *unstructured.Unstructured) bool { return seen.GetResourceVersion() == o.GetResourceVersion() })
 			s.want("other", "u1", 1, manifest("other", 1))
 			s.said.applied("other", 1)
 			if made := s.writes.Load() - writes; made != 1 {
@@ -219,7 +216,7 @@ func TestARestartedAgentWaitsForTheControlPlaneFirst(t *testing.T) {
 	second := w.drive()
 	second.hello()
 	second.Welcome(2, true) // the cluster was decommissioned meanwhile
-	second.eventually("the driver watches the object", func() bool { return second.cached(keyOf(deploymentRef("app"))) != nil })
+	second.sees("app", func(*unstructured.Unstructured) bool { return true })
 	if got := parallelism(w.get("app")); got != 9 {
 		t.Errorf("parallelism is %d; the driver has put right what is not its to put right", got)
 	}

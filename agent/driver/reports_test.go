@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -164,6 +166,15 @@ func (w *world) eventually(what string, condition func() bool) {
 			w.t.Fatalf("it did not come to pass that %s", what)
 		}
 	}
+}
+
+// sees waits until the driver's watch shows a FlinkDeployment so.
+func (s *session) sees(name string, so func(*unstructured.Unstructured) bool) {
+	s.t.Helper()
+	s.eventually("the driver's watch shows it", func() bool {
+		o := s.cached(keyOf(deploymentRef(name)))
+		return o != nil && so(o)
+	})
 }
 
 // passes does something harmless to another object and waits until the driver

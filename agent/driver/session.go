@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -81,7 +82,7 @@ func (d *Driver) hold(ctx context.Context, of *kind, number int64) ([]*agentv1.H
 		case apierrors.IsForbidden(err):
 			// What may not be listed could not have been applied either, unless the
 			// agent's roles were cut since; then its own memory has to do.
-			d.log.Warn("may not list objects; the agent's role lacks a verb", "resource", of.definition(), "namespace", namespace, "error", err)
+			d.mayNotList(ctx, of, namespace, err)
 			held = append(held, d.remembered(of, namespace, number)...)
 		case apierrors.IsNotFound(err) && of.custom:
 			// The definition went since it was looked for.
@@ -90,6 +91,17 @@ func (d *Driver) hold(ctx context.Context, of *kind, number int64) ([]*agentv1.H
 		}
 	}
 	return held, nil
+}
+
+// mayNotList tells of a missing right. That to rare kinds is missing by design
+// where no environment of the cluster uses them.
+func (d *Driver) mayNotList(ctx context.Context, of *kind, namespace string, err error) {
+	level := slog.LevelWarn
+	if of.rare {
+		level = slog.LevelDebug
+	}
+	d.log.Log(ctx, level, "may not list; give the agent's role the verbs get, list and watch",
+		"resource", of.definition(), "namespace", namespace, "error", err)
 }
 
 // adopt notes an object that Hello will list; nil where its marks name no

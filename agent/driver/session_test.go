@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -149,7 +150,7 @@ func TestAnObjectMadeWhileHelloWasOnItsWayIsMadeKnown(t *testing.T) {
 	s.hello()
 	s.want("app", "u1", 1, manifest("app", 1)) // of the session that ends
 	s.said.applied("app", 1)
-	s.eventually("the driver watches the object", func() bool { return s.cached(keyOf(deploymentRef("app"))) != nil })
+	s.sees("app", func(*unstructured.Unstructured) bool { return true })
 	s.Welcome(2, false)
 	// The Apply counts for the session that it came in.
 	s.mu.Lock()
@@ -170,9 +171,7 @@ func TestADecommissionedClusterIsLeftAlone(t *testing.T) {
 	s.edit("app", `{"status":{"lifecycleState":"STABLE"}}`, "status")
 	s.want("app", "u1", 2, manifest("app", 3))
 	s.unwant("app", "u1")
-	s.eventually("the driver has seen the change", func() bool {
-		return s.cached(keyOf(deploymentRef("app"))).GetLabels()["seen"] == "yes"
-	})
+	s.sees("app", func(o *unstructured.Unstructured) bool { return o.GetLabels()["seen"] == "yes" })
 	if acks, statuses, events := s.said.count(); acks+statuses+events != 0 {
 		t.Errorf("%d acks, %d statuses and %d events were reported; want none", acks, statuses, events)
 	}
@@ -200,9 +199,7 @@ func TestASupersededDriverDoesNothing(t *testing.T) {
 	s.Disconnected(true)
 	s.said.forget()
 	s.edit("app", `{"spec":{"job":{"parallelism":9}},"metadata":{"labels":{"seen":"yes"}}}`)
-	s.eventually("the driver has seen the change", func() bool {
-		return s.cached(keyOf(deploymentRef("app"))).GetLabels()["seen"] == "yes"
-	})
+	s.sees("app", func(o *unstructured.Unstructured) bool { return o.GetLabels()["seen"] == "yes" })
 	if got := parallelism(s.get("app")); got != 9 {
 		t.Errorf("parallelism is %d; the driver acted", got)
 	}
