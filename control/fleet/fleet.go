@@ -21,13 +21,9 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// Collections whose records have objects on clusters.
-const (
-	applications = "applications"
-	tombstones   = "tombstones"
-	// mappings put Kubernetes Secrets into their environment's namespace.
-	mappings = "secret-mappings"
-)
+// tombstones are no resources but what is left of them: objects that have to
+// go.
+const tombstones = "tombstones"
 
 // missedHeartbeats is how many heartbeats may be missing before a session is
 // taken for dead. The protocol promises three.
@@ -63,12 +59,19 @@ type Fleet struct {
 	live     sync.WaitGroup // of streams being served
 
 	reports *reports
+	// kept are the kinds of resources that have objects on clusters, by
+	// collection, and in the order in which they are sent.
+	kept      map[string]keptKind
+	keptOrder []string
 }
 
 // New makes a Fleet. Run has to be running for its streams to be of use.
 func New(cfg Config) *Fleet {
-	f := &Fleet{Config: cfg, sessions: map[string]*session{}}
+	f := &Fleet{Config: cfg, sessions: map[string]*session{}, kept: map[string]keptKind{}}
 	f.reports = newReports(f)
+	f.addMappings()
+	f.addApplications()
+	f.addSavepoints()
 	return f
 }
 
@@ -83,12 +86,12 @@ func (f *Fleet) Register(server grpc.ServiceRegistrar) {
 func (f *Fleet) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.followEnvironments(inner) })
-	group.Go(func() error { return f.followApplications(inner) })
 	group.Go(func() error { return f.followTombstones(inner) })
-	group.Go(func() error { return f.followMappings(inner) })
-	group.Go(func() error { return f.followSecrets(inner) })
-	group.Go(func() error { return f.followSavepoints(inner) })
-	group.Go(func() error { return f.followSavepointStatus(inner) })
+	for _, kind := range f.kept {
+		for _, loop := range kind.follow {
+			group.Go(func() error { return loop(inner) })
+		}
+	}
 	group.Go(func() error { return f.followClusters(inner) })
 	group.Go(func() error { return f.followSessions(inner) })
 	group.Go(func() error { return f.reports.run(inner) })

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/rules"
-	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	"google.golang.org/protobuf/proto"
 )
@@ -26,43 +25,16 @@ func follow[T proto.Message](ctx context.Context, collection *store.Collection[T
 	}
 }
 
-// followEnvironments looks at all applications of an environment that changes:
-// its defaults are part of what is rendered.
+// followEnvironments looks at everything in an environment that changes: its
+// defaults are part of what is rendered.
 func (f *Fleet) followEnvironments(ctx context.Context) error {
 	return follow(ctx, f.State.Environments, func(key string) {
-		for _, app := range f.State.Applications.CachedUnder(key) {
-			f.changed(resource{applications, app.Key})
+		for _, collection := range f.keptOrder {
+			for _, in := range f.kept[collection].keys(key) {
+				f.changed(resource{collection, in})
+			}
 		}
 	})
-}
-
-func (f *Fleet) followApplications(ctx context.Context) error {
-	return follow(ctx, f.State.Applications, func(key string) { f.changed(resource{applications, key}) })
-}
-
-func (f *Fleet) followMappings(ctx context.Context) error {
-	return follow(ctx, f.State.SecretMappings, func(key string) { f.changed(resource{mappings, key}) })
-}
-
-func (f *Fleet) followSecrets(ctx context.Context) error {
-	return follow(ctx, f.State.Secrets, func(key string) {
-		for _, mapping := range f.State.SecretMappings.CachedByIndex(state.BySecret, store.Segments(key)[0]) {
-			f.changed(resource{mappings, mapping.Key})
-		}
-	})
-}
-
-// changed tells the session of a resource's cluster that it has changed. The
-// resource is in an environment, whose name begins its key.
-func (f *Fleet) changed(r resource) {
-	name, _, _ := strings.Cut(r.key, "/")
-	env, ok := f.State.Environments.Cached(name)
-	if !ok {
-		return
-	}
-	if s := f.sessionOf(env.Value.GetKubernetesClusterName()); s != nil {
-		s.out.changed(r)
-	}
 }
 
 func (f *Fleet) followTombstones(ctx context.Context) error {

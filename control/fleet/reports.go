@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -209,12 +208,8 @@ func (r *reports) storeOnce(ctx context.Context, next *report) error {
 	if err != nil || claim == nil {
 		return err
 	}
-	switch claim.GetCollection() {
-	case applications:
-		return r.storeApplication(ctx, next, claim)
-	case state.CollectionSavepoints:
-		return r.storeSavepoint(ctx, next, claim)
-	default:
-		return nil
+	if store := r.fleet.kept[claim.GetCollection()].store; store != nil {
+		return store(ctx, next, claim)
 	}
+	return nil
 }

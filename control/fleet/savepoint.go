@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,8 +19,14 @@ import (
 // files only then: the object is told so first, and has to go once it bears
 // that. The record goes with the tombstone.
 
-func (f *Fleet) followSavepoints(ctx context.Context) error {
-	return follow(ctx, f.State.Savepoints, func(key string) { f.changed(resource{state.CollectionSavepoints, key}) })
+func (f *Fleet) addSavepoints() {
+	addKept(f, f.State.Savepoints, keptKind{
+		collection: state.CollectionSavepoints,
+		render:     f.renderSavepoint,
+		store:      f.reports.storeSavepoint,
+		status:     statusIn(f.State.SavepointStatus),
+		follow:     []func(context.Context) error{f.followSavepointStatus},
+	})
 }
 
 // followSavepointStatus renders a savepoint anew once it is complete: from then
@@ -31,26 +36,13 @@ func (f *Fleet) followSavepointStatus(ctx context.Context) error {
 	return follow(ctx, f.State.SavepointStatus, func(key string) { f.changed(resource{state.CollectionSavepoints, key}) })
 }
 
-// savepoint is the message that makes the object of a savepoint what it is to
-// be; nothing where it is to go, or is so already.
-func (s *session) savepoint(key string) (*agentv1.ConnectResponse, error) {
-	st := s.fleet.State
-	record, ok := st.Savepoints.Cached(key)
-	if !ok {
+func (f *Fleet) renderSavepoint(env *cmfv1.Environment, key string) (*agentv1.Apply, error) {
+	record, ok := f.State.Savepoints.Cached(key)
+	if !ok || f.buried(env, record.Value) {
 		return nil, nil
 	}
-	name, _, _ := strings.Cut(key, "/")
-	env, ok := st.Environments.Cached(name)
-	if !ok || s.fleet.buried(env.Value, record.Value) {
-		return nil, nil
-	}
-	reported, _ := st.SavepointStatus.Cached(key)
-	status := rules.SavepointStatus(record.Value, reported.Value, "")
-	apply, err := render.Savepoint(env.Value, record.Value, status)
-	if err != nil {
-		return nil, err
-	}
-	return s.unlessHeld(apply), nil
+	reported, _ := f.State.SavepointStatus.Cached(key)
+	return render.Savepoint(env, record.Value, rules.SavepointStatus(record.Value, reported.Value, ""))
 }
 
 // buried tells whether the object of a savepoint is on its way out.

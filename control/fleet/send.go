@@ -7,11 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/state"
-	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 // clone copies a stored message before it is changed.
@@ -86,14 +82,10 @@ func (s *session) resources() []resource {
 	}
 	for _, ref := range st.ClusterEnvironments.CachedUnder(s.cluster) {
 		_, env, _ := strings.Cut(ref.Key, "/")
-		for _, mapping := range st.SecretMappings.CachedUnder(env) {
-			out = append(out, resource{mappings, mapping.Key})
-		}
-		for _, app := range st.Applications.CachedUnder(env) {
-			out = append(out, resource{applications, app.Key})
-		}
-		for _, savepoint := range st.Savepoints.CachedUnder(env) {
-			out = append(out, resource{state.CollectionSavepoints, savepoint.Key})
+		for _, collection := range s.fleet.keptOrder {
+			for _, key := range s.fleet.kept[collection].keys(env) {
+				out = append(out, resource{collection, key})
+			}
 		}
 	}
 	return out
@@ -102,18 +94,7 @@ func (s *session) resources() []resource {
 // sendResource sends what a resource makes of its object, unless the agent has
 // it so already. It tells how many messages that took.
 func (s *session) sendResource(r resource) (int32, error) {
-	var message *agentv1.ConnectResponse
-	var err error
-	switch r.collection {
-	case applications:
-		message, err = s.application(r.key)
-	case mappings:
-		message, err = s.mapping(r.key)
-	case state.CollectionSavepoints:
-		message, err = s.savepoint(r.key)
-	case tombstones:
-		message = s.tombstone(r.key)
-	}
+	message, err := s.messageOf(r)
 	if err != nil {
 		// The record cannot be rendered; the others can.
 		s.log.Error("resource cannot be rendered", "collection", r.collection, "key", r.key, "error", err)
@@ -128,8 +109,11 @@ func (s *session) sendResource(r resource) (int32, error) {
 	return 1, nil
 }
 
-func (s *session) application(key string) (*agentv1.ConnectResponse, error) {
-	apply, err := s.render(key)
+func (s *session) messageOf(r resource) (*agentv1.ConnectResponse, error) {
+	if r.collection == tombstones {
+		return s.tombstone(r.key), nil
+	}
+	apply, err := s.render(r)
 	if err != nil || apply == nil {
 		return nil, err
 	}
@@ -146,83 +130,22 @@ func (s *session) unlessHeld(apply *agentv1.Apply) *agentv1.ConnectResponse {
 	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}
 }
 
-// render makes the object of an application; nil where the cluster is to have
-// none.
-func (s *session) render(key string) (*agentv1.Apply, error) {
-	st := s.fleet.State
-	record, ok := st.Applications.Cached(key)
-	if !ok {
-		return nil, nil // a tombstone has taken over
-	}
-	env, ok := s.environment(key)
-	if !ok {
-		return nil, nil
-	}
-	instance, ok := st.Instances.Cached(store.Join(key, record.Value.GetInstance()))
-	if !ok && record.Value.GetInstance() != "" {
-		// The caches of one transaction fill one after the other. The
-		// application is announced when all have.
-		return nil, nil
-	}
-	return render.Application(env, record.Value, instance.Value)
-}
-
-// environment is that of a resource, if it is on the session's cluster still:
-// it may have been deleted, and created again elsewhere.
-func (s *session) environment(key string) (*cmfv1.Environment, bool) {
-	name, _, _ := strings.Cut(key, "/")
-	env, ok := s.fleet.State.Environments.Cached(name)
-	return env.Value, ok && env.Value.GetKubernetesClusterName() == s.cluster
-}
-
 func markOf(apply *agentv1.Apply) mark {
 	return mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
-}
-
-// mapping opens the secret of a secret mapping for the one cluster that is to
-// have it. The opened values live no longer than the message.
-func (s *session) mapping(key string) (*agentv1.ConnectResponse, error) {
-	st := s.fleet.State
-	mapping, ok := st.SecretMappings.Cached(key)
-	if !ok {
-		return nil, nil // a tombstone has taken over
-	}
-	env, ok := s.environment(key)
-	if !ok {
-		return nil, nil
-	}
-	secret, ok := st.Secrets.Cached(store.Key(mapping.Value.GetSpec().GetSecretName()))
-	if !ok {
-		return nil, nil
-	}
-	// Both revisions only grow, and one of them does with every change.
-	version := max(mapping.Revision, secret.Revision)
-	data := make(map[string]string, len(secret.Value.GetSpec().GetData()))
-	for field, sealed := range secret.Value.GetSpec().GetData() {
-		value, err := s.fleet.Keys.Open(state.SecretPlace(secret.Value.GetMetadata().GetName(), field), sealed)
-		if err != nil {
-			return nil, err
-		}
-		data[field] = value
-	}
-	apply, err := render.Secret(env, mapping.Value, data, version)
-	if err != nil {
-		return nil, err
-	}
-	return s.unlessHeld(apply), nil
 }
 
 // confirm takes an object that Hello lists as it should be for applied: the Ack
 // that said so may have been lost with the session before.
 func (s *session) confirm() {
 	for _, r := range s.resources() {
-		if r.collection != applications {
+		kind := s.fleet.kept[r.collection]
+		if kind.status == nil {
 			continue
 		}
-		if status, ok := s.fleet.State.ApplicationStatus.Cached(r.key); !ok || status.Value.GetProblem() == nil {
+		if status, ok := kind.status(r.key); !ok || status.GetProblem() == nil {
 			continue
 		}
-		apply, err := s.render(r.key)
+		apply, err := s.render(r)
 		if err != nil || apply == nil || s.held[objectOf(apply.GetRef())] != markOf(apply) {
 			continue
 		}

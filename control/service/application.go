@@ -128,7 +128,7 @@ func (s *applications) save(
 				app.GetMetadata().GetName(), env.Value.GetKubernetesNamespace(), env.Value.GetKubernetesClusterName(), held.Value.GetKey()))
 		}
 		conds = append(conds, s.state.Claims.Absent(claim))
-		ops = append(ops, s.state.Claims.Put(claim, &storev1.ClaimRecord{Collection: "applications", Key: key, OwnerUid: app.GetMetadata().GetUid()}))
+		ops = append(ops, s.state.Claims.Put(claim, &storev1.ClaimRecord{Collection: state.CollectionApplications, Key: key, OwnerUid: app.GetMetadata().GetUid()}))
 	} else {
 		conds = append(conds, s.state.Applications.Unchanged(key, before.Revision))
 	}
