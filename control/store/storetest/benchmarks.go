@@ -72,7 +72,7 @@ func fill(b *testing.B, client *clientv3.Client) *replica {
 func benchGet(b *testing.B, client *clientv3.Client) func(int64) error {
 	r := fill(b, client)
 	return func(n int64) error {
-		_, err := r.things.Get(b.Context(), fmt.Sprintf("env%d/app%d", n%10, n%100))
+		_, err := r.things.Get(b.Context(), fmt.Sprintf("env%d/app%d", n/100%10, n%100))
 		return err
 	}
 }
@@ -99,7 +99,7 @@ func benchCreate(b *testing.B, client *clientv3.Client) func(int64) error {
 func benchModify(b *testing.B, client *clientv3.Client) func(int64) error {
 	r := fill(b, client)
 	return func(n int64) error {
-		_, err := r.things.Modify(b.Context(), fmt.Sprintf("env%d/app%d", n%10, n%100), func(v value) (value, error) {
+		_, err := r.things.Modify(b.Context(), fmt.Sprintf("env%d/app%d", n/100%10, n%100), func(v value) (value, error) {
 			v.Value = fmt.Sprint(n, payload)
 			return v, nil
 		})
