@@ -139,12 +139,12 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		text   string
 		logged string // what must be in the log; empty where nothing may be
 	}{
-		"no error":  {func() error { return nil }, codes.OK, "", ""},
-		"a fault":   {func() error { return fault.NotFound("None.") }, codes.NotFound, "None.", ""},
-		"a status":  {func() error { return status.Error(codes.PermissionDenied, "No.") }, codes.PermissionDenied, "No.", ""},
-		"a panic":   {func() error { panic("boom") }, codes.Internal, "Internal error.", "panic: boom"},
-		"a nil map": {func() error { var m map[string]int; m["x"] = 1; return nil }, codes.Internal, "Internal error.", "nil map"},
-		"any other": {func() error { return errors.New("secret detail") }, codes.Internal, "Internal error.", "secret detail"},
+		"no error":        {func() error { return nil }, codes.OK, "", ""},
+		"a fault":         {func() error { return fault.NotFound("None.") }, codes.NotFound, "None.", ""},
+		"a status":        {func() error { return status.Error(codes.PermissionDenied, "No.") }, codes.PermissionDenied, "No.", ""},
+		"a panic":         {func() error { panic("boom") }, codes.Internal, "Internal error.", "panic: boom"},
+		"a runtime error": {func() error { var v any = 1; return errors.New(v.(string)) }, codes.Internal, "Internal error.", "interface conversion"},
+		"any other":       {func() error { return errors.New("secret detail") }, codes.Internal, "Internal error.", "secret detail"},
 		"no space": {
 			func() error { return fmt.Errorf("create: %w", store.ErrNoSpace) }, codes.Unavailable,
 			"etcd has no space left and takes no writes. Reads go on.", "out of space",
