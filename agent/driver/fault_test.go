@@ -17,12 +17,12 @@ var getOptions = metav1.GetOptions{}
 
 // answers makes the API server answer some requests with a status.
 func answers(status metav1.Status, which func(method, path string) bool) func(http.ResponseWriter, *http.Request) bool {
+	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+	status.Status = metav1.StatusFailure
 	return func(rw http.ResponseWriter, r *http.Request) bool {
 		if !which(r.Method, r.URL.Path) {
 			return false
 		}
-		status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
-		status.Status = metav1.StatusFailure
 		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(int(status.Code))
 		_ = json.NewEncoder(rw).Encode(status)

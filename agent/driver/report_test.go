@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -142,6 +143,7 @@ func TestNamespacesAreReportedWhenTheyChange(t *testing.T) {
 
 func TestAnAgentOfSomeNamespacesLooksAtNoOther(t *testing.T) {
 	w := newWorld(t)
+	var mu sync.Mutex
 	var outside []string
 	w.failing(answers(forbiddenStatus, func(_, path string) bool {
 		for _, scope := range []string{"/namespaces/default/", "/namespaces/later/"} {
@@ -153,6 +155,8 @@ func TestAnAgentOfSomeNamespacesLooksAtNoOther(t *testing.T) {
 		case "/version", "/apis/flink.apache.org/v1beta1", "/api/v1/namespaces/default", "/api/v1/namespaces/later":
 			return false
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		outside = append(outside, path)
 		return true
 	}))
@@ -178,6 +182,8 @@ func TestAnAgentOfSomeNamespacesLooksAtNoOther(t *testing.T) {
 	find(s.said, "the namespace that came later", func() [][]string { return s.said.namespaces },
 		func(names []string) bool { return slices.Equal(names, []string{"default", "later"}) })
 	s.stop()
+	mu.Lock()
+	defer mu.Unlock()
 	if len(outside) > 0 {
 		t.Errorf("the driver asked for %v", outside)
 	}
