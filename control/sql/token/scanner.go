@@ -161,7 +161,7 @@ func (s *scanner) readWord(t *Token) error {
 	s.takeWhile(isWordPart)
 	t.Kind = Word
 	t.Text = s.source[t.Start:s.offset]
-	t.Keyword = strings.ToUpper(t.Text)
+	t.Keyword = upper(t.Text)
 	if s.peek() != '\'' {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (s *scanner) readNumber(t *Token) error {
 	s.readExponent()
 	t.Text = s.source[t.Start:s.offset]
 	if isWordStart(s.peek()) {
-		return Errorf(t.Position, "A number or an identifier that begins with a digit needs to end here: %q goes on; quote the identifier with backticks.", t.Text)
+		return Errorf(t.Position, "%q is a number, but letters follow; an identifier that begins with a digit needs backticks.", t.Text)
 	}
 	return nil
 }
@@ -228,6 +228,17 @@ func (s *scanner) readHint(t *Token) error {
 	t.Text = s.source[begin:s.offset]
 	s.take(2)
 	return nil
+}
+
+// upper changes ASCII letters only: others that have such a letter as their
+// upper case, as the long s has, make no keywords.
+func upper(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, text)
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }

@@ -1,0 +1,128 @@
+package metadata
+
+import (
+	"regexp"
+
+	"github.com/openweir/weir/control/sql/logical"
+	"github.com/openweir/weir/control/sql/token"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func quotePath(parts ...string) string { return token.QuoteParts(parts...) }
+
+// maxColumns keeps the time that DDL takes in bounds.
+const maxColumns = 2000
+
+// topic is what Kafka takes as the name of a topic.
+var topic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// checkTopic holds the name of a table to what Kafka allows, as the table is a
+// topic.
+func checkTopic(name string) error {
+	if !topic.MatchString(name) || name == "." || name == ".." {
+		return errorf("Table %s cannot be a Kafka topic: names of topics have 1 to 249 letters, digits, dots, underscores and hyphens.", quotePath(name))
+	}
+	return nil
+}
+
+// check holds a table to the rules that span its parts. Columns of the primary
+// key become NOT NULL.
+func check(table *storev1.TableRecord) error {
+	if n := len(table.GetColumns()); n == 0 {
+		return errorf("The table must keep a column.")
+	} else if n > maxColumns {
+		return errorf("A table has at most %d columns.", maxColumns)
+	}
+	for _, c := range table.GetColumns() {
+		if c.GetType() == logical.Null {
+			return errorf("Column %s cannot have the type NULL.", quotePath(c.GetName()))
+		}
+	}
+	if err := checkPrimaryKey(table); err != nil {
+		return err
+	}
+	if err := checkWatermark(table); err != nil {
+		return err
+	}
+	if err := checkKeys(table, "PARTITIONED BY", table.GetPartitionKeys()); err != nil {
+		return err
+	}
+	return checkKeys(table, "DISTRIBUTED BY", table.GetDistribution().GetColumns())
+}
+
+func checkPrimaryKey(table *storev1.TableRecord) error {
+	columns := table.GetPrimaryKey().GetColumns()
+	if err := checkKeys(table, "The primary key", columns); err != nil {
+		return err
+	}
+	for _, name := range columns {
+		table.GetColumns()[findColumn(table, name)].NotNull = true
+	}
+	return nil
+}
+
+// checkKeys requires physical columns, each once.
+func checkKeys(table *storev1.TableRecord, what string, columns []string) error {
+	seen := map[string]bool{}
+	for _, name := range columns {
+		at := findColumn(table, name)
+		switch {
+		case at < 0:
+			return errorf("%s names the column %s, which the table does not have.", what, quotePath(name))
+		case table.GetColumns()[at].GetKind() != storev1.TableColumn_KIND_PHYSICAL:
+			return errorf("%s names the column %s, which is not a physical column.", what, quotePath(name))
+		case seen[name]:
+			return errorf("%s names the column %s twice.", what, quotePath(name))
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// checkWatermark requires a time in milliseconds at most, where the type of the
+// column is known.
+func checkWatermark(table *storev1.TableRecord) error {
+	path := table.GetWatermark().GetColumn()
+	if len(path) == 0 {
+		return nil
+	}
+	at := findColumn(table, path[0])
+	if at < 0 {
+		return errorf("The watermark is for the column %s, which the table does not have.", quotePath(path...))
+	}
+	dataType, found := descend(columnsOf(table)[at].dataType, path[1:])
+	switch {
+	case !found:
+		return errorf("The watermark is for %s, which the column does not have.", quotePath(path...))
+	case dataType != nil && !canBeRowtime(dataType):
+		return errorf("The watermark is for %s of type %s, but must be for a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with a precision p of at most 3.",
+			quotePath(path...), logical.FormatNullable(dataType))
+	}
+	return nil
+}
+
+func canBeRowtime(t *cmfv1.DataType) bool {
+	return (t.GetType() == logical.Timestamp || t.GetType() == logical.TimestampLTZ) && t.GetPrecision() <= 3
+}
+
+// descend follows a path into rows. It is nil, and found, where a type on the
+// way is not known.
+func descend(t *cmfv1.DataType, path []string) (*cmfv1.DataType, bool) {
+	for _, name := range path {
+		if t == nil {
+			return nil, true
+		}
+		var field *cmfv1.DataTypeField
+		for _, f := range t.GetFields() {
+			if f.GetName() == name {
+				field = f
+			}
+		}
+		if field == nil {
+			return nil, false
+		}
+		t = field.GetFieldType()
+	}
+	return t, true
+}
