@@ -55,6 +55,7 @@ var releases = map[string]chart.Release{
 		"namespaces": []any{"payments", "fraud"},
 		"identity":   values{"tlsSecret": values{"name": "weir-identity"}},
 		"tls":        values{"caSecret": values{"name": "weir-ca"}, "serverName": "weir"},
+		"rbac":       values{"secrets": true},
 	}},
 }
 

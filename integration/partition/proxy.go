@@ -13,10 +13,10 @@ import (
 // otherwise.
 type Proxy struct {
 	listener net.Listener
-	target   string
 	running  sync.WaitGroup
 
 	mu     sync.Mutex
+	target string
 	closed bool
 	conns  map[net.Conn]struct{}
 	// open is closed while bytes may pass. Drop replaces it, Heal closes it.
@@ -61,6 +61,14 @@ func (p *Proxy) Heal() {
 	}
 }
 
+// Redirect sends new connections to another target, as a load balancer does
+// when a server is gone.
+func (p *Proxy) Redirect(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
 // Cut resets every connection. New ones are forwarded.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -98,8 +106,7 @@ func (p *Proxy) forward(client net.Conn) {
 		return
 	}
 	defer p.drop(client)
-	p.pass()
-	server, err := net.Dial("tcp", p.target)
+	server, err := net.Dial("tcp", p.pass())
 	if err != nil {
 		reset(client)
 		return
@@ -141,12 +148,15 @@ func (p *Proxy) copy(to, from net.Conn) {
 	}
 }
 
-// pass waits while the network swallows everything.
-func (p *Proxy) pass() {
+// pass waits while the network swallows everything, and returns the target.
+func (p *Proxy) pass() string {
 	p.mu.Lock()
 	open := p.open
 	p.mu.Unlock()
 	<-open
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
 }
 
 // keep notes a connection, so that Cut and Close find it. It resets one that

@@ -6,6 +6,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,6 +31,11 @@ var programs struct{ weir, etcd, apiServer string }
 var east, west *workload
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The tests wait far more than they work.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

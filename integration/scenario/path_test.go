@@ -127,18 +127,6 @@ func TestDefaultsOfTheEnvironmentAreEnforced(t *testing.T) {
 	}
 }
 
-// What the definition does not know is pruned by the API server. The agent
-// must not take that for drift and write for ever.
-func TestFieldsThatTheClusterPrunesAreNoDrift(t *testing.T) {
-	t.Parallel()
-	p := startPlane(t)
-	s := joinSite(p, east, "default-k8s-cluster")
-	env := s.createEnvironment("test")
-	before := env.run("pruned", "serviceAccount: flink => serviceAccount: flink\n  fieldOfTheFuture: {a: 1}")
-	canary(env)
-	env.expectUntouched(before)
-}
-
 // canary runs another application: once it runs, everything that the control
 // plane had to say before has been said.
 func canary(env *environment) {

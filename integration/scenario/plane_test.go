@@ -33,7 +33,14 @@ type plane struct {
 // startPlane runs a control plane for one test.
 func startPlane(t testing.TB) *plane {
 	t.Helper()
-	p := &plane{t: t, dir: t.TempDir()}
+	return startPlaneWith(t, t.TempDir(), weir.ServerTLS{}, "")
+}
+
+// startPlaneWith runs a control plane whose keys and logs are in dir. Where
+// there are keys, authority signed them.
+func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority string) *plane {
+	t.Helper()
+	p := &plane{t: t, dir: dir}
 	t.Cleanup(p.printLogs)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -44,12 +51,14 @@ func startPlane(t testing.TB) *plane {
 	t.Cleanup(p.etcd.Kill)
 	p.config = weir.Control{
 		Binary: programs.weir, Name: "control", Dir: p.dir, Etcd: []string{p.etcd.Endpoint},
-		GRPC: freeAddress(t), Admin: freeAddress(t), Heartbeat: heartbeat,
+		GRPC: freeAddress(t), Admin: freeAddress(t), Heartbeat: heartbeat, TLS: keys,
 	}
 	p.startControl()
 	t.Cleanup(func() { p.control.Kill() })
 	address := freeAddress(t)
-	gateway, err := weir.Gateway{Binary: programs.weir, Name: "gateway", Dir: p.dir, Control: p.config.GRPC, HTTP: address}.Start(ctx)
+	gateway, err := weir.Gateway{
+		Binary: programs.weir, Name: "gateway", Dir: p.dir, Control: p.config.GRPC, HTTP: address, Authority: authority,
+	}.Start(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +76,22 @@ func (p *plane) startControl() {
 	if p.control, err = p.config.Start(ctx); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// startReplica runs another replica of the control plane, and returns it with
+// its gRPC address.
+func (p *plane) startReplica() (replica *process.Process, address string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	defer cancel()
+	config := p.config
+	config.Name, config.GRPC, config.Admin = "control-replica", freeAddress(p.t), freeAddress(p.t)
+	replica, err := config.Start(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(replica.Kill)
+	return replica, config.GRPC
 }
 
 // object sends a request that must be answered with the status.

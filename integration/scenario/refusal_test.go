@@ -152,12 +152,24 @@ func TestAPIServerRefusesTheSpecification(t *testing.T) {
 	s := joinSite(p, east, "default-k8s-cluster")
 	env := s.createEnvironment("test")
 
-	env.post("invalid", "flinkVersion: v1_19 => flinkVersion: v9_9")
-	env.awaitProblem("invalid", "Invalid", "spec.flinkVersion", "v9_9")
-	env.post("invalid")
-	env.awaitApplication("invalid", "RUNNING")
-	if problem := p.get(env.path+"/applications/invalid").String("status", "error"); problem != "" {
-		t.Errorf("the problem is still told of: %q", problem)
+	cases := []struct {
+		name, change string
+		says         []string
+	}{
+		{"bad-enumeration", "flinkVersion: v1_19 => flinkVersion: v9_9", []string{"Invalid", "spec.flinkVersion", "v9_9"}},
+		{"bad-type", "serviceAccount: flink => serviceAccount: flink\n  restartNonce: soon", []string{"Invalid", "spec.restartNonce"}},
+		{"field-unknown-to-the-operator", "serviceAccount: flink => fieldOfTheFuture: 1", []string{"Invalid", "spec.fieldOfTheFuture"}},
+	}
+	for _, c := range cases {
+		env.post(c.name, c.change)
+	}
+	for _, c := range cases {
+		env.awaitProblem(c.name, c.says...)
+		env.post(c.name)
+		running := env.awaitApplication(c.name, "RUNNING")
+		if problem := running.String("status", "error"); problem != "" {
+			t.Errorf("application %s runs, and the problem is still told of: %q", c.name, problem)
+		}
 	}
 }
 
@@ -173,7 +185,9 @@ func TestForeignDeploymentIsLeftAlone(t *testing.T) {
 		"metadata":   map[string]any{"name": "foreign"},
 		"spec": map[string]any{
 			"image": "flink:1.20", "flinkVersion": "v1_20", "serviceAccount": "flink",
-			"job": map[string]any{"jarURI": "local:///job.jar", "state": "running", "parallelism": int64(1), "upgradeMode": "stateless"},
+			"jobManager":  map[string]any{"resource": map[string]any{"cpu": int64(1), "memory": "1024m"}},
+			"taskManager": map[string]any{"resource": map[string]any{"cpu": int64(1), "memory": "1024m"}},
+			"job":         map[string]any{"jarURI": "local:///job.jar", "state": "running", "parallelism": int64(1), "upgradeMode": "stateless"},
 		},
 	}}
 	if _, err := s.deployments().Create(t.Context(), foreign, metav1.CreateOptions{}); err != nil {

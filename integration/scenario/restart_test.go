@@ -88,3 +88,23 @@ func TestEverythingIsKilledAndBack(t *testing.T) {
 	canary(env)
 	env.expectUntouched(untouched)
 }
+
+// Any replica serves any agent: what one accepts the other's agent applies,
+// and when a replica is killed its agent goes to another.
+func TestReplicaIsKilled(t *testing.T) {
+	t.Parallel()
+	p := startPlane(t)
+	replica, address := p.startReplica()
+	s := newSite(p, east, "default-k8s-cluster")
+	s.toControl.Redirect(address)
+	s.join()
+	env := s.createEnvironment("test")
+	untouched := env.run("untouched")
+
+	replica.Kill()
+	s.toControl.Redirect(p.config.GRPC)
+	env.post("created")
+	env.awaitApplication("created", "RUNNING")
+	s.awaitState("CONNECTED")
+	env.expectUntouched(untouched)
+}

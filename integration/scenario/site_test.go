@@ -25,7 +25,7 @@ type site struct {
 	plane *plane
 	// name is the cluster's in Weir.
 	name string
-	// namespace is the one that the agent works in.
+	// namespace is the one that the agent works in, named after the test.
 	namespace string
 	// toControl and toKube are between the agent and its two servers.
 	toControl, toKube *partition.Proxy
@@ -35,19 +35,31 @@ type site struct {
 }
 
 // joinSite makes a site of a workload cluster and waits until it is connected.
-// The agent may work in the namespace only, which is named after the test.
 func joinSite(p *plane, w *workload, name string) *site {
 	p.t.Helper()
 	s := newSite(p, w, name)
-	s.release.Values["namespaces"] = []any{s.namespace}
-	s.config.Namespaces = []string{s.namespace}
-	if err := w.CreateNamespace(p.t.Context(), s.namespace); err != nil {
-		p.t.Fatal(err)
-	}
-	s.installAgent()
+	s.join()
+	return s
+}
+
+// join installs and starts an agent that may work in the site's namespace only,
+// and waits until the cluster is connected.
+func (s *site) join() {
+	s.t.Helper()
+	s.confine()
 	s.startAgent()
 	s.awaitState("CONNECTED")
-	return s
+}
+
+// confine makes the site's namespace and an agent that may work there only.
+func (s *site) confine() {
+	s.t.Helper()
+	s.release.Values["namespaces"] = []any{s.namespace}
+	s.config.Namespaces = []string{s.namespace}
+	if err := s.CreateNamespace(s.t.Context(), s.namespace); err != nil {
+		s.t.Fatal(err)
+	}
+	s.installAgent()
 }
 
 // newSite prepares a site whose agent may work in every namespace, and is not

@@ -31,6 +31,15 @@ type Control struct {
 	// Heartbeat is how often agents report that they live; three missed end a
 	// session.
 	Heartbeat time.Duration
+	// TLS are the files to serve gRPC with; without them it is not encrypted.
+	TLS ServerTLS
+}
+
+// ServerTLS are the files of a server that speaks TLS.
+type ServerTLS struct {
+	Certificate, Key string
+	// AgentAuthority signs the certificates of agents.
+	AgentAuthority string
 }
 
 // Start runs the replica and waits until it is ready.
@@ -39,14 +48,18 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	if err := os.WriteFile(tokens, []byte(Token+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("write the agents' tokens: %w", err)
 	}
-	return start(ctx, process.Spec{Name: c.Name, Path: c.Binary, Logs: c.Dir, Args: []string{
+	args := []string{
 		"control",
 		"--etcd-endpoints=" + strings.Join(c.Etcd, ","),
 		"--grpc=" + c.GRPC,
 		"--admin=" + c.Admin,
 		"--heartbeat=" + c.Heartbeat.String(),
 		"--agent-token-file=" + tokens,
-	}}, "http://"+c.Admin+"/readyz")
+	}
+	if c.TLS != (ServerTLS{}) {
+		args = append(args, "--tls-cert="+c.TLS.Certificate, "--tls-key="+c.TLS.Key, "--agent-ca="+c.TLS.AgentAuthority)
+	}
+	return start(ctx, process.Spec{Name: c.Name, Path: c.Binary, Args: args, Logs: c.Dir}, "http://"+c.Admin+"/readyz")
 }
 
 // Gateway says how to run a gateway.
@@ -58,16 +71,20 @@ type Gateway struct {
 	Control string
 	// HTTP is the address to listen on.
 	HTTP string
+	// Authority is the file with the control plane's certificate authority;
+	// without it the way there is not encrypted.
+	Authority string
 }
 
 // Start runs the gateway and waits until it is ready.
 func (g Gateway) Start(ctx context.Context) (*process.Process, error) {
-	return start(ctx, process.Spec{Name: g.Name, Path: g.Binary, Logs: g.Dir, Args: []string{
-		"gateway",
-		"--http=" + g.HTTP,
-		"--control=" + g.Control,
-		"--insecure",
-	}}, "http://"+g.HTTP+"/readyz")
+	args := []string{"gateway", "--http=" + g.HTTP, "--control=" + g.Control}
+	if g.Authority != "" {
+		args = append(args, "--tls-ca="+g.Authority)
+	} else {
+		args = append(args, "--insecure")
+	}
+	return start(ctx, process.Spec{Name: g.Name, Path: g.Binary, Args: args, Logs: g.Dir}, "http://"+g.HTTP+"/readyz")
 }
 
 // Agent says how to run an agent.
@@ -83,21 +100,30 @@ type Agent struct {
 	Kubeconfig string
 	// Namespaces are those that the agent may work in; empty means all.
 	Namespaces []string
+	// TLS is how the agent and the control plane know each other. Without it
+	// the agent presents Token, and nothing is encrypted.
+	TLS ClientTLS
+}
+
+// ClientTLS are the files of an agent that speaks TLS.
+type ClientTLS struct {
+	// Authority signed the control plane's certificate.
+	Authority string
+	// Certificate and Key say who the agent is.
+	Certificate, Key string
 }
 
 // Start runs the agent. Whether it connects is seen on the cluster's status.
 func (a Agent) Start() (*process.Process, error) {
-	token := filepath.Join(a.Dir, "agent-token")
-	if err := os.WriteFile(token, []byte(Token), 0o600); err != nil {
-		return nil, fmt.Errorf("write the agent's token: %w", err)
-	}
-	args := []string{
-		"agent",
-		"--kubeconfig=" + a.Kubeconfig,
-		"--cluster=" + a.Cluster,
-		"--control=" + a.Control,
-		"--token-file=" + token,
-		"--insecure",
+	args := []string{"agent", "--kubeconfig=" + a.Kubeconfig, "--cluster=" + a.Cluster, "--control=" + a.Control}
+	if a.TLS != (ClientTLS{}) {
+		args = append(args, "--tls-ca="+a.TLS.Authority, "--tls-cert="+a.TLS.Certificate, "--tls-key="+a.TLS.Key)
+	} else {
+		token := filepath.Join(a.Dir, "agent-token")
+		if err := os.WriteFile(token, []byte(Token), 0o600); err != nil {
+			return nil, fmt.Errorf("write the agent's token: %w", err)
+		}
+		args = append(args, "--token-file="+token, "--insecure")
 	}
 	if len(a.Namespaces) > 0 {
 		args = append(args, "--namespaces="+strings.Join(a.Namespaces, ","))

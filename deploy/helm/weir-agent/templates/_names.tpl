@@ -32,15 +32,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
-{{/* What the agent does with the operator's resources and with events, in
-every namespace it works in. */}}
+{{/* What the agent does with the operator's resources, with events and, where
+asked for, with Secrets and ConfigMaps, in every namespace it works in. */}}
 {{- define "weir-agent.rules" -}}
 - apiGroups: [flink.apache.org]
   resources: [flinkdeployments, flinksessionjobs, flinkstatesnapshots]
-  verbs: [get, list, watch, create, patch, update, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [get, list, watch]
+{{- if .Values.rbac.secrets }}
+- apiGroups: [""]
+  resources: [secrets, configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 {{- end }}
 
 {{/* Which namespaces there are. Their names, not what is in them. */}}
