@@ -119,13 +119,31 @@ func (c *cluster) apply(ctx context.Context, of *kind, manifest *unstructured.Un
 func (c *cluster) merge(ctx context.Context, of *kind, o *unstructured.Unstructured, patch map[string]any) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	patch["metadata"] = map[string]any{"resourceVersion": o.GetResourceVersion()}
+	metadata, _ := patch["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+		patch["metadata"] = metadata
+	}
+	metadata["resourceVersion"] = o.GetResourceVersion()
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return nil, fmt.Errorf("write a merge patch: %w", err)
 	}
 	return c.objects.Resource(of.gvr()).Namespace(o.GetNamespace()).
 		Patch(ctx, o.GetName(), types.MergePatchType, body, metav1.PatchOptions{FieldManager: FieldManager})
+}
+
+// release takes the marks off an object, which then is nobody's of Weir's.
+func (c *cluster) release(ctx context.Context, of *kind, o *unstructured.Unstructured) error {
+	annotations := map[string]any{}
+	for _, mark := range []string{OwnerAnnotation, GenerationAnnotation, HashAnnotation, EpochAnnotation, LastAppliedAnnotation} {
+		annotations[mark] = nil
+	}
+	_, err := c.merge(ctx, of, o, map[string]any{"metadata": map[string]any{
+		"labels":      map[string]any{ManagedByLabel: nil},
+		"annotations": annotations,
+	}})
+	return err
 }
 
 // remove deletes an object that has not changed since it was read. What hangs

@@ -15,8 +15,10 @@ type task struct {
 	kind   *kind
 	apply  *want
 	remove string
-	known  knowledge
-	epoch  int64
+	// release says to let go of the object of remove rather than delete it.
+	release bool
+	known   knowledge
+	epoch   int64
 }
 
 // outcome is how a turn ended: done, to be repeated at a time, or failed.
@@ -82,7 +84,7 @@ func (d *Driver) task(k key) (task, bool) {
 	if r == nil || d.mode != acting {
 		return task{}, false
 	}
-	t := task{key: k, kind: kindOf(k), known: r.known, epoch: d.epoch}
+	t := task{key: k, kind: kindOf(k), known: r.known, epoch: d.epoch, release: r.release}
 	t.apply, t.remove = r.wanted(d.session, d.syncing)
 	if t.apply == nil && t.remove == "" {
 		return task{}, false
@@ -116,6 +118,9 @@ func (d *Driver) reconcile(ctx context.Context, t task) outcome {
 	if err != nil {
 		return d.apiFailed("get", t, err)
 	}
+	if !d.current(t) {
+		return later(time.Millisecond)
+	}
 	if t.remove != "" {
 		if o, gone := d.removeObject(ctx, t, live); !gone {
 			return o
@@ -126,6 +131,19 @@ func (d *Driver) reconcile(ctx context.Context, t task) outcome {
 		return done
 	}
 	return d.keep(ctx, t, live)
+}
+
+// current says whether a task is still what there is to do. Whoever is told to
+// stop, or to do otherwise, begins nothing more.
+func (d *Driver) current(t task) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.records[t.key]
+	if r == nil || d.mode != acting || d.epoch != t.epoch {
+		return false
+	}
+	apply, remove := r.wanted(d.session, d.syncing)
+	return apply == t.apply && remove == t.remove
 }
 
 // impossible says what stands in the way before the API server is asked.

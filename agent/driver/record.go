@@ -15,6 +15,11 @@ type want struct {
 	manifest string
 }
 
+// same says whether two wants come to the same object.
+func (w *want) same(other *want) bool {
+	return w.owner == other.owner && w.hash == other.hash && w.manifest == other.manifest
+}
+
 func wantOf(a *agentv1.Apply) *want {
 	return &want{
 		marks:    marks{owner: a.GetOwnerUid(), generation: a.GetGeneration(), hash: a.GetHash()},
@@ -52,6 +57,8 @@ type record struct {
 	// object is replaced by another owner's.
 	remove        string
 	removeSession int64
+	// release says that the object is to be let go of rather than deleted.
+	release bool
 	// held is what the object was when Hello number heldSession listed it.
 	held        *want
 	heldSession int64
@@ -109,9 +116,7 @@ type knowledge struct {
 }
 
 // of says whether the knowledge is of an object made from the same manifest.
-func (k knowledge) of(w *want) bool {
-	return k.want != nil && k.want.owner == w.owner && k.want.hash == w.hash && k.want.manifest == w.manifest
-}
+func (k knowledge) of(w *want) bool { return k.want != nil && k.want.same(w) }
 
 // pace keeps the agent from fighting others about an object without end.
 type pace struct {

@@ -12,6 +12,9 @@ import (
 // removeObject does the next thing towards the end of an object, and says
 // whether it is gone.
 func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Unstructured) (o outcome, isGone bool) {
+	if t.release {
+		return d.releaseObject(ctx, t, live)
+	}
 	switch decideRemoval(t.remove, live, t.known, t.epoch) {
 	case absent:
 		return done, true
@@ -28,6 +31,22 @@ func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Un
 		return d.apiFailed("delete", t, err), false
 	}
 	return later(time.Millisecond), false
+}
+
+// releaseObject takes the marks off an object and leaves it to itself. Without
+// marks of the owner, by whatever way, there is nothing to let go of.
+func (d *Driver) releaseObject(ctx context.Context, t task, live *unstructured.Unstructured) (o outcome, isGone bool) {
+	m, marked := marksOf(live)
+	if !marked || m.owner != t.remove {
+		return done, true
+	}
+	if t.epoch > 0 && m.epoch > t.epoch {
+		return failed(d.explain.superseded(t.key, m.epoch, t.epoch)), false
+	}
+	if err := d.cluster.release(ctx, t.kind, live); err != nil {
+		return d.apiFailed("patch", t, err), false
+	}
+	return done, true
 }
 
 // removed notes that the object of an owner is gone, and says so.

@@ -229,7 +229,7 @@ func (d *Driver) Delete(m *agentv1.Delete) {
 		return
 	}
 	r := d.recordOf(k)
-	r.remove, r.removeSession = m.GetOwnerUid(), d.session
+	r.remove, r.removeSession, r.release = m.GetOwnerUid(), d.session, m.GetRelease()
 	if r.apply != nil && r.apply.owner == r.remove {
 		r.apply = nil
 	}

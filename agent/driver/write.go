@@ -143,6 +143,7 @@ func (d *Driver) trim(ctx context.Context, t task, manifest, o *unstructured.Uns
 // settled notes that an object is what it shall be, and says so.
 func (d *Driver) settled(t task, o *unstructured.Unstructured) outcome {
 	d.mu.Lock()
+	d.overtaken(t)
 	if r := d.records[t.key]; r != nil {
 		r.known = knowledge{
 			want:    t.apply,
@@ -154,6 +155,18 @@ func (d *Driver) settled(t task, o *unstructured.Unstructured) outcome {
 	d.mu.Unlock()
 	d.answer(t, nil)
 	return done
+}
+
+// overtaken sees to a write that was on its way while a session began, whose
+// Hello could not tell of it. What the control plane then left unsaid, since
+// the object seemed right, it has to be asked again. The caller holds d.mu.
+func (d *Driver) overtaken(t task) {
+	if d.mode != acting || d.epoch == t.epoch {
+		return
+	}
+	if r := d.records[t.key]; r == nil || r.apply == nil || (r.applySession != d.session && !t.apply.same(r.apply)) {
+		d.config.Reports.Renew(t.key.String() + " was written while the session began")
+	}
 }
 
 // pause is how long the next repair of an object has to wait.
