@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/protobuf/proto"
 )
@@ -29,19 +28,31 @@ func (c *Collection[T]) Create(ctx context.Context, key string, value T) (Object
 // with ErrNotFound if there is none of that key, and with ErrConflict if it has
 // another revision, even one with the same content.
 func (c *Collection[T]) Update(ctx context.Context, key string, revision int64, value T) (Object[T], error) {
-	o, _, err := c.replace(ctx, key, revision, value)
+	// An object's lease and creation do not change with an update, so they need
+	// not come back from etcd where the object is known.
+	old := Object[T]{Key: key, Revision: revision}
+	cached, ok := c.Cached(key)
+	known := ok && cached.Revision == revision
+	if known {
+		old = cached
+	}
+	o, _, err := c.replace(ctx, old, known, value)
 	if err != nil {
 		return Object[T]{}, c.failed("update", key, err)
 	}
 	return o, nil
 }
 
-// replace does what Update does, and on ErrConflict gives the object that is
-// there instead, nil if it cannot be read.
-func (c *Collection[T]) replace(ctx context.Context, key string, revision int64, value T) (Object[T], *Object[T], error) {
-	put := c.put(key, value, clientv3.WithIgnoreLease())
-	get := Op{op: clientv3.OpGet(c.prefix + key)} // what is there then; for keys only, etcd omits the lease
-	response, err := c.store.transact(ctx, []Cond{c.Unchanged(key, revision)}, []Op{put, get}, []Op{get})
+// replace gives the object a new value. Unless the object is known, it is only a
+// key and a revision. On ErrConflict replace gives the object that is there
+// instead, nil if it cannot be read.
+func (c *Collection[T]) replace(ctx context.Context, old Object[T], known bool, value T) (Object[T], *Object[T], error) {
+	get := Op{op: clientv3.OpGet(c.prefix + old.Key)}
+	then := []Op{c.put(old.Key, value, clientv3.WithIgnoreLease())}
+	if !known {
+		then = append(then, get) // whole, for etcd leaves the lease out where only keys are asked for
+	}
+	response, err := c.store.transact(ctx, []Cond{c.Unchanged(old.Key, old.Revision)}, then, []Op{get})
 	if err != nil {
 		return Object[T]{}, nil, err
 	}
@@ -53,15 +64,13 @@ func (c *Collection[T]) replace(ctx context.Context, key string, revision int64,
 		current, _ := c.decode(kvs[0])
 		return Object[T]{}, current, ErrConflict
 	}
-	kv := response.Responses[1].GetResponseRange().Kvs[0]
-	return c.object(kv, value), nil, nil
-}
-
-func (c *Collection[T]) object(kv *mvccpb.KeyValue, value T) Object[T] {
-	return Object[T]{
-		Key: string(kv.Key[len(c.prefix):]), Value: value,
-		Revision: kv.ModRevision, CreateRevision: kv.CreateRevision, Lease: clientv3.LeaseID(kv.Lease),
+	replaced := old
+	replaced.Value, replaced.Revision = value, response.Header.Revision
+	if !known {
+		kv := response.Responses[1].GetResponseRange().Kvs[0]
+		replaced.CreateRevision, replaced.Lease = kv.CreateRevision, clientv3.LeaseID(kv.Lease)
 	}
+	return replaced, nil, nil
 }
 
 // Modify replaces the object by what change makes of it, keeping its lease.
@@ -76,7 +85,7 @@ func (c *Collection[T]) Modify(ctx context.Context, key string, change func(T) (
 	if cached, ok := c.Cached(key); ok {
 		value, err := change(proto.CloneOf(cached.Value))
 		if err == nil && !proto.Equal(value, cached.Value) {
-			o, found, err := c.replace(ctx, key, cached.Revision, value)
+			o, found, err := c.replace(ctx, cached, true, value)
 			switch {
 			case err == nil:
 				return o, nil
@@ -104,7 +113,7 @@ func (c *Collection[T]) modify(ctx context.Context, current Object[T], change fu
 		if proto.Equal(value, current.Value) {
 			return current, nil
 		}
-		o, found, err := c.replace(ctx, current.Key, current.Revision, value)
+		o, found, err := c.replace(ctx, current, true, value)
 		if err == nil {
 			return o, nil
 		}

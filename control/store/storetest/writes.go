@@ -58,6 +58,22 @@ var writes = map[string]func(t *testing.T, client *clientv3.Client){
 		}
 		expect(t, r.things, updated)
 	},
+	"update is the same on a replica that has yet to see the object": func(t *testing.T, client *clientv3.Client) {
+		prefix := newPrefix()
+		gate := newGate(client)
+		near, far := start(t, client, prefix), start(t, gate.client, prefix)
+		gate.cut()
+		lease := must(client.Grant(t.Context(), 60)).ID
+		must(near.Commit(t.Context(), nil, []store.Op{near.things.PutLeased("a", text("one"), lease)}))
+		seen := must(near.things.Get(t.Context(), "a"))
+		updated, err := far.things.Update(t.Context(), "a", seen.Revision, text("two"))
+		gate.restore()
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, near.things, updated)
+		expect(t, far.things, updated)
+	},
 	"of two updates of one revision exactly one succeeds": func(t *testing.T, client *clientv3.Client) {
 		prefix := newPrefix()
 		replicas := []*replica{start(t, client, prefix), start(t, client, prefix)}
