@@ -59,8 +59,10 @@ type record struct {
 	removeSession int64
 	// release says that the object is to be let go of rather than deleted.
 	release bool
-	// held is what the object was when Hello number heldSession listed it.
+	// held is what the object was when Hello number heldSession listed it, and
+	// heldKnown what known.want was then.
 	held        *want
+	heldKnown   *want
 	heldSession int64
 	// owed says that a message has come that no Ack has answered.
 	owed bool
@@ -96,6 +98,15 @@ func (r *record) wanted(session int64, syncing bool) (apply *want, remove string
 		}
 	}
 	return apply, remove
+}
+
+// untold says that the object was written since Hello listed it, or failed to,
+// and that the control plane, which cannot know, has not spoken of it.
+func (r *record) untold(session int64) bool {
+	if r.known.want == nil || r.applySession == session || r.removeSession == session {
+		return false
+	}
+	return r.heldSession != session || r.heldKnown != r.known.want
 }
 
 // settle makes what wanted says final once the control plane has said it all.

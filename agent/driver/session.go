@@ -125,7 +125,7 @@ func (d *Driver) adopt(of *kind, o *unstructured.Unstructured, number int64) *ag
 		r = &record{}
 		d.records[k] = r
 	}
-	r.heldSession, r.held = number, r.apply
+	r.heldSession, r.held, r.heldKnown = number, r.apply, r.known.want
 	if r.held == nil || r.held.owner != m.owner || r.held.hash != m.hash {
 		r.held = adoptable(o)
 	}
@@ -136,6 +136,7 @@ func (d *Driver) adopt(of *kind, o *unstructured.Unstructured, number int64) *ag
 	if r.apply == nil {
 		r.apply = r.held
 		r.learn(k, o)
+		r.heldKnown = r.known.want
 		d.queue.Add(k)
 	}
 	return h
@@ -151,7 +152,7 @@ func (d *Driver) remembered(of *kind, namespace string, number int64) []*agentv1
 			continue
 		}
 		w := r.known.want
-		r.held, r.heldSession = w, number
+		r.held, r.heldKnown, r.heldSession = w, w, number
 		held = append(held, &agentv1.HeldObject{Ref: k.ref(), OwnerUid: w.owner, Generation: w.generation, Hash: w.hash})
 	}
 	return held
@@ -259,16 +260,13 @@ func (d *Driver) Synced() {
 	}
 	d.syncing = false
 	for k, r := range d.records {
+		if r.untold(d.session) && d.cachedLocked(k) != nil {
+			d.config.Reports.Renew(k.String() + " was written while the session began")
+		}
 		r.settle(d.session)
-		if r.apply != nil || r.remove != "" {
-			continue
+		if r.apply == nil && r.remove == "" {
+			delete(d.records, k)
 		}
-		if r.known.want != nil && r.heldSession != d.session && d.cachedLocked(k) != nil {
-			// It came to be while Hello was on its way, and the control plane takes
-			// it for absent.
-			d.config.Reports.Renew("the cluster holds " + k.String() + ", of which the control plane does not know")
-		}
-		delete(d.records, k)
 	}
 	d.requeueAll()
 }

@@ -1,8 +1,12 @@
 package driver
 
 import (
+	"bytes"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,7 +128,15 @@ func TestAPendingChangeThatWasTakenBackIsNotMade(t *testing.T) {
 	s := w.begin()
 	s.want("app", "u1", 1, manifest("app", 1))
 	s.said.applied("app", 1)
-	w.failing(answer500(func(method, _ string) bool { return method == "PATCH" }))
+	w.failing(func(rw http.ResponseWriter, r *http.Request) bool {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Method != http.MethodPatch || !bytes.Contains(body, []byte(`"weir.dev/generation":"2"`)) {
+			return false
+		}
+		rw.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
 	s.want("app", "u1", 2, manifest("app", 2))
 	s.said.ack("app", isRetrying, ReasonUnavailable)
 	// In the next session the control plane wants what is there, and so sends
@@ -133,7 +145,6 @@ func TestAPendingChangeThatWasTakenBackIsNotMade(t *testing.T) {
 	s.hello()
 	s.Welcome(2, false)
 	s.Synced()
-	w.failing(nil)
 	s.passes()
 	if got := parallelism(s.get("app")); got != 1 {
 		t.Errorf("parallelism is %d; want 1", got)
@@ -145,20 +156,66 @@ func TestAPendingChangeThatWasTakenBackIsNotMade(t *testing.T) {
 	}
 }
 
-func TestAnObjectMadeWhileHelloWasOnItsWayIsMadeKnown(t *testing.T) {
-	s := newWorld(t).begin()
-	s.hello()
-	s.want("app", "u1", 1, manifest("app", 1)) // of the session that ends
-	s.said.applied("app", 1)
-	s.sees("app", func(*unstructured.Unstructured) bool { return true })
-	s.Welcome(2, false)
-	// The Apply counts for the session that it came in.
+// TestWhatIsWrittenWhileASessionBegins: Hello could not tell of it, so that the
+// control plane says nothing, and has to be asked once more.
+func TestWhatIsWrittenWhileASessionBegins(t *testing.T) {
+	for name, existing := range map[string]bool{"a new object": false, "a change": true} {
+		for when, landsLate := range map[string]bool{"before Synced": false, "after Synced": true} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				w := newWorld(t)
+				s := w.begin()
+				if existing {
+					s.want("app", "u1", 1, manifest("app", 1))
+					s.said.applied("app", 1)
+				}
+				underway, land := make(chan struct{}), make(chan struct{})
+				var once sync.Once
+				w.failing(func(_ http.ResponseWriter, r *http.Request) bool {
+					if r.Method == http.MethodPatch {
+						once.Do(func() { close(underway) })
+						<-land
+					}
+					return false
+				})
+				s.want("app", "u1", 2, manifest("app", 2))
+				<-underway
+				s.Disconnected(false)
+				s.hello()
+				s.Welcome(2, false)
+				landed := func() {
+					close(land)
+					s.sees("app", func(o *unstructured.Unstructured) bool { return parallelism(o) == 2 })
+				}
+				if landsLate {
+					s.Synced()
+					landed()
+				} else {
+					landed()
+					s.eventually("the driver knows that it has landed", func() bool { return s.knows("app", 2) })
+					s.Synced()
+				}
+				find(s.said, "that it wants a new session", func() []string { return s.said.renewals },
+					func(reason string) bool { return strings.Contains(reason, "default/app") })
+				if held := s.hello().GetHeld(); len(held) != 1 || held[0].GetGeneration() != 2 {
+					t.Errorf("the new session's Hello lists %v; want the object as it is now", held)
+				}
+				s.said.forget()
+				s.Welcome(3, false)
+				s.Synced()
+				if n := len(s.said.renewals); n != 0 {
+					t.Errorf("the session after that asks for another: %v", s.said.renewals)
+				}
+			})
+		}
+	}
+}
+
+// knows says whether the driver knows to have applied a generation.
+func (s *session) knows(name string, generation int64) bool {
 	s.mu.Lock()
-	s.records[keyOf(deploymentRef("app"))].applySession = 0
-	s.mu.Unlock()
-	s.Synced()
-	find(s.said, "that it wants a new session", func() []string { return s.said.renewals },
-		func(reason string) bool { return strings.Contains(reason, "default/app") })
+	defer s.mu.Unlock()
+	r := s.records[keyOf(deploymentRef(name))]
+	return r != nil && r.known.want != nil && r.known.want.generation == generation
 }
 
 func TestADecommissionedClusterIsLeftAlone(t *testing.T) {
