@@ -24,8 +24,8 @@ type parser struct {
 	// tables are those read so far by the statement, each once.
 	tables []Name
 	seen   map[string]bool
-	// scope are the queries named by WITH that can be read here.
-	scope []namedQuery
+	// scope has the queries named by WITH that can be read here.
+	scope scope
 	// placing is set where FIRST or AFTER may follow an expression.
 	placing bool
 }

@@ -1,10 +1,6 @@
 package sql
 
-import (
-	"slices"
-
-	"github.com/openweir/weir/control/sql/token"
-)
+import "github.com/openweir/weir/control/sql/token"
 
 // sources reads what follows FROM: tables and queries, with commas or joins in
 // between.
@@ -183,10 +179,8 @@ func (p *parser) unnamedSource() (Source, error) {
 func (p *parser) lookUp(name Name) Source {
 	last := name.Parts[len(name.Parts)-1]
 	if len(name.Parts) == 1 {
-		for _, named := range slices.Backward(p.scope) {
-			if named.name == last {
-				return Source{Query: named.query, Alias: last, Columns: named.columns}
-			}
+		if named, found := p.scope.find(last); found {
+			return Source{Query: named.query, Alias: last, Columns: named.columns}
 		}
 	}
 	if p.seen == nil {

@@ -6,14 +6,6 @@ import (
 	"github.com/openweir/weir/control/sql/token"
 )
 
-// namedQuery is an element of WITH.
-type namedQuery struct {
-	name    string
-	columns []string
-	// query is nil while it is read, which only RECURSIVE can see.
-	query *Query
-}
-
 func (p *parser) selectStatement() (Statement, error) {
 	query, err := p.query()
 	return &Select{Query: query, Tables: p.tables}, err
@@ -25,8 +17,7 @@ func (p *parser) query() (*Query, error) {
 		return nil, err
 	}
 	defer p.Leave()
-	outer := len(p.scope)
-	defer func() { p.scope = p.scope[:outer] }()
+	defer p.scope.leave(p.scope.enter())
 	if p.Accept("WITH") {
 		if err := p.namedQueries(); err != nil {
 			return nil, err
@@ -97,14 +88,15 @@ func (p *parser) namedQuery(recursive bool) error {
 	if err := p.ExpectSymbol("("); err != nil {
 		return err
 	}
-	at := len(p.scope)
+	outer := p.scope.enter()
 	if recursive {
-		p.scope = append(p.scope, named)
+		p.scope.add(named)
 	}
 	if named.query, err = p.query(); err != nil {
 		return err
 	}
-	p.scope = append(p.scope[:at], named)
+	p.scope.leave(outer)
+	p.scope.add(named)
 	return p.ExpectSymbol(")")
 }
 
