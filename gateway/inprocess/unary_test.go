@@ -186,7 +186,7 @@ func TestDeadlinesAndCancellationCross(t *testing.T) {
 		began <- bounded
 		<-inner.Done()
 		ended <- ctx.Err()
-		return object("x"), nil
+		return nil, ctx.Err()
 	}}
 	onEach(t, service, interceptors{}, func(t *testing.T, conn grpc.ClientConnInterface) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
