@@ -175,45 +175,60 @@ func TestValuesDoNotCross(t *testing.T) {
 	})
 }
 
-func TestDeadlinesAndCancellationCross(t *testing.T) {
-	began := make(chan bool, 1) // whether the handler has a deadline
-	ended := make(chan error, 1)
+func TestDeadlinesCross(t *testing.T) {
+	service := &echo{unary: func(ctx context.Context, in *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
+		if in.GetJson() == "wait" {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		deadline, ok := ctx.Deadline()
+		return object(fmt.Sprint(ok, ok && time.Until(deadline) > 50*time.Minute)), nil
+	}}
+	onEach(t, service, interceptors{}, func(t *testing.T, conn grpc.ClientConnInterface) {
+		ask := func(ctx context.Context, what string) (string, error) {
+			out := object("")
+			err := conn.Invoke(ctx, unaryMethod, object(what), out)
+			return out.GetJson(), err
+		}
+		if got, err := ask(t.Context(), "deadline"); err != nil || got != "false false" {
+			t.Errorf("without a deadline the handler has %q, %v", got, err)
+		}
+		bounded, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if got, err := ask(bounded, "deadline"); err != nil || got != "true true" {
+			t.Errorf("of an hour the handler has %q, %v", got, err)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		_, err := ask(short, "wait")
+		expectStatus(t, err, codes.DeadlineExceeded, "")
+		_, err = ask(short, "deadline") // it is over already
+		expectStatus(t, err, codes.DeadlineExceeded, "")
+	})
+}
+
+func TestCancellationCrosses(t *testing.T) {
+	began, ended := make(chan struct{}, 1), make(chan error, 1)
 	service := &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
-		_, bounded := ctx.Deadline()
 		// Contexts made of the handler's end with it too.
 		inner, cancel := context.WithCancel(context.WithValue(ctx, clientKey{}, "x"))
 		defer cancel()
-		began <- bounded
+		began <- struct{}{}
 		<-inner.Done()
 		ended <- ctx.Err()
 		return nil, ctx.Err()
 	}}
 	onEach(t, service, interceptors{}, func(t *testing.T, conn grpc.ClientConnInterface) {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		err := conn.Invoke(ctx, unaryMethod, object("x"), object(""))
-		cancel()
-		expectStatus(t, err, codes.DeadlineExceeded, "")
-		if !<-began {
-			t.Error("the handler has no deadline")
-		}
-		if err := <-ended; err == nil {
-			t.Error("the handler's context did not end")
-		}
-
-		ctx, cancel = context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error, 1)
 		go func() { result <- conn.Invoke(ctx, unaryMethod, object("x"), object("")) }()
-		if <-began {
-			t.Error("the handler has a deadline that nobody set")
-		}
+		<-began
 		cancel()
 		expectStatus(t, <-result, codes.Canceled, "")
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("the handler's context ended with %v", err)
 		}
-
-		err = conn.Invoke(ctx, unaryMethod, object("x"), object("")) // it is over already
-		expectStatus(t, err, codes.Canceled, "")
+		expectStatus(t, conn.Invoke(ctx, unaryMethod, object("x"), object("")), codes.Canceled, "")
 	})
 }
 
