@@ -28,7 +28,7 @@ import (
 // Limits of the gRPC server.
 const (
 	maxMessage = 16 << 20
-	// An idle agent's connection should cost little: its buffers are shared.
+	// An idle agent's connection should cost little.
 	connectionBuffer = 8 << 10
 	// drain is how long requests under way may take to finish when the replica
 	// stops.
@@ -93,7 +93,6 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(connectionBuffer),
 		grpc.WriteBufferSize(connectionBuffer),
-		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}

@@ -63,7 +63,8 @@ func TestAValueOpensOnlyInItsPlaceAndWithItsKey(t *testing.T) {
 
 func TestSealingTwiceGivesDifferentTexts(t *testing.T) {
 	_, k := keys(t)
-	if sealed(t, k, "p", "v") == sealed(t, k, "p", "v") {
+	first, second := sealed(t, k, "p", "v"), sealed(t, k, "p", "v")
+	if first == second {
 		t.Error("equal values can be told to be equal")
 	}
 }
