@@ -131,7 +131,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	})
 	defer local.Close()
 	replica.Services(local)
-	handler, err := gateway.New(gateway.Config{Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics})
+	handler, err := gateway.New(gateway.Config{Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces})
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	}
 	defer conn.Close()
 	handler, err := gateway.New(gateway.Config{
-		Conn: conn, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics,
+		Conn: conn, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
 		Ready: func(ctx context.Context) error {
 			answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
 			if err != nil {

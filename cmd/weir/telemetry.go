@@ -20,12 +20,15 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // telemetry is how the process is watched: metrics for Prometheus, and traces
 // where the standard OTEL_EXPORTER_OTLP_ENDPOINT says where they go.
 type telemetry struct {
-	metrics  http.Handler
+	metrics http.Handler
+	// traces is nil where nobody is to have them.
+	traces   oteltrace.TracerProvider
 	shutdown []func(context.Context) error
 }
 
@@ -56,6 +59,7 @@ func startTelemetry(ctx context.Context, service string) (*telemetry, error) {
 	traces := trace.NewTracerProvider(trace.WithBatcher(spans), trace.WithResource(identity))
 	otel.SetTracerProvider(traces)
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	t.traces = traces
 	t.shutdown = append(t.shutdown, traces.Shutdown)
 	return t, nil
 }

@@ -8,20 +8,27 @@ import (
 	"testing"
 )
 
-// tourBlock is a block of commands of the README's tour. What follows "until"
-// has to show in the output sooner or later.
-var tourBlock = regexp.MustCompile("(?ms)^```sh tour(?: until ([A-Z]+))?\n(.*?)^```$")
+// tourBlock is a block of commands in a document. What follows "until" has to
+// show in the output sooner or later.
+var tourBlock = regexp.MustCompile("(?ms)^```sh tour(?: until ([^\n]+))?\n(.*?)^```$")
 
-func TestTheTourOfTheReadmeWorks(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+func TestTheCommandsInTheDocumentationWork(t *testing.T) {
+	for _, document := range []string{"README.md", "docs/api.md"} {
+		t.Run(document, func(t *testing.T) { tour(t, "../../"+document) })
+	}
+}
+
+// tour runs the commands of a document against a new weir, in order.
+func tour(t *testing.T, document string) {
+	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := startDev(t)
-	blocks := tourBlock.FindAllStringSubmatch(string(readme), -1)
+	blocks := tourBlock.FindAllStringSubmatch(string(text), -1)
 	if len(blocks) == 0 {
-		t.Fatal("the README has no tour")
+		t.Fatal("there are no commands in it")
 	}
+	d := startDev(t)
 	for _, block := range blocks {
 		until, commands := block[1], strings.ReplaceAll(block[2], "localhost:8080", d.rest)
 		run := func() (string, error) {
