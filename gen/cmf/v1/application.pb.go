@@ -583,11 +583,140 @@ func (x *SuspendApplicationRequest) GetAppName() string {
 	return ""
 }
 
+type WatchApplicationsRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	Filter  string                 `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	Fields  string                 `protobuf:"bytes,3,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchApplicationsRequest) Reset() {
+	*x = WatchApplicationsRequest{}
+	mi := &file_cmf_v1_application_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchApplicationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchApplicationsRequest) ProtoMessage() {}
+
+func (x *WatchApplicationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_application_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchApplicationsRequest.ProtoReflect.Descriptor instead.
+func (*WatchApplicationsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_application_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WatchApplicationsRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchApplicationsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchApplicationsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchApplicationsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchApplicationsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *FlinkApplication      `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchApplicationsResponse) Reset() {
+	*x = WatchApplicationsResponse{}
+	mi := &file_cmf_v1_application_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchApplicationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchApplicationsResponse) ProtoMessage() {}
+
+func (x *WatchApplicationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_application_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchApplicationsResponse.ProtoReflect.Descriptor instead.
+func (*WatchApplicationsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_application_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WatchApplicationsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchApplicationsResponse) GetObject() *FlinkApplication {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchApplicationsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_application_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_application_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/application.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xdb\x01\n" +
+	"\x18cmf/v1/application.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xdb\x01\n" +
 	"\x10FlinkApplication\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -627,11 +756,21 @@ const file_cmf_v1_application_proto_rawDesc = "" +
 	"\x18start_from_savepoint_uid\x18\x03 \x01(\tR\x15startFromSavepointUid\"Q\n" +
 	"\x19SuspendApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
-	"\bapp_name\x18\x02 \x01(\tR\aappName2\x86\b\n" +
+	"\bapp_name\x18\x02 \x01(\tR\aappName\"\x90\x01\n" +
+	"\x18WatchApplicationsRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x16\n" +
+	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06fields\x18\x03 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\xa4\x01\n" +
+	"\x19WatchApplicationsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x120\n" +
+	"\x06object\x18\x02 \x01(\v2\x18.cmf.v1.FlinkApplicationR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xe2\b\n" +
 	"\x12ApplicationService\x12\xb5\x01\n" +
 	"\x19CreateOrUpdateApplication\x12(.cmf.v1.CreateOrUpdateApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"T\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x94\x03\xa6\x03\x82\xd3\xe4\x93\x02?:\vapplication\"0/cmf/api/v1/environments/{env_name}/applications\x12\x95\x01\n" +
 	"\x10ListApplications\x12\x1f.cmf.v1.ListApplicationsRequest\x1a\x18.cmf.v1.ApplicationsPage\"F\xaa\xd4\x18\n" +
-	"\x12\x02\xb0\x02\x1a\x02\x94\x03 \x01\x82\xd3\xe4\x93\x022\x120/cmf/api/v1/environments/{env_name}/applications\x12\x9c\x01\n" +
+	"\x12\x02\xb0\x02\x1a\x02\x94\x03 \x01\x82\xd3\xe4\x93\x022\x120/cmf/api/v1/environments/{env_name}/applications\x12Z\n" +
+	"\x11WatchApplications\x12 .cmf.v1.WatchApplicationsRequest\x1a!.cmf.v1.WatchApplicationsResponse0\x01\x12\x9c\x01\n" +
 	"\x0eGetApplication\x12\x1d.cmf.v1.GetApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"Q\xaa\xd4\x18\n" +
 	"\x12\x02\xb0\x02\x1a\x02\x94\x03 \x01\x82\xd3\xe4\x93\x02=\x12;/cmf/api/v1/environments/{env_name}/applications/{app_name}\x12\xac\x01\n" +
 	"\x11DeleteApplication\x12 .cmf.v1.DeleteApplicationRequest\x1a!.cmf.v1.DeleteApplicationResponse\"R\xaa\xd4\x18\v\b\xcc\x01\x12\x02\xb0\x02\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02=*;/cmf/api/v1/environments/{env_name}/applications/{app_name}\x12\xa4\x01\n" +
@@ -650,7 +789,7 @@ func file_cmf_v1_application_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_application_proto_rawDescData
 }
 
-var file_cmf_v1_application_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_cmf_v1_application_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_cmf_v1_application_proto_goTypes = []any{
 	(*FlinkApplication)(nil),                 // 0: cmf.v1.FlinkApplication
 	(*CreateOrUpdateApplicationRequest)(nil), // 1: cmf.v1.CreateOrUpdateApplicationRequest
@@ -661,36 +800,43 @@ var file_cmf_v1_application_proto_goTypes = []any{
 	(*DeleteApplicationResponse)(nil),        // 6: cmf.v1.DeleteApplicationResponse
 	(*StartApplicationRequest)(nil),          // 7: cmf.v1.StartApplicationRequest
 	(*SuspendApplicationRequest)(nil),        // 8: cmf.v1.SuspendApplicationRequest
-	(*ObjectMeta)(nil),                       // 9: cmf.v1.ObjectMeta
-	(*JsonObject)(nil),                       // 10: cmf.v1.JsonObject
-	(*Pageable)(nil),                         // 11: cmf.v1.Pageable
-	(*PageMetadata)(nil),                     // 12: cmf.v1.PageMetadata
+	(*WatchApplicationsRequest)(nil),         // 9: cmf.v1.WatchApplicationsRequest
+	(*WatchApplicationsResponse)(nil),        // 10: cmf.v1.WatchApplicationsResponse
+	(*ObjectMeta)(nil),                       // 11: cmf.v1.ObjectMeta
+	(*JsonObject)(nil),                       // 12: cmf.v1.JsonObject
+	(*Pageable)(nil),                         // 13: cmf.v1.Pageable
+	(*PageMetadata)(nil),                     // 14: cmf.v1.PageMetadata
+	(WatchEventType)(0),                      // 15: cmf.v1.WatchEventType
 }
 var file_cmf_v1_application_proto_depIdxs = []int32{
-	9,  // 0: cmf.v1.FlinkApplication.metadata:type_name -> cmf.v1.ObjectMeta
-	10, // 1: cmf.v1.FlinkApplication.spec:type_name -> cmf.v1.JsonObject
-	10, // 2: cmf.v1.FlinkApplication.status:type_name -> cmf.v1.JsonObject
+	11, // 0: cmf.v1.FlinkApplication.metadata:type_name -> cmf.v1.ObjectMeta
+	12, // 1: cmf.v1.FlinkApplication.spec:type_name -> cmf.v1.JsonObject
+	12, // 2: cmf.v1.FlinkApplication.status:type_name -> cmf.v1.JsonObject
 	0,  // 3: cmf.v1.CreateOrUpdateApplicationRequest.application:type_name -> cmf.v1.FlinkApplication
-	11, // 4: cmf.v1.ApplicationsPage.pageable:type_name -> cmf.v1.Pageable
-	12, // 5: cmf.v1.ApplicationsPage.metadata:type_name -> cmf.v1.PageMetadata
+	13, // 4: cmf.v1.ApplicationsPage.pageable:type_name -> cmf.v1.Pageable
+	14, // 5: cmf.v1.ApplicationsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 6: cmf.v1.ApplicationsPage.items:type_name -> cmf.v1.FlinkApplication
-	1,  // 7: cmf.v1.ApplicationService.CreateOrUpdateApplication:input_type -> cmf.v1.CreateOrUpdateApplicationRequest
-	2,  // 8: cmf.v1.ApplicationService.ListApplications:input_type -> cmf.v1.ListApplicationsRequest
-	4,  // 9: cmf.v1.ApplicationService.GetApplication:input_type -> cmf.v1.GetApplicationRequest
-	5,  // 10: cmf.v1.ApplicationService.DeleteApplication:input_type -> cmf.v1.DeleteApplicationRequest
-	7,  // 11: cmf.v1.ApplicationService.StartApplication:input_type -> cmf.v1.StartApplicationRequest
-	8,  // 12: cmf.v1.ApplicationService.SuspendApplication:input_type -> cmf.v1.SuspendApplicationRequest
-	0,  // 13: cmf.v1.ApplicationService.CreateOrUpdateApplication:output_type -> cmf.v1.FlinkApplication
-	3,  // 14: cmf.v1.ApplicationService.ListApplications:output_type -> cmf.v1.ApplicationsPage
-	0,  // 15: cmf.v1.ApplicationService.GetApplication:output_type -> cmf.v1.FlinkApplication
-	6,  // 16: cmf.v1.ApplicationService.DeleteApplication:output_type -> cmf.v1.DeleteApplicationResponse
-	0,  // 17: cmf.v1.ApplicationService.StartApplication:output_type -> cmf.v1.FlinkApplication
-	0,  // 18: cmf.v1.ApplicationService.SuspendApplication:output_type -> cmf.v1.FlinkApplication
-	13, // [13:19] is the sub-list for method output_type
-	7,  // [7:13] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	15, // 7: cmf.v1.WatchApplicationsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 8: cmf.v1.WatchApplicationsResponse.object:type_name -> cmf.v1.FlinkApplication
+	1,  // 9: cmf.v1.ApplicationService.CreateOrUpdateApplication:input_type -> cmf.v1.CreateOrUpdateApplicationRequest
+	2,  // 10: cmf.v1.ApplicationService.ListApplications:input_type -> cmf.v1.ListApplicationsRequest
+	9,  // 11: cmf.v1.ApplicationService.WatchApplications:input_type -> cmf.v1.WatchApplicationsRequest
+	4,  // 12: cmf.v1.ApplicationService.GetApplication:input_type -> cmf.v1.GetApplicationRequest
+	5,  // 13: cmf.v1.ApplicationService.DeleteApplication:input_type -> cmf.v1.DeleteApplicationRequest
+	7,  // 14: cmf.v1.ApplicationService.StartApplication:input_type -> cmf.v1.StartApplicationRequest
+	8,  // 15: cmf.v1.ApplicationService.SuspendApplication:input_type -> cmf.v1.SuspendApplicationRequest
+	0,  // 16: cmf.v1.ApplicationService.CreateOrUpdateApplication:output_type -> cmf.v1.FlinkApplication
+	3,  // 17: cmf.v1.ApplicationService.ListApplications:output_type -> cmf.v1.ApplicationsPage
+	10, // 18: cmf.v1.ApplicationService.WatchApplications:output_type -> cmf.v1.WatchApplicationsResponse
+	0,  // 19: cmf.v1.ApplicationService.GetApplication:output_type -> cmf.v1.FlinkApplication
+	6,  // 20: cmf.v1.ApplicationService.DeleteApplication:output_type -> cmf.v1.DeleteApplicationResponse
+	0,  // 21: cmf.v1.ApplicationService.StartApplication:output_type -> cmf.v1.FlinkApplication
+	0,  // 22: cmf.v1.ApplicationService.SuspendApplication:output_type -> cmf.v1.FlinkApplication
+	16, // [16:23] is the sub-list for method output_type
+	9,  // [9:16] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_application_proto_init() }
@@ -700,6 +846,7 @@ func file_cmf_v1_application_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_application_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -707,7 +854,7 @@ func file_cmf_v1_application_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_application_proto_rawDesc), len(file_cmf_v1_application_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ApplicationService_CreateOrUpdateApplication_FullMethodName = "/cmf.v1.ApplicationService/CreateOrUpdateApplication"
 	ApplicationService_ListApplications_FullMethodName          = "/cmf.v1.ApplicationService/ListApplications"
+	ApplicationService_WatchApplications_FullMethodName         = "/cmf.v1.ApplicationService/WatchApplications"
 	ApplicationService_GetApplication_FullMethodName            = "/cmf.v1.ApplicationService/GetApplication"
 	ApplicationService_DeleteApplication_FullMethodName         = "/cmf.v1.ApplicationService/DeleteApplication"
 	ApplicationService_StartApplication_FullMethodName          = "/cmf.v1.ApplicationService/StartApplication"
@@ -40,6 +41,10 @@ type ApplicationServiceClient interface {
 	// agent is connected.
 	CreateOrUpdateApplication(ctx context.Context, in *CreateOrUpdateApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error)
 	ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ApplicationsPage, error)
+	// Watches the applications of an environment: what users write of them and
+	// what their cluster reports. The warning that a status may be stale brings no
+	// event. See watch.proto.
+	WatchApplications(ctx context.Context, in *WatchApplicationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationsResponse], error)
 	GetApplication(ctx context.Context, in *GetApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error)
 	// Deletes the application with its instances, events and attached
 	// savepoints. The record is gone at once; the workload follows when the
@@ -80,6 +85,25 @@ func (c *applicationServiceClient) ListApplications(ctx context.Context, in *Lis
 	}
 	return out, nil
 }
+
+func (c *applicationServiceClient) WatchApplications(ctx context.Context, in *WatchApplicationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ApplicationService_ServiceDesc.Streams[0], ApplicationService_WatchApplications_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchApplicationsRequest, WatchApplicationsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ApplicationService_WatchApplicationsClient = grpc.ServerStreamingClient[WatchApplicationsResponse]
 
 func (c *applicationServiceClient) GetApplication(ctx context.Context, in *GetApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -134,6 +158,10 @@ type ApplicationServiceServer interface {
 	// agent is connected.
 	CreateOrUpdateApplication(context.Context, *CreateOrUpdateApplicationRequest) (*FlinkApplication, error)
 	ListApplications(context.Context, *ListApplicationsRequest) (*ApplicationsPage, error)
+	// Watches the applications of an environment: what users write of them and
+	// what their cluster reports. The warning that a status may be stale brings no
+	// event. See watch.proto.
+	WatchApplications(*WatchApplicationsRequest, grpc.ServerStreamingServer[WatchApplicationsResponse]) error
 	GetApplication(context.Context, *GetApplicationRequest) (*FlinkApplication, error)
 	// Deletes the application with its instances, events and attached
 	// savepoints. The record is gone at once; the workload follows when the
@@ -160,6 +188,9 @@ func (UnimplementedApplicationServiceServer) CreateOrUpdateApplication(context.C
 }
 func (UnimplementedApplicationServiceServer) ListApplications(context.Context, *ListApplicationsRequest) (*ApplicationsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListApplications not implemented")
+}
+func (UnimplementedApplicationServiceServer) WatchApplications(*WatchApplicationsRequest, grpc.ServerStreamingServer[WatchApplicationsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchApplications not implemented")
 }
 func (UnimplementedApplicationServiceServer) GetApplication(context.Context, *GetApplicationRequest) (*FlinkApplication, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetApplication not implemented")
@@ -229,6 +260,17 @@ func _ApplicationService_ListApplications_Handler(srv interface{}, ctx context.C
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _ApplicationService_WatchApplications_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchApplicationsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ApplicationServiceServer).WatchApplications(m, &grpc.GenericServerStream[WatchApplicationsRequest, WatchApplicationsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ApplicationService_WatchApplicationsServer = grpc.ServerStreamingServer[WatchApplicationsResponse]
 
 func _ApplicationService_GetApplication_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetApplicationRequest)
@@ -334,6 +376,12 @@ var ApplicationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ApplicationService_SuspendApplication_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchApplications",
+			Handler:       _ApplicationService_WatchApplications_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/application.proto",
 }

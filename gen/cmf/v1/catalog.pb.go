@@ -657,11 +657,116 @@ func (*DeleteKafkaCatalogResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_catalog_proto_rawDescGZIP(), []int{11}
 }
 
+type WatchKafkaCatalogsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,1,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchKafkaCatalogsRequest) Reset() {
+	*x = WatchKafkaCatalogsRequest{}
+	mi := &file_cmf_v1_catalog_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchKafkaCatalogsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchKafkaCatalogsRequest) ProtoMessage() {}
+
+func (x *WatchKafkaCatalogsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_catalog_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchKafkaCatalogsRequest.ProtoReflect.Descriptor instead.
+func (*WatchKafkaCatalogsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_catalog_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchKafkaCatalogsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchKafkaCatalogsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *KafkaCatalog          `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchKafkaCatalogsResponse) Reset() {
+	*x = WatchKafkaCatalogsResponse{}
+	mi := &file_cmf_v1_catalog_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchKafkaCatalogsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchKafkaCatalogsResponse) ProtoMessage() {}
+
+func (x *WatchKafkaCatalogsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_catalog_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchKafkaCatalogsResponse.ProtoReflect.Descriptor instead.
+func (*WatchKafkaCatalogsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_catalog_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WatchKafkaCatalogsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchKafkaCatalogsResponse) GetObject() *KafkaCatalog {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchKafkaCatalogsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"\x14cmf/v1/catalog.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xe5\x01\n" +
+	"\x14cmf/v1/catalog.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe5\x01\n" +
 	"\fKafkaCatalog\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -701,10 +806,17 @@ const file_cmf_v1_catalog_proto_rawDesc = "" +
 	"\acatalog\x18\x02 \x01(\v2\x14.cmf.v1.KafkaCatalogB\x06\xbaH\x03\xc8\x01\x01R\acatalog\"6\n" +
 	"\x19DeleteKafkaCatalogRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\"\x1c\n" +
-	"\x1aDeleteKafkaCatalogResponse2\xc4\x05\n" +
+	"\x1aDeleteKafkaCatalogResponse\"F\n" +
+	"\x19WatchKafkaCatalogsRequest\x12)\n" +
+	"\x10resource_version\x18\x01 \x01(\tR\x0fresourceVersion\"\xa1\x01\n" +
+	"\x1aWatchKafkaCatalogsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12,\n" +
+	"\x06object\x18\x02 \x01(\v2\x14.cmf.v1.KafkaCatalogR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xa3\x06\n" +
 	"\x13KafkaCatalogService\x12\x86\x01\n" +
 	"\x12CreateKafkaCatalog\x12!.cmf.v1.CreateKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"7\xaa\xd4\x18\b\x1a\x06\x90\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02%:\acatalog\"\x1a/cmf/api/v1/catalogs/kafka\x12t\n" +
-	"\x11ListKafkaCatalogs\x12 .cmf.v1.ListKafkaCatalogsRequest\x1a\x19.cmf.v1.KafkaCatalogsPage\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/cmf/api/v1/catalogs/kafka\x12~\n" +
+	"\x11ListKafkaCatalogs\x12 .cmf.v1.ListKafkaCatalogsRequest\x1a\x19.cmf.v1.KafkaCatalogsPage\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/cmf/api/v1/catalogs/kafka\x12]\n" +
+	"\x12WatchKafkaCatalogs\x12!.cmf.v1.WatchKafkaCatalogsRequest\x1a\".cmf.v1.WatchKafkaCatalogsResponse0\x01\x12~\n" +
 	"\x0fGetKafkaCatalog\x12\x1e.cmf.v1.GetKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"5\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02'\x12%/cmf/api/v1/catalogs/kafka/{cat_name}\x12\x93\x01\n" +
 	"\x12UpdateKafkaCatalog\x12!.cmf.v1.UpdateKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"D\xaa\xd4\x18\n" +
 	"\x1a\x06\x90\x03\x94\x03\xa6\x03(\x01\x82\xd3\xe4\x93\x020:\acatalog\x1a%/cmf/api/v1/catalogs/kafka/{cat_name}\x12\x97\x01\n" +
@@ -722,7 +834,7 @@ func file_cmf_v1_catalog_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_catalog_proto_rawDescData
 }
 
-var file_cmf_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_cmf_v1_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_cmf_v1_catalog_proto_goTypes = []any{
 	(*KafkaCatalog)(nil),               // 0: cmf.v1.KafkaCatalog
 	(*KafkaCatalogSpec)(nil),           // 1: cmf.v1.KafkaCatalogSpec
@@ -736,39 +848,46 @@ var file_cmf_v1_catalog_proto_goTypes = []any{
 	(*UpdateKafkaCatalogRequest)(nil),  // 9: cmf.v1.UpdateKafkaCatalogRequest
 	(*DeleteKafkaCatalogRequest)(nil),  // 10: cmf.v1.DeleteKafkaCatalogRequest
 	(*DeleteKafkaCatalogResponse)(nil), // 11: cmf.v1.DeleteKafkaCatalogResponse
-	(*ObjectMeta)(nil),                 // 12: cmf.v1.ObjectMeta
-	(*StringMap)(nil),                  // 13: cmf.v1.StringMap
-	(*Pageable)(nil),                   // 14: cmf.v1.Pageable
-	(*PageMetadata)(nil),               // 15: cmf.v1.PageMetadata
+	(*WatchKafkaCatalogsRequest)(nil),  // 12: cmf.v1.WatchKafkaCatalogsRequest
+	(*WatchKafkaCatalogsResponse)(nil), // 13: cmf.v1.WatchKafkaCatalogsResponse
+	(*ObjectMeta)(nil),                 // 14: cmf.v1.ObjectMeta
+	(*StringMap)(nil),                  // 15: cmf.v1.StringMap
+	(*Pageable)(nil),                   // 16: cmf.v1.Pageable
+	(*PageMetadata)(nil),               // 17: cmf.v1.PageMetadata
+	(WatchEventType)(0),                // 18: cmf.v1.WatchEventType
 }
 var file_cmf_v1_catalog_proto_depIdxs = []int32{
-	12, // 0: cmf.v1.KafkaCatalog.metadata:type_name -> cmf.v1.ObjectMeta
+	14, // 0: cmf.v1.KafkaCatalog.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.KafkaCatalog.spec:type_name -> cmf.v1.KafkaCatalogSpec
 	4,  // 2: cmf.v1.KafkaCatalog.status:type_name -> cmf.v1.KafkaCatalogStatus
 	2,  // 3: cmf.v1.KafkaCatalogSpec.sr_instance:type_name -> cmf.v1.SchemaRegistryInstance
 	3,  // 4: cmf.v1.KafkaCatalogSpec.kafka_clusters:type_name -> cmf.v1.CatalogKafkaCluster
-	13, // 5: cmf.v1.SchemaRegistryInstance.connection_config:type_name -> cmf.v1.StringMap
-	13, // 6: cmf.v1.CatalogKafkaCluster.connection_config:type_name -> cmf.v1.StringMap
+	15, // 5: cmf.v1.SchemaRegistryInstance.connection_config:type_name -> cmf.v1.StringMap
+	15, // 6: cmf.v1.CatalogKafkaCluster.connection_config:type_name -> cmf.v1.StringMap
 	0,  // 7: cmf.v1.CreateKafkaCatalogRequest.catalog:type_name -> cmf.v1.KafkaCatalog
-	14, // 8: cmf.v1.KafkaCatalogsPage.pageable:type_name -> cmf.v1.Pageable
-	15, // 9: cmf.v1.KafkaCatalogsPage.metadata:type_name -> cmf.v1.PageMetadata
+	16, // 8: cmf.v1.KafkaCatalogsPage.pageable:type_name -> cmf.v1.Pageable
+	17, // 9: cmf.v1.KafkaCatalogsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 10: cmf.v1.KafkaCatalogsPage.items:type_name -> cmf.v1.KafkaCatalog
 	0,  // 11: cmf.v1.UpdateKafkaCatalogRequest.catalog:type_name -> cmf.v1.KafkaCatalog
-	5,  // 12: cmf.v1.KafkaCatalogService.CreateKafkaCatalog:input_type -> cmf.v1.CreateKafkaCatalogRequest
-	6,  // 13: cmf.v1.KafkaCatalogService.ListKafkaCatalogs:input_type -> cmf.v1.ListKafkaCatalogsRequest
-	8,  // 14: cmf.v1.KafkaCatalogService.GetKafkaCatalog:input_type -> cmf.v1.GetKafkaCatalogRequest
-	9,  // 15: cmf.v1.KafkaCatalogService.UpdateKafkaCatalog:input_type -> cmf.v1.UpdateKafkaCatalogRequest
-	10, // 16: cmf.v1.KafkaCatalogService.DeleteKafkaCatalog:input_type -> cmf.v1.DeleteKafkaCatalogRequest
-	0,  // 17: cmf.v1.KafkaCatalogService.CreateKafkaCatalog:output_type -> cmf.v1.KafkaCatalog
-	7,  // 18: cmf.v1.KafkaCatalogService.ListKafkaCatalogs:output_type -> cmf.v1.KafkaCatalogsPage
-	0,  // 19: cmf.v1.KafkaCatalogService.GetKafkaCatalog:output_type -> cmf.v1.KafkaCatalog
-	0,  // 20: cmf.v1.KafkaCatalogService.UpdateKafkaCatalog:output_type -> cmf.v1.KafkaCatalog
-	11, // 21: cmf.v1.KafkaCatalogService.DeleteKafkaCatalog:output_type -> cmf.v1.DeleteKafkaCatalogResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	18, // 12: cmf.v1.WatchKafkaCatalogsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 13: cmf.v1.WatchKafkaCatalogsResponse.object:type_name -> cmf.v1.KafkaCatalog
+	5,  // 14: cmf.v1.KafkaCatalogService.CreateKafkaCatalog:input_type -> cmf.v1.CreateKafkaCatalogRequest
+	6,  // 15: cmf.v1.KafkaCatalogService.ListKafkaCatalogs:input_type -> cmf.v1.ListKafkaCatalogsRequest
+	12, // 16: cmf.v1.KafkaCatalogService.WatchKafkaCatalogs:input_type -> cmf.v1.WatchKafkaCatalogsRequest
+	8,  // 17: cmf.v1.KafkaCatalogService.GetKafkaCatalog:input_type -> cmf.v1.GetKafkaCatalogRequest
+	9,  // 18: cmf.v1.KafkaCatalogService.UpdateKafkaCatalog:input_type -> cmf.v1.UpdateKafkaCatalogRequest
+	10, // 19: cmf.v1.KafkaCatalogService.DeleteKafkaCatalog:input_type -> cmf.v1.DeleteKafkaCatalogRequest
+	0,  // 20: cmf.v1.KafkaCatalogService.CreateKafkaCatalog:output_type -> cmf.v1.KafkaCatalog
+	7,  // 21: cmf.v1.KafkaCatalogService.ListKafkaCatalogs:output_type -> cmf.v1.KafkaCatalogsPage
+	13, // 22: cmf.v1.KafkaCatalogService.WatchKafkaCatalogs:output_type -> cmf.v1.WatchKafkaCatalogsResponse
+	0,  // 23: cmf.v1.KafkaCatalogService.GetKafkaCatalog:output_type -> cmf.v1.KafkaCatalog
+	0,  // 24: cmf.v1.KafkaCatalogService.UpdateKafkaCatalog:output_type -> cmf.v1.KafkaCatalog
+	11, // 25: cmf.v1.KafkaCatalogService.DeleteKafkaCatalog:output_type -> cmf.v1.DeleteKafkaCatalogResponse
+	20, // [20:26] is the sub-list for method output_type
+	14, // [14:20] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_catalog_proto_init() }
@@ -778,6 +897,7 @@ func file_cmf_v1_catalog_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_catalog_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -785,7 +905,7 @@ func file_cmf_v1_catalog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_catalog_proto_rawDesc), len(file_cmf_v1_catalog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	KafkaCatalogService_CreateKafkaCatalog_FullMethodName = "/cmf.v1.KafkaCatalogService/CreateKafkaCatalog"
 	KafkaCatalogService_ListKafkaCatalogs_FullMethodName  = "/cmf.v1.KafkaCatalogService/ListKafkaCatalogs"
+	KafkaCatalogService_WatchKafkaCatalogs_FullMethodName = "/cmf.v1.KafkaCatalogService/WatchKafkaCatalogs"
 	KafkaCatalogService_GetKafkaCatalog_FullMethodName    = "/cmf.v1.KafkaCatalogService/GetKafkaCatalog"
 	KafkaCatalogService_UpdateKafkaCatalog_FullMethodName = "/cmf.v1.KafkaCatalogService/UpdateKafkaCatalog"
 	KafkaCatalogService_DeleteKafkaCatalog_FullMethodName = "/cmf.v1.KafkaCatalogService/DeleteKafkaCatalog"
@@ -35,6 +36,9 @@ const (
 type KafkaCatalogServiceClient interface {
 	CreateKafkaCatalog(ctx context.Context, in *CreateKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error)
 	ListKafkaCatalogs(ctx context.Context, in *ListKafkaCatalogsRequest, opts ...grpc.CallOption) (*KafkaCatalogsPage, error)
+	// Watches the catalogs. Who has access is as of the moment of the response and
+	// brings no event. See watch.proto.
+	WatchKafkaCatalogs(ctx context.Context, in *WatchKafkaCatalogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKafkaCatalogsResponse], error)
 	GetKafkaCatalog(ctx context.Context, in *GetKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error)
 	UpdateKafkaCatalog(ctx context.Context, in *UpdateKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error)
 	// Refused while the catalog has databases.
@@ -68,6 +72,25 @@ func (c *kafkaCatalogServiceClient) ListKafkaCatalogs(ctx context.Context, in *L
 	}
 	return out, nil
 }
+
+func (c *kafkaCatalogServiceClient) WatchKafkaCatalogs(ctx context.Context, in *WatchKafkaCatalogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKafkaCatalogsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &KafkaCatalogService_ServiceDesc.Streams[0], KafkaCatalogService_WatchKafkaCatalogs_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchKafkaCatalogsRequest, WatchKafkaCatalogsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type KafkaCatalogService_WatchKafkaCatalogsClient = grpc.ServerStreamingClient[WatchKafkaCatalogsResponse]
 
 func (c *kafkaCatalogServiceClient) GetKafkaCatalog(ctx context.Context, in *GetKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -108,6 +131,9 @@ func (c *kafkaCatalogServiceClient) DeleteKafkaCatalog(ctx context.Context, in *
 type KafkaCatalogServiceServer interface {
 	CreateKafkaCatalog(context.Context, *CreateKafkaCatalogRequest) (*KafkaCatalog, error)
 	ListKafkaCatalogs(context.Context, *ListKafkaCatalogsRequest) (*KafkaCatalogsPage, error)
+	// Watches the catalogs. Who has access is as of the moment of the response and
+	// brings no event. See watch.proto.
+	WatchKafkaCatalogs(*WatchKafkaCatalogsRequest, grpc.ServerStreamingServer[WatchKafkaCatalogsResponse]) error
 	GetKafkaCatalog(context.Context, *GetKafkaCatalogRequest) (*KafkaCatalog, error)
 	UpdateKafkaCatalog(context.Context, *UpdateKafkaCatalogRequest) (*KafkaCatalog, error)
 	// Refused while the catalog has databases.
@@ -127,6 +153,9 @@ func (UnimplementedKafkaCatalogServiceServer) CreateKafkaCatalog(context.Context
 }
 func (UnimplementedKafkaCatalogServiceServer) ListKafkaCatalogs(context.Context, *ListKafkaCatalogsRequest) (*KafkaCatalogsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKafkaCatalogs not implemented")
+}
+func (UnimplementedKafkaCatalogServiceServer) WatchKafkaCatalogs(*WatchKafkaCatalogsRequest, grpc.ServerStreamingServer[WatchKafkaCatalogsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchKafkaCatalogs not implemented")
 }
 func (UnimplementedKafkaCatalogServiceServer) GetKafkaCatalog(context.Context, *GetKafkaCatalogRequest) (*KafkaCatalog, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetKafkaCatalog not implemented")
@@ -193,6 +222,17 @@ func _KafkaCatalogService_ListKafkaCatalogs_Handler(srv interface{}, ctx context
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _KafkaCatalogService_WatchKafkaCatalogs_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchKafkaCatalogsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(KafkaCatalogServiceServer).WatchKafkaCatalogs(m, &grpc.GenericServerStream[WatchKafkaCatalogsRequest, WatchKafkaCatalogsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type KafkaCatalogService_WatchKafkaCatalogsServer = grpc.ServerStreamingServer[WatchKafkaCatalogsResponse]
 
 func _KafkaCatalogService_GetKafkaCatalog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetKafkaCatalogRequest)
@@ -276,6 +316,12 @@ var KafkaCatalogService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _KafkaCatalogService_DeleteKafkaCatalog_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchKafkaCatalogs",
+			Handler:       _KafkaCatalogService_WatchKafkaCatalogs_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/catalog.proto",
 }

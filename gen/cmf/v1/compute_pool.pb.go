@@ -668,11 +668,140 @@ func (*DeleteComputePoolResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_compute_pool_proto_rawDescGZIP(), []int{9}
 }
 
+type WatchComputePoolsRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	Filter  string                 `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	Fields  string                 `protobuf:"bytes,3,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchComputePoolsRequest) Reset() {
+	*x = WatchComputePoolsRequest{}
+	mi := &file_cmf_v1_compute_pool_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchComputePoolsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchComputePoolsRequest) ProtoMessage() {}
+
+func (x *WatchComputePoolsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_compute_pool_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchComputePoolsRequest.ProtoReflect.Descriptor instead.
+func (*WatchComputePoolsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_compute_pool_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WatchComputePoolsRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchComputePoolsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchComputePoolsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchComputePoolsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchComputePoolsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *ComputePool           `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchComputePoolsResponse) Reset() {
+	*x = WatchComputePoolsResponse{}
+	mi := &file_cmf_v1_compute_pool_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchComputePoolsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchComputePoolsResponse) ProtoMessage() {}
+
+func (x *WatchComputePoolsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_compute_pool_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchComputePoolsResponse.ProtoReflect.Descriptor instead.
+func (*WatchComputePoolsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_compute_pool_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchComputePoolsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchComputePoolsResponse) GetObject() *ComputePool {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchComputePoolsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_compute_pool_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_compute_pool_proto_rawDesc = "" +
 	"\n" +
-	"\x19cmf/v1/compute_pool.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xe2\x01\n" +
+	"\x19cmf/v1/compute_pool.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe2\x01\n" +
 	"\vComputePool\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -719,11 +848,21 @@ const file_cmf_v1_compute_pool_proto_rawDesc = "" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12*\n" +
 	"\x11compute_pool_name\x18\x02 \x01(\tR\x0fcomputePoolName\x12\x14\n" +
 	"\x05force\x18\x03 \x01(\bR\x05force\"\x1b\n" +
-	"\x19DeleteComputePoolResponse2\xd8\x06\n" +
+	"\x19DeleteComputePoolResponse\"\x90\x01\n" +
+	"\x18WatchComputePoolsRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x16\n" +
+	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06fields\x18\x03 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\x9f\x01\n" +
+	"\x19WatchComputePoolsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12+\n" +
+	"\x06object\x18\x02 \x01(\v2\x13.cmf.v1.ComputePoolR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xb4\a\n" +
 	"\x12ComputePoolService\x12\xa1\x01\n" +
 	"\x11CreateComputePool\x12 .cmf.v1.CreateComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"U\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02A:\fcompute_pool\"1/cmf/api/v1/environments/{env_name}/compute-pools\x12\x90\x01\n" +
-	"\x10ListComputePools\x12\x1f.cmf.v1.ListComputePoolsRequest\x1a\x18.cmf.v1.ComputePoolsPage\"A\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x023\x121/cmf/api/v1/environments/{env_name}/compute-pools\x12\x9b\x01\n" +
+	"\x10ListComputePools\x12\x1f.cmf.v1.ListComputePoolsRequest\x1a\x18.cmf.v1.ComputePoolsPage\"A\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x023\x121/cmf/api/v1/environments/{env_name}/compute-pools\x12Z\n" +
+	"\x11WatchComputePools\x12 .cmf.v1.WatchComputePoolsRequest\x1a!.cmf.v1.WatchComputePoolsResponse0\x01\x12\x9b\x01\n" +
 	"\x0eGetComputePool\x12\x1d.cmf.v1.GetComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"U\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}\x12\xb5\x01\n" +
 	"\x11UpdateComputePool\x12 .cmf.v1.UpdateComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"i\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02U:\fcompute_pool\x1aE/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}\x12\xb4\x01\n" +
@@ -741,7 +880,7 @@ func file_cmf_v1_compute_pool_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_compute_pool_proto_rawDescData
 }
 
-var file_cmf_v1_compute_pool_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_cmf_v1_compute_pool_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_cmf_v1_compute_pool_proto_goTypes = []any{
 	(*ComputePool)(nil),                     // 0: cmf.v1.ComputePool
 	(*ComputePoolSpec)(nil),                 // 1: cmf.v1.ComputePoolSpec
@@ -753,40 +892,47 @@ var file_cmf_v1_compute_pool_proto_goTypes = []any{
 	(*UpdateComputePoolRequest)(nil),        // 7: cmf.v1.UpdateComputePoolRequest
 	(*DeleteComputePoolRequest)(nil),        // 8: cmf.v1.DeleteComputePoolRequest
 	(*DeleteComputePoolResponse)(nil),       // 9: cmf.v1.DeleteComputePoolResponse
-	(*ObjectMeta)(nil),                      // 10: cmf.v1.ObjectMeta
-	(*JsonObject)(nil),                      // 11: cmf.v1.JsonObject
-	(*ResourceUsageSummary)(nil),            // 12: cmf.v1.ResourceUsageSummary
-	(*ResourcesByStatusAndTypeSummary)(nil), // 13: cmf.v1.ResourcesByStatusAndTypeSummary
-	(*Pageable)(nil),                        // 14: cmf.v1.Pageable
-	(*PageMetadata)(nil),                    // 15: cmf.v1.PageMetadata
+	(*WatchComputePoolsRequest)(nil),        // 10: cmf.v1.WatchComputePoolsRequest
+	(*WatchComputePoolsResponse)(nil),       // 11: cmf.v1.WatchComputePoolsResponse
+	(*ObjectMeta)(nil),                      // 12: cmf.v1.ObjectMeta
+	(*JsonObject)(nil),                      // 13: cmf.v1.JsonObject
+	(*ResourceUsageSummary)(nil),            // 14: cmf.v1.ResourceUsageSummary
+	(*ResourcesByStatusAndTypeSummary)(nil), // 15: cmf.v1.ResourcesByStatusAndTypeSummary
+	(*Pageable)(nil),                        // 16: cmf.v1.Pageable
+	(*PageMetadata)(nil),                    // 17: cmf.v1.PageMetadata
+	(WatchEventType)(0),                     // 18: cmf.v1.WatchEventType
 }
 var file_cmf_v1_compute_pool_proto_depIdxs = []int32{
-	10, // 0: cmf.v1.ComputePool.metadata:type_name -> cmf.v1.ObjectMeta
+	12, // 0: cmf.v1.ComputePool.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.ComputePool.spec:type_name -> cmf.v1.ComputePoolSpec
 	2,  // 2: cmf.v1.ComputePool.status:type_name -> cmf.v1.ComputePoolStatus
-	11, // 3: cmf.v1.ComputePoolSpec.cluster_spec:type_name -> cmf.v1.JsonObject
-	12, // 4: cmf.v1.ComputePoolStatus.resource_summary:type_name -> cmf.v1.ResourceUsageSummary
-	13, // 5: cmf.v1.ComputePoolStatus.resources:type_name -> cmf.v1.ResourcesByStatusAndTypeSummary
+	13, // 3: cmf.v1.ComputePoolSpec.cluster_spec:type_name -> cmf.v1.JsonObject
+	14, // 4: cmf.v1.ComputePoolStatus.resource_summary:type_name -> cmf.v1.ResourceUsageSummary
+	15, // 5: cmf.v1.ComputePoolStatus.resources:type_name -> cmf.v1.ResourcesByStatusAndTypeSummary
 	0,  // 6: cmf.v1.CreateComputePoolRequest.compute_pool:type_name -> cmf.v1.ComputePool
-	14, // 7: cmf.v1.ComputePoolsPage.pageable:type_name -> cmf.v1.Pageable
-	15, // 8: cmf.v1.ComputePoolsPage.metadata:type_name -> cmf.v1.PageMetadata
+	16, // 7: cmf.v1.ComputePoolsPage.pageable:type_name -> cmf.v1.Pageable
+	17, // 8: cmf.v1.ComputePoolsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 9: cmf.v1.ComputePoolsPage.items:type_name -> cmf.v1.ComputePool
 	0,  // 10: cmf.v1.UpdateComputePoolRequest.compute_pool:type_name -> cmf.v1.ComputePool
-	3,  // 11: cmf.v1.ComputePoolService.CreateComputePool:input_type -> cmf.v1.CreateComputePoolRequest
-	4,  // 12: cmf.v1.ComputePoolService.ListComputePools:input_type -> cmf.v1.ListComputePoolsRequest
-	6,  // 13: cmf.v1.ComputePoolService.GetComputePool:input_type -> cmf.v1.GetComputePoolRequest
-	7,  // 14: cmf.v1.ComputePoolService.UpdateComputePool:input_type -> cmf.v1.UpdateComputePoolRequest
-	8,  // 15: cmf.v1.ComputePoolService.DeleteComputePool:input_type -> cmf.v1.DeleteComputePoolRequest
-	0,  // 16: cmf.v1.ComputePoolService.CreateComputePool:output_type -> cmf.v1.ComputePool
-	5,  // 17: cmf.v1.ComputePoolService.ListComputePools:output_type -> cmf.v1.ComputePoolsPage
-	0,  // 18: cmf.v1.ComputePoolService.GetComputePool:output_type -> cmf.v1.ComputePool
-	0,  // 19: cmf.v1.ComputePoolService.UpdateComputePool:output_type -> cmf.v1.ComputePool
-	9,  // 20: cmf.v1.ComputePoolService.DeleteComputePool:output_type -> cmf.v1.DeleteComputePoolResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	18, // 11: cmf.v1.WatchComputePoolsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 12: cmf.v1.WatchComputePoolsResponse.object:type_name -> cmf.v1.ComputePool
+	3,  // 13: cmf.v1.ComputePoolService.CreateComputePool:input_type -> cmf.v1.CreateComputePoolRequest
+	4,  // 14: cmf.v1.ComputePoolService.ListComputePools:input_type -> cmf.v1.ListComputePoolsRequest
+	10, // 15: cmf.v1.ComputePoolService.WatchComputePools:input_type -> cmf.v1.WatchComputePoolsRequest
+	6,  // 16: cmf.v1.ComputePoolService.GetComputePool:input_type -> cmf.v1.GetComputePoolRequest
+	7,  // 17: cmf.v1.ComputePoolService.UpdateComputePool:input_type -> cmf.v1.UpdateComputePoolRequest
+	8,  // 18: cmf.v1.ComputePoolService.DeleteComputePool:input_type -> cmf.v1.DeleteComputePoolRequest
+	0,  // 19: cmf.v1.ComputePoolService.CreateComputePool:output_type -> cmf.v1.ComputePool
+	5,  // 20: cmf.v1.ComputePoolService.ListComputePools:output_type -> cmf.v1.ComputePoolsPage
+	11, // 21: cmf.v1.ComputePoolService.WatchComputePools:output_type -> cmf.v1.WatchComputePoolsResponse
+	0,  // 22: cmf.v1.ComputePoolService.GetComputePool:output_type -> cmf.v1.ComputePool
+	0,  // 23: cmf.v1.ComputePoolService.UpdateComputePool:output_type -> cmf.v1.ComputePool
+	9,  // 24: cmf.v1.ComputePoolService.DeleteComputePool:output_type -> cmf.v1.DeleteComputePoolResponse
+	19, // [19:25] is the sub-list for method output_type
+	13, // [13:19] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_compute_pool_proto_init() }
@@ -796,6 +942,7 @@ func file_cmf_v1_compute_pool_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_compute_pool_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -803,7 +950,7 @@ func file_cmf_v1_compute_pool_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_compute_pool_proto_rawDesc), len(file_cmf_v1_compute_pool_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ComputePoolService_CreateComputePool_FullMethodName = "/cmf.v1.ComputePoolService/CreateComputePool"
 	ComputePoolService_ListComputePools_FullMethodName  = "/cmf.v1.ComputePoolService/ListComputePools"
+	ComputePoolService_WatchComputePools_FullMethodName = "/cmf.v1.ComputePoolService/WatchComputePools"
 	ComputePoolService_GetComputePool_FullMethodName    = "/cmf.v1.ComputePoolService/GetComputePool"
 	ComputePoolService_UpdateComputePool_FullMethodName = "/cmf.v1.ComputePoolService/UpdateComputePool"
 	ComputePoolService_DeleteComputePool_FullMethodName = "/cmf.v1.ComputePoolService/DeleteComputePool"
@@ -34,6 +35,9 @@ const (
 type ComputePoolServiceClient interface {
 	CreateComputePool(ctx context.Context, in *CreateComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error)
 	ListComputePools(ctx context.Context, in *ListComputePoolsRequest, opts ...grpc.CallOption) (*ComputePoolsPage, error)
+	// Watches the compute pools of an environment: what users write of them and
+	// what their cluster reports. See watch.proto.
+	WatchComputePools(ctx context.Context, in *WatchComputePoolsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchComputePoolsResponse], error)
 	GetComputePool(ctx context.Context, in *GetComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error)
 	// Refused while statements run on the pool.
 	UpdateComputePool(ctx context.Context, in *UpdateComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error)
@@ -68,6 +72,25 @@ func (c *computePoolServiceClient) ListComputePools(ctx context.Context, in *Lis
 	}
 	return out, nil
 }
+
+func (c *computePoolServiceClient) WatchComputePools(ctx context.Context, in *WatchComputePoolsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchComputePoolsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ComputePoolService_ServiceDesc.Streams[0], ComputePoolService_WatchComputePools_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchComputePoolsRequest, WatchComputePoolsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ComputePoolService_WatchComputePoolsClient = grpc.ServerStreamingClient[WatchComputePoolsResponse]
 
 func (c *computePoolServiceClient) GetComputePool(ctx context.Context, in *GetComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -107,6 +130,9 @@ func (c *computePoolServiceClient) DeleteComputePool(ctx context.Context, in *De
 type ComputePoolServiceServer interface {
 	CreateComputePool(context.Context, *CreateComputePoolRequest) (*ComputePool, error)
 	ListComputePools(context.Context, *ListComputePoolsRequest) (*ComputePoolsPage, error)
+	// Watches the compute pools of an environment: what users write of them and
+	// what their cluster reports. See watch.proto.
+	WatchComputePools(*WatchComputePoolsRequest, grpc.ServerStreamingServer[WatchComputePoolsResponse]) error
 	GetComputePool(context.Context, *GetComputePoolRequest) (*ComputePool, error)
 	// Refused while statements run on the pool.
 	UpdateComputePool(context.Context, *UpdateComputePoolRequest) (*ComputePool, error)
@@ -127,6 +153,9 @@ func (UnimplementedComputePoolServiceServer) CreateComputePool(context.Context, 
 }
 func (UnimplementedComputePoolServiceServer) ListComputePools(context.Context, *ListComputePoolsRequest) (*ComputePoolsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListComputePools not implemented")
+}
+func (UnimplementedComputePoolServiceServer) WatchComputePools(*WatchComputePoolsRequest, grpc.ServerStreamingServer[WatchComputePoolsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchComputePools not implemented")
 }
 func (UnimplementedComputePoolServiceServer) GetComputePool(context.Context, *GetComputePoolRequest) (*ComputePool, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetComputePool not implemented")
@@ -193,6 +222,17 @@ func _ComputePoolService_ListComputePools_Handler(srv interface{}, ctx context.C
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _ComputePoolService_WatchComputePools_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchComputePoolsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ComputePoolServiceServer).WatchComputePools(m, &grpc.GenericServerStream[WatchComputePoolsRequest, WatchComputePoolsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ComputePoolService_WatchComputePoolsServer = grpc.ServerStreamingServer[WatchComputePoolsResponse]
 
 func _ComputePoolService_GetComputePool_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetComputePoolRequest)
@@ -276,6 +316,12 @@ var ComputePoolService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ComputePoolService_DeleteComputePool_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchComputePools",
+			Handler:       _ComputePoolService_WatchComputePools_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/compute_pool.proto",
 }

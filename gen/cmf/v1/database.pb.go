@@ -632,11 +632,124 @@ func (*DeleteKafkaDatabaseResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_database_proto_rawDescGZIP(), []int{10}
 }
 
+type WatchKafkaDatabasesRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	CatName string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchKafkaDatabasesRequest) Reset() {
+	*x = WatchKafkaDatabasesRequest{}
+	mi := &file_cmf_v1_database_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchKafkaDatabasesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchKafkaDatabasesRequest) ProtoMessage() {}
+
+func (x *WatchKafkaDatabasesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_database_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchKafkaDatabasesRequest.ProtoReflect.Descriptor instead.
+func (*WatchKafkaDatabasesRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_database_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchKafkaDatabasesRequest) GetCatName() string {
+	if x != nil {
+		return x.CatName
+	}
+	return ""
+}
+
+func (x *WatchKafkaDatabasesRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchKafkaDatabasesResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *KafkaDatabase         `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchKafkaDatabasesResponse) Reset() {
+	*x = WatchKafkaDatabasesResponse{}
+	mi := &file_cmf_v1_database_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchKafkaDatabasesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchKafkaDatabasesResponse) ProtoMessage() {}
+
+func (x *WatchKafkaDatabasesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_database_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchKafkaDatabasesResponse.ProtoReflect.Descriptor instead.
+func (*WatchKafkaDatabasesResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_database_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchKafkaDatabasesResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchKafkaDatabasesResponse) GetObject() *KafkaDatabase {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchKafkaDatabasesResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_database_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_database_proto_rawDesc = "" +
 	"\n" +
-	"\x15cmf/v1/database.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xe8\x01\n" +
+	"\x15cmf/v1/database.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe8\x01\n" +
 	"\rKafkaDatabase\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -676,11 +789,19 @@ const file_cmf_v1_database_proto_rawDesc = "" +
 	"\x1aDeleteKafkaDatabaseRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\x12\x17\n" +
 	"\adb_name\x18\x02 \x01(\tR\x06dbName\"\x1d\n" +
-	"\x1bDeleteKafkaDatabaseResponse2\xc6\x06\n" +
+	"\x1bDeleteKafkaDatabaseResponse\"b\n" +
+	"\x1aWatchKafkaDatabasesRequest\x12\x19\n" +
+	"\bcat_name\x18\x01 \x01(\tR\acatName\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\xa3\x01\n" +
+	"\x1bWatchKafkaDatabasesResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12-\n" +
+	"\x06object\x18\x02 \x01(\v2\x15.cmf.v1.KafkaDatabaseR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xa8\a\n" +
 	"\x14KafkaDatabaseService\x12\xa1\x01\n" +
 	"\x13CreateKafkaDatabase\x12\".cmf.v1.CreateKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"O\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02;:\bdatabase\"//cmf/api/v1/catalogs/kafka/{cat_name}/databases\x12\x94\x01\n" +
-	"\x12ListKafkaDatabases\x12!.cmf.v1.ListKafkaDatabasesRequest\x1a\x1a.cmf.v1.KafkaDatabasesPage\"?\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x021\x12//cmf/api/v1/catalogs/kafka/{cat_name}/databases\x12\x95\x01\n" +
+	"\x12ListKafkaDatabases\x12!.cmf.v1.ListKafkaDatabasesRequest\x1a\x1a.cmf.v1.KafkaDatabasesPage\"?\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x021\x12//cmf/api/v1/catalogs/kafka/{cat_name}/databases\x12`\n" +
+	"\x13WatchKafkaDatabases\x12\".cmf.v1.WatchKafkaDatabasesRequest\x1a#.cmf.v1.WatchKafkaDatabasesResponse0\x01\x12\x95\x01\n" +
 	"\x10GetKafkaDatabase\x12\x1f.cmf.v1.GetKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"I\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}\x12\xab\x01\n" +
 	"\x13UpdateKafkaDatabase\x12\".cmf.v1.UpdateKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"Y\xaa\xd4\x18\n" +
 	"\x1a\x06\x90\x03\x94\x03\xa6\x03(\x01\x82\xd3\xe4\x93\x02E:\bdatabase\x1a9/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}\x12\xac\x01\n" +
@@ -698,7 +819,7 @@ func file_cmf_v1_database_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_database_proto_rawDescData
 }
 
-var file_cmf_v1_database_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_cmf_v1_database_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_cmf_v1_database_proto_goTypes = []any{
 	(*KafkaDatabase)(nil),               // 0: cmf.v1.KafkaDatabase
 	(*KafkaDatabaseSpec)(nil),           // 1: cmf.v1.KafkaDatabaseSpec
@@ -711,37 +832,44 @@ var file_cmf_v1_database_proto_goTypes = []any{
 	(*UpdateKafkaDatabaseRequest)(nil),  // 8: cmf.v1.UpdateKafkaDatabaseRequest
 	(*DeleteKafkaDatabaseRequest)(nil),  // 9: cmf.v1.DeleteKafkaDatabaseRequest
 	(*DeleteKafkaDatabaseResponse)(nil), // 10: cmf.v1.DeleteKafkaDatabaseResponse
-	(*ObjectMeta)(nil),                  // 11: cmf.v1.ObjectMeta
-	(*StringMap)(nil),                   // 12: cmf.v1.StringMap
-	(*Pageable)(nil),                    // 13: cmf.v1.Pageable
-	(*PageMetadata)(nil),                // 14: cmf.v1.PageMetadata
+	(*WatchKafkaDatabasesRequest)(nil),  // 11: cmf.v1.WatchKafkaDatabasesRequest
+	(*WatchKafkaDatabasesResponse)(nil), // 12: cmf.v1.WatchKafkaDatabasesResponse
+	(*ObjectMeta)(nil),                  // 13: cmf.v1.ObjectMeta
+	(*StringMap)(nil),                   // 14: cmf.v1.StringMap
+	(*Pageable)(nil),                    // 15: cmf.v1.Pageable
+	(*PageMetadata)(nil),                // 16: cmf.v1.PageMetadata
+	(WatchEventType)(0),                 // 17: cmf.v1.WatchEventType
 }
 var file_cmf_v1_database_proto_depIdxs = []int32{
-	11, // 0: cmf.v1.KafkaDatabase.metadata:type_name -> cmf.v1.ObjectMeta
+	13, // 0: cmf.v1.KafkaDatabase.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.KafkaDatabase.spec:type_name -> cmf.v1.KafkaDatabaseSpec
 	3,  // 2: cmf.v1.KafkaDatabase.status:type_name -> cmf.v1.KafkaDatabaseStatus
 	2,  // 3: cmf.v1.KafkaDatabaseSpec.kafka_cluster:type_name -> cmf.v1.DatabaseKafkaCluster
-	12, // 4: cmf.v1.DatabaseKafkaCluster.connection_config:type_name -> cmf.v1.StringMap
+	14, // 4: cmf.v1.DatabaseKafkaCluster.connection_config:type_name -> cmf.v1.StringMap
 	0,  // 5: cmf.v1.CreateKafkaDatabaseRequest.database:type_name -> cmf.v1.KafkaDatabase
-	13, // 6: cmf.v1.KafkaDatabasesPage.pageable:type_name -> cmf.v1.Pageable
-	14, // 7: cmf.v1.KafkaDatabasesPage.metadata:type_name -> cmf.v1.PageMetadata
+	15, // 6: cmf.v1.KafkaDatabasesPage.pageable:type_name -> cmf.v1.Pageable
+	16, // 7: cmf.v1.KafkaDatabasesPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 8: cmf.v1.KafkaDatabasesPage.items:type_name -> cmf.v1.KafkaDatabase
 	0,  // 9: cmf.v1.UpdateKafkaDatabaseRequest.database:type_name -> cmf.v1.KafkaDatabase
-	4,  // 10: cmf.v1.KafkaDatabaseService.CreateKafkaDatabase:input_type -> cmf.v1.CreateKafkaDatabaseRequest
-	5,  // 11: cmf.v1.KafkaDatabaseService.ListKafkaDatabases:input_type -> cmf.v1.ListKafkaDatabasesRequest
-	7,  // 12: cmf.v1.KafkaDatabaseService.GetKafkaDatabase:input_type -> cmf.v1.GetKafkaDatabaseRequest
-	8,  // 13: cmf.v1.KafkaDatabaseService.UpdateKafkaDatabase:input_type -> cmf.v1.UpdateKafkaDatabaseRequest
-	9,  // 14: cmf.v1.KafkaDatabaseService.DeleteKafkaDatabase:input_type -> cmf.v1.DeleteKafkaDatabaseRequest
-	0,  // 15: cmf.v1.KafkaDatabaseService.CreateKafkaDatabase:output_type -> cmf.v1.KafkaDatabase
-	6,  // 16: cmf.v1.KafkaDatabaseService.ListKafkaDatabases:output_type -> cmf.v1.KafkaDatabasesPage
-	0,  // 17: cmf.v1.KafkaDatabaseService.GetKafkaDatabase:output_type -> cmf.v1.KafkaDatabase
-	0,  // 18: cmf.v1.KafkaDatabaseService.UpdateKafkaDatabase:output_type -> cmf.v1.KafkaDatabase
-	10, // 19: cmf.v1.KafkaDatabaseService.DeleteKafkaDatabase:output_type -> cmf.v1.DeleteKafkaDatabaseResponse
-	15, // [15:20] is the sub-list for method output_type
-	10, // [10:15] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	17, // 10: cmf.v1.WatchKafkaDatabasesResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 11: cmf.v1.WatchKafkaDatabasesResponse.object:type_name -> cmf.v1.KafkaDatabase
+	4,  // 12: cmf.v1.KafkaDatabaseService.CreateKafkaDatabase:input_type -> cmf.v1.CreateKafkaDatabaseRequest
+	5,  // 13: cmf.v1.KafkaDatabaseService.ListKafkaDatabases:input_type -> cmf.v1.ListKafkaDatabasesRequest
+	11, // 14: cmf.v1.KafkaDatabaseService.WatchKafkaDatabases:input_type -> cmf.v1.WatchKafkaDatabasesRequest
+	7,  // 15: cmf.v1.KafkaDatabaseService.GetKafkaDatabase:input_type -> cmf.v1.GetKafkaDatabaseRequest
+	8,  // 16: cmf.v1.KafkaDatabaseService.UpdateKafkaDatabase:input_type -> cmf.v1.UpdateKafkaDatabaseRequest
+	9,  // 17: cmf.v1.KafkaDatabaseService.DeleteKafkaDatabase:input_type -> cmf.v1.DeleteKafkaDatabaseRequest
+	0,  // 18: cmf.v1.KafkaDatabaseService.CreateKafkaDatabase:output_type -> cmf.v1.KafkaDatabase
+	6,  // 19: cmf.v1.KafkaDatabaseService.ListKafkaDatabases:output_type -> cmf.v1.KafkaDatabasesPage
+	12, // 20: cmf.v1.KafkaDatabaseService.WatchKafkaDatabases:output_type -> cmf.v1.WatchKafkaDatabasesResponse
+	0,  // 21: cmf.v1.KafkaDatabaseService.GetKafkaDatabase:output_type -> cmf.v1.KafkaDatabase
+	0,  // 22: cmf.v1.KafkaDatabaseService.UpdateKafkaDatabase:output_type -> cmf.v1.KafkaDatabase
+	10, // 23: cmf.v1.KafkaDatabaseService.DeleteKafkaDatabase:output_type -> cmf.v1.DeleteKafkaDatabaseResponse
+	18, // [18:24] is the sub-list for method output_type
+	12, // [12:18] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_database_proto_init() }
@@ -751,6 +879,7 @@ func file_cmf_v1_database_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_database_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -758,7 +887,7 @@ func file_cmf_v1_database_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_database_proto_rawDesc), len(file_cmf_v1_database_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

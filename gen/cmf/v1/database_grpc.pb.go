@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	KafkaDatabaseService_CreateKafkaDatabase_FullMethodName = "/cmf.v1.KafkaDatabaseService/CreateKafkaDatabase"
 	KafkaDatabaseService_ListKafkaDatabases_FullMethodName  = "/cmf.v1.KafkaDatabaseService/ListKafkaDatabases"
+	KafkaDatabaseService_WatchKafkaDatabases_FullMethodName = "/cmf.v1.KafkaDatabaseService/WatchKafkaDatabases"
 	KafkaDatabaseService_GetKafkaDatabase_FullMethodName    = "/cmf.v1.KafkaDatabaseService/GetKafkaDatabase"
 	KafkaDatabaseService_UpdateKafkaDatabase_FullMethodName = "/cmf.v1.KafkaDatabaseService/UpdateKafkaDatabase"
 	KafkaDatabaseService_DeleteKafkaDatabase_FullMethodName = "/cmf.v1.KafkaDatabaseService/DeleteKafkaDatabase"
@@ -35,6 +36,9 @@ const (
 type KafkaDatabaseServiceClient interface {
 	CreateKafkaDatabase(ctx context.Context, in *CreateKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error)
 	ListKafkaDatabases(ctx context.Context, in *ListKafkaDatabasesRequest, opts ...grpc.CallOption) (*KafkaDatabasesPage, error)
+	// Watches the databases of a catalog. Who has access is as of the moment of the
+	// response and brings no event. See watch.proto.
+	WatchKafkaDatabases(ctx context.Context, in *WatchKafkaDatabasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKafkaDatabasesResponse], error)
 	GetKafkaDatabase(ctx context.Context, in *GetKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error)
 	UpdateKafkaDatabase(ctx context.Context, in *UpdateKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error)
 	DeleteKafkaDatabase(ctx context.Context, in *DeleteKafkaDatabaseRequest, opts ...grpc.CallOption) (*DeleteKafkaDatabaseResponse, error)
@@ -67,6 +71,25 @@ func (c *kafkaDatabaseServiceClient) ListKafkaDatabases(ctx context.Context, in 
 	}
 	return out, nil
 }
+
+func (c *kafkaDatabaseServiceClient) WatchKafkaDatabases(ctx context.Context, in *WatchKafkaDatabasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKafkaDatabasesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &KafkaDatabaseService_ServiceDesc.Streams[0], KafkaDatabaseService_WatchKafkaDatabases_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchKafkaDatabasesRequest, WatchKafkaDatabasesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type KafkaDatabaseService_WatchKafkaDatabasesClient = grpc.ServerStreamingClient[WatchKafkaDatabasesResponse]
 
 func (c *kafkaDatabaseServiceClient) GetKafkaDatabase(ctx context.Context, in *GetKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -107,6 +130,9 @@ func (c *kafkaDatabaseServiceClient) DeleteKafkaDatabase(ctx context.Context, in
 type KafkaDatabaseServiceServer interface {
 	CreateKafkaDatabase(context.Context, *CreateKafkaDatabaseRequest) (*KafkaDatabase, error)
 	ListKafkaDatabases(context.Context, *ListKafkaDatabasesRequest) (*KafkaDatabasesPage, error)
+	// Watches the databases of a catalog. Who has access is as of the moment of the
+	// response and brings no event. See watch.proto.
+	WatchKafkaDatabases(*WatchKafkaDatabasesRequest, grpc.ServerStreamingServer[WatchKafkaDatabasesResponse]) error
 	GetKafkaDatabase(context.Context, *GetKafkaDatabaseRequest) (*KafkaDatabase, error)
 	UpdateKafkaDatabase(context.Context, *UpdateKafkaDatabaseRequest) (*KafkaDatabase, error)
 	DeleteKafkaDatabase(context.Context, *DeleteKafkaDatabaseRequest) (*DeleteKafkaDatabaseResponse, error)
@@ -125,6 +151,9 @@ func (UnimplementedKafkaDatabaseServiceServer) CreateKafkaDatabase(context.Conte
 }
 func (UnimplementedKafkaDatabaseServiceServer) ListKafkaDatabases(context.Context, *ListKafkaDatabasesRequest) (*KafkaDatabasesPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKafkaDatabases not implemented")
+}
+func (UnimplementedKafkaDatabaseServiceServer) WatchKafkaDatabases(*WatchKafkaDatabasesRequest, grpc.ServerStreamingServer[WatchKafkaDatabasesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchKafkaDatabases not implemented")
 }
 func (UnimplementedKafkaDatabaseServiceServer) GetKafkaDatabase(context.Context, *GetKafkaDatabaseRequest) (*KafkaDatabase, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetKafkaDatabase not implemented")
@@ -191,6 +220,17 @@ func _KafkaDatabaseService_ListKafkaDatabases_Handler(srv interface{}, ctx conte
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _KafkaDatabaseService_WatchKafkaDatabases_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchKafkaDatabasesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(KafkaDatabaseServiceServer).WatchKafkaDatabases(m, &grpc.GenericServerStream[WatchKafkaDatabasesRequest, WatchKafkaDatabasesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type KafkaDatabaseService_WatchKafkaDatabasesServer = grpc.ServerStreamingServer[WatchKafkaDatabasesResponse]
 
 func _KafkaDatabaseService_GetKafkaDatabase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetKafkaDatabaseRequest)
@@ -274,6 +314,12 @@ var KafkaDatabaseService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _KafkaDatabaseService_DeleteKafkaDatabase_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchKafkaDatabases",
+			Handler:       _KafkaDatabaseService_WatchKafkaDatabases_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/database.proto",
 }

@@ -673,11 +673,148 @@ func (*DeleteEnvironmentResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_environment_proto_rawDescGZIP(), []int{9}
 }
 
+type WatchEnvironmentsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Filter      string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Search      string                 `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
+	SearchScope string                 `protobuf:"bytes,3,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
+	Fields      string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchEnvironmentsRequest) Reset() {
+	*x = WatchEnvironmentsRequest{}
+	mi := &file_cmf_v1_environment_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEnvironmentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEnvironmentsRequest) ProtoMessage() {}
+
+func (x *WatchEnvironmentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_environment_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEnvironmentsRequest.ProtoReflect.Descriptor instead.
+func (*WatchEnvironmentsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_environment_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WatchEnvironmentsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchEnvironmentsRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+func (x *WatchEnvironmentsRequest) GetSearchScope() string {
+	if x != nil {
+		return x.SearchScope
+	}
+	return ""
+}
+
+func (x *WatchEnvironmentsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchEnvironmentsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchEnvironmentsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *Environment           `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchEnvironmentsResponse) Reset() {
+	*x = WatchEnvironmentsResponse{}
+	mi := &file_cmf_v1_environment_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEnvironmentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEnvironmentsResponse) ProtoMessage() {}
+
+func (x *WatchEnvironmentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_environment_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEnvironmentsResponse.ProtoReflect.Descriptor instead.
+func (*WatchEnvironmentsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_environment_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchEnvironmentsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchEnvironmentsResponse) GetObject() *Environment {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchEnvironmentsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_environment_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/environment.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcmf/v1/kubernetes_cluster.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
+	"\x18cmf/v1/environment.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcmf/v1/kubernetes_cluster.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
 	"\vEnvironment\x12d\n" +
 	"\x04name\x18\x01 \x01(\tBP\xbaHM\xd8\x01\x01rH\x10\x04\x18\xfd\x012A^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$R\x04name\x12>\n" +
 	"\fcreated_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcreated_time\x12>\n" +
@@ -729,10 +866,21 @@ const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\x18DeleteEnvironmentRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"\x1b\n" +
-	"\x19DeleteEnvironmentResponse2\xb7\x04\n" +
+	"\x19DeleteEnvironmentResponse\"\xb0\x01\n" +
+	"\x18WatchEnvironmentsRequest\x12\x16\n" +
+	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06search\x18\x02 \x01(\tR\x06search\x12!\n" +
+	"\fsearch_scope\x18\x03 \x01(\tR\vsearchScope\x12\x16\n" +
+	"\x06fields\x18\x04 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\"\x9f\x01\n" +
+	"\x19WatchEnvironmentsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12+\n" +
+	"\x06object\x18\x02 \x01(\v2\x13.cmf.v1.EnvironmentR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x93\x05\n" +
 	"\x12EnvironmentService\x12\x91\x01\n" +
 	"\x19CreateOrUpdateEnvironment\x12(.cmf.v1.CreateOrUpdateEnvironmentRequest\x1a\x13.cmf.v1.Environment\"5\xaa\xd4\x18\x04\x1a\x02\x90\x03\x82\xd3\xe4\x93\x02':\venvironment\"\x18/cmf/api/v1/environments\x12y\n" +
-	"\x10ListEnvironments\x12\x1f.cmf.v1.ListEnvironmentsRequest\x1a\x18.cmf.v1.EnvironmentsPage\"*\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/cmf/api/v1/environments\x12y\n" +
+	"\x10ListEnvironments\x12\x1f.cmf.v1.ListEnvironmentsRequest\x1a\x18.cmf.v1.EnvironmentsPage\"*\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/cmf/api/v1/environments\x12Z\n" +
+	"\x11WatchEnvironments\x12 .cmf.v1.WatchEnvironmentsRequest\x1a!.cmf.v1.WatchEnvironmentsResponse0\x01\x12y\n" +
 	"\x0eGetEnvironment\x12\x1d.cmf.v1.GetEnvironmentRequest\x1a\x13.cmf.v1.Environment\"3\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02%\x12#/cmf/api/v1/environments/{env_name}\x12\x96\x01\n" +
 	"\x11DeleteEnvironment\x12 .cmf.v1.DeleteEnvironmentRequest\x1a!.cmf.v1.DeleteEnvironmentResponse\"<\xaa\xd4\x18\r\b\xcc\x01\x12\x02\xb0\x02\x1a\x04\x94\x03\x99\x03\x82\xd3\xe4\x93\x02%*#/cmf/api/v1/environments/{env_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -748,7 +896,7 @@ func file_cmf_v1_environment_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_environment_proto_rawDescData
 }
 
-var file_cmf_v1_environment_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_cmf_v1_environment_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_cmf_v1_environment_proto_goTypes = []any{
 	(*Environment)(nil),                      // 0: cmf.v1.Environment
 	(*EnvironmentStatus)(nil),                // 1: cmf.v1.EnvironmentStatus
@@ -760,49 +908,56 @@ var file_cmf_v1_environment_proto_goTypes = []any{
 	(*GetEnvironmentRequest)(nil),            // 7: cmf.v1.GetEnvironmentRequest
 	(*DeleteEnvironmentRequest)(nil),         // 8: cmf.v1.DeleteEnvironmentRequest
 	(*DeleteEnvironmentResponse)(nil),        // 9: cmf.v1.DeleteEnvironmentResponse
-	nil,                                      // 10: cmf.v1.Environment.SecretsEntry
-	nil,                                      // 11: cmf.v1.StatementDefaults.FlinkConfigurationEntry
-	(*timestamppb.Timestamp)(nil),            // 12: google.protobuf.Timestamp
-	(*JsonObject)(nil),                       // 13: cmf.v1.JsonObject
-	(*ObjectMeta)(nil),                       // 14: cmf.v1.ObjectMeta
-	(*ResourcesByStatusAndTypeSummary)(nil),  // 15: cmf.v1.ResourcesByStatusAndTypeSummary
-	(*ResourceUsageSummary)(nil),             // 16: cmf.v1.ResourceUsageSummary
-	(*KubernetesClusterStatus)(nil),          // 17: cmf.v1.KubernetesClusterStatus
-	(*Pageable)(nil),                         // 18: cmf.v1.Pageable
-	(*PageMetadata)(nil),                     // 19: cmf.v1.PageMetadata
+	(*WatchEnvironmentsRequest)(nil),         // 10: cmf.v1.WatchEnvironmentsRequest
+	(*WatchEnvironmentsResponse)(nil),        // 11: cmf.v1.WatchEnvironmentsResponse
+	nil,                                      // 12: cmf.v1.Environment.SecretsEntry
+	nil,                                      // 13: cmf.v1.StatementDefaults.FlinkConfigurationEntry
+	(*timestamppb.Timestamp)(nil),            // 14: google.protobuf.Timestamp
+	(*JsonObject)(nil),                       // 15: cmf.v1.JsonObject
+	(*ObjectMeta)(nil),                       // 16: cmf.v1.ObjectMeta
+	(*ResourcesByStatusAndTypeSummary)(nil),  // 17: cmf.v1.ResourcesByStatusAndTypeSummary
+	(*ResourceUsageSummary)(nil),             // 18: cmf.v1.ResourceUsageSummary
+	(*KubernetesClusterStatus)(nil),          // 19: cmf.v1.KubernetesClusterStatus
+	(*Pageable)(nil),                         // 20: cmf.v1.Pageable
+	(*PageMetadata)(nil),                     // 21: cmf.v1.PageMetadata
+	(WatchEventType)(0),                      // 22: cmf.v1.WatchEventType
 }
 var file_cmf_v1_environment_proto_depIdxs = []int32{
-	12, // 0: cmf.v1.Environment.created_time:type_name -> google.protobuf.Timestamp
-	12, // 1: cmf.v1.Environment.updated_time:type_name -> google.protobuf.Timestamp
-	13, // 2: cmf.v1.Environment.flink_application_defaults:type_name -> cmf.v1.JsonObject
-	13, // 3: cmf.v1.Environment.compute_pool_defaults:type_name -> cmf.v1.JsonObject
+	14, // 0: cmf.v1.Environment.created_time:type_name -> google.protobuf.Timestamp
+	14, // 1: cmf.v1.Environment.updated_time:type_name -> google.protobuf.Timestamp
+	15, // 2: cmf.v1.Environment.flink_application_defaults:type_name -> cmf.v1.JsonObject
+	15, // 3: cmf.v1.Environment.compute_pool_defaults:type_name -> cmf.v1.JsonObject
 	2,  // 4: cmf.v1.Environment.statement_defaults:type_name -> cmf.v1.AllStatementDefaults
-	14, // 5: cmf.v1.Environment.metadata:type_name -> cmf.v1.ObjectMeta
-	10, // 6: cmf.v1.Environment.secrets:type_name -> cmf.v1.Environment.SecretsEntry
+	16, // 5: cmf.v1.Environment.metadata:type_name -> cmf.v1.ObjectMeta
+	12, // 6: cmf.v1.Environment.secrets:type_name -> cmf.v1.Environment.SecretsEntry
 	1,  // 7: cmf.v1.Environment.status:type_name -> cmf.v1.EnvironmentStatus
-	15, // 8: cmf.v1.EnvironmentStatus.resources:type_name -> cmf.v1.ResourcesByStatusAndTypeSummary
-	16, // 9: cmf.v1.EnvironmentStatus.resource_summary:type_name -> cmf.v1.ResourceUsageSummary
-	17, // 10: cmf.v1.EnvironmentStatus.kubernetes_cluster:type_name -> cmf.v1.KubernetesClusterStatus
+	17, // 8: cmf.v1.EnvironmentStatus.resources:type_name -> cmf.v1.ResourcesByStatusAndTypeSummary
+	18, // 9: cmf.v1.EnvironmentStatus.resource_summary:type_name -> cmf.v1.ResourceUsageSummary
+	19, // 10: cmf.v1.EnvironmentStatus.kubernetes_cluster:type_name -> cmf.v1.KubernetesClusterStatus
 	3,  // 11: cmf.v1.AllStatementDefaults.detached:type_name -> cmf.v1.StatementDefaults
 	3,  // 12: cmf.v1.AllStatementDefaults.interactive:type_name -> cmf.v1.StatementDefaults
-	11, // 13: cmf.v1.StatementDefaults.flink_configuration:type_name -> cmf.v1.StatementDefaults.FlinkConfigurationEntry
+	13, // 13: cmf.v1.StatementDefaults.flink_configuration:type_name -> cmf.v1.StatementDefaults.FlinkConfigurationEntry
 	0,  // 14: cmf.v1.CreateOrUpdateEnvironmentRequest.environment:type_name -> cmf.v1.Environment
-	18, // 15: cmf.v1.EnvironmentsPage.pageable:type_name -> cmf.v1.Pageable
-	19, // 16: cmf.v1.EnvironmentsPage.metadata:type_name -> cmf.v1.PageMetadata
+	20, // 15: cmf.v1.EnvironmentsPage.pageable:type_name -> cmf.v1.Pageable
+	21, // 16: cmf.v1.EnvironmentsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 17: cmf.v1.EnvironmentsPage.items:type_name -> cmf.v1.Environment
-	4,  // 18: cmf.v1.EnvironmentService.CreateOrUpdateEnvironment:input_type -> cmf.v1.CreateOrUpdateEnvironmentRequest
-	5,  // 19: cmf.v1.EnvironmentService.ListEnvironments:input_type -> cmf.v1.ListEnvironmentsRequest
-	7,  // 20: cmf.v1.EnvironmentService.GetEnvironment:input_type -> cmf.v1.GetEnvironmentRequest
-	8,  // 21: cmf.v1.EnvironmentService.DeleteEnvironment:input_type -> cmf.v1.DeleteEnvironmentRequest
-	0,  // 22: cmf.v1.EnvironmentService.CreateOrUpdateEnvironment:output_type -> cmf.v1.Environment
-	6,  // 23: cmf.v1.EnvironmentService.ListEnvironments:output_type -> cmf.v1.EnvironmentsPage
-	0,  // 24: cmf.v1.EnvironmentService.GetEnvironment:output_type -> cmf.v1.Environment
-	9,  // 25: cmf.v1.EnvironmentService.DeleteEnvironment:output_type -> cmf.v1.DeleteEnvironmentResponse
-	22, // [22:26] is the sub-list for method output_type
-	18, // [18:22] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	22, // 18: cmf.v1.WatchEnvironmentsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 19: cmf.v1.WatchEnvironmentsResponse.object:type_name -> cmf.v1.Environment
+	4,  // 20: cmf.v1.EnvironmentService.CreateOrUpdateEnvironment:input_type -> cmf.v1.CreateOrUpdateEnvironmentRequest
+	5,  // 21: cmf.v1.EnvironmentService.ListEnvironments:input_type -> cmf.v1.ListEnvironmentsRequest
+	10, // 22: cmf.v1.EnvironmentService.WatchEnvironments:input_type -> cmf.v1.WatchEnvironmentsRequest
+	7,  // 23: cmf.v1.EnvironmentService.GetEnvironment:input_type -> cmf.v1.GetEnvironmentRequest
+	8,  // 24: cmf.v1.EnvironmentService.DeleteEnvironment:input_type -> cmf.v1.DeleteEnvironmentRequest
+	0,  // 25: cmf.v1.EnvironmentService.CreateOrUpdateEnvironment:output_type -> cmf.v1.Environment
+	6,  // 26: cmf.v1.EnvironmentService.ListEnvironments:output_type -> cmf.v1.EnvironmentsPage
+	11, // 27: cmf.v1.EnvironmentService.WatchEnvironments:output_type -> cmf.v1.WatchEnvironmentsResponse
+	0,  // 28: cmf.v1.EnvironmentService.GetEnvironment:output_type -> cmf.v1.Environment
+	9,  // 29: cmf.v1.EnvironmentService.DeleteEnvironment:output_type -> cmf.v1.DeleteEnvironmentResponse
+	25, // [25:30] is the sub-list for method output_type
+	20, // [20:25] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_environment_proto_init() }
@@ -813,6 +968,7 @@ func file_cmf_v1_environment_proto_init() {
 	file_cmf_v1_kubernetes_cluster_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_environment_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -820,7 +976,7 @@ func file_cmf_v1_environment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_environment_proto_rawDesc), len(file_cmf_v1_environment_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	EnvironmentService_CreateOrUpdateEnvironment_FullMethodName = "/cmf.v1.EnvironmentService/CreateOrUpdateEnvironment"
 	EnvironmentService_ListEnvironments_FullMethodName          = "/cmf.v1.EnvironmentService/ListEnvironments"
+	EnvironmentService_WatchEnvironments_FullMethodName         = "/cmf.v1.EnvironmentService/WatchEnvironments"
 	EnvironmentService_GetEnvironment_FullMethodName            = "/cmf.v1.EnvironmentService/GetEnvironment"
 	EnvironmentService_DeleteEnvironment_FullMethodName         = "/cmf.v1.EnvironmentService/DeleteEnvironment"
 )
@@ -36,6 +37,9 @@ type EnvironmentServiceClient interface {
 	// field that is absent or null keeps its value and an empty object clears it.
 	CreateOrUpdateEnvironment(ctx context.Context, in *CreateOrUpdateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
 	ListEnvironments(ctx context.Context, in *ListEnvironmentsRequest, opts ...grpc.CallOption) (*EnvironmentsPage, error)
+	// Watches the environments. Whether their clusters are connected is as of the
+	// moment of the response and brings no event. See watch.proto.
+	WatchEnvironments(ctx context.Context, in *WatchEnvironmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEnvironmentsResponse], error)
 	GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
 	// Refused while anything is in the environment, unless forced.
 	DeleteEnvironment(ctx context.Context, in *DeleteEnvironmentRequest, opts ...grpc.CallOption) (*DeleteEnvironmentResponse, error)
@@ -69,6 +73,25 @@ func (c *environmentServiceClient) ListEnvironments(ctx context.Context, in *Lis
 	return out, nil
 }
 
+func (c *environmentServiceClient) WatchEnvironments(ctx context.Context, in *WatchEnvironmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEnvironmentsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EnvironmentService_ServiceDesc.Streams[0], EnvironmentService_WatchEnvironments_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchEnvironmentsRequest, WatchEnvironmentsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EnvironmentService_WatchEnvironmentsClient = grpc.ServerStreamingClient[WatchEnvironmentsResponse]
+
 func (c *environmentServiceClient) GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Environment)
@@ -100,6 +123,9 @@ type EnvironmentServiceServer interface {
 	// field that is absent or null keeps its value and an empty object clears it.
 	CreateOrUpdateEnvironment(context.Context, *CreateOrUpdateEnvironmentRequest) (*Environment, error)
 	ListEnvironments(context.Context, *ListEnvironmentsRequest) (*EnvironmentsPage, error)
+	// Watches the environments. Whether their clusters are connected is as of the
+	// moment of the response and brings no event. See watch.proto.
+	WatchEnvironments(*WatchEnvironmentsRequest, grpc.ServerStreamingServer[WatchEnvironmentsResponse]) error
 	GetEnvironment(context.Context, *GetEnvironmentRequest) (*Environment, error)
 	// Refused while anything is in the environment, unless forced.
 	DeleteEnvironment(context.Context, *DeleteEnvironmentRequest) (*DeleteEnvironmentResponse, error)
@@ -118,6 +144,9 @@ func (UnimplementedEnvironmentServiceServer) CreateOrUpdateEnvironment(context.C
 }
 func (UnimplementedEnvironmentServiceServer) ListEnvironments(context.Context, *ListEnvironmentsRequest) (*EnvironmentsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEnvironments not implemented")
+}
+func (UnimplementedEnvironmentServiceServer) WatchEnvironments(*WatchEnvironmentsRequest, grpc.ServerStreamingServer[WatchEnvironmentsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchEnvironments not implemented")
 }
 func (UnimplementedEnvironmentServiceServer) GetEnvironment(context.Context, *GetEnvironmentRequest) (*Environment, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEnvironment not implemented")
@@ -182,6 +211,17 @@ func _EnvironmentService_ListEnvironments_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EnvironmentService_WatchEnvironments_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchEnvironmentsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EnvironmentServiceServer).WatchEnvironments(m, &grpc.GenericServerStream[WatchEnvironmentsRequest, WatchEnvironmentsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EnvironmentService_WatchEnvironmentsServer = grpc.ServerStreamingServer[WatchEnvironmentsResponse]
+
 func _EnvironmentService_GetEnvironment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetEnvironmentRequest)
 	if err := dec(in); err != nil {
@@ -242,6 +282,12 @@ var EnvironmentService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _EnvironmentService_DeleteEnvironment_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchEnvironments",
+			Handler:       _EnvironmentService_WatchEnvironments_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/environment.proto",
 }

@@ -501,11 +501,164 @@ func (x *EventsPage) GetItems() []*FlinkApplicationEvent {
 	return nil
 }
 
+type WatchApplicationEventsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	EnvName     string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	AppName     string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
+	Filter      string                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Search      string                 `protobuf:"bytes,4,opt,name=search,proto3" json:"search,omitempty"`
+	SearchScope string                 `protobuf:"bytes,5,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
+	Fields      string                 `protobuf:"bytes,6,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,7,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchApplicationEventsRequest) Reset() {
+	*x = WatchApplicationEventsRequest{}
+	mi := &file_cmf_v1_event_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchApplicationEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchApplicationEventsRequest) ProtoMessage() {}
+
+func (x *WatchApplicationEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_event_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchApplicationEventsRequest.ProtoReflect.Descriptor instead.
+func (*WatchApplicationEventsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_event_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WatchApplicationEventsRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchApplicationEventsRequest) GetAppName() string {
+	if x != nil {
+		return x.AppName
+	}
+	return ""
+}
+
+func (x *WatchApplicationEventsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchApplicationEventsRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+func (x *WatchApplicationEventsRequest) GetSearchScope() string {
+	if x != nil {
+		return x.SearchScope
+	}
+	return ""
+}
+
+func (x *WatchApplicationEventsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchApplicationEventsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchApplicationEventsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *FlinkApplicationEvent `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchApplicationEventsResponse) Reset() {
+	*x = WatchApplicationEventsResponse{}
+	mi := &file_cmf_v1_event_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchApplicationEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchApplicationEventsResponse) ProtoMessage() {}
+
+func (x *WatchApplicationEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_event_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchApplicationEventsResponse.ProtoReflect.Descriptor instead.
+func (*WatchApplicationEventsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_event_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WatchApplicationEventsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchApplicationEventsResponse) GetObject() *FlinkApplicationEvent {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchApplicationEventsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_event_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x12cmf/v1/event.proto\x12\x06cmf.v1\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n" +
+	"\x12cmf/v1/event.proto\x12\x06cmf.v1\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n" +
 	"\x15FlinkApplicationEvent\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -550,9 +703,22 @@ const file_cmf_v1_event_proto_rawDesc = "" +
 	"EventsPage\x12,\n" +
 	"\bpageable\x18\x01 \x01(\v2\x10.cmf.v1.PageableR\bpageable\x120\n" +
 	"\bmetadata\x18\x02 \x01(\v2\x14.cmf.v1.PageMetadataR\bmetadata\x129\n" +
-	"\x05items\x18\x03 \x03(\v2\x1d.cmf.v1.FlinkApplicationEventB\x04\xb0\xd4\x18\x01R\x05items2\xc7\x01\n" +
+	"\x05items\x18\x03 \x03(\v2\x1d.cmf.v1.FlinkApplicationEventB\x04\xb0\xd4\x18\x01R\x05items\"\xeb\x01\n" +
+	"\x1dWatchApplicationEventsRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
+	"\bapp_name\x18\x02 \x01(\tR\aappName\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06search\x18\x04 \x01(\tR\x06search\x12!\n" +
+	"\fsearch_scope\x18\x05 \x01(\tR\vsearchScope\x12\x16\n" +
+	"\x06fields\x18\x06 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\a \x01(\tR\x0fresourceVersion\"\xae\x01\n" +
+	"\x1eWatchApplicationEventsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x125\n" +
+	"\x06object\x18\x02 \x01(\v2\x1d.cmf.v1.FlinkApplicationEventR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xb2\x02\n" +
 	"\x17ApplicationEventService\x12\xab\x01\n" +
-	"\x15ListApplicationEvents\x12$.cmf.v1.ListApplicationEventsRequest\x1a\x12.cmf.v1.EventsPage\"X\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02J\x12H/cmf/api/v1alpha1/environments/{env_name}/applications/{app_name}/eventsB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x15ListApplicationEvents\x12$.cmf.v1.ListApplicationEventsRequest\x1a\x12.cmf.v1.EventsPage\"X\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02J\x12H/cmf/api/v1alpha1/environments/{env_name}/applications/{app_name}/events\x12i\n" +
+	"\x16WatchApplicationEvents\x12%.cmf.v1.WatchApplicationEventsRequest\x1a&.cmf.v1.WatchApplicationEventsResponse0\x01B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_event_proto_rawDescOnce sync.Once
@@ -566,37 +732,44 @@ func file_cmf_v1_event_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_event_proto_rawDescData
 }
 
-var file_cmf_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_cmf_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_cmf_v1_event_proto_goTypes = []any{
-	(*FlinkApplicationEvent)(nil),        // 0: cmf.v1.FlinkApplicationEvent
-	(*EventMetadata)(nil),                // 1: cmf.v1.EventMetadata
-	(*EventStatus)(nil),                  // 2: cmf.v1.EventStatus
-	(*EventData)(nil),                    // 3: cmf.v1.EventData
-	(*ListApplicationEventsRequest)(nil), // 4: cmf.v1.ListApplicationEventsRequest
-	(*EventsPage)(nil),                   // 5: cmf.v1.EventsPage
-	nil,                                  // 6: cmf.v1.EventMetadata.LabelsEntry
-	nil,                                  // 7: cmf.v1.EventMetadata.AnnotationsEntry
-	(*timestamppb.Timestamp)(nil),        // 8: google.protobuf.Timestamp
-	(*Pageable)(nil),                     // 9: cmf.v1.Pageable
-	(*PageMetadata)(nil),                 // 10: cmf.v1.PageMetadata
+	(*FlinkApplicationEvent)(nil),          // 0: cmf.v1.FlinkApplicationEvent
+	(*EventMetadata)(nil),                  // 1: cmf.v1.EventMetadata
+	(*EventStatus)(nil),                    // 2: cmf.v1.EventStatus
+	(*EventData)(nil),                      // 3: cmf.v1.EventData
+	(*ListApplicationEventsRequest)(nil),   // 4: cmf.v1.ListApplicationEventsRequest
+	(*EventsPage)(nil),                     // 5: cmf.v1.EventsPage
+	(*WatchApplicationEventsRequest)(nil),  // 6: cmf.v1.WatchApplicationEventsRequest
+	(*WatchApplicationEventsResponse)(nil), // 7: cmf.v1.WatchApplicationEventsResponse
+	nil,                                    // 8: cmf.v1.EventMetadata.LabelsEntry
+	nil,                                    // 9: cmf.v1.EventMetadata.AnnotationsEntry
+	(*timestamppb.Timestamp)(nil),          // 10: google.protobuf.Timestamp
+	(*Pageable)(nil),                       // 11: cmf.v1.Pageable
+	(*PageMetadata)(nil),                   // 12: cmf.v1.PageMetadata
+	(WatchEventType)(0),                    // 13: cmf.v1.WatchEventType
 }
 var file_cmf_v1_event_proto_depIdxs = []int32{
 	1,  // 0: cmf.v1.FlinkApplicationEvent.metadata:type_name -> cmf.v1.EventMetadata
 	2,  // 1: cmf.v1.FlinkApplicationEvent.status:type_name -> cmf.v1.EventStatus
-	8,  // 2: cmf.v1.EventMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
-	6,  // 3: cmf.v1.EventMetadata.labels:type_name -> cmf.v1.EventMetadata.LabelsEntry
-	7,  // 4: cmf.v1.EventMetadata.annotations:type_name -> cmf.v1.EventMetadata.AnnotationsEntry
+	10, // 2: cmf.v1.EventMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
+	8,  // 3: cmf.v1.EventMetadata.labels:type_name -> cmf.v1.EventMetadata.LabelsEntry
+	9,  // 4: cmf.v1.EventMetadata.annotations:type_name -> cmf.v1.EventMetadata.AnnotationsEntry
 	3,  // 5: cmf.v1.EventStatus.data:type_name -> cmf.v1.EventData
-	9,  // 6: cmf.v1.EventsPage.pageable:type_name -> cmf.v1.Pageable
-	10, // 7: cmf.v1.EventsPage.metadata:type_name -> cmf.v1.PageMetadata
+	11, // 6: cmf.v1.EventsPage.pageable:type_name -> cmf.v1.Pageable
+	12, // 7: cmf.v1.EventsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 8: cmf.v1.EventsPage.items:type_name -> cmf.v1.FlinkApplicationEvent
-	4,  // 9: cmf.v1.ApplicationEventService.ListApplicationEvents:input_type -> cmf.v1.ListApplicationEventsRequest
-	5,  // 10: cmf.v1.ApplicationEventService.ListApplicationEvents:output_type -> cmf.v1.EventsPage
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	13, // 9: cmf.v1.WatchApplicationEventsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 10: cmf.v1.WatchApplicationEventsResponse.object:type_name -> cmf.v1.FlinkApplicationEvent
+	4,  // 11: cmf.v1.ApplicationEventService.ListApplicationEvents:input_type -> cmf.v1.ListApplicationEventsRequest
+	6,  // 12: cmf.v1.ApplicationEventService.WatchApplicationEvents:input_type -> cmf.v1.WatchApplicationEventsRequest
+	5,  // 13: cmf.v1.ApplicationEventService.ListApplicationEvents:output_type -> cmf.v1.EventsPage
+	7,  // 14: cmf.v1.ApplicationEventService.WatchApplicationEvents:output_type -> cmf.v1.WatchApplicationEventsResponse
+	13, // [13:15] is the sub-list for method output_type
+	11, // [11:13] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_event_proto_init() }
@@ -606,6 +779,7 @@ func file_cmf_v1_event_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_event_proto_msgTypes[3].OneofWrappers = []any{
 		(*EventData_NewStatus)(nil),
 		(*EventData_ExceptionString)(nil),
@@ -617,7 +791,7 @@ func file_cmf_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_event_proto_rawDesc), len(file_cmf_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

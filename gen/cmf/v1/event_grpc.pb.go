@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ApplicationEventService_ListApplicationEvents_FullMethodName = "/cmf.v1.ApplicationEventService/ListApplicationEvents"
+	ApplicationEventService_ListApplicationEvents_FullMethodName  = "/cmf.v1.ApplicationEventService/ListApplicationEvents"
+	ApplicationEventService_WatchApplicationEvents_FullMethodName = "/cmf.v1.ApplicationEventService/WatchApplicationEvents"
 )
 
 // ApplicationEventServiceClient is the client API for ApplicationEventService service.
@@ -31,6 +32,9 @@ const (
 type ApplicationEventServiceClient interface {
 	// Newest first unless sorted otherwise.
 	ListApplicationEvents(ctx context.Context, in *ListApplicationEventsRequest, opts ...grpc.CallOption) (*EventsPage, error)
+	// Watches the events of an application. Events never change; the oldest are
+	// DELETED when there are too many. See watch.proto.
+	WatchApplicationEvents(ctx context.Context, in *WatchApplicationEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationEventsResponse], error)
 }
 
 type applicationEventServiceClient struct {
@@ -51,6 +55,25 @@ func (c *applicationEventServiceClient) ListApplicationEvents(ctx context.Contex
 	return out, nil
 }
 
+func (c *applicationEventServiceClient) WatchApplicationEvents(ctx context.Context, in *WatchApplicationEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationEventsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ApplicationEventService_ServiceDesc.Streams[0], ApplicationEventService_WatchApplicationEvents_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchApplicationEventsRequest, WatchApplicationEventsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ApplicationEventService_WatchApplicationEventsClient = grpc.ServerStreamingClient[WatchApplicationEventsResponse]
+
 // ApplicationEventServiceServer is the server API for ApplicationEventService service.
 // All implementations must embed UnimplementedApplicationEventServiceServer
 // for forward compatibility.
@@ -60,6 +83,9 @@ func (c *applicationEventServiceClient) ListApplicationEvents(ctx context.Contex
 type ApplicationEventServiceServer interface {
 	// Newest first unless sorted otherwise.
 	ListApplicationEvents(context.Context, *ListApplicationEventsRequest) (*EventsPage, error)
+	// Watches the events of an application. Events never change; the oldest are
+	// DELETED when there are too many. See watch.proto.
+	WatchApplicationEvents(*WatchApplicationEventsRequest, grpc.ServerStreamingServer[WatchApplicationEventsResponse]) error
 	mustEmbedUnimplementedApplicationEventServiceServer()
 }
 
@@ -72,6 +98,9 @@ type UnimplementedApplicationEventServiceServer struct{}
 
 func (UnimplementedApplicationEventServiceServer) ListApplicationEvents(context.Context, *ListApplicationEventsRequest) (*EventsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListApplicationEvents not implemented")
+}
+func (UnimplementedApplicationEventServiceServer) WatchApplicationEvents(*WatchApplicationEventsRequest, grpc.ServerStreamingServer[WatchApplicationEventsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchApplicationEvents not implemented")
 }
 func (UnimplementedApplicationEventServiceServer) mustEmbedUnimplementedApplicationEventServiceServer() {
 }
@@ -113,6 +142,17 @@ func _ApplicationEventService_ListApplicationEvents_Handler(srv interface{}, ctx
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ApplicationEventService_WatchApplicationEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchApplicationEventsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ApplicationEventServiceServer).WatchApplicationEvents(m, &grpc.GenericServerStream[WatchApplicationEventsRequest, WatchApplicationEventsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ApplicationEventService_WatchApplicationEventsServer = grpc.ServerStreamingServer[WatchApplicationEventsResponse]
+
 // ApplicationEventService_ServiceDesc is the grpc.ServiceDesc for ApplicationEventService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -125,6 +165,12 @@ var ApplicationEventService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ApplicationEventService_ListApplicationEvents_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchApplicationEvents",
+			Handler:       _ApplicationEventService_WatchApplicationEvents_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/event.proto",
 }

@@ -399,11 +399,132 @@ func (x *GetApplicationInstanceRequest) GetInstName() string {
 	return ""
 }
 
+type WatchApplicationInstancesRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchApplicationInstancesRequest) Reset() {
+	*x = WatchApplicationInstancesRequest{}
+	mi := &file_cmf_v1_instance_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchApplicationInstancesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchApplicationInstancesRequest) ProtoMessage() {}
+
+func (x *WatchApplicationInstancesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_instance_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchApplicationInstancesRequest.ProtoReflect.Descriptor instead.
+func (*WatchApplicationInstancesRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_instance_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WatchApplicationInstancesRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchApplicationInstancesRequest) GetAppName() string {
+	if x != nil {
+		return x.AppName
+	}
+	return ""
+}
+
+func (x *WatchApplicationInstancesRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchApplicationInstancesResponse struct {
+	state           protoimpl.MessageState    `protogen:"open.v1"`
+	Type            WatchEventType            `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *FlinkApplicationInstance `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                    `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchApplicationInstancesResponse) Reset() {
+	*x = WatchApplicationInstancesResponse{}
+	mi := &file_cmf_v1_instance_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchApplicationInstancesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchApplicationInstancesResponse) ProtoMessage() {}
+
+func (x *WatchApplicationInstancesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_instance_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchApplicationInstancesResponse.ProtoReflect.Descriptor instead.
+func (*WatchApplicationInstancesResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_instance_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WatchApplicationInstancesResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchApplicationInstancesResponse) GetObject() *FlinkApplicationInstance {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchApplicationInstancesResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_instance_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_instance_proto_rawDesc = "" +
 	"\n" +
-	"\x15cmf/v1/instance.proto\x12\x06cmf.v1\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xba\x01\n" +
+	"\x15cmf/v1/instance.proto\x12\x06cmf.v1\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xba\x01\n" +
 	"\x18FlinkApplicationInstance\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -432,9 +553,18 @@ const file_cmf_v1_instance_proto_rawDesc = "" +
 	"\x1dGetApplicationInstanceRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x12\x1b\n" +
-	"\tinst_name\x18\x03 \x01(\tR\binstName2\xa2\x03\n" +
+	"\tinst_name\x18\x03 \x01(\tR\binstName\"\x83\x01\n" +
+	" WatchApplicationInstancesRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
+	"\bapp_name\x18\x02 \x01(\tR\aappName\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\xb4\x01\n" +
+	"!WatchApplicationInstancesResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x128\n" +
+	"\x06object\x18\x02 \x01(\v2 .cmf.v1.FlinkApplicationInstanceR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x96\x04\n" +
 	"\x1aApplicationInstanceService\x12\xbc\x01\n" +
-	"\x18ListApplicationInstances\x12'.cmf.v1.ListApplicationInstancesRequest\x1a .cmf.v1.ApplicationInstancesPage\"U\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances\x12\xc4\x01\n" +
+	"\x18ListApplicationInstances\x12'.cmf.v1.ListApplicationInstancesRequest\x1a .cmf.v1.ApplicationInstancesPage\"U\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances\x12r\n" +
+	"\x19WatchApplicationInstances\x12(.cmf.v1.WatchApplicationInstancesRequest\x1a).cmf.v1.WatchApplicationInstancesResponse0\x01\x12\xc4\x01\n" +
 	"\x16GetApplicationInstance\x12%.cmf.v1.GetApplicationInstanceRequest\x1a .cmf.v1.FlinkApplicationInstance\"a\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02S\x12Q/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances/{inst_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
@@ -449,36 +579,43 @@ func file_cmf_v1_instance_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_instance_proto_rawDescData
 }
 
-var file_cmf_v1_instance_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_cmf_v1_instance_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_cmf_v1_instance_proto_goTypes = []any{
-	(*FlinkApplicationInstance)(nil),        // 0: cmf.v1.FlinkApplicationInstance
-	(*ApplicationInstanceStatus)(nil),       // 1: cmf.v1.ApplicationInstanceStatus
-	(*InstanceJobStatus)(nil),               // 2: cmf.v1.InstanceJobStatus
-	(*ListApplicationInstancesRequest)(nil), // 3: cmf.v1.ListApplicationInstancesRequest
-	(*ApplicationInstancesPage)(nil),        // 4: cmf.v1.ApplicationInstancesPage
-	(*GetApplicationInstanceRequest)(nil),   // 5: cmf.v1.GetApplicationInstanceRequest
-	(*ObjectMeta)(nil),                      // 6: cmf.v1.ObjectMeta
-	(*JsonObject)(nil),                      // 7: cmf.v1.JsonObject
-	(*Pageable)(nil),                        // 8: cmf.v1.Pageable
-	(*PageMetadata)(nil),                    // 9: cmf.v1.PageMetadata
+	(*FlinkApplicationInstance)(nil),          // 0: cmf.v1.FlinkApplicationInstance
+	(*ApplicationInstanceStatus)(nil),         // 1: cmf.v1.ApplicationInstanceStatus
+	(*InstanceJobStatus)(nil),                 // 2: cmf.v1.InstanceJobStatus
+	(*ListApplicationInstancesRequest)(nil),   // 3: cmf.v1.ListApplicationInstancesRequest
+	(*ApplicationInstancesPage)(nil),          // 4: cmf.v1.ApplicationInstancesPage
+	(*GetApplicationInstanceRequest)(nil),     // 5: cmf.v1.GetApplicationInstanceRequest
+	(*WatchApplicationInstancesRequest)(nil),  // 6: cmf.v1.WatchApplicationInstancesRequest
+	(*WatchApplicationInstancesResponse)(nil), // 7: cmf.v1.WatchApplicationInstancesResponse
+	(*ObjectMeta)(nil),                        // 8: cmf.v1.ObjectMeta
+	(*JsonObject)(nil),                        // 9: cmf.v1.JsonObject
+	(*Pageable)(nil),                          // 10: cmf.v1.Pageable
+	(*PageMetadata)(nil),                      // 11: cmf.v1.PageMetadata
+	(WatchEventType)(0),                       // 12: cmf.v1.WatchEventType
 }
 var file_cmf_v1_instance_proto_depIdxs = []int32{
-	6, // 0: cmf.v1.FlinkApplicationInstance.metadata:type_name -> cmf.v1.ObjectMeta
-	1, // 1: cmf.v1.FlinkApplicationInstance.status:type_name -> cmf.v1.ApplicationInstanceStatus
-	7, // 2: cmf.v1.ApplicationInstanceStatus.spec:type_name -> cmf.v1.JsonObject
-	2, // 3: cmf.v1.ApplicationInstanceStatus.job_status:type_name -> cmf.v1.InstanceJobStatus
-	8, // 4: cmf.v1.ApplicationInstancesPage.pageable:type_name -> cmf.v1.Pageable
-	9, // 5: cmf.v1.ApplicationInstancesPage.metadata:type_name -> cmf.v1.PageMetadata
-	0, // 6: cmf.v1.ApplicationInstancesPage.items:type_name -> cmf.v1.FlinkApplicationInstance
-	3, // 7: cmf.v1.ApplicationInstanceService.ListApplicationInstances:input_type -> cmf.v1.ListApplicationInstancesRequest
-	5, // 8: cmf.v1.ApplicationInstanceService.GetApplicationInstance:input_type -> cmf.v1.GetApplicationInstanceRequest
-	4, // 9: cmf.v1.ApplicationInstanceService.ListApplicationInstances:output_type -> cmf.v1.ApplicationInstancesPage
-	0, // 10: cmf.v1.ApplicationInstanceService.GetApplicationInstance:output_type -> cmf.v1.FlinkApplicationInstance
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	8,  // 0: cmf.v1.FlinkApplicationInstance.metadata:type_name -> cmf.v1.ObjectMeta
+	1,  // 1: cmf.v1.FlinkApplicationInstance.status:type_name -> cmf.v1.ApplicationInstanceStatus
+	9,  // 2: cmf.v1.ApplicationInstanceStatus.spec:type_name -> cmf.v1.JsonObject
+	2,  // 3: cmf.v1.ApplicationInstanceStatus.job_status:type_name -> cmf.v1.InstanceJobStatus
+	10, // 4: cmf.v1.ApplicationInstancesPage.pageable:type_name -> cmf.v1.Pageable
+	11, // 5: cmf.v1.ApplicationInstancesPage.metadata:type_name -> cmf.v1.PageMetadata
+	0,  // 6: cmf.v1.ApplicationInstancesPage.items:type_name -> cmf.v1.FlinkApplicationInstance
+	12, // 7: cmf.v1.WatchApplicationInstancesResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 8: cmf.v1.WatchApplicationInstancesResponse.object:type_name -> cmf.v1.FlinkApplicationInstance
+	3,  // 9: cmf.v1.ApplicationInstanceService.ListApplicationInstances:input_type -> cmf.v1.ListApplicationInstancesRequest
+	6,  // 10: cmf.v1.ApplicationInstanceService.WatchApplicationInstances:input_type -> cmf.v1.WatchApplicationInstancesRequest
+	5,  // 11: cmf.v1.ApplicationInstanceService.GetApplicationInstance:input_type -> cmf.v1.GetApplicationInstanceRequest
+	4,  // 12: cmf.v1.ApplicationInstanceService.ListApplicationInstances:output_type -> cmf.v1.ApplicationInstancesPage
+	7,  // 13: cmf.v1.ApplicationInstanceService.WatchApplicationInstances:output_type -> cmf.v1.WatchApplicationInstancesResponse
+	0,  // 14: cmf.v1.ApplicationInstanceService.GetApplicationInstance:output_type -> cmf.v1.FlinkApplicationInstance
+	12, // [12:15] is the sub-list for method output_type
+	9,  // [9:12] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_instance_proto_init() }
@@ -488,6 +625,7 @@ func file_cmf_v1_instance_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_instance_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -495,7 +633,7 @@ func file_cmf_v1_instance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_instance_proto_rawDesc), len(file_cmf_v1_instance_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ApplicationInstanceService_ListApplicationInstances_FullMethodName = "/cmf.v1.ApplicationInstanceService/ListApplicationInstances"
-	ApplicationInstanceService_GetApplicationInstance_FullMethodName   = "/cmf.v1.ApplicationInstanceService/GetApplicationInstance"
+	ApplicationInstanceService_ListApplicationInstances_FullMethodName  = "/cmf.v1.ApplicationInstanceService/ListApplicationInstances"
+	ApplicationInstanceService_WatchApplicationInstances_FullMethodName = "/cmf.v1.ApplicationInstanceService/WatchApplicationInstances"
+	ApplicationInstanceService_GetApplicationInstance_FullMethodName    = "/cmf.v1.ApplicationInstanceService/GetApplicationInstance"
 )
 
 // ApplicationInstanceServiceClient is the client API for ApplicationInstanceService service.
@@ -31,6 +32,8 @@ const (
 // read them.
 type ApplicationInstanceServiceClient interface {
 	ListApplicationInstances(ctx context.Context, in *ListApplicationInstancesRequest, opts ...grpc.CallOption) (*ApplicationInstancesPage, error)
+	// Watches the instances of an application with the state of their jobs. See watch.proto.
+	WatchApplicationInstances(ctx context.Context, in *WatchApplicationInstancesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationInstancesResponse], error)
 	GetApplicationInstance(ctx context.Context, in *GetApplicationInstanceRequest, opts ...grpc.CallOption) (*FlinkApplicationInstance, error)
 }
 
@@ -52,6 +55,25 @@ func (c *applicationInstanceServiceClient) ListApplicationInstances(ctx context.
 	return out, nil
 }
 
+func (c *applicationInstanceServiceClient) WatchApplicationInstances(ctx context.Context, in *WatchApplicationInstancesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationInstancesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ApplicationInstanceService_ServiceDesc.Streams[0], ApplicationInstanceService_WatchApplicationInstances_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchApplicationInstancesRequest, WatchApplicationInstancesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ApplicationInstanceService_WatchApplicationInstancesClient = grpc.ServerStreamingClient[WatchApplicationInstancesResponse]
+
 func (c *applicationInstanceServiceClient) GetApplicationInstance(ctx context.Context, in *GetApplicationInstanceRequest, opts ...grpc.CallOption) (*FlinkApplicationInstance, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(FlinkApplicationInstance)
@@ -70,6 +92,8 @@ func (c *applicationInstanceServiceClient) GetApplicationInstance(ctx context.Co
 // read them.
 type ApplicationInstanceServiceServer interface {
 	ListApplicationInstances(context.Context, *ListApplicationInstancesRequest) (*ApplicationInstancesPage, error)
+	// Watches the instances of an application with the state of their jobs. See watch.proto.
+	WatchApplicationInstances(*WatchApplicationInstancesRequest, grpc.ServerStreamingServer[WatchApplicationInstancesResponse]) error
 	GetApplicationInstance(context.Context, *GetApplicationInstanceRequest) (*FlinkApplicationInstance, error)
 	mustEmbedUnimplementedApplicationInstanceServiceServer()
 }
@@ -83,6 +107,9 @@ type UnimplementedApplicationInstanceServiceServer struct{}
 
 func (UnimplementedApplicationInstanceServiceServer) ListApplicationInstances(context.Context, *ListApplicationInstancesRequest) (*ApplicationInstancesPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListApplicationInstances not implemented")
+}
+func (UnimplementedApplicationInstanceServiceServer) WatchApplicationInstances(*WatchApplicationInstancesRequest, grpc.ServerStreamingServer[WatchApplicationInstancesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchApplicationInstances not implemented")
 }
 func (UnimplementedApplicationInstanceServiceServer) GetApplicationInstance(context.Context, *GetApplicationInstanceRequest) (*FlinkApplicationInstance, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetApplicationInstance not implemented")
@@ -127,6 +154,17 @@ func _ApplicationInstanceService_ListApplicationInstances_Handler(srv interface{
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ApplicationInstanceService_WatchApplicationInstances_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchApplicationInstancesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ApplicationInstanceServiceServer).WatchApplicationInstances(m, &grpc.GenericServerStream[WatchApplicationInstancesRequest, WatchApplicationInstancesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ApplicationInstanceService_WatchApplicationInstancesServer = grpc.ServerStreamingServer[WatchApplicationInstancesResponse]
+
 func _ApplicationInstanceService_GetApplicationInstance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetApplicationInstanceRequest)
 	if err := dec(in); err != nil {
@@ -161,6 +199,12 @@ var ApplicationInstanceService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ApplicationInstanceService_GetApplicationInstance_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchApplicationInstances",
+			Handler:       _ApplicationInstanceService_WatchApplicationInstances_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/instance.proto",
 }

@@ -542,11 +542,132 @@ func (x *UpdateKubernetesClusterRequest) GetCluster() *KubernetesCluster {
 	return nil
 }
 
+type WatchKubernetesClustersRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Filter string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Fields string                 `protobuf:"bytes,2,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchKubernetesClustersRequest) Reset() {
+	*x = WatchKubernetesClustersRequest{}
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchKubernetesClustersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchKubernetesClustersRequest) ProtoMessage() {}
+
+func (x *WatchKubernetesClustersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchKubernetesClustersRequest.ProtoReflect.Descriptor instead.
+func (*WatchKubernetesClustersRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchKubernetesClustersRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchKubernetesClustersRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchKubernetesClustersRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchKubernetesClustersResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *KubernetesCluster     `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchKubernetesClustersResponse) Reset() {
+	*x = WatchKubernetesClustersResponse{}
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchKubernetesClustersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchKubernetesClustersResponse) ProtoMessage() {}
+
+func (x *WatchKubernetesClustersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchKubernetesClustersResponse.ProtoReflect.Descriptor instead.
+func (*WatchKubernetesClustersResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WatchKubernetesClustersResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchKubernetesClustersResponse) GetObject() *KubernetesCluster {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchKubernetesClustersResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_kubernetes_cluster_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcmf/v1/kubernetes_cluster.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x01\n" +
+	"\x1fcmf/v1/kubernetes_cluster.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x01\n" +
 	"\x11KubernetesCluster\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -584,9 +705,18 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\"\x95\x01\n" +
 	"\x1eUpdateKubernetesClusterRequest\x126\n" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\x12;\n" +
-	"\acluster\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterB\x06\xbaH\x03\xc8\x01\x01R\acluster2\xfe\x03\n" +
+	"\acluster\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterB\x06\xbaH\x03\xc8\x01\x01R\acluster\"{\n" +
+	"\x1eWatchKubernetesClustersRequest\x12\x16\n" +
+	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06fields\x18\x02 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\xab\x01\n" +
+	"\x1fWatchKubernetesClustersResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x121\n" +
+	"\x06object\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xec\x04\n" +
 	"\x18KubernetesClusterService\x12\x88\x01\n" +
-	"\x16ListKubernetesClusters\x12%.cmf.v1.ListKubernetesClustersRequest\x1a\x1e.cmf.v1.KubernetesClustersPage\"'\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/kubernetes-clusters\x12\xa1\x01\n" +
+	"\x16ListKubernetesClusters\x12%.cmf.v1.ListKubernetesClustersRequest\x1a\x1e.cmf.v1.KubernetesClustersPage\"'\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/kubernetes-clusters\x12l\n" +
+	"\x17WatchKubernetesClusters\x12&.cmf.v1.WatchKubernetesClustersRequest\x1a'.cmf.v1.WatchKubernetesClustersResponse0\x01\x12\xa1\x01\n" +
 	"\x14GetKubernetesCluster\x12#.cmf.v1.GetKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"I\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xb2\x01\n" +
 	"\x17UpdateKubernetesCluster\x12&.cmf.v1.UpdateKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"T\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -602,45 +732,52 @@ func file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_kubernetes_cluster_proto_rawDescData
 }
 
-var file_cmf_v1_kubernetes_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_cmf_v1_kubernetes_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_cmf_v1_kubernetes_cluster_proto_goTypes = []any{
-	(*KubernetesCluster)(nil),              // 0: cmf.v1.KubernetesCluster
-	(*KubernetesClusterMetadata)(nil),      // 1: cmf.v1.KubernetesClusterMetadata
-	(*KubernetesClusterSpec)(nil),          // 2: cmf.v1.KubernetesClusterSpec
-	(*KubernetesClusterStatus)(nil),        // 3: cmf.v1.KubernetesClusterStatus
-	(*ListKubernetesClustersRequest)(nil),  // 4: cmf.v1.ListKubernetesClustersRequest
-	(*KubernetesClustersPage)(nil),         // 5: cmf.v1.KubernetesClustersPage
-	(*GetKubernetesClusterRequest)(nil),    // 6: cmf.v1.GetKubernetesClusterRequest
-	(*UpdateKubernetesClusterRequest)(nil), // 7: cmf.v1.UpdateKubernetesClusterRequest
-	(*timestamppb.Timestamp)(nil),          // 8: google.protobuf.Timestamp
-	(*StringMap)(nil),                      // 9: cmf.v1.StringMap
-	(*Pageable)(nil),                       // 10: cmf.v1.Pageable
-	(*PageMetadata)(nil),                   // 11: cmf.v1.PageMetadata
+	(*KubernetesCluster)(nil),               // 0: cmf.v1.KubernetesCluster
+	(*KubernetesClusterMetadata)(nil),       // 1: cmf.v1.KubernetesClusterMetadata
+	(*KubernetesClusterSpec)(nil),           // 2: cmf.v1.KubernetesClusterSpec
+	(*KubernetesClusterStatus)(nil),         // 3: cmf.v1.KubernetesClusterStatus
+	(*ListKubernetesClustersRequest)(nil),   // 4: cmf.v1.ListKubernetesClustersRequest
+	(*KubernetesClustersPage)(nil),          // 5: cmf.v1.KubernetesClustersPage
+	(*GetKubernetesClusterRequest)(nil),     // 6: cmf.v1.GetKubernetesClusterRequest
+	(*UpdateKubernetesClusterRequest)(nil),  // 7: cmf.v1.UpdateKubernetesClusterRequest
+	(*WatchKubernetesClustersRequest)(nil),  // 8: cmf.v1.WatchKubernetesClustersRequest
+	(*WatchKubernetesClustersResponse)(nil), // 9: cmf.v1.WatchKubernetesClustersResponse
+	(*timestamppb.Timestamp)(nil),           // 10: google.protobuf.Timestamp
+	(*StringMap)(nil),                       // 11: cmf.v1.StringMap
+	(*Pageable)(nil),                        // 12: cmf.v1.Pageable
+	(*PageMetadata)(nil),                    // 13: cmf.v1.PageMetadata
+	(WatchEventType)(0),                     // 14: cmf.v1.WatchEventType
 }
 var file_cmf_v1_kubernetes_cluster_proto_depIdxs = []int32{
 	1,  // 0: cmf.v1.KubernetesCluster.metadata:type_name -> cmf.v1.KubernetesClusterMetadata
 	2,  // 1: cmf.v1.KubernetesCluster.spec:type_name -> cmf.v1.KubernetesClusterSpec
 	3,  // 2: cmf.v1.KubernetesCluster.status:type_name -> cmf.v1.KubernetesClusterStatus
-	8,  // 3: cmf.v1.KubernetesClusterMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
-	8,  // 4: cmf.v1.KubernetesClusterMetadata.update_timestamp:type_name -> google.protobuf.Timestamp
-	9,  // 5: cmf.v1.KubernetesClusterMetadata.labels:type_name -> cmf.v1.StringMap
-	9,  // 6: cmf.v1.KubernetesClusterMetadata.annotations:type_name -> cmf.v1.StringMap
-	8,  // 7: cmf.v1.KubernetesClusterStatus.last_heartbeat_timestamp:type_name -> google.protobuf.Timestamp
-	10, // 8: cmf.v1.KubernetesClustersPage.pageable:type_name -> cmf.v1.Pageable
-	11, // 9: cmf.v1.KubernetesClustersPage.metadata:type_name -> cmf.v1.PageMetadata
+	10, // 3: cmf.v1.KubernetesClusterMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
+	10, // 4: cmf.v1.KubernetesClusterMetadata.update_timestamp:type_name -> google.protobuf.Timestamp
+	11, // 5: cmf.v1.KubernetesClusterMetadata.labels:type_name -> cmf.v1.StringMap
+	11, // 6: cmf.v1.KubernetesClusterMetadata.annotations:type_name -> cmf.v1.StringMap
+	10, // 7: cmf.v1.KubernetesClusterStatus.last_heartbeat_timestamp:type_name -> google.protobuf.Timestamp
+	12, // 8: cmf.v1.KubernetesClustersPage.pageable:type_name -> cmf.v1.Pageable
+	13, // 9: cmf.v1.KubernetesClustersPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 10: cmf.v1.KubernetesClustersPage.items:type_name -> cmf.v1.KubernetesCluster
 	0,  // 11: cmf.v1.UpdateKubernetesClusterRequest.cluster:type_name -> cmf.v1.KubernetesCluster
-	4,  // 12: cmf.v1.KubernetesClusterService.ListKubernetesClusters:input_type -> cmf.v1.ListKubernetesClustersRequest
-	6,  // 13: cmf.v1.KubernetesClusterService.GetKubernetesCluster:input_type -> cmf.v1.GetKubernetesClusterRequest
-	7,  // 14: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:input_type -> cmf.v1.UpdateKubernetesClusterRequest
-	5,  // 15: cmf.v1.KubernetesClusterService.ListKubernetesClusters:output_type -> cmf.v1.KubernetesClustersPage
-	0,  // 16: cmf.v1.KubernetesClusterService.GetKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
-	0,  // 17: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	14, // 12: cmf.v1.WatchKubernetesClustersResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 13: cmf.v1.WatchKubernetesClustersResponse.object:type_name -> cmf.v1.KubernetesCluster
+	4,  // 14: cmf.v1.KubernetesClusterService.ListKubernetesClusters:input_type -> cmf.v1.ListKubernetesClustersRequest
+	8,  // 15: cmf.v1.KubernetesClusterService.WatchKubernetesClusters:input_type -> cmf.v1.WatchKubernetesClustersRequest
+	6,  // 16: cmf.v1.KubernetesClusterService.GetKubernetesCluster:input_type -> cmf.v1.GetKubernetesClusterRequest
+	7,  // 17: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:input_type -> cmf.v1.UpdateKubernetesClusterRequest
+	5,  // 18: cmf.v1.KubernetesClusterService.ListKubernetesClusters:output_type -> cmf.v1.KubernetesClustersPage
+	9,  // 19: cmf.v1.KubernetesClusterService.WatchKubernetesClusters:output_type -> cmf.v1.WatchKubernetesClustersResponse
+	0,  // 20: cmf.v1.KubernetesClusterService.GetKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
+	0,  // 21: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_kubernetes_cluster_proto_init() }
@@ -650,6 +787,7 @@ func file_cmf_v1_kubernetes_cluster_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_kubernetes_cluster_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -657,7 +795,7 @@ func file_cmf_v1_kubernetes_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_kubernetes_cluster_proto_rawDesc), len(file_cmf_v1_kubernetes_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	KubernetesClusterService_ListKubernetesClusters_FullMethodName  = "/cmf.v1.KubernetesClusterService/ListKubernetesClusters"
+	KubernetesClusterService_WatchKubernetesClusters_FullMethodName = "/cmf.v1.KubernetesClusterService/WatchKubernetesClusters"
 	KubernetesClusterService_GetKubernetesCluster_FullMethodName    = "/cmf.v1.KubernetesClusterService/GetKubernetesCluster"
 	KubernetesClusterService_UpdateKubernetesCluster_FullMethodName = "/cmf.v1.KubernetesClusterService/UpdateKubernetesCluster"
 )
@@ -33,6 +34,9 @@ const (
 // nothing creates or deletes one here.
 type KubernetesClusterServiceClient interface {
 	ListKubernetesClusters(ctx context.Context, in *ListKubernetesClustersRequest, opts ...grpc.CallOption) (*KubernetesClustersPage, error)
+	// Watches the clusters: their life cycle, their labels, and whether an agent is
+	// connected. Heartbeats bring an event only as often as they are recorded. See watch.proto.
+	WatchKubernetesClusters(ctx context.Context, in *WatchKubernetesClustersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKubernetesClustersResponse], error)
 	GetKubernetesCluster(ctx context.Context, in *GetKubernetesClusterRequest, opts ...grpc.CallOption) (*KubernetesCluster, error)
 	// Changes lifecycle state, labels and annotations; what is absent or null
 	// stays as it is. Decommissioning is refused with INVALID_ARGUMENT while
@@ -57,6 +61,25 @@ func (c *kubernetesClusterServiceClient) ListKubernetesClusters(ctx context.Cont
 	}
 	return out, nil
 }
+
+func (c *kubernetesClusterServiceClient) WatchKubernetesClusters(ctx context.Context, in *WatchKubernetesClustersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKubernetesClustersResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &KubernetesClusterService_ServiceDesc.Streams[0], KubernetesClusterService_WatchKubernetesClusters_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchKubernetesClustersRequest, WatchKubernetesClustersResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type KubernetesClusterService_WatchKubernetesClustersClient = grpc.ServerStreamingClient[WatchKubernetesClustersResponse]
 
 func (c *kubernetesClusterServiceClient) GetKubernetesCluster(ctx context.Context, in *GetKubernetesClusterRequest, opts ...grpc.CallOption) (*KubernetesCluster, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -87,6 +110,9 @@ func (c *kubernetesClusterServiceClient) UpdateKubernetesCluster(ctx context.Con
 // nothing creates or deletes one here.
 type KubernetesClusterServiceServer interface {
 	ListKubernetesClusters(context.Context, *ListKubernetesClustersRequest) (*KubernetesClustersPage, error)
+	// Watches the clusters: their life cycle, their labels, and whether an agent is
+	// connected. Heartbeats bring an event only as often as they are recorded. See watch.proto.
+	WatchKubernetesClusters(*WatchKubernetesClustersRequest, grpc.ServerStreamingServer[WatchKubernetesClustersResponse]) error
 	GetKubernetesCluster(context.Context, *GetKubernetesClusterRequest) (*KubernetesCluster, error)
 	// Changes lifecycle state, labels and annotations; what is absent or null
 	// stays as it is. Decommissioning is refused with INVALID_ARGUMENT while
@@ -104,6 +130,9 @@ type UnimplementedKubernetesClusterServiceServer struct{}
 
 func (UnimplementedKubernetesClusterServiceServer) ListKubernetesClusters(context.Context, *ListKubernetesClustersRequest) (*KubernetesClustersPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKubernetesClusters not implemented")
+}
+func (UnimplementedKubernetesClusterServiceServer) WatchKubernetesClusters(*WatchKubernetesClustersRequest, grpc.ServerStreamingServer[WatchKubernetesClustersResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchKubernetesClusters not implemented")
 }
 func (UnimplementedKubernetesClusterServiceServer) GetKubernetesCluster(context.Context, *GetKubernetesClusterRequest) (*KubernetesCluster, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetKubernetesCluster not implemented")
@@ -150,6 +179,17 @@ func _KubernetesClusterService_ListKubernetesClusters_Handler(srv interface{}, c
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _KubernetesClusterService_WatchKubernetesClusters_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchKubernetesClustersRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(KubernetesClusterServiceServer).WatchKubernetesClusters(m, &grpc.GenericServerStream[WatchKubernetesClustersRequest, WatchKubernetesClustersResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type KubernetesClusterService_WatchKubernetesClustersServer = grpc.ServerStreamingServer[WatchKubernetesClustersResponse]
 
 func _KubernetesClusterService_GetKubernetesCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetKubernetesClusterRequest)
@@ -207,6 +247,12 @@ var KubernetesClusterService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _KubernetesClusterService_UpdateKubernetesCluster_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchKubernetesClusters",
+			Handler:       _KubernetesClusterService_WatchKubernetesClusters_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/kubernetes_cluster.proto",
 }

@@ -1281,11 +1281,415 @@ func (*DeleteDetachedSavepointResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{19}
 }
 
+type WatchSavepointsForFlinkApplicationRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
+	Filter  string                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Fields  string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) Reset() {
+	*x = WatchSavepointsForFlinkApplicationRequest{}
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSavepointsForFlinkApplicationRequest) ProtoMessage() {}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSavepointsForFlinkApplicationRequest.ProtoReflect.Descriptor instead.
+func (*WatchSavepointsForFlinkApplicationRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) GetAppName() string {
+	if x != nil {
+		return x.AppName
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchSavepointsForFlinkApplicationResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *Savepoint             `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchSavepointsForFlinkApplicationResponse) Reset() {
+	*x = WatchSavepointsForFlinkApplicationResponse{}
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSavepointsForFlinkApplicationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSavepointsForFlinkApplicationResponse) ProtoMessage() {}
+
+func (x *WatchSavepointsForFlinkApplicationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSavepointsForFlinkApplicationResponse.ProtoReflect.Descriptor instead.
+func (*WatchSavepointsForFlinkApplicationResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *WatchSavepointsForFlinkApplicationResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchSavepointsForFlinkApplicationResponse) GetObject() *Savepoint {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchSavepointsForFlinkApplicationResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchSavepointsForFlinkStatementRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	EnvName  string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	StmtName string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
+	Filter   string                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Fields   string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) Reset() {
+	*x = WatchSavepointsForFlinkStatementRequest{}
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSavepointsForFlinkStatementRequest) ProtoMessage() {}
+
+func (x *WatchSavepointsForFlinkStatementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSavepointsForFlinkStatementRequest.ProtoReflect.Descriptor instead.
+func (*WatchSavepointsForFlinkStatementRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) GetStmtName() string {
+	if x != nil {
+		return x.StmtName
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchSavepointsForFlinkStatementRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchSavepointsForFlinkStatementResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *Savepoint             `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchSavepointsForFlinkStatementResponse) Reset() {
+	*x = WatchSavepointsForFlinkStatementResponse{}
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSavepointsForFlinkStatementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSavepointsForFlinkStatementResponse) ProtoMessage() {}
+
+func (x *WatchSavepointsForFlinkStatementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSavepointsForFlinkStatementResponse.ProtoReflect.Descriptor instead.
+func (*WatchSavepointsForFlinkStatementResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WatchSavepointsForFlinkStatementResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchSavepointsForFlinkStatementResponse) GetObject() *Savepoint {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchSavepointsForFlinkStatementResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchDetachedSavepointsRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Filter string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Fields string                 `protobuf:"bytes,2,opt,name=fields,proto3" json:"fields,omitempty"`
+	// A name with wildcards; without one, the beginning of a name.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchDetachedSavepointsRequest) Reset() {
+	*x = WatchDetachedSavepointsRequest{}
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDetachedSavepointsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDetachedSavepointsRequest) ProtoMessage() {}
+
+func (x *WatchDetachedSavepointsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDetachedSavepointsRequest.ProtoReflect.Descriptor instead.
+func (*WatchDetachedSavepointsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *WatchDetachedSavepointsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchDetachedSavepointsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchDetachedSavepointsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WatchDetachedSavepointsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchDetachedSavepointsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *Savepoint             `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchDetachedSavepointsResponse) Reset() {
+	*x = WatchDetachedSavepointsResponse{}
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchDetachedSavepointsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchDetachedSavepointsResponse) ProtoMessage() {}
+
+func (x *WatchDetachedSavepointsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_savepoint_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchDetachedSavepointsResponse.ProtoReflect.Descriptor instead.
+func (*WatchDetachedSavepointsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_savepoint_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *WatchDetachedSavepointsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchDetachedSavepointsResponse) GetObject() *Savepoint {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchDetachedSavepointsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_savepoint_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\n" +
-	"\x16cmf/v1/savepoint.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
+	"\x16cmf/v1/savepoint.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
 	"\tSavepoint\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1381,20 +1785,52 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\x17detached_savepoint_name\x18\x01 \x01(\tR\x15detachedSavepointName\"X\n" +
 	"\x1eDeleteDetachedSavepointRequest\x126\n" +
 	"\x17detached_savepoint_name\x18\x01 \x01(\tR\x15detachedSavepointName\"!\n" +
-	"\x1fDeleteDetachedSavepointResponse2\xb1\x0f\n" +
+	"\x1fDeleteDetachedSavepointResponse\"\xbc\x01\n" +
+	")WatchSavepointsForFlinkApplicationRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
+	"\bapp_name\x18\x02 \x01(\tR\aappName\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06fields\x18\x04 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\"\xae\x01\n" +
+	"*WatchSavepointsForFlinkApplicationResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12)\n" +
+	"\x06object\x18\x02 \x01(\v2\x11.cmf.v1.SavepointR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\xbc\x01\n" +
+	"'WatchSavepointsForFlinkStatementRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
+	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06fields\x18\x04 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\"\xac\x01\n" +
+	"(WatchSavepointsForFlinkStatementResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12)\n" +
+	"\x06object\x18\x02 \x01(\v2\x11.cmf.v1.SavepointR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\x8f\x01\n" +
+	"\x1eWatchDetachedSavepointsRequest\x12\x16\n" +
+	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06fields\x18\x02 \x01(\tR\x06fields\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\xa3\x01\n" +
+	"\x1fWatchDetachedSavepointsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12)\n" +
+	"\x06object\x18\x02 \x01(\v2\x11.cmf.v1.SavepointR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xcb\x11\n" +
 	"\x10SavepointService\x12\xd6\x01\n" +
 	"\"CreateSavepointForFlinkApplication\x121.cmf.v1.CreateSavepointForFlinkApplicationRequest\x1a\x11.cmf.v1.Savepoint\"j\xaa\xd4\x18\r\b\xc9\x01\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02S:\tsavepoint\"F/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints\x12\xc5\x01\n" +
-	"!ListSavepointsForFlinkApplication\x120.cmf.v1.ListSavepointsForFlinkApplicationRequest\x1a\x16.cmf.v1.SavepointsPage\"V\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02H\x12F/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints\x12\xcd\x01\n" +
+	"!ListSavepointsForFlinkApplication\x120.cmf.v1.ListSavepointsForFlinkApplicationRequest\x1a\x16.cmf.v1.SavepointsPage\"V\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02H\x12F/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints\x12\x8d\x01\n" +
+	"\"WatchSavepointsForFlinkApplication\x121.cmf.v1.WatchSavepointsForFlinkApplicationRequest\x1a2.cmf.v1.WatchSavepointsForFlinkApplicationResponse0\x01\x12\xcd\x01\n" +
 	"\x1fGetSavepointForFlinkApplication\x12..cmf.v1.GetSavepointForFlinkApplicationRequest\x1a\x11.cmf.v1.Savepoint\"g\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02Y\x12W/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints/{savepoint_name}\x12\xf7\x01\n" +
 	"\"DeleteSavepointForFlinkApplication\x121.cmf.v1.DeleteSavepointForFlinkApplicationRequest\x1a2.cmf.v1.DeleteSavepointForFlinkApplicationResponse\"j\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02Y*W/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints/{savepoint_name}\x12\xdc\x01\n" +
 	"#DetachSavepointFromFlinkApplication\x122.cmf.v1.DetachSavepointFromFlinkApplicationRequest\x1a\x11.cmf.v1.Savepoint\"n\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02`\"^/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints/{savepoint_name}/detach\x12\xd1\x01\n" +
 	" CreateSavepointForFlinkStatement\x12/.cmf.v1.CreateSavepointForFlinkStatementRequest\x1a\x11.cmf.v1.Savepoint\"i\xaa\xd4\x18\r\b\xc9\x01\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02R:\tsavepoint\"E/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints\x12\xc0\x01\n" +
-	"\x1fListSavepointsForFlinkStatement\x12..cmf.v1.ListSavepointsForFlinkStatementRequest\x1a\x16.cmf.v1.SavepointsPage\"U\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints\x12\xc8\x01\n" +
+	"\x1fListSavepointsForFlinkStatement\x12..cmf.v1.ListSavepointsForFlinkStatementRequest\x1a\x16.cmf.v1.SavepointsPage\"U\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints\x12\x87\x01\n" +
+	" WatchSavepointsForFlinkStatement\x12/.cmf.v1.WatchSavepointsForFlinkStatementRequest\x1a0.cmf.v1.WatchSavepointsForFlinkStatementResponse0\x01\x12\xc8\x01\n" +
 	"\x1dGetSavepointForFlinkStatement\x12,.cmf.v1.GetSavepointForFlinkStatementRequest\x1a\x11.cmf.v1.Savepoint\"f\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02X\x12V/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints/{savepoint_name}\x12\xf0\x01\n" +
-	" DeleteSavepointForFlinkStatement\x12/.cmf.v1.DeleteSavepointForFlinkStatementRequest\x1a0.cmf.v1.DeleteSavepointForFlinkStatementResponse\"i\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02X*V/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints/{savepoint_name}2\x8e\x05\n" +
+	" DeleteSavepointForFlinkStatement\x12/.cmf.v1.DeleteSavepointForFlinkStatementRequest\x1a0.cmf.v1.DeleteSavepointForFlinkStatementResponse\"i\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02X*V/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints/{savepoint_name}2\xfc\x05\n" +
 	"\x18DetachedSavepointService\x12\x97\x01\n" +
 	"\x17CreateDetachedSavepoint\x12&.cmf.v1.CreateDetachedSavepointRequest\x1a\x11.cmf.v1.Savepoint\"A\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02,:\tsavepoint\"\x1f/cmf/api/v1/detached-savepoints\x12\x80\x01\n" +
-	"\x16ListDetachedSavepoints\x12%.cmf.v1.ListDetachedSavepointsRequest\x1a\x16.cmf.v1.SavepointsPage\"'\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/detached-savepoints\x12\x99\x01\n" +
+	"\x16ListDetachedSavepoints\x12%.cmf.v1.ListDetachedSavepointsRequest\x1a\x16.cmf.v1.SavepointsPage\"'\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/detached-savepoints\x12l\n" +
+	"\x17WatchDetachedSavepoints\x12&.cmf.v1.WatchDetachedSavepointsRequest\x1a'.cmf.v1.WatchDetachedSavepointsResponse0\x01\x12\x99\x01\n" +
 	"\x14GetDetachedSavepoint\x12#.cmf.v1.GetDetachedSavepointRequest\x1a\x11.cmf.v1.Savepoint\"I\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/detached-savepoints/{detached_savepoint_name}\x12\xb8\x01\n" +
 	"\x17DeleteDetachedSavepoint\x12&.cmf.v1.DeleteDetachedSavepointRequest\x1a'.cmf.v1.DeleteDetachedSavepointResponse\"L\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02;*9/cmf/api/v1/detached-savepoints/{detached_savepoint_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -1410,7 +1846,7 @@ func file_cmf_v1_savepoint_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_savepoint_proto_rawDescData
 }
 
-var file_cmf_v1_savepoint_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_cmf_v1_savepoint_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_cmf_v1_savepoint_proto_goTypes = []any{
 	(*Savepoint)(nil),                                  // 0: cmf.v1.Savepoint
 	(*SavepointSpec)(nil),                              // 1: cmf.v1.SavepointSpec
@@ -1432,54 +1868,73 @@ var file_cmf_v1_savepoint_proto_goTypes = []any{
 	(*GetDetachedSavepointRequest)(nil),                // 17: cmf.v1.GetDetachedSavepointRequest
 	(*DeleteDetachedSavepointRequest)(nil),             // 18: cmf.v1.DeleteDetachedSavepointRequest
 	(*DeleteDetachedSavepointResponse)(nil),            // 19: cmf.v1.DeleteDetachedSavepointResponse
-	(*ObjectMeta)(nil),                                 // 20: cmf.v1.ObjectMeta
-	(*timestamppb.Timestamp)(nil),                      // 21: google.protobuf.Timestamp
-	(*Pageable)(nil),                                   // 22: cmf.v1.Pageable
-	(*PageMetadata)(nil),                               // 23: cmf.v1.PageMetadata
+	(*WatchSavepointsForFlinkApplicationRequest)(nil),  // 20: cmf.v1.WatchSavepointsForFlinkApplicationRequest
+	(*WatchSavepointsForFlinkApplicationResponse)(nil), // 21: cmf.v1.WatchSavepointsForFlinkApplicationResponse
+	(*WatchSavepointsForFlinkStatementRequest)(nil),    // 22: cmf.v1.WatchSavepointsForFlinkStatementRequest
+	(*WatchSavepointsForFlinkStatementResponse)(nil),   // 23: cmf.v1.WatchSavepointsForFlinkStatementResponse
+	(*WatchDetachedSavepointsRequest)(nil),             // 24: cmf.v1.WatchDetachedSavepointsRequest
+	(*WatchDetachedSavepointsResponse)(nil),            // 25: cmf.v1.WatchDetachedSavepointsResponse
+	(*ObjectMeta)(nil),                                 // 26: cmf.v1.ObjectMeta
+	(*timestamppb.Timestamp)(nil),                      // 27: google.protobuf.Timestamp
+	(*Pageable)(nil),                                   // 28: cmf.v1.Pageable
+	(*PageMetadata)(nil),                               // 29: cmf.v1.PageMetadata
+	(WatchEventType)(0),                                // 30: cmf.v1.WatchEventType
 }
 var file_cmf_v1_savepoint_proto_depIdxs = []int32{
-	20, // 0: cmf.v1.Savepoint.metadata:type_name -> cmf.v1.ObjectMeta
+	26, // 0: cmf.v1.Savepoint.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.Savepoint.spec:type_name -> cmf.v1.SavepointSpec
 	2,  // 2: cmf.v1.Savepoint.status:type_name -> cmf.v1.SavepointStatus
-	21, // 3: cmf.v1.SavepointStatus.trigger_timestamp:type_name -> google.protobuf.Timestamp
-	21, // 4: cmf.v1.SavepointStatus.result_timestamp:type_name -> google.protobuf.Timestamp
-	22, // 5: cmf.v1.SavepointsPage.pageable:type_name -> cmf.v1.Pageable
-	23, // 6: cmf.v1.SavepointsPage.metadata:type_name -> cmf.v1.PageMetadata
+	27, // 3: cmf.v1.SavepointStatus.trigger_timestamp:type_name -> google.protobuf.Timestamp
+	27, // 4: cmf.v1.SavepointStatus.result_timestamp:type_name -> google.protobuf.Timestamp
+	28, // 5: cmf.v1.SavepointsPage.pageable:type_name -> cmf.v1.Pageable
+	29, // 6: cmf.v1.SavepointsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 7: cmf.v1.SavepointsPage.items:type_name -> cmf.v1.Savepoint
 	0,  // 8: cmf.v1.CreateSavepointForFlinkApplicationRequest.savepoint:type_name -> cmf.v1.Savepoint
 	0,  // 9: cmf.v1.CreateSavepointForFlinkStatementRequest.savepoint:type_name -> cmf.v1.Savepoint
 	0,  // 10: cmf.v1.CreateDetachedSavepointRequest.savepoint:type_name -> cmf.v1.Savepoint
-	4,  // 11: cmf.v1.SavepointService.CreateSavepointForFlinkApplication:input_type -> cmf.v1.CreateSavepointForFlinkApplicationRequest
-	5,  // 12: cmf.v1.SavepointService.ListSavepointsForFlinkApplication:input_type -> cmf.v1.ListSavepointsForFlinkApplicationRequest
-	6,  // 13: cmf.v1.SavepointService.GetSavepointForFlinkApplication:input_type -> cmf.v1.GetSavepointForFlinkApplicationRequest
-	7,  // 14: cmf.v1.SavepointService.DeleteSavepointForFlinkApplication:input_type -> cmf.v1.DeleteSavepointForFlinkApplicationRequest
-	9,  // 15: cmf.v1.SavepointService.DetachSavepointFromFlinkApplication:input_type -> cmf.v1.DetachSavepointFromFlinkApplicationRequest
-	10, // 16: cmf.v1.SavepointService.CreateSavepointForFlinkStatement:input_type -> cmf.v1.CreateSavepointForFlinkStatementRequest
-	11, // 17: cmf.v1.SavepointService.ListSavepointsForFlinkStatement:input_type -> cmf.v1.ListSavepointsForFlinkStatementRequest
-	12, // 18: cmf.v1.SavepointService.GetSavepointForFlinkStatement:input_type -> cmf.v1.GetSavepointForFlinkStatementRequest
-	13, // 19: cmf.v1.SavepointService.DeleteSavepointForFlinkStatement:input_type -> cmf.v1.DeleteSavepointForFlinkStatementRequest
-	15, // 20: cmf.v1.DetachedSavepointService.CreateDetachedSavepoint:input_type -> cmf.v1.CreateDetachedSavepointRequest
-	16, // 21: cmf.v1.DetachedSavepointService.ListDetachedSavepoints:input_type -> cmf.v1.ListDetachedSavepointsRequest
-	17, // 22: cmf.v1.DetachedSavepointService.GetDetachedSavepoint:input_type -> cmf.v1.GetDetachedSavepointRequest
-	18, // 23: cmf.v1.DetachedSavepointService.DeleteDetachedSavepoint:input_type -> cmf.v1.DeleteDetachedSavepointRequest
-	0,  // 24: cmf.v1.SavepointService.CreateSavepointForFlinkApplication:output_type -> cmf.v1.Savepoint
-	3,  // 25: cmf.v1.SavepointService.ListSavepointsForFlinkApplication:output_type -> cmf.v1.SavepointsPage
-	0,  // 26: cmf.v1.SavepointService.GetSavepointForFlinkApplication:output_type -> cmf.v1.Savepoint
-	8,  // 27: cmf.v1.SavepointService.DeleteSavepointForFlinkApplication:output_type -> cmf.v1.DeleteSavepointForFlinkApplicationResponse
-	0,  // 28: cmf.v1.SavepointService.DetachSavepointFromFlinkApplication:output_type -> cmf.v1.Savepoint
-	0,  // 29: cmf.v1.SavepointService.CreateSavepointForFlinkStatement:output_type -> cmf.v1.Savepoint
-	3,  // 30: cmf.v1.SavepointService.ListSavepointsForFlinkStatement:output_type -> cmf.v1.SavepointsPage
-	0,  // 31: cmf.v1.SavepointService.GetSavepointForFlinkStatement:output_type -> cmf.v1.Savepoint
-	14, // 32: cmf.v1.SavepointService.DeleteSavepointForFlinkStatement:output_type -> cmf.v1.DeleteSavepointForFlinkStatementResponse
-	0,  // 33: cmf.v1.DetachedSavepointService.CreateDetachedSavepoint:output_type -> cmf.v1.Savepoint
-	3,  // 34: cmf.v1.DetachedSavepointService.ListDetachedSavepoints:output_type -> cmf.v1.SavepointsPage
-	0,  // 35: cmf.v1.DetachedSavepointService.GetDetachedSavepoint:output_type -> cmf.v1.Savepoint
-	19, // 36: cmf.v1.DetachedSavepointService.DeleteDetachedSavepoint:output_type -> cmf.v1.DeleteDetachedSavepointResponse
-	24, // [24:37] is the sub-list for method output_type
-	11, // [11:24] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	30, // 11: cmf.v1.WatchSavepointsForFlinkApplicationResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 12: cmf.v1.WatchSavepointsForFlinkApplicationResponse.object:type_name -> cmf.v1.Savepoint
+	30, // 13: cmf.v1.WatchSavepointsForFlinkStatementResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 14: cmf.v1.WatchSavepointsForFlinkStatementResponse.object:type_name -> cmf.v1.Savepoint
+	30, // 15: cmf.v1.WatchDetachedSavepointsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 16: cmf.v1.WatchDetachedSavepointsResponse.object:type_name -> cmf.v1.Savepoint
+	4,  // 17: cmf.v1.SavepointService.CreateSavepointForFlinkApplication:input_type -> cmf.v1.CreateSavepointForFlinkApplicationRequest
+	5,  // 18: cmf.v1.SavepointService.ListSavepointsForFlinkApplication:input_type -> cmf.v1.ListSavepointsForFlinkApplicationRequest
+	20, // 19: cmf.v1.SavepointService.WatchSavepointsForFlinkApplication:input_type -> cmf.v1.WatchSavepointsForFlinkApplicationRequest
+	6,  // 20: cmf.v1.SavepointService.GetSavepointForFlinkApplication:input_type -> cmf.v1.GetSavepointForFlinkApplicationRequest
+	7,  // 21: cmf.v1.SavepointService.DeleteSavepointForFlinkApplication:input_type -> cmf.v1.DeleteSavepointForFlinkApplicationRequest
+	9,  // 22: cmf.v1.SavepointService.DetachSavepointFromFlinkApplication:input_type -> cmf.v1.DetachSavepointFromFlinkApplicationRequest
+	10, // 23: cmf.v1.SavepointService.CreateSavepointForFlinkStatement:input_type -> cmf.v1.CreateSavepointForFlinkStatementRequest
+	11, // 24: cmf.v1.SavepointService.ListSavepointsForFlinkStatement:input_type -> cmf.v1.ListSavepointsForFlinkStatementRequest
+	22, // 25: cmf.v1.SavepointService.WatchSavepointsForFlinkStatement:input_type -> cmf.v1.WatchSavepointsForFlinkStatementRequest
+	12, // 26: cmf.v1.SavepointService.GetSavepointForFlinkStatement:input_type -> cmf.v1.GetSavepointForFlinkStatementRequest
+	13, // 27: cmf.v1.SavepointService.DeleteSavepointForFlinkStatement:input_type -> cmf.v1.DeleteSavepointForFlinkStatementRequest
+	15, // 28: cmf.v1.DetachedSavepointService.CreateDetachedSavepoint:input_type -> cmf.v1.CreateDetachedSavepointRequest
+	16, // 29: cmf.v1.DetachedSavepointService.ListDetachedSavepoints:input_type -> cmf.v1.ListDetachedSavepointsRequest
+	24, // 30: cmf.v1.DetachedSavepointService.WatchDetachedSavepoints:input_type -> cmf.v1.WatchDetachedSavepointsRequest
+	17, // 31: cmf.v1.DetachedSavepointService.GetDetachedSavepoint:input_type -> cmf.v1.GetDetachedSavepointRequest
+	18, // 32: cmf.v1.DetachedSavepointService.DeleteDetachedSavepoint:input_type -> cmf.v1.DeleteDetachedSavepointRequest
+	0,  // 33: cmf.v1.SavepointService.CreateSavepointForFlinkApplication:output_type -> cmf.v1.Savepoint
+	3,  // 34: cmf.v1.SavepointService.ListSavepointsForFlinkApplication:output_type -> cmf.v1.SavepointsPage
+	21, // 35: cmf.v1.SavepointService.WatchSavepointsForFlinkApplication:output_type -> cmf.v1.WatchSavepointsForFlinkApplicationResponse
+	0,  // 36: cmf.v1.SavepointService.GetSavepointForFlinkApplication:output_type -> cmf.v1.Savepoint
+	8,  // 37: cmf.v1.SavepointService.DeleteSavepointForFlinkApplication:output_type -> cmf.v1.DeleteSavepointForFlinkApplicationResponse
+	0,  // 38: cmf.v1.SavepointService.DetachSavepointFromFlinkApplication:output_type -> cmf.v1.Savepoint
+	0,  // 39: cmf.v1.SavepointService.CreateSavepointForFlinkStatement:output_type -> cmf.v1.Savepoint
+	3,  // 40: cmf.v1.SavepointService.ListSavepointsForFlinkStatement:output_type -> cmf.v1.SavepointsPage
+	23, // 41: cmf.v1.SavepointService.WatchSavepointsForFlinkStatement:output_type -> cmf.v1.WatchSavepointsForFlinkStatementResponse
+	0,  // 42: cmf.v1.SavepointService.GetSavepointForFlinkStatement:output_type -> cmf.v1.Savepoint
+	14, // 43: cmf.v1.SavepointService.DeleteSavepointForFlinkStatement:output_type -> cmf.v1.DeleteSavepointForFlinkStatementResponse
+	0,  // 44: cmf.v1.DetachedSavepointService.CreateDetachedSavepoint:output_type -> cmf.v1.Savepoint
+	3,  // 45: cmf.v1.DetachedSavepointService.ListDetachedSavepoints:output_type -> cmf.v1.SavepointsPage
+	25, // 46: cmf.v1.DetachedSavepointService.WatchDetachedSavepoints:output_type -> cmf.v1.WatchDetachedSavepointsResponse
+	0,  // 47: cmf.v1.DetachedSavepointService.GetDetachedSavepoint:output_type -> cmf.v1.Savepoint
+	19, // 48: cmf.v1.DetachedSavepointService.DeleteDetachedSavepoint:output_type -> cmf.v1.DeleteDetachedSavepointResponse
+	33, // [33:49] is the sub-list for method output_type
+	17, // [17:33] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_savepoint_proto_init() }
@@ -1489,6 +1944,7 @@ func file_cmf_v1_savepoint_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_savepoint_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cmf_v1_savepoint_proto_msgTypes[2].OneofWrappers = []any{}
 	file_cmf_v1_savepoint_proto_msgTypes[5].OneofWrappers = []any{}
@@ -1500,7 +1956,7 @@ func file_cmf_v1_savepoint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_savepoint_proto_rawDesc), len(file_cmf_v1_savepoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -21,11 +21,13 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	SavepointService_CreateSavepointForFlinkApplication_FullMethodName  = "/cmf.v1.SavepointService/CreateSavepointForFlinkApplication"
 	SavepointService_ListSavepointsForFlinkApplication_FullMethodName   = "/cmf.v1.SavepointService/ListSavepointsForFlinkApplication"
+	SavepointService_WatchSavepointsForFlinkApplication_FullMethodName  = "/cmf.v1.SavepointService/WatchSavepointsForFlinkApplication"
 	SavepointService_GetSavepointForFlinkApplication_FullMethodName     = "/cmf.v1.SavepointService/GetSavepointForFlinkApplication"
 	SavepointService_DeleteSavepointForFlinkApplication_FullMethodName  = "/cmf.v1.SavepointService/DeleteSavepointForFlinkApplication"
 	SavepointService_DetachSavepointFromFlinkApplication_FullMethodName = "/cmf.v1.SavepointService/DetachSavepointFromFlinkApplication"
 	SavepointService_CreateSavepointForFlinkStatement_FullMethodName    = "/cmf.v1.SavepointService/CreateSavepointForFlinkStatement"
 	SavepointService_ListSavepointsForFlinkStatement_FullMethodName     = "/cmf.v1.SavepointService/ListSavepointsForFlinkStatement"
+	SavepointService_WatchSavepointsForFlinkStatement_FullMethodName    = "/cmf.v1.SavepointService/WatchSavepointsForFlinkStatement"
 	SavepointService_GetSavepointForFlinkStatement_FullMethodName       = "/cmf.v1.SavepointService/GetSavepointForFlinkStatement"
 	SavepointService_DeleteSavepointForFlinkStatement_FullMethodName    = "/cmf.v1.SavepointService/DeleteSavepointForFlinkStatement"
 )
@@ -39,12 +41,16 @@ const (
 type SavepointServiceClient interface {
 	CreateSavepointForFlinkApplication(ctx context.Context, in *CreateSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	ListSavepointsForFlinkApplication(ctx context.Context, in *ListSavepointsForFlinkApplicationRequest, opts ...grpc.CallOption) (*SavepointsPage, error)
+	// Watches the savepoints of an application with their states. See watch.proto.
+	WatchSavepointsForFlinkApplication(ctx context.Context, in *WatchSavepointsForFlinkApplicationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSavepointsForFlinkApplicationResponse], error)
 	GetSavepointForFlinkApplication(ctx context.Context, in *GetSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	DeleteSavepointForFlinkApplication(ctx context.Context, in *DeleteSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*DeleteSavepointForFlinkApplicationResponse, error)
 	// Moves the savepoint out of the application, to the detached savepoints.
 	DetachSavepointFromFlinkApplication(ctx context.Context, in *DetachSavepointFromFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	CreateSavepointForFlinkStatement(ctx context.Context, in *CreateSavepointForFlinkStatementRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	ListSavepointsForFlinkStatement(ctx context.Context, in *ListSavepointsForFlinkStatementRequest, opts ...grpc.CallOption) (*SavepointsPage, error)
+	// Watches the savepoints of a statement with their states. See watch.proto.
+	WatchSavepointsForFlinkStatement(ctx context.Context, in *WatchSavepointsForFlinkStatementRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSavepointsForFlinkStatementResponse], error)
 	GetSavepointForFlinkStatement(ctx context.Context, in *GetSavepointForFlinkStatementRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	DeleteSavepointForFlinkStatement(ctx context.Context, in *DeleteSavepointForFlinkStatementRequest, opts ...grpc.CallOption) (*DeleteSavepointForFlinkStatementResponse, error)
 }
@@ -76,6 +82,25 @@ func (c *savepointServiceClient) ListSavepointsForFlinkApplication(ctx context.C
 	}
 	return out, nil
 }
+
+func (c *savepointServiceClient) WatchSavepointsForFlinkApplication(ctx context.Context, in *WatchSavepointsForFlinkApplicationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSavepointsForFlinkApplicationResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SavepointService_ServiceDesc.Streams[0], SavepointService_WatchSavepointsForFlinkApplication_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchSavepointsForFlinkApplicationRequest, WatchSavepointsForFlinkApplicationResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SavepointService_WatchSavepointsForFlinkApplicationClient = grpc.ServerStreamingClient[WatchSavepointsForFlinkApplicationResponse]
 
 func (c *savepointServiceClient) GetSavepointForFlinkApplication(ctx context.Context, in *GetSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -127,6 +152,25 @@ func (c *savepointServiceClient) ListSavepointsForFlinkStatement(ctx context.Con
 	return out, nil
 }
 
+func (c *savepointServiceClient) WatchSavepointsForFlinkStatement(ctx context.Context, in *WatchSavepointsForFlinkStatementRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSavepointsForFlinkStatementResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SavepointService_ServiceDesc.Streams[1], SavepointService_WatchSavepointsForFlinkStatement_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchSavepointsForFlinkStatementRequest, WatchSavepointsForFlinkStatementResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SavepointService_WatchSavepointsForFlinkStatementClient = grpc.ServerStreamingClient[WatchSavepointsForFlinkStatementResponse]
+
 func (c *savepointServiceClient) GetSavepointForFlinkStatement(ctx context.Context, in *GetSavepointForFlinkStatementRequest, opts ...grpc.CallOption) (*Savepoint, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Savepoint)
@@ -156,12 +200,16 @@ func (c *savepointServiceClient) DeleteSavepointForFlinkStatement(ctx context.Co
 type SavepointServiceServer interface {
 	CreateSavepointForFlinkApplication(context.Context, *CreateSavepointForFlinkApplicationRequest) (*Savepoint, error)
 	ListSavepointsForFlinkApplication(context.Context, *ListSavepointsForFlinkApplicationRequest) (*SavepointsPage, error)
+	// Watches the savepoints of an application with their states. See watch.proto.
+	WatchSavepointsForFlinkApplication(*WatchSavepointsForFlinkApplicationRequest, grpc.ServerStreamingServer[WatchSavepointsForFlinkApplicationResponse]) error
 	GetSavepointForFlinkApplication(context.Context, *GetSavepointForFlinkApplicationRequest) (*Savepoint, error)
 	DeleteSavepointForFlinkApplication(context.Context, *DeleteSavepointForFlinkApplicationRequest) (*DeleteSavepointForFlinkApplicationResponse, error)
 	// Moves the savepoint out of the application, to the detached savepoints.
 	DetachSavepointFromFlinkApplication(context.Context, *DetachSavepointFromFlinkApplicationRequest) (*Savepoint, error)
 	CreateSavepointForFlinkStatement(context.Context, *CreateSavepointForFlinkStatementRequest) (*Savepoint, error)
 	ListSavepointsForFlinkStatement(context.Context, *ListSavepointsForFlinkStatementRequest) (*SavepointsPage, error)
+	// Watches the savepoints of a statement with their states. See watch.proto.
+	WatchSavepointsForFlinkStatement(*WatchSavepointsForFlinkStatementRequest, grpc.ServerStreamingServer[WatchSavepointsForFlinkStatementResponse]) error
 	GetSavepointForFlinkStatement(context.Context, *GetSavepointForFlinkStatementRequest) (*Savepoint, error)
 	DeleteSavepointForFlinkStatement(context.Context, *DeleteSavepointForFlinkStatementRequest) (*DeleteSavepointForFlinkStatementResponse, error)
 	mustEmbedUnimplementedSavepointServiceServer()
@@ -180,6 +228,9 @@ func (UnimplementedSavepointServiceServer) CreateSavepointForFlinkApplication(co
 func (UnimplementedSavepointServiceServer) ListSavepointsForFlinkApplication(context.Context, *ListSavepointsForFlinkApplicationRequest) (*SavepointsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSavepointsForFlinkApplication not implemented")
 }
+func (UnimplementedSavepointServiceServer) WatchSavepointsForFlinkApplication(*WatchSavepointsForFlinkApplicationRequest, grpc.ServerStreamingServer[WatchSavepointsForFlinkApplicationResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchSavepointsForFlinkApplication not implemented")
+}
 func (UnimplementedSavepointServiceServer) GetSavepointForFlinkApplication(context.Context, *GetSavepointForFlinkApplicationRequest) (*Savepoint, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSavepointForFlinkApplication not implemented")
 }
@@ -194,6 +245,9 @@ func (UnimplementedSavepointServiceServer) CreateSavepointForFlinkStatement(cont
 }
 func (UnimplementedSavepointServiceServer) ListSavepointsForFlinkStatement(context.Context, *ListSavepointsForFlinkStatementRequest) (*SavepointsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSavepointsForFlinkStatement not implemented")
+}
+func (UnimplementedSavepointServiceServer) WatchSavepointsForFlinkStatement(*WatchSavepointsForFlinkStatementRequest, grpc.ServerStreamingServer[WatchSavepointsForFlinkStatementResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchSavepointsForFlinkStatement not implemented")
 }
 func (UnimplementedSavepointServiceServer) GetSavepointForFlinkStatement(context.Context, *GetSavepointForFlinkStatementRequest) (*Savepoint, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSavepointForFlinkStatement not implemented")
@@ -257,6 +311,17 @@ func _SavepointService_ListSavepointsForFlinkApplication_Handler(srv interface{}
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _SavepointService_WatchSavepointsForFlinkApplication_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchSavepointsForFlinkApplicationRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SavepointServiceServer).WatchSavepointsForFlinkApplication(m, &grpc.GenericServerStream[WatchSavepointsForFlinkApplicationRequest, WatchSavepointsForFlinkApplicationResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SavepointService_WatchSavepointsForFlinkApplicationServer = grpc.ServerStreamingServer[WatchSavepointsForFlinkApplicationResponse]
 
 func _SavepointService_GetSavepointForFlinkApplication_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSavepointForFlinkApplicationRequest)
@@ -348,6 +413,17 @@ func _SavepointService_ListSavepointsForFlinkStatement_Handler(srv interface{}, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SavepointService_WatchSavepointsForFlinkStatement_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchSavepointsForFlinkStatementRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SavepointServiceServer).WatchSavepointsForFlinkStatement(m, &grpc.GenericServerStream[WatchSavepointsForFlinkStatementRequest, WatchSavepointsForFlinkStatementResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SavepointService_WatchSavepointsForFlinkStatementServer = grpc.ServerStreamingServer[WatchSavepointsForFlinkStatementResponse]
+
 func _SavepointService_GetSavepointForFlinkStatement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSavepointForFlinkStatementRequest)
 	if err := dec(in); err != nil {
@@ -428,13 +504,25 @@ var SavepointService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SavepointService_DeleteSavepointForFlinkStatement_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchSavepointsForFlinkApplication",
+			Handler:       _SavepointService_WatchSavepointsForFlinkApplication_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchSavepointsForFlinkStatement",
+			Handler:       _SavepointService_WatchSavepointsForFlinkStatement_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/savepoint.proto",
 }
 
 const (
 	DetachedSavepointService_CreateDetachedSavepoint_FullMethodName = "/cmf.v1.DetachedSavepointService/CreateDetachedSavepoint"
 	DetachedSavepointService_ListDetachedSavepoints_FullMethodName  = "/cmf.v1.DetachedSavepointService/ListDetachedSavepoints"
+	DetachedSavepointService_WatchDetachedSavepoints_FullMethodName = "/cmf.v1.DetachedSavepointService/WatchDetachedSavepoints"
 	DetachedSavepointService_GetDetachedSavepoint_FullMethodName    = "/cmf.v1.DetachedSavepointService/GetDetachedSavepoint"
 	DetachedSavepointService_DeleteDetachedSavepoint_FullMethodName = "/cmf.v1.DetachedSavepointService/DeleteDetachedSavepoint"
 )
@@ -447,6 +535,8 @@ const (
 type DetachedSavepointServiceClient interface {
 	CreateDetachedSavepoint(ctx context.Context, in *CreateDetachedSavepointRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	ListDetachedSavepoints(ctx context.Context, in *ListDetachedSavepointsRequest, opts ...grpc.CallOption) (*SavepointsPage, error)
+	// Watches the detached savepoints. See watch.proto.
+	WatchDetachedSavepoints(ctx context.Context, in *WatchDetachedSavepointsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDetachedSavepointsResponse], error)
 	GetDetachedSavepoint(ctx context.Context, in *GetDetachedSavepointRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	// Forgets the savepoint; its files stay.
 	DeleteDetachedSavepoint(ctx context.Context, in *DeleteDetachedSavepointRequest, opts ...grpc.CallOption) (*DeleteDetachedSavepointResponse, error)
@@ -480,6 +570,25 @@ func (c *detachedSavepointServiceClient) ListDetachedSavepoints(ctx context.Cont
 	return out, nil
 }
 
+func (c *detachedSavepointServiceClient) WatchDetachedSavepoints(ctx context.Context, in *WatchDetachedSavepointsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDetachedSavepointsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DetachedSavepointService_ServiceDesc.Streams[0], DetachedSavepointService_WatchDetachedSavepoints_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchDetachedSavepointsRequest, WatchDetachedSavepointsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DetachedSavepointService_WatchDetachedSavepointsClient = grpc.ServerStreamingClient[WatchDetachedSavepointsResponse]
+
 func (c *detachedSavepointServiceClient) GetDetachedSavepoint(ctx context.Context, in *GetDetachedSavepointRequest, opts ...grpc.CallOption) (*Savepoint, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Savepoint)
@@ -508,6 +617,8 @@ func (c *detachedSavepointServiceClient) DeleteDetachedSavepoint(ctx context.Con
 type DetachedSavepointServiceServer interface {
 	CreateDetachedSavepoint(context.Context, *CreateDetachedSavepointRequest) (*Savepoint, error)
 	ListDetachedSavepoints(context.Context, *ListDetachedSavepointsRequest) (*SavepointsPage, error)
+	// Watches the detached savepoints. See watch.proto.
+	WatchDetachedSavepoints(*WatchDetachedSavepointsRequest, grpc.ServerStreamingServer[WatchDetachedSavepointsResponse]) error
 	GetDetachedSavepoint(context.Context, *GetDetachedSavepointRequest) (*Savepoint, error)
 	// Forgets the savepoint; its files stay.
 	DeleteDetachedSavepoint(context.Context, *DeleteDetachedSavepointRequest) (*DeleteDetachedSavepointResponse, error)
@@ -526,6 +637,9 @@ func (UnimplementedDetachedSavepointServiceServer) CreateDetachedSavepoint(conte
 }
 func (UnimplementedDetachedSavepointServiceServer) ListDetachedSavepoints(context.Context, *ListDetachedSavepointsRequest) (*SavepointsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDetachedSavepoints not implemented")
+}
+func (UnimplementedDetachedSavepointServiceServer) WatchDetachedSavepoints(*WatchDetachedSavepointsRequest, grpc.ServerStreamingServer[WatchDetachedSavepointsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchDetachedSavepoints not implemented")
 }
 func (UnimplementedDetachedSavepointServiceServer) GetDetachedSavepoint(context.Context, *GetDetachedSavepointRequest) (*Savepoint, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDetachedSavepoint not implemented")
@@ -591,6 +705,17 @@ func _DetachedSavepointService_ListDetachedSavepoints_Handler(srv interface{}, c
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DetachedSavepointService_WatchDetachedSavepoints_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchDetachedSavepointsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DetachedSavepointServiceServer).WatchDetachedSavepoints(m, &grpc.GenericServerStream[WatchDetachedSavepointsRequest, WatchDetachedSavepointsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DetachedSavepointService_WatchDetachedSavepointsServer = grpc.ServerStreamingServer[WatchDetachedSavepointsResponse]
+
 func _DetachedSavepointService_GetDetachedSavepoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetDetachedSavepointRequest)
 	if err := dec(in); err != nil {
@@ -651,6 +776,12 @@ var DetachedSavepointService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _DetachedSavepointService_DeleteDetachedSavepoint_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchDetachedSavepoints",
+			Handler:       _DetachedSavepointService_WatchDetachedSavepoints_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/savepoint.proto",
 }

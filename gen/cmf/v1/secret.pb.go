@@ -573,11 +573,148 @@ func (*DeleteSecretResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_secret_proto_rawDescGZIP(), []int{9}
 }
 
+type WatchSecretsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Filter      string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Search      string                 `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
+	SearchScope string                 `protobuf:"bytes,3,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
+	Fields      string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchSecretsRequest) Reset() {
+	*x = WatchSecretsRequest{}
+	mi := &file_cmf_v1_secret_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSecretsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSecretsRequest) ProtoMessage() {}
+
+func (x *WatchSecretsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_secret_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSecretsRequest.ProtoReflect.Descriptor instead.
+func (*WatchSecretsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_secret_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WatchSecretsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchSecretsRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+func (x *WatchSecretsRequest) GetSearchScope() string {
+	if x != nil {
+		return x.SearchScope
+	}
+	return ""
+}
+
+func (x *WatchSecretsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchSecretsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchSecretsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *Secret                `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchSecretsResponse) Reset() {
+	*x = WatchSecretsResponse{}
+	mi := &file_cmf_v1_secret_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchSecretsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchSecretsResponse) ProtoMessage() {}
+
+func (x *WatchSecretsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_secret_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchSecretsResponse.ProtoReflect.Descriptor instead.
+func (*WatchSecretsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_secret_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WatchSecretsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchSecretsResponse) GetObject() *Secret {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchSecretsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_secret_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_secret_proto_rawDesc = "" +
 	"\n" +
-	"\x13cmf/v1/secret.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xd3\x01\n" +
+	"\x13cmf/v1/secret.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xd3\x01\n" +
 	"\x06Secret\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -620,10 +757,21 @@ const file_cmf_v1_secret_proto_rawDesc = "" +
 	"\x13DeleteSecretRequest\x12\x1f\n" +
 	"\vsecret_name\x18\x01 \x01(\tR\n" +
 	"secretName\"\x16\n" +
-	"\x14DeleteSecretResponse2\xc9\x04\n" +
+	"\x14DeleteSecretResponse\"\xab\x01\n" +
+	"\x13WatchSecretsRequest\x12\x16\n" +
+	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06search\x18\x02 \x01(\tR\x06search\x12!\n" +
+	"\fsearch_scope\x18\x03 \x01(\tR\vsearchScope\x12\x16\n" +
+	"\x06fields\x18\x04 \x01(\tR\x06fields\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\"\x95\x01\n" +
+	"\x14WatchSecretsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12&\n" +
+	"\x06object\x18\x02 \x01(\v2\x0e.cmf.v1.SecretR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x96\x05\n" +
 	"\rSecretService\x12j\n" +
 	"\fCreateSecret\x12\x1b.cmf.v1.CreateSecretRequest\x1a\x0e.cmf.v1.Secret\"-\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\x82\xd3\xe4\x93\x02\x1d:\x06secret\"\x13/cmf/api/v1/secrets\x12e\n" +
-	"\vListSecrets\x12\x1a.cmf.v1.ListSecretsRequest\x1a\x13.cmf.v1.SecretsPage\"%\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\x82\xd3\xe4\x93\x02\x15\x12\x13/cmf/api/v1/secrets\x12h\n" +
+	"\vListSecrets\x12\x1a.cmf.v1.ListSecretsRequest\x1a\x13.cmf.v1.SecretsPage\"%\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\x82\xd3\xe4\x93\x02\x15\x12\x13/cmf/api/v1/secrets\x12K\n" +
+	"\fWatchSecrets\x12\x1b.cmf.v1.WatchSecretsRequest\x1a\x1c.cmf.v1.WatchSecretsResponse0\x01\x12h\n" +
 	"\tGetSecret\x12\x18.cmf.v1.GetSecretRequest\x1a\x0e.cmf.v1.Secret\"1\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02#\x12!/cmf/api/v1/secrets/{secret_name}\x12z\n" +
 	"\fUpdateSecret\x12\x1b.cmf.v1.UpdateSecretRequest\x1a\x0e.cmf.v1.Secret\"=\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\xa6\x03\x82\xd3\xe4\x93\x02+:\x06secret\x1a!/cmf/api/v1/secrets/{secret_name}\x12\x7f\n" +
 	"\fDeleteSecret\x12\x1b.cmf.v1.DeleteSecretRequest\x1a\x1c.cmf.v1.DeleteSecretResponse\"4\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02#*!/cmf/api/v1/secrets/{secret_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
@@ -640,7 +788,7 @@ func file_cmf_v1_secret_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_secret_proto_rawDescData
 }
 
-var file_cmf_v1_secret_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_cmf_v1_secret_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_cmf_v1_secret_proto_goTypes = []any{
 	(*Secret)(nil),               // 0: cmf.v1.Secret
 	(*SecretSpec)(nil),           // 1: cmf.v1.SecretSpec
@@ -652,36 +800,43 @@ var file_cmf_v1_secret_proto_goTypes = []any{
 	(*UpdateSecretRequest)(nil),  // 7: cmf.v1.UpdateSecretRequest
 	(*DeleteSecretRequest)(nil),  // 8: cmf.v1.DeleteSecretRequest
 	(*DeleteSecretResponse)(nil), // 9: cmf.v1.DeleteSecretResponse
-	nil,                          // 10: cmf.v1.SecretSpec.DataEntry
-	(*ObjectMeta)(nil),           // 11: cmf.v1.ObjectMeta
-	(*Pageable)(nil),             // 12: cmf.v1.Pageable
-	(*PageMetadata)(nil),         // 13: cmf.v1.PageMetadata
+	(*WatchSecretsRequest)(nil),  // 10: cmf.v1.WatchSecretsRequest
+	(*WatchSecretsResponse)(nil), // 11: cmf.v1.WatchSecretsResponse
+	nil,                          // 12: cmf.v1.SecretSpec.DataEntry
+	(*ObjectMeta)(nil),           // 13: cmf.v1.ObjectMeta
+	(*Pageable)(nil),             // 14: cmf.v1.Pageable
+	(*PageMetadata)(nil),         // 15: cmf.v1.PageMetadata
+	(WatchEventType)(0),          // 16: cmf.v1.WatchEventType
 }
 var file_cmf_v1_secret_proto_depIdxs = []int32{
-	11, // 0: cmf.v1.Secret.metadata:type_name -> cmf.v1.ObjectMeta
+	13, // 0: cmf.v1.Secret.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.Secret.spec:type_name -> cmf.v1.SecretSpec
 	2,  // 2: cmf.v1.Secret.status:type_name -> cmf.v1.SecretStatus
-	10, // 3: cmf.v1.SecretSpec.data:type_name -> cmf.v1.SecretSpec.DataEntry
+	12, // 3: cmf.v1.SecretSpec.data:type_name -> cmf.v1.SecretSpec.DataEntry
 	0,  // 4: cmf.v1.CreateSecretRequest.secret:type_name -> cmf.v1.Secret
-	12, // 5: cmf.v1.SecretsPage.pageable:type_name -> cmf.v1.Pageable
-	13, // 6: cmf.v1.SecretsPage.metadata:type_name -> cmf.v1.PageMetadata
+	14, // 5: cmf.v1.SecretsPage.pageable:type_name -> cmf.v1.Pageable
+	15, // 6: cmf.v1.SecretsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 7: cmf.v1.SecretsPage.items:type_name -> cmf.v1.Secret
 	0,  // 8: cmf.v1.UpdateSecretRequest.secret:type_name -> cmf.v1.Secret
-	3,  // 9: cmf.v1.SecretService.CreateSecret:input_type -> cmf.v1.CreateSecretRequest
-	4,  // 10: cmf.v1.SecretService.ListSecrets:input_type -> cmf.v1.ListSecretsRequest
-	6,  // 11: cmf.v1.SecretService.GetSecret:input_type -> cmf.v1.GetSecretRequest
-	7,  // 12: cmf.v1.SecretService.UpdateSecret:input_type -> cmf.v1.UpdateSecretRequest
-	8,  // 13: cmf.v1.SecretService.DeleteSecret:input_type -> cmf.v1.DeleteSecretRequest
-	0,  // 14: cmf.v1.SecretService.CreateSecret:output_type -> cmf.v1.Secret
-	5,  // 15: cmf.v1.SecretService.ListSecrets:output_type -> cmf.v1.SecretsPage
-	0,  // 16: cmf.v1.SecretService.GetSecret:output_type -> cmf.v1.Secret
-	0,  // 17: cmf.v1.SecretService.UpdateSecret:output_type -> cmf.v1.Secret
-	9,  // 18: cmf.v1.SecretService.DeleteSecret:output_type -> cmf.v1.DeleteSecretResponse
-	14, // [14:19] is the sub-list for method output_type
-	9,  // [9:14] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	16, // 9: cmf.v1.WatchSecretsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 10: cmf.v1.WatchSecretsResponse.object:type_name -> cmf.v1.Secret
+	3,  // 11: cmf.v1.SecretService.CreateSecret:input_type -> cmf.v1.CreateSecretRequest
+	4,  // 12: cmf.v1.SecretService.ListSecrets:input_type -> cmf.v1.ListSecretsRequest
+	10, // 13: cmf.v1.SecretService.WatchSecrets:input_type -> cmf.v1.WatchSecretsRequest
+	6,  // 14: cmf.v1.SecretService.GetSecret:input_type -> cmf.v1.GetSecretRequest
+	7,  // 15: cmf.v1.SecretService.UpdateSecret:input_type -> cmf.v1.UpdateSecretRequest
+	8,  // 16: cmf.v1.SecretService.DeleteSecret:input_type -> cmf.v1.DeleteSecretRequest
+	0,  // 17: cmf.v1.SecretService.CreateSecret:output_type -> cmf.v1.Secret
+	5,  // 18: cmf.v1.SecretService.ListSecrets:output_type -> cmf.v1.SecretsPage
+	11, // 19: cmf.v1.SecretService.WatchSecrets:output_type -> cmf.v1.WatchSecretsResponse
+	0,  // 20: cmf.v1.SecretService.GetSecret:output_type -> cmf.v1.Secret
+	0,  // 21: cmf.v1.SecretService.UpdateSecret:output_type -> cmf.v1.Secret
+	9,  // 22: cmf.v1.SecretService.DeleteSecret:output_type -> cmf.v1.DeleteSecretResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_secret_proto_init() }
@@ -691,6 +846,7 @@ func file_cmf_v1_secret_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_secret_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -698,7 +854,7 @@ func file_cmf_v1_secret_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_secret_proto_rawDesc), len(file_cmf_v1_secret_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	SecretService_CreateSecret_FullMethodName = "/cmf.v1.SecretService/CreateSecret"
 	SecretService_ListSecrets_FullMethodName  = "/cmf.v1.SecretService/ListSecrets"
+	SecretService_WatchSecrets_FullMethodName = "/cmf.v1.SecretService/WatchSecrets"
 	SecretService_GetSecret_FullMethodName    = "/cmf.v1.SecretService/GetSecret"
 	SecretService_UpdateSecret_FullMethodName = "/cmf.v1.SecretService/UpdateSecret"
 	SecretService_DeleteSecret_FullMethodName = "/cmf.v1.SecretService/DeleteSecret"
@@ -35,6 +36,10 @@ const (
 type SecretServiceClient interface {
 	CreateSecret(ctx context.Context, in *CreateSecretRequest, opts ...grpc.CallOption) (*Secret, error)
 	ListSecrets(ctx context.Context, in *ListSecretsRequest, opts ...grpc.CallOption) (*SecretsPage, error)
+	// Watches the secrets, masked as everywhere. status.environments is as of the
+	// moment of the response: watch the mappings of an environment to see them
+	// change. See watch.proto.
+	WatchSecrets(ctx context.Context, in *WatchSecretsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSecretsResponse], error)
 	GetSecret(ctx context.Context, in *GetSecretRequest, opts ...grpc.CallOption) (*Secret, error)
 	// Replaces the data and counts the version up. A value that equals the mask
 	// keeps what was stored under its key.
@@ -69,6 +74,25 @@ func (c *secretServiceClient) ListSecrets(ctx context.Context, in *ListSecretsRe
 	}
 	return out, nil
 }
+
+func (c *secretServiceClient) WatchSecrets(ctx context.Context, in *WatchSecretsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSecretsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SecretService_ServiceDesc.Streams[0], SecretService_WatchSecrets_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchSecretsRequest, WatchSecretsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SecretService_WatchSecretsClient = grpc.ServerStreamingClient[WatchSecretsResponse]
 
 func (c *secretServiceClient) GetSecret(ctx context.Context, in *GetSecretRequest, opts ...grpc.CallOption) (*Secret, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -109,6 +133,10 @@ func (c *secretServiceClient) DeleteSecret(ctx context.Context, in *DeleteSecret
 type SecretServiceServer interface {
 	CreateSecret(context.Context, *CreateSecretRequest) (*Secret, error)
 	ListSecrets(context.Context, *ListSecretsRequest) (*SecretsPage, error)
+	// Watches the secrets, masked as everywhere. status.environments is as of the
+	// moment of the response: watch the mappings of an environment to see them
+	// change. See watch.proto.
+	WatchSecrets(*WatchSecretsRequest, grpc.ServerStreamingServer[WatchSecretsResponse]) error
 	GetSecret(context.Context, *GetSecretRequest) (*Secret, error)
 	// Replaces the data and counts the version up. A value that equals the mask
 	// keeps what was stored under its key.
@@ -129,6 +157,9 @@ func (UnimplementedSecretServiceServer) CreateSecret(context.Context, *CreateSec
 }
 func (UnimplementedSecretServiceServer) ListSecrets(context.Context, *ListSecretsRequest) (*SecretsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSecrets not implemented")
+}
+func (UnimplementedSecretServiceServer) WatchSecrets(*WatchSecretsRequest, grpc.ServerStreamingServer[WatchSecretsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchSecrets not implemented")
 }
 func (UnimplementedSecretServiceServer) GetSecret(context.Context, *GetSecretRequest) (*Secret, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSecret not implemented")
@@ -195,6 +226,17 @@ func _SecretService_ListSecrets_Handler(srv interface{}, ctx context.Context, de
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _SecretService_WatchSecrets_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchSecretsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SecretServiceServer).WatchSecrets(m, &grpc.GenericServerStream[WatchSecretsRequest, WatchSecretsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SecretService_WatchSecretsServer = grpc.ServerStreamingServer[WatchSecretsResponse]
 
 func _SecretService_GetSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetSecretRequest)
@@ -278,6 +320,12 @@ var SecretService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SecretService_DeleteSecret_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchSecrets",
+			Handler:       _SecretService_WatchSecrets_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/secret.proto",
 }

@@ -519,11 +519,124 @@ func (*DeleteEnvironmentSecretMappingResponse) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_secret_mapping_proto_rawDescGZIP(), []int{8}
 }
 
+type WatchEnvironmentSecretMappingsRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchEnvironmentSecretMappingsRequest) Reset() {
+	*x = WatchEnvironmentSecretMappingsRequest{}
+	mi := &file_cmf_v1_secret_mapping_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEnvironmentSecretMappingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEnvironmentSecretMappingsRequest) ProtoMessage() {}
+
+func (x *WatchEnvironmentSecretMappingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_secret_mapping_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEnvironmentSecretMappingsRequest.ProtoReflect.Descriptor instead.
+func (*WatchEnvironmentSecretMappingsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_secret_mapping_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WatchEnvironmentSecretMappingsRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchEnvironmentSecretMappingsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchEnvironmentSecretMappingsResponse struct {
+	state           protoimpl.MessageState    `protogen:"open.v1"`
+	Type            WatchEventType            `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *EnvironmentSecretMapping `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                    `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchEnvironmentSecretMappingsResponse) Reset() {
+	*x = WatchEnvironmentSecretMappingsResponse{}
+	mi := &file_cmf_v1_secret_mapping_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEnvironmentSecretMappingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEnvironmentSecretMappingsResponse) ProtoMessage() {}
+
+func (x *WatchEnvironmentSecretMappingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_secret_mapping_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEnvironmentSecretMappingsResponse.ProtoReflect.Descriptor instead.
+func (*WatchEnvironmentSecretMappingsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_secret_mapping_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *WatchEnvironmentSecretMappingsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchEnvironmentSecretMappingsResponse) GetObject() *EnvironmentSecretMapping {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchEnvironmentSecretMappingsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_secret_mapping_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_secret_mapping_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcmf/v1/secret_mapping.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\"\xc9\x01\n" +
+	"\x1bcmf/v1/secret_mapping.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xc9\x01\n" +
 	"\x18EnvironmentSecretMapping\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -557,10 +670,18 @@ const file_cmf_v1_secret_mapping_proto_rawDesc = "" +
 	"%DeleteEnvironmentSecretMappingRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"(\n" +
-	"&DeleteEnvironmentSecretMappingResponse2\xee\a\n" +
+	"&DeleteEnvironmentSecretMappingResponse\"m\n" +
+	"%WatchEnvironmentSecretMappingsRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\xb9\x01\n" +
+	"&WatchEnvironmentSecretMappingsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x128\n" +
+	"\x06object\x18\x02 \x01(\v2 .cmf.v1.EnvironmentSecretMappingR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xf2\b\n" +
 	"\x14SecretMappingService\x12\xc3\x01\n" +
 	"\x1eCreateEnvironmentSecretMapping\x12-.cmf.v1.CreateEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"P\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\x99\x03\x82\xd3\xe4\x93\x02>:\amapping\"3/cmf/api/v1/environments/{env_name}/secret-mappings\x12\xb9\x01\n" +
-	"\x1dListEnvironmentSecretMappings\x12,.cmf.v1.ListEnvironmentSecretMappingsRequest\x1a%.cmf.v1.EnvironmentSecretMappingsPage\"C\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x025\x123/cmf/api/v1/environments/{env_name}/secret-mappings\x12\xb7\x01\n" +
+	"\x1dListEnvironmentSecretMappings\x12,.cmf.v1.ListEnvironmentSecretMappingsRequest\x1a%.cmf.v1.EnvironmentSecretMappingsPage\"C\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x025\x123/cmf/api/v1/environments/{env_name}/secret-mappings\x12\x81\x01\n" +
+	"\x1eWatchEnvironmentSecretMappings\x12-.cmf.v1.WatchEnvironmentSecretMappingsRequest\x1a..cmf.v1.WatchEnvironmentSecretMappingsResponse0\x01\x12\xb7\x01\n" +
 	"\x1bGetEnvironmentSecretMapping\x12*.cmf.v1.GetEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"J\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02<\x12:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}\x12\xc8\x01\n" +
 	"\x1eUpdateEnvironmentSecretMapping\x12-.cmf.v1.UpdateEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"U\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\x82\xd3\xe4\x93\x02E:\amapping\x1a:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}\x12\xce\x01\n" +
 	"\x1eDeleteEnvironmentSecretMapping\x12-.cmf.v1.DeleteEnvironmentSecretMappingRequest\x1a..cmf.v1.DeleteEnvironmentSecretMappingResponse\"M\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02<*:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
@@ -577,7 +698,7 @@ func file_cmf_v1_secret_mapping_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_secret_mapping_proto_rawDescData
 }
 
-var file_cmf_v1_secret_mapping_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_cmf_v1_secret_mapping_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_cmf_v1_secret_mapping_proto_goTypes = []any{
 	(*EnvironmentSecretMapping)(nil),               // 0: cmf.v1.EnvironmentSecretMapping
 	(*EnvironmentSecretMappingSpec)(nil),           // 1: cmf.v1.EnvironmentSecretMappingSpec
@@ -588,33 +709,40 @@ var file_cmf_v1_secret_mapping_proto_goTypes = []any{
 	(*UpdateEnvironmentSecretMappingRequest)(nil),  // 6: cmf.v1.UpdateEnvironmentSecretMappingRequest
 	(*DeleteEnvironmentSecretMappingRequest)(nil),  // 7: cmf.v1.DeleteEnvironmentSecretMappingRequest
 	(*DeleteEnvironmentSecretMappingResponse)(nil), // 8: cmf.v1.DeleteEnvironmentSecretMappingResponse
-	(*ObjectMeta)(nil),                             // 9: cmf.v1.ObjectMeta
-	(*Pageable)(nil),                               // 10: cmf.v1.Pageable
-	(*PageMetadata)(nil),                           // 11: cmf.v1.PageMetadata
+	(*WatchEnvironmentSecretMappingsRequest)(nil),  // 9: cmf.v1.WatchEnvironmentSecretMappingsRequest
+	(*WatchEnvironmentSecretMappingsResponse)(nil), // 10: cmf.v1.WatchEnvironmentSecretMappingsResponse
+	(*ObjectMeta)(nil),                             // 11: cmf.v1.ObjectMeta
+	(*Pageable)(nil),                               // 12: cmf.v1.Pageable
+	(*PageMetadata)(nil),                           // 13: cmf.v1.PageMetadata
+	(WatchEventType)(0),                            // 14: cmf.v1.WatchEventType
 }
 var file_cmf_v1_secret_mapping_proto_depIdxs = []int32{
-	9,  // 0: cmf.v1.EnvironmentSecretMapping.metadata:type_name -> cmf.v1.ObjectMeta
+	11, // 0: cmf.v1.EnvironmentSecretMapping.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.EnvironmentSecretMapping.spec:type_name -> cmf.v1.EnvironmentSecretMappingSpec
 	0,  // 2: cmf.v1.CreateEnvironmentSecretMappingRequest.mapping:type_name -> cmf.v1.EnvironmentSecretMapping
-	10, // 3: cmf.v1.EnvironmentSecretMappingsPage.pageable:type_name -> cmf.v1.Pageable
-	11, // 4: cmf.v1.EnvironmentSecretMappingsPage.metadata:type_name -> cmf.v1.PageMetadata
+	12, // 3: cmf.v1.EnvironmentSecretMappingsPage.pageable:type_name -> cmf.v1.Pageable
+	13, // 4: cmf.v1.EnvironmentSecretMappingsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 5: cmf.v1.EnvironmentSecretMappingsPage.items:type_name -> cmf.v1.EnvironmentSecretMapping
 	0,  // 6: cmf.v1.UpdateEnvironmentSecretMappingRequest.mapping:type_name -> cmf.v1.EnvironmentSecretMapping
-	2,  // 7: cmf.v1.SecretMappingService.CreateEnvironmentSecretMapping:input_type -> cmf.v1.CreateEnvironmentSecretMappingRequest
-	3,  // 8: cmf.v1.SecretMappingService.ListEnvironmentSecretMappings:input_type -> cmf.v1.ListEnvironmentSecretMappingsRequest
-	5,  // 9: cmf.v1.SecretMappingService.GetEnvironmentSecretMapping:input_type -> cmf.v1.GetEnvironmentSecretMappingRequest
-	6,  // 10: cmf.v1.SecretMappingService.UpdateEnvironmentSecretMapping:input_type -> cmf.v1.UpdateEnvironmentSecretMappingRequest
-	7,  // 11: cmf.v1.SecretMappingService.DeleteEnvironmentSecretMapping:input_type -> cmf.v1.DeleteEnvironmentSecretMappingRequest
-	0,  // 12: cmf.v1.SecretMappingService.CreateEnvironmentSecretMapping:output_type -> cmf.v1.EnvironmentSecretMapping
-	4,  // 13: cmf.v1.SecretMappingService.ListEnvironmentSecretMappings:output_type -> cmf.v1.EnvironmentSecretMappingsPage
-	0,  // 14: cmf.v1.SecretMappingService.GetEnvironmentSecretMapping:output_type -> cmf.v1.EnvironmentSecretMapping
-	0,  // 15: cmf.v1.SecretMappingService.UpdateEnvironmentSecretMapping:output_type -> cmf.v1.EnvironmentSecretMapping
-	8,  // 16: cmf.v1.SecretMappingService.DeleteEnvironmentSecretMapping:output_type -> cmf.v1.DeleteEnvironmentSecretMappingResponse
-	12, // [12:17] is the sub-list for method output_type
-	7,  // [7:12] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	14, // 7: cmf.v1.WatchEnvironmentSecretMappingsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 8: cmf.v1.WatchEnvironmentSecretMappingsResponse.object:type_name -> cmf.v1.EnvironmentSecretMapping
+	2,  // 9: cmf.v1.SecretMappingService.CreateEnvironmentSecretMapping:input_type -> cmf.v1.CreateEnvironmentSecretMappingRequest
+	3,  // 10: cmf.v1.SecretMappingService.ListEnvironmentSecretMappings:input_type -> cmf.v1.ListEnvironmentSecretMappingsRequest
+	9,  // 11: cmf.v1.SecretMappingService.WatchEnvironmentSecretMappings:input_type -> cmf.v1.WatchEnvironmentSecretMappingsRequest
+	5,  // 12: cmf.v1.SecretMappingService.GetEnvironmentSecretMapping:input_type -> cmf.v1.GetEnvironmentSecretMappingRequest
+	6,  // 13: cmf.v1.SecretMappingService.UpdateEnvironmentSecretMapping:input_type -> cmf.v1.UpdateEnvironmentSecretMappingRequest
+	7,  // 14: cmf.v1.SecretMappingService.DeleteEnvironmentSecretMapping:input_type -> cmf.v1.DeleteEnvironmentSecretMappingRequest
+	0,  // 15: cmf.v1.SecretMappingService.CreateEnvironmentSecretMapping:output_type -> cmf.v1.EnvironmentSecretMapping
+	4,  // 16: cmf.v1.SecretMappingService.ListEnvironmentSecretMappings:output_type -> cmf.v1.EnvironmentSecretMappingsPage
+	10, // 17: cmf.v1.SecretMappingService.WatchEnvironmentSecretMappings:output_type -> cmf.v1.WatchEnvironmentSecretMappingsResponse
+	0,  // 18: cmf.v1.SecretMappingService.GetEnvironmentSecretMapping:output_type -> cmf.v1.EnvironmentSecretMapping
+	0,  // 19: cmf.v1.SecretMappingService.UpdateEnvironmentSecretMapping:output_type -> cmf.v1.EnvironmentSecretMapping
+	8,  // 20: cmf.v1.SecretMappingService.DeleteEnvironmentSecretMapping:output_type -> cmf.v1.DeleteEnvironmentSecretMappingResponse
+	15, // [15:21] is the sub-list for method output_type
+	9,  // [9:15] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_secret_mapping_proto_init() }
@@ -624,6 +752,7 @@ func file_cmf_v1_secret_mapping_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_secret_mapping_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -631,7 +760,7 @@ func file_cmf_v1_secret_mapping_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_secret_mapping_proto_rawDesc), len(file_cmf_v1_secret_mapping_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

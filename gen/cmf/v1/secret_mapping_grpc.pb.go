@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	SecretMappingService_CreateEnvironmentSecretMapping_FullMethodName = "/cmf.v1.SecretMappingService/CreateEnvironmentSecretMapping"
 	SecretMappingService_ListEnvironmentSecretMappings_FullMethodName  = "/cmf.v1.SecretMappingService/ListEnvironmentSecretMappings"
+	SecretMappingService_WatchEnvironmentSecretMappings_FullMethodName = "/cmf.v1.SecretMappingService/WatchEnvironmentSecretMappings"
 	SecretMappingService_GetEnvironmentSecretMapping_FullMethodName    = "/cmf.v1.SecretMappingService/GetEnvironmentSecretMapping"
 	SecretMappingService_UpdateEnvironmentSecretMapping_FullMethodName = "/cmf.v1.SecretMappingService/UpdateEnvironmentSecretMapping"
 	SecretMappingService_DeleteEnvironmentSecretMapping_FullMethodName = "/cmf.v1.SecretMappingService/DeleteEnvironmentSecretMapping"
@@ -35,6 +36,8 @@ const (
 type SecretMappingServiceClient interface {
 	CreateEnvironmentSecretMapping(ctx context.Context, in *CreateEnvironmentSecretMappingRequest, opts ...grpc.CallOption) (*EnvironmentSecretMapping, error)
 	ListEnvironmentSecretMappings(ctx context.Context, in *ListEnvironmentSecretMappingsRequest, opts ...grpc.CallOption) (*EnvironmentSecretMappingsPage, error)
+	// Watches the secret mappings of an environment. See watch.proto.
+	WatchEnvironmentSecretMappings(ctx context.Context, in *WatchEnvironmentSecretMappingsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEnvironmentSecretMappingsResponse], error)
 	GetEnvironmentSecretMapping(ctx context.Context, in *GetEnvironmentSecretMappingRequest, opts ...grpc.CallOption) (*EnvironmentSecretMapping, error)
 	UpdateEnvironmentSecretMapping(ctx context.Context, in *UpdateEnvironmentSecretMappingRequest, opts ...grpc.CallOption) (*EnvironmentSecretMapping, error)
 	DeleteEnvironmentSecretMapping(ctx context.Context, in *DeleteEnvironmentSecretMappingRequest, opts ...grpc.CallOption) (*DeleteEnvironmentSecretMappingResponse, error)
@@ -67,6 +70,25 @@ func (c *secretMappingServiceClient) ListEnvironmentSecretMappings(ctx context.C
 	}
 	return out, nil
 }
+
+func (c *secretMappingServiceClient) WatchEnvironmentSecretMappings(ctx context.Context, in *WatchEnvironmentSecretMappingsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEnvironmentSecretMappingsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &SecretMappingService_ServiceDesc.Streams[0], SecretMappingService_WatchEnvironmentSecretMappings_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchEnvironmentSecretMappingsRequest, WatchEnvironmentSecretMappingsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SecretMappingService_WatchEnvironmentSecretMappingsClient = grpc.ServerStreamingClient[WatchEnvironmentSecretMappingsResponse]
 
 func (c *secretMappingServiceClient) GetEnvironmentSecretMapping(ctx context.Context, in *GetEnvironmentSecretMappingRequest, opts ...grpc.CallOption) (*EnvironmentSecretMapping, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -107,6 +129,8 @@ func (c *secretMappingServiceClient) DeleteEnvironmentSecretMapping(ctx context.
 type SecretMappingServiceServer interface {
 	CreateEnvironmentSecretMapping(context.Context, *CreateEnvironmentSecretMappingRequest) (*EnvironmentSecretMapping, error)
 	ListEnvironmentSecretMappings(context.Context, *ListEnvironmentSecretMappingsRequest) (*EnvironmentSecretMappingsPage, error)
+	// Watches the secret mappings of an environment. See watch.proto.
+	WatchEnvironmentSecretMappings(*WatchEnvironmentSecretMappingsRequest, grpc.ServerStreamingServer[WatchEnvironmentSecretMappingsResponse]) error
 	GetEnvironmentSecretMapping(context.Context, *GetEnvironmentSecretMappingRequest) (*EnvironmentSecretMapping, error)
 	UpdateEnvironmentSecretMapping(context.Context, *UpdateEnvironmentSecretMappingRequest) (*EnvironmentSecretMapping, error)
 	DeleteEnvironmentSecretMapping(context.Context, *DeleteEnvironmentSecretMappingRequest) (*DeleteEnvironmentSecretMappingResponse, error)
@@ -125,6 +149,9 @@ func (UnimplementedSecretMappingServiceServer) CreateEnvironmentSecretMapping(co
 }
 func (UnimplementedSecretMappingServiceServer) ListEnvironmentSecretMappings(context.Context, *ListEnvironmentSecretMappingsRequest) (*EnvironmentSecretMappingsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEnvironmentSecretMappings not implemented")
+}
+func (UnimplementedSecretMappingServiceServer) WatchEnvironmentSecretMappings(*WatchEnvironmentSecretMappingsRequest, grpc.ServerStreamingServer[WatchEnvironmentSecretMappingsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchEnvironmentSecretMappings not implemented")
 }
 func (UnimplementedSecretMappingServiceServer) GetEnvironmentSecretMapping(context.Context, *GetEnvironmentSecretMappingRequest) (*EnvironmentSecretMapping, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEnvironmentSecretMapping not implemented")
@@ -191,6 +218,17 @@ func _SecretMappingService_ListEnvironmentSecretMappings_Handler(srv interface{}
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _SecretMappingService_WatchEnvironmentSecretMappings_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchEnvironmentSecretMappingsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(SecretMappingServiceServer).WatchEnvironmentSecretMappings(m, &grpc.GenericServerStream[WatchEnvironmentSecretMappingsRequest, WatchEnvironmentSecretMappingsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type SecretMappingService_WatchEnvironmentSecretMappingsServer = grpc.ServerStreamingServer[WatchEnvironmentSecretMappingsResponse]
 
 func _SecretMappingService_GetEnvironmentSecretMapping_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetEnvironmentSecretMappingRequest)
@@ -274,6 +312,12 @@ var SecretMappingService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _SecretMappingService_DeleteEnvironmentSecretMapping_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchEnvironmentSecretMappings",
+			Handler:       _SecretMappingService_WatchEnvironmentSecretMappings_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/secret_mapping.proto",
 }

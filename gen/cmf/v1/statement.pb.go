@@ -1618,11 +1618,182 @@ func (x *ListStatementExceptionsRequest) GetStmtName() string {
 	return ""
 }
 
+type WatchStatementsRequest struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	EnvName     string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	ComputePool string                 `protobuf:"bytes,2,opt,name=compute_pool,json=compute-pool,proto3" json:"compute_pool,omitempty"`
+	// One phase, in lower case.
+	Phase       string `protobuf:"bytes,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	Filter      string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	Search      string `protobuf:"bytes,5,opt,name=search,proto3" json:"search,omitempty"`
+	SearchScope string `protobuf:"bytes,6,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
+	Fields      string `protobuf:"bytes,7,opt,name=fields,proto3" json:"fields,omitempty"`
+	// Deprecated: use filter. A name with wildcards.
+	Name string `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
+	// The version of the response to go on behind; empty to begin with a list.
+	ResourceVersion string `protobuf:"bytes,9,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchStatementsRequest) Reset() {
+	*x = WatchStatementsRequest{}
+	mi := &file_cmf_v1_statement_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatementsRequest) ProtoMessage() {}
+
+func (x *WatchStatementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_statement_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatementsRequest.ProtoReflect.Descriptor instead.
+func (*WatchStatementsRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_statement_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WatchStatementsRequest) GetEnvName() string {
+	if x != nil {
+		return x.EnvName
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetComputePool() string {
+	if x != nil {
+		return x.ComputePool
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetSearchScope() string {
+	if x != nil {
+		return x.SearchScope
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetFields() string {
+	if x != nil {
+		return x.Fields
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WatchStatementsRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type WatchStatementsResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Type            WatchEventType         `protobuf:"varint,1,opt,name=type,proto3,enum=cmf.v1.WatchEventType" json:"type,omitempty"`
+	Object          *Statement             `protobuf:"bytes,2,opt,name=object,proto3" json:"object,omitempty"`
+	ResourceVersion string                 `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *WatchStatementsResponse) Reset() {
+	*x = WatchStatementsResponse{}
+	mi := &file_cmf_v1_statement_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatementsResponse) ProtoMessage() {}
+
+func (x *WatchStatementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_statement_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatementsResponse.ProtoReflect.Descriptor instead.
+func (*WatchStatementsResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_statement_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *WatchStatementsResponse) GetType() WatchEventType {
+	if x != nil {
+		return x.Type
+	}
+	return WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *WatchStatementsResponse) GetObject() *Statement {
+	if x != nil {
+		return x.Object
+	}
+	return nil
+}
+
+func (x *WatchStatementsResponse) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 var File_cmf_v1_statement_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_statement_proto_rawDesc = "" +
 	"\n" +
-	"\x16cmf/v1/statement.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n" +
+	"\x16cmf/v1/statement.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n" +
 	"\tStatement\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1776,11 +1947,26 @@ const file_cmf_v1_statement_proto_rawDesc = "" +
 	"page-token\"X\n" +
 	"\x1eListStatementExceptionsRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
-	"\tstmt_name\x18\x02 \x01(\tR\bstmtName2\xf3\b\n" +
+	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\"\x97\x02\n" +
+	"\x16WatchStatementsRequest\x12\x19\n" +
+	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\"\n" +
+	"\fcompute_pool\x18\x02 \x01(\tR\fcompute-pool\x12\x14\n" +
+	"\x05phase\x18\x03 \x01(\tR\x05phase\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\tR\x06filter\x12\x16\n" +
+	"\x06search\x18\x05 \x01(\tR\x06search\x12!\n" +
+	"\fsearch_scope\x18\x06 \x01(\tR\vsearchScope\x12\x16\n" +
+	"\x06fields\x18\a \x01(\tR\x06fields\x12\x12\n" +
+	"\x04name\x18\b \x01(\tR\x04name\x12)\n" +
+	"\x10resource_version\x18\t \x01(\tR\x0fresourceVersion\"\x9b\x01\n" +
+	"\x17WatchStatementsResponse\x12*\n" +
+	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12)\n" +
+	"\x06object\x18\x02 \x01(\v2\x11.cmf.v1.StatementR\x06object\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xc9\t\n" +
 	"\x10StatementService\x12\x95\x01\n" +
 	"\x0fCreateStatement\x12\x1e.cmf.v1.CreateStatementRequest\x1a\x11.cmf.v1.Statement\"O\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\x82\xd3\xe4\x93\x02;:\tstatement\"./cmf/api/v1/environments/{env_name}/statements\x12\x87\x01\n" +
-	"\x0eListStatements\x12\x1d.cmf.v1.ListStatementsRequest\x1a\x16.cmf.v1.StatementsPage\">\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x020\x12./cmf/api/v1/environments/{env_name}/statements\x12\x8a\x01\n" +
+	"\x0eListStatements\x12\x1d.cmf.v1.ListStatementsRequest\x1a\x16.cmf.v1.StatementsPage\">\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x020\x12./cmf/api/v1/environments/{env_name}/statements\x12T\n" +
+	"\x0fWatchStatements\x12\x1e.cmf.v1.WatchStatementsRequest\x1a\x1f.cmf.v1.WatchStatementsResponse0\x01\x12\x8a\x01\n" +
 	"\fGetStatement\x12\x1b.cmf.v1.GetStatementRequest\x1a\x11.cmf.v1.Statement\"J\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02<\x12:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\xa1\x01\n" +
 	"\x0fUpdateStatement\x12\x1e.cmf.v1.UpdateStatementRequest\x1a\x11.cmf.v1.Statement\"[\xaa\xd4\x18\n" +
 	"\x1a\x06\x90\x03\x94\x03\xa6\x03(\x01\x82\xd3\xe4\x93\x02G:\tstatement\x1a:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\xa5\x01\n" +
@@ -1800,7 +1986,7 @@ func file_cmf_v1_statement_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_statement_proto_rawDescData
 }
 
-var file_cmf_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_cmf_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_cmf_v1_statement_proto_goTypes = []any{
 	(*Statement)(nil),                      // 0: cmf.v1.Statement
 	(*StatementSpec)(nil),                  // 1: cmf.v1.StatementSpec
@@ -1825,26 +2011,29 @@ var file_cmf_v1_statement_proto_goTypes = []any{
 	(*DeleteStatementResponse)(nil),        // 20: cmf.v1.DeleteStatementResponse
 	(*GetStatementResultRequest)(nil),      // 21: cmf.v1.GetStatementResultRequest
 	(*ListStatementExceptionsRequest)(nil), // 22: cmf.v1.ListStatementExceptionsRequest
-	nil,                                    // 23: cmf.v1.StatementSpec.PropertiesEntry
-	nil,                                    // 24: cmf.v1.StatementSpec.FlinkConfigurationEntry
-	nil,                                    // 25: cmf.v1.StatementResultMetadata.AnnotationsEntry
-	(*ObjectMeta)(nil),                     // 26: cmf.v1.ObjectMeta
-	(*ResourceUsageSummary)(nil),           // 27: cmf.v1.ResourceUsageSummary
-	(*timestamppb.Timestamp)(nil),          // 28: google.protobuf.Timestamp
-	(*JsonObject)(nil),                     // 29: cmf.v1.JsonObject
-	(*Pageable)(nil),                       // 30: cmf.v1.Pageable
-	(*PageMetadata)(nil),                   // 31: cmf.v1.PageMetadata
+	(*WatchStatementsRequest)(nil),         // 23: cmf.v1.WatchStatementsRequest
+	(*WatchStatementsResponse)(nil),        // 24: cmf.v1.WatchStatementsResponse
+	nil,                                    // 25: cmf.v1.StatementSpec.PropertiesEntry
+	nil,                                    // 26: cmf.v1.StatementSpec.FlinkConfigurationEntry
+	nil,                                    // 27: cmf.v1.StatementResultMetadata.AnnotationsEntry
+	(*ObjectMeta)(nil),                     // 28: cmf.v1.ObjectMeta
+	(*ResourceUsageSummary)(nil),           // 29: cmf.v1.ResourceUsageSummary
+	(*timestamppb.Timestamp)(nil),          // 30: google.protobuf.Timestamp
+	(*JsonObject)(nil),                     // 31: cmf.v1.JsonObject
+	(*Pageable)(nil),                       // 32: cmf.v1.Pageable
+	(*PageMetadata)(nil),                   // 33: cmf.v1.PageMetadata
+	(WatchEventType)(0),                    // 34: cmf.v1.WatchEventType
 }
 var file_cmf_v1_statement_proto_depIdxs = []int32{
-	26, // 0: cmf.v1.Statement.metadata:type_name -> cmf.v1.ObjectMeta
+	28, // 0: cmf.v1.Statement.metadata:type_name -> cmf.v1.ObjectMeta
 	1,  // 1: cmf.v1.Statement.spec:type_name -> cmf.v1.StatementSpec
 	3,  // 2: cmf.v1.Statement.status:type_name -> cmf.v1.StatementStatus
 	9,  // 3: cmf.v1.Statement.result:type_name -> cmf.v1.StatementResult
-	23, // 4: cmf.v1.StatementSpec.properties:type_name -> cmf.v1.StatementSpec.PropertiesEntry
-	24, // 5: cmf.v1.StatementSpec.flink_configuration:type_name -> cmf.v1.StatementSpec.FlinkConfigurationEntry
+	25, // 4: cmf.v1.StatementSpec.properties:type_name -> cmf.v1.StatementSpec.PropertiesEntry
+	26, // 5: cmf.v1.StatementSpec.flink_configuration:type_name -> cmf.v1.StatementSpec.FlinkConfigurationEntry
 	2,  // 6: cmf.v1.StatementSpec.start_from_savepoint:type_name -> cmf.v1.StatementStartFromSavepoint
 	4,  // 7: cmf.v1.StatementStatus.traits:type_name -> cmf.v1.StatementTraits
-	27, // 8: cmf.v1.StatementStatus.resource_summary:type_name -> cmf.v1.ResourceUsageSummary
+	29, // 8: cmf.v1.StatementStatus.resource_summary:type_name -> cmf.v1.ResourceUsageSummary
 	5,  // 9: cmf.v1.StatementTraits.schema:type_name -> cmf.v1.ResultSchema
 	6,  // 10: cmf.v1.ResultSchema.columns:type_name -> cmf.v1.ResultSchemaColumn
 	7,  // 11: cmf.v1.ResultSchemaColumn.type:type_name -> cmf.v1.DataType
@@ -1855,35 +2044,39 @@ var file_cmf_v1_statement_proto_depIdxs = []int32{
 	7,  // 16: cmf.v1.DataTypeField.field_type:type_name -> cmf.v1.DataType
 	10, // 17: cmf.v1.StatementResult.metadata:type_name -> cmf.v1.StatementResultMetadata
 	11, // 18: cmf.v1.StatementResult.results:type_name -> cmf.v1.StatementResults
-	28, // 19: cmf.v1.StatementResultMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
-	25, // 20: cmf.v1.StatementResultMetadata.annotations:type_name -> cmf.v1.StatementResultMetadata.AnnotationsEntry
-	29, // 21: cmf.v1.StatementResults.data:type_name -> cmf.v1.JsonObject
+	30, // 19: cmf.v1.StatementResultMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
+	27, // 20: cmf.v1.StatementResultMetadata.annotations:type_name -> cmf.v1.StatementResultMetadata.AnnotationsEntry
+	31, // 21: cmf.v1.StatementResults.data:type_name -> cmf.v1.JsonObject
 	13, // 22: cmf.v1.StatementExceptionList.data:type_name -> cmf.v1.StatementException
-	28, // 23: cmf.v1.StatementException.timestamp:type_name -> google.protobuf.Timestamp
+	30, // 23: cmf.v1.StatementException.timestamp:type_name -> google.protobuf.Timestamp
 	0,  // 24: cmf.v1.CreateStatementRequest.statement:type_name -> cmf.v1.Statement
-	30, // 25: cmf.v1.StatementsPage.pageable:type_name -> cmf.v1.Pageable
-	31, // 26: cmf.v1.StatementsPage.metadata:type_name -> cmf.v1.PageMetadata
+	32, // 25: cmf.v1.StatementsPage.pageable:type_name -> cmf.v1.Pageable
+	33, // 26: cmf.v1.StatementsPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 27: cmf.v1.StatementsPage.items:type_name -> cmf.v1.Statement
 	0,  // 28: cmf.v1.UpdateStatementRequest.statement:type_name -> cmf.v1.Statement
-	14, // 29: cmf.v1.StatementService.CreateStatement:input_type -> cmf.v1.CreateStatementRequest
-	15, // 30: cmf.v1.StatementService.ListStatements:input_type -> cmf.v1.ListStatementsRequest
-	17, // 31: cmf.v1.StatementService.GetStatement:input_type -> cmf.v1.GetStatementRequest
-	18, // 32: cmf.v1.StatementService.UpdateStatement:input_type -> cmf.v1.UpdateStatementRequest
-	19, // 33: cmf.v1.StatementService.DeleteStatement:input_type -> cmf.v1.DeleteStatementRequest
-	21, // 34: cmf.v1.StatementService.GetStatementResult:input_type -> cmf.v1.GetStatementResultRequest
-	22, // 35: cmf.v1.StatementService.ListStatementExceptions:input_type -> cmf.v1.ListStatementExceptionsRequest
-	0,  // 36: cmf.v1.StatementService.CreateStatement:output_type -> cmf.v1.Statement
-	16, // 37: cmf.v1.StatementService.ListStatements:output_type -> cmf.v1.StatementsPage
-	0,  // 38: cmf.v1.StatementService.GetStatement:output_type -> cmf.v1.Statement
-	0,  // 39: cmf.v1.StatementService.UpdateStatement:output_type -> cmf.v1.Statement
-	20, // 40: cmf.v1.StatementService.DeleteStatement:output_type -> cmf.v1.DeleteStatementResponse
-	9,  // 41: cmf.v1.StatementService.GetStatementResult:output_type -> cmf.v1.StatementResult
-	12, // 42: cmf.v1.StatementService.ListStatementExceptions:output_type -> cmf.v1.StatementExceptionList
-	36, // [36:43] is the sub-list for method output_type
-	29, // [29:36] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	34, // 29: cmf.v1.WatchStatementsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 30: cmf.v1.WatchStatementsResponse.object:type_name -> cmf.v1.Statement
+	14, // 31: cmf.v1.StatementService.CreateStatement:input_type -> cmf.v1.CreateStatementRequest
+	15, // 32: cmf.v1.StatementService.ListStatements:input_type -> cmf.v1.ListStatementsRequest
+	23, // 33: cmf.v1.StatementService.WatchStatements:input_type -> cmf.v1.WatchStatementsRequest
+	17, // 34: cmf.v1.StatementService.GetStatement:input_type -> cmf.v1.GetStatementRequest
+	18, // 35: cmf.v1.StatementService.UpdateStatement:input_type -> cmf.v1.UpdateStatementRequest
+	19, // 36: cmf.v1.StatementService.DeleteStatement:input_type -> cmf.v1.DeleteStatementRequest
+	21, // 37: cmf.v1.StatementService.GetStatementResult:input_type -> cmf.v1.GetStatementResultRequest
+	22, // 38: cmf.v1.StatementService.ListStatementExceptions:input_type -> cmf.v1.ListStatementExceptionsRequest
+	0,  // 39: cmf.v1.StatementService.CreateStatement:output_type -> cmf.v1.Statement
+	16, // 40: cmf.v1.StatementService.ListStatements:output_type -> cmf.v1.StatementsPage
+	24, // 41: cmf.v1.StatementService.WatchStatements:output_type -> cmf.v1.WatchStatementsResponse
+	0,  // 42: cmf.v1.StatementService.GetStatement:output_type -> cmf.v1.Statement
+	0,  // 43: cmf.v1.StatementService.UpdateStatement:output_type -> cmf.v1.Statement
+	20, // 44: cmf.v1.StatementService.DeleteStatement:output_type -> cmf.v1.DeleteStatementResponse
+	9,  // 45: cmf.v1.StatementService.GetStatementResult:output_type -> cmf.v1.StatementResult
+	12, // 46: cmf.v1.StatementService.ListStatementExceptions:output_type -> cmf.v1.StatementExceptionList
+	39, // [39:47] is the sub-list for method output_type
+	31, // [31:39] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_statement_proto_init() }
@@ -1893,6 +2086,7 @@ func file_cmf_v1_statement_proto_init() {
 	}
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
+	file_cmf_v1_watch_proto_init()
 	file_cmf_v1_statement_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cmf_v1_statement_proto_msgTypes[2].OneofWrappers = []any{}
 	file_cmf_v1_statement_proto_msgTypes[4].OneofWrappers = []any{}
@@ -1904,7 +2098,7 @@ func file_cmf_v1_statement_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_statement_proto_rawDesc), len(file_cmf_v1_statement_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	StatementService_CreateStatement_FullMethodName         = "/cmf.v1.StatementService/CreateStatement"
 	StatementService_ListStatements_FullMethodName          = "/cmf.v1.StatementService/ListStatements"
+	StatementService_WatchStatements_FullMethodName         = "/cmf.v1.StatementService/WatchStatements"
 	StatementService_GetStatement_FullMethodName            = "/cmf.v1.StatementService/GetStatement"
 	StatementService_UpdateStatement_FullMethodName         = "/cmf.v1.StatementService/UpdateStatement"
 	StatementService_DeleteStatement_FullMethodName         = "/cmf.v1.StatementService/DeleteStatement"
@@ -38,6 +39,8 @@ type StatementServiceClient interface {
 	// FAILED and the reason in its detail.
 	CreateStatement(ctx context.Context, in *CreateStatementRequest, opts ...grpc.CallOption) (*Statement, error)
 	ListStatements(ctx context.Context, in *ListStatementsRequest, opts ...grpc.CallOption) (*StatementsPage, error)
+	// Watches the statements of an environment with their phases. See watch.proto.
+	WatchStatements(ctx context.Context, in *WatchStatementsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStatementsResponse], error)
 	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*Statement, error)
 	// Stops, resumes or rescales the statement. The SQL text cannot change.
 	UpdateStatement(ctx context.Context, in *UpdateStatementRequest, opts ...grpc.CallOption) (*Statement, error)
@@ -78,6 +81,25 @@ func (c *statementServiceClient) ListStatements(ctx context.Context, in *ListSta
 	}
 	return out, nil
 }
+
+func (c *statementServiceClient) WatchStatements(ctx context.Context, in *WatchStatementsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStatementsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StatementService_ServiceDesc.Streams[0], StatementService_WatchStatements_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchStatementsRequest, WatchStatementsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StatementService_WatchStatementsClient = grpc.ServerStreamingClient[WatchStatementsResponse]
 
 func (c *statementServiceClient) GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*Statement, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -139,6 +161,8 @@ type StatementServiceServer interface {
 	// FAILED and the reason in its detail.
 	CreateStatement(context.Context, *CreateStatementRequest) (*Statement, error)
 	ListStatements(context.Context, *ListStatementsRequest) (*StatementsPage, error)
+	// Watches the statements of an environment with their phases. See watch.proto.
+	WatchStatements(*WatchStatementsRequest, grpc.ServerStreamingServer[WatchStatementsResponse]) error
 	GetStatement(context.Context, *GetStatementRequest) (*Statement, error)
 	// Stops, resumes or rescales the statement. The SQL text cannot change.
 	UpdateStatement(context.Context, *UpdateStatementRequest) (*Statement, error)
@@ -165,6 +189,9 @@ func (UnimplementedStatementServiceServer) CreateStatement(context.Context, *Cre
 }
 func (UnimplementedStatementServiceServer) ListStatements(context.Context, *ListStatementsRequest) (*StatementsPage, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListStatements not implemented")
+}
+func (UnimplementedStatementServiceServer) WatchStatements(*WatchStatementsRequest, grpc.ServerStreamingServer[WatchStatementsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchStatements not implemented")
 }
 func (UnimplementedStatementServiceServer) GetStatement(context.Context, *GetStatementRequest) (*Statement, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatement not implemented")
@@ -237,6 +264,17 @@ func _StatementService_ListStatements_Handler(srv interface{}, ctx context.Conte
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _StatementService_WatchStatements_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchStatementsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StatementServiceServer).WatchStatements(m, &grpc.GenericServerStream[WatchStatementsRequest, WatchStatementsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StatementService_WatchStatementsServer = grpc.ServerStreamingServer[WatchStatementsResponse]
 
 func _StatementService_GetStatement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetStatementRequest)
@@ -364,6 +402,12 @@ var StatementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _StatementService_ListStatementExceptions_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchStatements",
+			Handler:       _StatementService_WatchStatements_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cmf/v1/statement.proto",
 }
