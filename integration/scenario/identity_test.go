@@ -38,8 +38,8 @@ func TestAgentsAreKnownByTheirCertificates(t *testing.T) {
 		of   string
 		says string
 	}{
-		{"of another cluster", agents, "weir://cluster/another-k8s-cluster", "another-k8s-cluster"},
-		{"of another authority", strangers, "weir://cluster/default-k8s-cluster", "authority"},
+		{"of another cluster", agents, "weir://cluster/another-k8s-cluster", "PermissionDenied"},
+		{"of another authority", strangers, "weir://cluster/default-k8s-cluster", "Unauthenticated"},
 	}
 	for _, c := range refused {
 		s.config.Name = "agent " + c.name

@@ -1,10 +1,13 @@
 package scenario
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openweir/weir/integration/weir"
 )
@@ -24,8 +27,17 @@ func TestDecommissionAndRecommission(t *testing.T) {
 		t.Errorf("the refusal %q names not both the cluster and the environments", message)
 	}
 
-	// Forgotten by force, the application runs on.
+	// Forgotten by force, the application runs on, and is nobody's.
 	p.object(http.MethodDelete, env.path+"?force=true", "", http.StatusNoContent)
+	released := s.awaitDeployment("running", "to be let go of", func(object *unstructured.Unstructured) error {
+		if marks := object.GetAnnotations(); len(marks) > 0 {
+			return fmt.Errorf("it bears %v", marks)
+		}
+		return nil
+	})
+	if released.GetUID() != running.GetUID() || released.GetGeneration() != running.GetGeneration() {
+		t.Errorf("letting go of the FlinkDeployment changed more than marks:\nbefore: %v\nafter:  %v", running.Object, released.Object)
+	}
 	p.object(http.MethodPut, path, `{"spec":{"lifecycleState":"DECOMMISSIONED"}}`, http.StatusOK)
 	s.awaitState("DECOMMISSIONED")
 	refused = p.object(http.MethodPost, "/v1/environments",
@@ -43,7 +55,7 @@ func TestDecommissionAndRecommission(t *testing.T) {
 	s.awaitState("CONNECTED")
 	other := s.createEnvironment("other")
 	canary(other)
-	s.expectUntouched(running)
+	s.expectUntouched(released)
 }
 
 // Clusters are listed, and described by their users.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
-	"github.com/openweir/weir/integration/weir"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openweir/weir/integration/await"
 )
 
 // A cluster that is cut off from the control plane runs on, and follows when
@@ -115,12 +118,15 @@ func TestTwoAgentsOfOneCluster(t *testing.T) {
 	env.awaitDeployment("updated", "to be updated with both agents there", parallelism(6))
 	s.agent.Kill()
 	env.post("updated", "parallelism: 3 => parallelism: 7")
-	env.awaitDeployment("updated", "to be updated by the older agent", parallelism(7))
-	env.awaitStatus("updated", "to run", func(app weir.Object) error {
-		if got := app.String("status", "jobStatus", "state"); got != "RUNNING" {
-			return fmt.Errorf("its status is %v", app.At("status"))
+	// It was told that another agent acts, and waits up to a minute before it
+	// asks again.
+	await.Within(t, 3*time.Minute, "the older agent to act", func(ctx context.Context) error {
+		object, err := s.deployments().Get(ctx, "updated", metav1.GetOptions{})
+		if err != nil {
+			return err
 		}
-		return nil
+		return parallelism(7)(object)
 	})
+	env.awaitApplication("updated", "RUNNING")
 	env.expectUntouched(untouched)
 }

@@ -158,7 +158,7 @@ func TestAPIServerRefusesTheSpecification(t *testing.T) {
 	}{
 		{"bad-enumeration", "flinkVersion: v1_19 => flinkVersion: v9_9", []string{"Invalid", "spec.flinkVersion", "v9_9"}},
 		{"bad-type", "serviceAccount: flink => serviceAccount: flink\n  restartNonce: soon", []string{"Invalid", "spec.restartNonce"}},
-		{"field-unknown-to-the-operator", "serviceAccount: flink => fieldOfTheFuture: 1", []string{"Invalid", "spec.fieldOfTheFuture"}},
+		{"field-unknown-to-the-operator", "serviceAccount: flink => serviceAccount: flink\n  fieldOfTheFuture: 1", []string{"Invalid", "spec.fieldOfTheFuture"}},
 	}
 	for _, c := range cases {
 		env.post(c.name, c.change)
