@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -37,7 +38,7 @@ func unaryErrors(log *slog.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		begun := time.Now()
 		resp, err := handler(ctx, req)
-		return resp, finish(ctx, log, info.FullMethod, begun, err)
+		return resp, finish(ctx, log, info.FullMethod, begun, err, codes.Unavailable)
 	}
 }
 
@@ -48,14 +49,15 @@ func streamErrors(log *slog.Logger) grpc.StreamServerInterceptor {
 	}
 }
 
-// finish gives an error its status, and logs those that are ours.
-func finish(ctx context.Context, log *slog.Logger, method string, begun time.Time, err error) error {
+// finish gives an error its status, and logs those that are ours: those of the
+// codes that always are, and of the codes that are so for this kind of RPC. A
+// stream that ends with UNAVAILABLE is merely to be opened again.
+func finish(ctx context.Context, log *slog.Logger, method string, begun time.Time, err error, also ...codes.Code) error {
 	if err == nil {
 		return nil
 	}
 	s := toStatus(err)
-	switch s.Code() {
-	case codes.Internal, codes.Unknown, codes.Unavailable, codes.DataLoss:
+	if slices.Contains(append(also, codes.Internal, codes.Unknown, codes.DataLoss), s.Code()) {
 		log.ErrorContext(ctx, "request failed", "method", method, "code", s.Code().String(), "error", err,
 			"request_id", requestID(ctx), "took", time.Since(begun))
 	}

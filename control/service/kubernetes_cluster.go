@@ -64,12 +64,15 @@ func (s *clusters) ListKubernetesClusters(ctx context.Context, req *cmfv1.ListKu
 
 // clusterView is a cluster as users see it.
 func (s *Services) clusterView(cluster *cmfv1.KubernetesCluster) *cmfv1.KubernetesCluster {
+	name := cluster.GetMetadata().GetName()
+	reported, _ := s.state.ClusterStatus.Cached(name)
+	session, _ := s.state.Sessions.Cached(name)
 	return &cmfv1.KubernetesCluster{
 		ApiVersion: cluster.GetApiVersion(),
 		Kind:       cluster.GetKind(),
 		Metadata:   cluster.GetMetadata(),
 		Spec:       cluster.GetSpec(),
-		Status:     s.clusterStatus(cluster.GetMetadata().GetName()),
+		Status:     rules.ClusterStatus(cluster, reported.Value, session.Value),
 	}
 }
 
