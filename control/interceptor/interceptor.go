@@ -5,10 +5,10 @@ package interceptor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/fault"
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -38,7 +39,7 @@ func unaryErrors(log *slog.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		begun := time.Now()
 		resp, err := handler(ctx, req)
-		return resp, finish(ctx, log, info.FullMethod, begun, err, codes.Unavailable)
+		return resp, finish(ctx, log, info.FullMethod, begun, err)
 	}
 }
 
@@ -49,19 +50,32 @@ func streamErrors(log *slog.Logger) grpc.StreamServerInterceptor {
 	}
 }
 
-// finish gives an error its status, and logs those that are ours: those of the
-// codes that always are, and of the codes that are so for this kind of RPC. A
-// stream that ends with UNAVAILABLE is merely to be opened again.
-func finish(ctx context.Context, log *slog.Logger, method string, begun time.Time, err error, also ...codes.Code) error {
+// finish gives an error its status, and logs those that are ours.
+func finish(ctx context.Context, log *slog.Logger, method string, begun time.Time, err error) error {
 	if err == nil {
 		return nil
 	}
 	s := toStatus(err)
-	if slices.Contains(append(also, codes.Internal, codes.Unknown, codes.DataLoss), s.Code()) {
+	switch s.Code() {
+	case codes.Unavailable:
+		if bareStatus(err) {
+			break
+		}
+		fallthrough
+	case codes.Internal, codes.Unknown, codes.DataLoss:
 		log.ErrorContext(ctx, "request failed", "method", method, "code", s.Code().String(), "error", err,
 			"request_id", requestID(ctx), "took", time.Since(begun))
 	}
 	return s.Err()
+}
+
+// bareStatus tells whether a handler ended with a status of its own making and
+// no cause, as the end of an agent's session does: the agent is to come again,
+// and nothing has failed.
+func bareStatus(err error) bool {
+	_, isFault := err.(*fault.Fault)
+	_, isStatus := status.FromError(err)
+	return isStatus && !isFault && errors.Unwrap(err) == nil
 }
 
 func requestID(ctx context.Context) string {
