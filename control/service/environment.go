@@ -193,9 +193,7 @@ func (s *Services) clusterStatus(name string) *cmfv1.KubernetesClusterStatus {
 	if !ok {
 		return nil
 	}
-	reported, _ := s.state.ClusterStatus.Cached(name)
-	session, _ := s.state.Sessions.Cached(name)
-	return rules.ClusterStatus(cluster.Value, reported.Value, session.Value)
+	return s.clusterView(cluster.Value).GetStatus()
 }
 
 // secretsOf is connection secret id to secret name.
@@ -218,6 +216,7 @@ func (s *environments) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteE
 			s.state.Environments.Unchanged(name, env.Revision),
 			s.state.Applications.EmptyUnder(name),
 			s.state.SecretMappings.EmptyUnder(name),
+			s.state.ComputePools.EmptyUnder(name),
 		}
 		ops := []store.Op{
 			s.state.Environments.Remove(name),
@@ -247,6 +246,9 @@ func (s *Services) dependents(env string) []string {
 	if len(names) > 0 {
 		out = append(out, "applications ["+abridge(names)+"]")
 	}
+	if pools := s.poolNames(env); len(pools) > 0 {
+		out = append(out, "compute pools ["+abridge(pools)+"]")
+	}
 	if mapped := s.secretsOf(env); len(mapped) > 0 {
 		out = append(out, "secret mappings ["+abridge(slices.Sorted(maps.Keys(mapped)))+"]")
 	}
@@ -275,6 +277,11 @@ func (s *Services) abandon(ctx context.Context, env *cmfv1.Environment) error {
 			return err
 		}
 	}
+	if err := s.abandonPools(ctx, env); errors.Is(err, store.ErrConflict) {
+		return errStale
+	} else if err != nil {
+		return err
+	}
 	for _, mapping := range s.state.SecretMappings.CachedUnder(env.GetName()) {
 		if err := s.unmap(ctx, env, mapping, true); err != nil {
 			return err
@@ -291,6 +298,11 @@ func (s *Services) usageOf(env string) (*cmfv1.ResourcesByStatusAndTypeSummary, 
 		status, _ := s.state.ApplicationStatus.Cached(app.Key)
 		counts.Applications[jobState(app.Value, status.Value)]++
 		sum = rules.AddUsage(sum, s.applicationUsage(app.Key, app.Value))
+	}
+	if stored, ok := s.state.Environments.Cached(env); ok {
+		for _, pool := range s.state.ComputePools.CachedUnder(env) {
+			sum = rules.AddUsage(sum, s.sessionUsage(stored.Value, pool.Value))
+		}
 	}
 	return counts, sum
 }
