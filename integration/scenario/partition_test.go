@@ -18,7 +18,7 @@ func TestClusterIsCutOffFromTheControlPlane(t *testing.T) {
 	p := startPlane(t)
 	s := joinSite(p, east, "default-k8s-cluster")
 	env := s.createEnvironment("test")
-	untouched := env.run("untouched")
+	env.run("untouched")
 	env.run("updated")
 	env.run("deleted")
 
@@ -31,7 +31,7 @@ func TestClusterIsCutOffFromTheControlPlane(t *testing.T) {
 	env.post("created")
 	env.delete("deleted")
 	s.edit("untouched", `{"metadata":{"annotations":{"edited":"by hand"}}}`)
-	untouched = env.settled("untouched")
+	untouched := env.settled("untouched")
 
 	s.toControl.Heal()
 	s.awaitState("CONNECTED")
