@@ -70,6 +70,7 @@ func New(cfg Config) *Fleet {
 	f := &Fleet{Config: cfg, sessions: map[string]*session{}, kept: map[string]keptKind{}}
 	f.reports = newReports(f)
 	f.addMappings()
+	f.addComputePools()
 	f.addApplications()
 	f.addSavepoints()
 	return f

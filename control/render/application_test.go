@@ -136,25 +136,31 @@ func TestApplication(t *testing.T) {
 	for name, r := range renderings(t) {
 		t.Run(name, func(t *testing.T) {
 			apply := r.apply(t)
-			var readable bytes.Buffer
-			if err := json.Indent(&readable, []byte(apply.GetManifest()), "", "  "); err != nil {
-				t.Fatal(err)
-			}
-			readable.WriteByte('\n')
-			golden := filepath.Join("testdata", name+".golden.json")
-			if *update {
-				if err := os.WriteFile(golden, readable.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if difference := cmp.Diff(string(want), readable.String()); difference != "" {
-				t.Errorf("want -, got +:\n%s", difference)
-			}
+			checkGolden(t, name, apply)
 		})
+	}
+}
+
+// checkGolden holds a manifest against the file of its name.
+func checkGolden(t *testing.T, name string, apply *agentv1.Apply) {
+	t.Helper()
+	var readable bytes.Buffer
+	if err := json.Indent(&readable, []byte(apply.GetManifest()), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	readable.WriteByte('\n')
+	golden := filepath.Join("testdata", name+".golden.json")
+	if *update {
+		if err := os.WriteFile(golden, readable.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference := cmp.Diff(string(want), readable.String()); difference != "" {
+		t.Errorf("want -, got +:\n%s", difference)
 	}
 }
 

@@ -96,19 +96,10 @@ var (
 // configuration is are checked here.
 func CheckEffective(effective Object) error {
 	var v fault.Violations
-	checkString(&v, effective, "image")
-	checkVersion(&v, effective)
+	checkCluster(&v, effective)
 	if account := effective["serviceAccount"]; account == nil || account == "" {
 		v.Addf("spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults")
 	}
-	checkString(&v, effective, "serviceAccount")
-	checkOneOf(&v, effective, []string{"native", "standalone"}, "mode")
-	checkConfiguration(&v, effective)
-	for i := range podTemplateMarks {
-		checkObject(&v, effective, podTemplateMarks[:i+1]...)
-	}
-	checkProcess(&v, effective, "jobManager")
-	checkProcess(&v, effective, "taskManager")
 	checkJob(&v, effective)
 	return v.Unprocessable()
 }

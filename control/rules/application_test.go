@@ -69,9 +69,9 @@ func TestCheckEffective(t *testing.T) {
 			"spec.job.parallelism: must be at least 1 where spec.taskManager.replicas is not set"}},
 		"everything at once": {`{"image":1,"flinkVersion":"x","serviceAccount":null,"mode":"y","taskManager":{"replicas":-1},"job":null}`, []string{
 			"spec.image: must be a string", `spec.flinkVersion: must look like v1_20, got "x"`,
-			"spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults",
 			`spec.mode: must be one of native, standalone, got "y"`,
 			"spec.taskManager.replicas: must be between 1 and 2147483647",
+			"spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults",
 			"spec.job: must be set: a FlinkApplication runs one job"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,9 @@ func CheckEnvironment(v *fault.Violations, env *cmfv1.Environment) {
 	if defaults, err := ParseObject(env.GetFlinkApplicationDefaults()); err == nil {
 		checkApplicationDefaults(v, defaults)
 	}
+	if defaults, err := ParseObject(env.GetComputePoolDefaults()); err == nil {
+		checkPoolDefaults(v, defaults)
+	}
 }
 
 // checkApplicationDefaults notes what no application could be given. Whether a

@@ -26,6 +26,13 @@ func Usage(effective Object) *cmfv1.ResourceUsageSummary {
 	return usage(processOf(effective, "jobManager"), jobManagers, processOf(effective, "taskManager"), taskManagers)
 }
 
+// SessionUsage adds up what a session cluster asks for before any job runs on
+// it: the JobManagers, and TaskManagers where their number is fixed.
+func SessionUsage(effective Object) *cmfv1.ResourceUsageSummary {
+	return usage(processOf(effective, "jobManager"), integer(Field(effective, "jobManager", "replicas"), 1),
+		processOf(effective, "taskManager"), integer(Field(effective, "taskManager", "replicas"), 0))
+}
+
 // AddUsage adds b to a; nil counts as nothing.
 func AddUsage(a, b *cmfv1.ResourceUsageSummary) *cmfv1.ResourceUsageSummary {
 	add := func(a, b *cmfv1.ProcessUsage) *cmfv1.ProcessUsage {

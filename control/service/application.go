@@ -195,21 +195,26 @@ func (s *applications) ListApplications(ctx context.Context, req *cmfv1.ListAppl
 // applicationView is an application as users see it: as written, with the
 // status that the agent reported.
 func (s *Services) applicationView(env *cmfv1.Environment, object store.Object[*storev1.ApplicationRecord], resources bool) *cmfv1.FlinkApplication {
-	record := object.Value
-	app := record.GetApplication()
 	reported, _ := s.state.ApplicationStatus.Cached(object.Key)
-	if reported.Value.GetOwnerUid() != app.GetMetadata().GetUid() {
-		reported.Value = nil
+	view := s.applicationWith(env, object.Value, reported.Value)
+	if resources {
+		view.Status.Json = rules.AppendValue(view.GetStatus().GetJson(), "resourceSummary", rules.FormatUsage(s.applicationUsage(object.Key, object.Value)))
+	}
+	return view
+}
+
+// applicationWith is applicationView with a status of the caller's choice.
+func (s *Services) applicationWith(env *cmfv1.Environment, record *storev1.ApplicationRecord, reported *storev1.StatusRecord) *cmfv1.FlinkApplication {
+	app := record.GetApplication()
+	if reported.GetOwnerUid() != app.GetMetadata().GetUid() {
+		reported = nil
 	}
 	warning := rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
-	status := rules.ApplicationStatus(record, reported.Value, warning)
-	if resources {
-		status = rules.AppendValue(status, "resourceSummary", rules.FormatUsage(s.applicationUsage(object.Key, record)))
-	}
+	status := rules.ApplicationStatus(record, reported, warning)
 	return &cmfv1.FlinkApplication{
 		ApiVersion: app.GetApiVersion(),
 		Kind:       app.GetKind(),
-		Metadata:   latestUpdate(app.GetMetadata(), reported.Value.GetUpdateTime()),
+		Metadata:   latestUpdate(app.GetMetadata(), reported.GetUpdateTime()),
 		Spec:       app.GetSpec(),
 		Status:     &cmfv1.JsonObject{Json: status},
 	}

@@ -30,7 +30,7 @@ func (s *information) GetResourceInformation(ctx context.Context, _ *cmfv1.GetRe
 		Applications:       map[string]int32{},
 		Statements:         map[string]int32{},
 		KubernetesClusters: map[string]int32{},
-		ComputePools:       count(0),
+		ComputePools:       count(len(s.state.ComputePools.CachedUnder(""))),
 		Secrets:            count(len(s.state.Secrets.CachedUnder(""))),
 		Catalogs:           count(len(s.state.Catalogs.CachedUnder(""))),
 		Savepoints:         count(len(s.state.Savepoints.CachedUnder(""))),

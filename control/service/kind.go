@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
@@ -49,6 +50,11 @@ type change struct {
 	ops   []store.Op
 }
 
+// and adds another change to a change.
+func (c change) and(other change) change {
+	return change{append(slices.Clip(c.conds), other.conds...), append(slices.Clip(c.ops), other.ops...)}
+}
+
 // in is the key of a resource in a scope, which is empty for resources that
 // are in none.
 func in(scope, name string) string {
@@ -82,8 +88,9 @@ func (k kind[T]) describe(ctx context.Context, scope, name string) (T, error) {
 
 // create stores a new resource, which is the caller's no more. Its metadata
 // that is Weir's is filled in here; spec tells what else is written with it,
-// after the name is known to be free as far as this replica knows.
-func (k kind[T]) create(ctx context.Context, scope string, created T, spec func(context.Context) (change, error)) (T, error) {
+// after the name is known to be free as far as this replica knows. identified
+// adds what depends on the new resource's uid.
+func (k kind[T]) create(ctx context.Context, scope string, created T, spec func(context.Context) (change, error), identified ...func(T) change) (T, error) {
 	name := created.GetMetadata().GetName()
 	return retry(ctx, k.noun+" '"+name+"'", func(ctx context.Context) (T, error) {
 		var none T
@@ -103,6 +110,9 @@ func (k kind[T]) create(ctx context.Context, scope string, created T, spec func(
 		metadata.CreationTimestamp = state.Now()
 		metadata.UpdateTimestamp = metadata.CreationTimestamp
 		k.stamp(record)
+		for _, add := range identified {
+			with = with.and(add(record))
+		}
 		_, err = k.store.Commit(ctx,
 			append([]store.Cond{k.kept.Absent(key)}, with.conds...),
 			append([]store.Op{k.kept.Put(key, record)}, with.ops...))

@@ -104,19 +104,24 @@ func (s *Services) createSavepoint(ctx context.Context, o owner, savepoint *cmfv
 
 // savepointView is an attached savepoint as users see it.
 func (s *Services) savepointView(env *cmfv1.Environment, key string, record *storev1.SavepointRecord) *cmfv1.Savepoint {
-	savepoint := record.GetSavepoint()
 	reported, _ := s.state.SavepointStatus.Cached(key)
-	if reported.Value.GetOwnerUid() != savepoint.GetMetadata().GetUid() {
-		reported.Value = nil
+	return s.savepointWith(env, record, reported.Value)
+}
+
+// savepointWith is savepointView with a status of the caller's choice.
+func (s *Services) savepointWith(env *cmfv1.Environment, record *storev1.SavepointRecord, reported *storev1.StatusRecord) *cmfv1.Savepoint {
+	savepoint := record.GetSavepoint()
+	if reported.GetOwnerUid() != savepoint.GetMetadata().GetUid() {
+		reported = nil
 	}
-	status := rules.SavepointStatus(record, reported.Value, "")
+	status := rules.SavepointStatus(record, reported, "")
 	if !rules.SavepointEnded(status.GetState()) || record.GetDeleting() {
 		status.Warning = rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
 	}
 	return &cmfv1.Savepoint{
 		ApiVersion: savepoint.GetApiVersion(),
 		Kind:       savepoint.GetKind(),
-		Metadata:   latestUpdate(savepoint.GetMetadata(), reported.Value.GetUpdateTime()),
+		Metadata:   latestUpdate(savepoint.GetMetadata(), reported.GetUpdateTime()),
 		Spec:       savepoint.GetSpec(),
 		Status:     status,
 	}

@@ -56,8 +56,9 @@ func (s *Services) Register(server grpc.ServiceRegistrar) {
 	cmfv1.RegisterSavepointServiceServer(server, &savepoints{Services: s})
 	cmfv1.RegisterDetachedSavepointServiceServer(server, &detachedSavepoints{Services: s})
 
-	// Not filled yet: each answers UNIMPLEMENTED.
-	cmfv1.RegisterComputePoolServiceServer(server, cmfv1.UnimplementedComputePoolServiceServer{})
+	cmfv1.RegisterComputePoolServiceServer(server, &computePools{Services: s})
+
+	// Not filled yet: it answers UNIMPLEMENTED.
 	cmfv1.RegisterStatementServiceServer(server, cmfv1.UnimplementedStatementServiceServer{})
 }
 

@@ -18,6 +18,9 @@
 //	secret-references    <secret>/<environment>/<connection secret id>
 //	catalogs             <catalog>
 //	databases            <catalog>/<database>
+//	compute-pools        <environment>/<pool>
+//	compute-pool-status  <environment>/<pool>
+//	pool-statements      <environment>/<pool>/<statement>
 //	claims               <cluster>/<namespace>/<kind>/<name>
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 package state
@@ -70,6 +73,13 @@ type State struct {
 	// DetachedSavepoints are indexed by uid.
 	DetachedSavepoints *store.Collection[*cmfv1.Savepoint]
 
+	ComputePools      *store.Collection[*cmfv1.ComputePool]
+	ComputePoolStatus *store.Collection[*storev1.StatusRecord]
+	// PoolStatements has a key for every statement of a pool, so that a
+	// transaction can require that there is none, or no new one. It is written
+	// whenever a statement begins to run on the pool.
+	PoolStatements *store.Collection[*emptypb.Empty]
+
 	Claims     *store.Collection[*storev1.ClaimRecord]
 	Tombstones *store.Collection[*storev1.TombstoneRecord]
 
@@ -106,6 +116,9 @@ func New(s *store.Store, limits Limits) *State {
 		Savepoints:          store.NewCollection[*storev1.SavepointRecord](s, CollectionSavepoints),
 		SavepointStatus:     store.NewCollection[*storev1.StatusRecord](s, "savepoint-status"),
 		DetachedSavepoints:  store.NewCollection(s, "detached-savepoints", savepointsByUID),
+		ComputePools:        store.NewCollection[*cmfv1.ComputePool](s, CollectionComputePools),
+		ComputePoolStatus:   store.NewCollection[*storev1.StatusRecord](s, "compute-pool-status"),
+		PoolStatements:      store.NewCollection[*emptypb.Empty](s, "pool-statements"),
 		Claims:              store.NewCollection[*storev1.ClaimRecord](s, "claims"),
 		Tombstones:          store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
 		limits:              limits,
@@ -135,6 +148,7 @@ const (
 	CollectionApplications = "applications"
 	CollectionMappings     = "secret-mappings"
 	CollectionSavepoints   = "savepoints"
+	CollectionComputePools = "compute-pools"
 )
 
 // Kinds of owners of savepoints, as their keys have them.

@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // ApplicationRecord is what users decided about an application.
@@ -243,8 +243,12 @@ type StatusRecord struct {
 	JobState       string `protobuf:"bytes,7,opt,name=job_state,json=jobState,proto3" json:"job_state,omitempty"`
 	JobId          string `protobuf:"bytes,8,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	Error          string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// status.jobManagerDeploymentStatus, of pools and statements.
+	JobManagerStatus string `protobuf:"bytes,10,opt,name=job_manager_status,json=jobManagerStatus,proto3" json:"job_manager_status,omitempty"`
+	// The phase of a statement as of this report.
+	Phase         string `protobuf:"bytes,11,opt,name=phase,proto3" json:"phase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusRecord) Reset() {
@@ -336,6 +340,20 @@ func (x *StatusRecord) GetJobId() string {
 func (x *StatusRecord) GetError() string {
 	if x != nil {
 		return x.Error
+	}
+	return ""
+}
+
+func (x *StatusRecord) GetJobManagerStatus() string {
+	if x != nil {
+		return x.JobManagerStatus
+	}
+	return ""
+}
+
+func (x *StatusRecord) GetPhase() string {
+	if x != nil {
+		return x.Phase
 	}
 	return ""
 }
@@ -821,6 +839,139 @@ func (x *SavepointRecord) GetExpired() string {
 	return ""
 }
 
+// StatementRecord is a statement. What its object reports is in a StatusRecord
+// of its own.
+type StatementRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Metadata, specification with the defaults filled in, and the result where
+	// Weir itself answered the statement; never a status.
+	Statement *v1.Statement `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
+	// Counts the changes of what is to run on the cluster, from 1.
+	Generation int64               `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Traits     *v1.StatementTraits `protobuf:"bytes,3,opt,name=traits,proto3" json:"traits,omitempty"`
+	// The phase of a statement for which nothing is deployed: COMPLETED or
+	// FAILED. Empty where the object tells.
+	Phase string `protobuf:"bytes,4,opt,name=phase,proto3" json:"phase,omitempty"`
+	// What users should know beside what the object tells.
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The object of the job: FlinkDeployment or FlinkSessionJob; empty where
+	// nothing is deployed. It bears the statement's name.
+	ObjectKind string `protobuf:"bytes,6,opt,name=object_kind,json=objectKind,proto3" json:"object_kind,omitempty"`
+	// The specification of the object without job.state and without where it
+	// starts from: what pool, environment and statement made together when the
+	// statement was last created or changed.
+	ObjectSpec *v1.JsonObject `protobuf:"bytes,7,opt,name=object_spec,json=objectSpec,proto3" json:"object_spec,omitempty"`
+	// Where the job starts from, if not from its own last state.
+	Start *SavepointStart `protobuf:"bytes,8,opt,name=start,proto3" json:"start,omitempty"`
+	// The statement was deleted: it goes when its object has gone.
+	Deleting bool `protobuf:"varint,9,opt,name=deleting,proto3" json:"deleting,omitempty"`
+	// What the user did last: start, stop, rescale, redeploy or move. It tells
+	// the phase until the object's report has caught up with the generation.
+	Action        string `protobuf:"bytes,10,opt,name=action,proto3" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatementRecord) Reset() {
+	*x = StatementRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatementRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatementRecord) ProtoMessage() {}
+
+func (x *StatementRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatementRecord.ProtoReflect.Descriptor instead.
+func (*StatementRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *StatementRecord) GetStatement() *v1.Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
+func (x *StatementRecord) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *StatementRecord) GetTraits() *v1.StatementTraits {
+	if x != nil {
+		return x.Traits
+	}
+	return nil
+}
+
+func (x *StatementRecord) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *StatementRecord) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *StatementRecord) GetObjectKind() string {
+	if x != nil {
+		return x.ObjectKind
+	}
+	return ""
+}
+
+func (x *StatementRecord) GetObjectSpec() *v1.JsonObject {
+	if x != nil {
+		return x.ObjectSpec
+	}
+	return nil
+}
+
+func (x *StatementRecord) GetStart() *SavepointStart {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *StatementRecord) GetDeleting() bool {
+	if x != nil {
+		return x.Deleting
+	}
+	return false
+}
+
+func (x *StatementRecord) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
 // TableRecord is a table that CREATE TABLE made in a Kafka database.
 type TableRecord struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -840,7 +991,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +1003,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -865,7 +1016,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -938,7 +1089,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1101,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1114,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1033,7 +1184,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1196,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1209,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1086,7 +1237,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1249,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1262,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1141,7 +1292,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1304,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1317,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1194,7 +1345,7 @@ var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -1206,7 +1357,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x0eSavepointStart\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\x03R\x05nonce\x127\n" +
-	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\xc4\x02\n" +
+	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\x88\x03\n" +
 	"\fStatusRecord\x12\x1b\n" +
 	"\towner_uid\x18\x01 \x01(\tR\bownerUid\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12;\n" +
@@ -1219,7 +1370,10 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x0flifecycle_state\x18\x06 \x01(\tR\x0elifecycleState\x12\x1b\n" +
 	"\tjob_state\x18\a \x01(\tR\bjobState\x12\x15\n" +
 	"\x06job_id\x18\b \x01(\tR\x05jobId\x12\x14\n" +
-	"\x05error\x18\t \x01(\tR\x05error\"W\n" +
+	"\x05error\x18\t \x01(\tR\x05error\x12,\n" +
+	"\x12job_manager_status\x18\n" +
+	" \x01(\tR\x10jobManagerStatus\x12\x14\n" +
+	"\x05phase\x18\v \x01(\tR\x05phase\"W\n" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
@@ -1263,7 +1417,23 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x12\x19\n" +
 	"\bjob_kind\x18\x04 \x01(\tR\ajobKind\x12\x19\n" +
 	"\bjob_name\x18\x05 \x01(\tR\ajobName\x12\x18\n" +
-	"\aexpired\x18\x06 \x01(\tR\aexpired\"\xc2\x03\n" +
+	"\aexpired\x18\x06 \x01(\tR\aexpired\"\xff\x02\n" +
+	"\x0fStatementRecord\x12/\n" +
+	"\tstatement\x18\x01 \x01(\v2\x11.cmf.v1.StatementR\tstatement\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x03R\n" +
+	"generation\x12/\n" +
+	"\x06traits\x18\x03 \x01(\v2\x17.cmf.v1.StatementTraitsR\x06traits\x12\x14\n" +
+	"\x05phase\x18\x04 \x01(\tR\x05phase\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x1f\n" +
+	"\vobject_kind\x18\x06 \x01(\tR\n" +
+	"objectKind\x123\n" +
+	"\vobject_spec\x18\a \x01(\v2\x12.cmf.v1.JsonObjectR\n" +
+	"objectSpec\x122\n" +
+	"\x05start\x18\b \x01(\v2\x1c.cmf.store.v1.SavepointStartR\x05start\x12\x1a\n" +
+	"\bdeleting\x18\t \x01(\bR\bdeleting\x12\x16\n" +
+	"\x06action\x18\n" +
+	" \x01(\tR\x06action\"\xc2\x03\n" +
 	"\vTableRecord\x123\n" +
 	"\acolumns\x18\x01 \x03(\v2\x19.cmf.store.v1.TableColumnR\acolumns\x12>\n" +
 	"\vprimary_key\x18\x02 \x01(\v2\x1d.cmf.store.v1.TablePrimaryKeyR\n" +
@@ -1318,7 +1488,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -1330,37 +1500,45 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*TombstoneRecord)(nil),       // 7: cmf.store.v1.TombstoneRecord
 	(*ClaimRecord)(nil),           // 8: cmf.store.v1.ClaimRecord
 	(*SavepointRecord)(nil),       // 9: cmf.store.v1.SavepointRecord
-	(*TableRecord)(nil),           // 10: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 11: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 12: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 13: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 14: cmf.store.v1.TableDistribution
-	nil,                           // 15: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 16: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*v1.Savepoint)(nil),          // 18: cmf.v1.Savepoint
+	(*StatementRecord)(nil),       // 10: cmf.store.v1.StatementRecord
+	(*TableRecord)(nil),           // 11: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 12: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 13: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 14: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 15: cmf.store.v1.TableDistribution
+	nil,                           // 16: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 17: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*v1.Savepoint)(nil),          // 19: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 20: cmf.v1.Statement
+	(*v1.StatementTraits)(nil),    // 21: cmf.v1.StatementTraits
+	(*v1.JsonObject)(nil),         // 22: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	16, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	17, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	2,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	17, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	18, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	4,  // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	17, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	17, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	17, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	17, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	18, // 8: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	11, // 9: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	12, // 10: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	13, // 11: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	14, // 12: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	15, // 13: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 14: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	18, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	18, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	18, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	18, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	19, // 8: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	20, // 9: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	21, // 10: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	22, // 11: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	2,  // 12: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	12, // 13: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	13, // 14: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	14, // 15: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	15, // 16: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	16, // 17: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 18: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -1374,7 +1552,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

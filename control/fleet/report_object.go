@@ -1,0 +1,87 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/store"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+// storeObject stores what is new of the object of a resource. conclude, if not
+// nil, adds to the status what the resource makes of it.
+func storeObject[T proto.Message](
+	ctx context.Context, r *reports, next *report, claim *storev1.ClaimRecord,
+	records *store.Collection[T], statuses *store.Collection[*storev1.StatusRecord],
+	uid func(T) string, conclude func(record T, before, after *storev1.StatusRecord),
+) error {
+	st, key := r.fleet.State, claim.GetKey()
+	record, ok := records.Cached(key)
+	if !ok {
+		return nil // deleted meanwhile
+	}
+	if uid(record.Value) != claim.GetOwnerUid() {
+		// Deleted and created again since the claim was read.
+		return fmt.Errorf("store report on %s %s: %w", claim.GetCollection(), key, store.ErrConflict)
+	}
+	before, known := statuses.Cached(key)
+	conds := []store.Cond{
+		st.Sessions.HeldBy(next.session.cluster, next.session.lease),
+		records.Unchanged(key, record.Revision),
+	}
+	if known {
+		conds = append(conds, statuses.Unchanged(key, before.Revision))
+	} else {
+		conds = append(conds, statuses.Absent(key))
+	}
+	if before.Value.GetOwnerUid() != claim.GetOwnerUid() {
+		before.Value = nil
+	}
+	after := observeObject(before.Value, next, claim.GetOwnerUid())
+	if conclude != nil {
+		conclude(record.Value, before.Value, after)
+	}
+	if proto.Equal(before.Value, after) {
+		return nil
+	}
+	after.UpdateTime = state.Now()
+	if _, err := st.Store.Commit(ctx, conds, []store.Op{statuses.Put(key, after)}); err != nil {
+		return fmt.Errorf("store report on %s %s: %w", claim.GetCollection(), key, err)
+	}
+	return nil
+}
+
+// observeObject is the status of an object after a report. What is said of an
+// object that is being deleted does not count: either its resource goes too, or
+// another object takes its place.
+func observeObject(before *storev1.StatusRecord, next *report, owner string) *storev1.StatusRecord {
+	after := &storev1.StatusRecord{OwnerUid: owner}
+	if before != nil {
+		after = clone(before)
+	}
+	if s := next.status; s.GetOwnerUid() == owner && !s.GetDeleting() && s.GetGeneration() >= after.GetGeneration() {
+		// An agent that sends no JSON has nothing to say.
+		if parsed, err := rules.ParseText(s.GetStatus()); err == nil {
+			readObject(after, s, parsed)
+		}
+	}
+	if ack := next.acks[owner]; ack != nil && ack.GetOutcome() != agentv1.Outcome_OUTCOME_DELETED {
+		after.Problem = problemOf(ack)
+	}
+	return after
+}
+
+func readObject(after *storev1.StatusRecord, report *agentv1.StatusReport, status rules.Object) {
+	after.Status = rules.FormatText(status)
+	after.Generation = report.GetGeneration()
+	after.LifecycleState = rules.String(status, "lifecycleState")
+	after.JobManagerStatus = rules.String(status, "jobManagerDeploymentStatus")
+	after.JobState = rules.String(status, "jobStatus", "state")
+	after.JobId = rules.String(status, "jobStatus", "jobId")
+	after.Error = rules.OperatorError(rules.String(status, "error"))
+}

@@ -1,0 +1,10 @@
+package rules
+
+// Phases that compute pools and statements share.
+const (
+	PhasePending  = "PENDING"
+	PhaseRunning  = "RUNNING"
+	PhaseFailing  = "FAILING"
+	PhaseFailed   = "FAILED"
+	PhaseDeleting = "DELETING"
+)
