@@ -87,6 +87,12 @@ func Gone(format string, args ...any) error {
 	return &Fault{code: codes.FailedPrecondition, http: 410, messages: []string{fmt.Sprintf(format, args...)}}
 }
 
+// TooOld says that a version is from before what is still known:
+// OUT_OF_RANGE, 410.
+func TooOld(format string, args ...any) error {
+	return &Fault{code: codes.OutOfRange, http: 410, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
 // Unavailable says that something Weir depends on does not answer now:
 // UNAVAILABLE, 503. The cause is for the log, not for the caller.
 func Unavailable(cause error, format string, args ...any) error {

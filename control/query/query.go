@@ -93,14 +93,15 @@ func (q Query[T]) matching(items []T) []T {
 	}
 	var matching []T
 	for _, item := range items {
-		if q.matches(item) {
+		if q.Matches(item) {
 			matching = append(matching, item)
 		}
 	}
 	return matching
 }
 
-func (q Query[T]) matches(item T) bool {
+// Matches tells whether all conditions hold for the item.
+func (q Query[T]) Matches(item T) bool {
 	for _, condition := range q.conditions {
 		if !condition(item) {
 			return false

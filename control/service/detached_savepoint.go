@@ -43,19 +43,24 @@ func (s *detachedSavepoints) CreateDetachedSavepoint(ctx context.Context, req *c
 }
 
 func (s *detachedSavepoints) ListDetachedSavepoints(ctx context.Context, req *cmfv1.ListDetachedSavepointsRequest) (*cmfv1.SavepointsPage, error) {
-	var keep func(*cmfv1.Savepoint) bool
-	if name := req.GetName(); name != "" {
-		if !strings.Contains(name, "*") {
-			name += "*"
-		}
-		pattern := filter.CompilePattern(name)
-		keep = func(s *cmfv1.Savepoint) bool { return pattern.Match(s.GetMetadata().GetName()) }
-	}
-	page, err := s.detachedKind().page(ctx, "", req, keep)
+	page, err := s.detachedKind().page(ctx, "", req, namedLike(req.GetName()))
 	if err != nil {
 		return nil, err
 	}
 	return &cmfv1.SavepointsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+}
+
+// namedLike keeps the savepoints of a name with wildcards or, without any, those
+// whose name begins so; nil keeps all.
+func namedLike(name string) func(*cmfv1.Savepoint) bool {
+	if name == "" {
+		return nil
+	}
+	if !strings.Contains(name, "*") {
+		name += "*"
+	}
+	pattern := filter.CompilePattern(name)
+	return func(s *cmfv1.Savepoint) bool { return pattern.Match(s.GetMetadata().GetName()) }
 }
 
 func (s *detachedSavepoints) GetDetachedSavepoint(ctx context.Context, req *cmfv1.GetDetachedSavepointRequest) (*cmfv1.Savepoint, error) {

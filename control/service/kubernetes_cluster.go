@@ -14,6 +14,7 @@ import (
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -67,12 +68,17 @@ func (s *Services) clusterView(cluster *cmfv1.KubernetesCluster) *cmfv1.Kubernet
 	name := cluster.GetMetadata().GetName()
 	reported, _ := s.state.ClusterStatus.Cached(name)
 	session, _ := s.state.Sessions.Cached(name)
+	return clusterWith(cluster, reported.Value, session.Value)
+}
+
+// clusterWith is clusterView with a status of the caller's choice.
+func clusterWith(cluster *cmfv1.KubernetesCluster, reported *storev1.ClusterStatusRecord, session *storev1.SessionRecord) *cmfv1.KubernetesCluster {
 	return &cmfv1.KubernetesCluster{
 		ApiVersion: cluster.GetApiVersion(),
 		Kind:       cluster.GetKind(),
 		Metadata:   cluster.GetMetadata(),
 		Spec:       cluster.GetSpec(),
-		Status:     rules.ClusterStatus(cluster, reported.Value, session.Value),
+		Status:     rules.ClusterStatus(cluster, reported, session),
 	}
 }
 

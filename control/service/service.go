@@ -32,12 +32,14 @@ type Services struct {
 	keys    *seal.Keys
 	version Version
 	log     *slog.Logger
+	// watching is shared by all watches.
+	watching *watching
 }
 
 // New makes the services over a state. keys seal secrets; without any, secrets
 // cannot be created.
 func New(s *state.State, keys *seal.Keys, version Version, log *slog.Logger) *Services {
-	return &Services{state: s, keys: keys, version: version, log: log}
+	return &Services{state: s, keys: keys, version: version, log: log, watching: newWatching()}
 }
 
 // Register adds every public service to a gRPC server.

@@ -92,6 +92,25 @@ func (w *Watch[T]) Next(ctx context.Context) ([]Event[T], error) {
 	}
 }
 
+// Poll gives the events that are there, without waiting, and a channel that is
+// closed once there may be more. Following several collections at once needs
+// this: one whose events are all taken is complete up to Revision, also where
+// nothing in it has changed.
+func (w *Watch[T]) Poll() ([]Event[T], <-chan struct{}, error) {
+	events, wake, err := w.read()
+	if err == nil && wake == nil {
+		wake = more
+	}
+	return events, wake, err
+}
+
+// more is the channel of a Poll that left events behind.
+var more = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // read gives what is there, and what to wait for if that is nothing.
 func (w *Watch[T]) read() ([]Event[T], <-chan struct{}, error) {
 	w.c.mu.Lock()
