@@ -74,7 +74,7 @@ func (s *session) namespaces(ctx context.Context, names []string) {
 	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = slices.Clone(names) })
 	if err != nil {
 		s.log.Warn("namespaces of the cluster could not be stored", "error", err)
-		s.end(errUnstored)
+		s.end(unstored(err))
 	}
 }
 
@@ -105,6 +105,15 @@ func (s *session) changeStatus(ctx context.Context, change func(*storev1.Cluster
 			return err
 		}
 	}
+}
+
+// unstored is what a session ends with whose agent has said what could not be
+// stored: that it is not the newest, or else that the agent must say it again.
+func unstored(err error) error {
+	if errors.Is(err, errSuperseded) || errors.Is(err, errExpired) {
+		return err
+	}
+	return errUnstored
 }
 
 // standing says why the session is not its cluster's newest any more; nil while

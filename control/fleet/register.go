@@ -96,7 +96,12 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello, known bool
 		AgentVersion:              hello.GetAgentVersion(),
 		LastHeartbeat:             now,
 	}
-	if before, ok := st.ClusterStatus.Cached(s.cluster); !ok || !sameReport(before.Value, reported) {
+	before, ok := st.ClusterStatus.Cached(s.cluster)
+	if ok {
+		// The session before may be at work on it still.
+		conds = append(conds, st.ClusterStatus.Unchanged(s.cluster, before.Revision))
+	}
+	if !ok || !sameReport(before.Value, reported) {
 		ops = append(ops, st.ClusterStatus.Put(s.cluster, reported))
 	}
 	epoch, err := st.Store.Commit(ctx, conds, ops)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -200,7 +201,11 @@ func reportedEvents(event *agentv1.EventReport, instance string) []*cmfv1.FlinkA
 	case event.GetReason() == "JobStatusChanged":
 		return nil
 	}
-	out := state.ReportedEvent(event.GetId(), kind, instance, text, event.GetTime().AsTime())
+	at := time.Now()
+	if event.GetTime() != nil {
+		at = event.GetTime().AsTime()
+	}
+	out := state.ReportedEvent(event.GetId(), kind, instance, text, at)
 	if kind == state.EventJobException {
 		out.Status.Message, _, _ = strings.Cut(text, "\n")
 		out.Status.Data = &cmfv1.EventData{Data: &cmfv1.EventData_ExceptionString{ExceptionString: text}}

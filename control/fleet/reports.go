@@ -144,9 +144,9 @@ func (r *reports) done(key reportKey) {
 // changed meanwhile; every such change brings the agent's next report closer.
 const maxStoreAttempts = 20
 
-// maxEvents bounds the events that one transaction stores: etcd takes 128
-// operations in a transaction.
-const maxEvents = 32
+// maxEvents bounds the events that one transaction stores. It is no more than
+// what a transaction drops of the oldest.
+const maxEvents = 16
 
 // store stores a report, in parts where it has many events.
 func (r *reports) store(ctx context.Context, next *report) {

@@ -66,10 +66,10 @@ var (
 	// Events lists the events of an application, by default the newest first.
 	Events = &Kind[*cmfv1.FlinkApplicationEvent]{
 		Plural:     "events",
-		Name:       func(e *cmfv1.FlinkApplicationEvent) string { return e.GetMetadata().GetName() },
+		Name:       eventName,
 		UID:        func(e *cmfv1.FlinkApplicationEvent) string { return e.GetMetadata().GetUid() },
 		Sort:       eventOrders(),
-		Default:    ByTimestamp(eventTime).Descending(),
+		Default:    newest(ByTimestamp(eventTime), By(eventName)),
 		Filterable: true,
 		Labels:     func(e *cmfv1.FlinkApplicationEvent) map[string]string { return e.GetMetadata().GetLabels() },
 		Attributes: map[string]func(*cmfv1.FlinkApplicationEvent) string{
@@ -206,7 +206,13 @@ func updated[T described](resource T) *timestamppb.Timestamp {
 	return resource.GetMetadata().GetUpdateTimestamp()
 }
 
-func newestFirst[T described]() Order[T] { return ByTimestamp(created[T]).Descending() }
+func newestFirst[T described]() Order[T] { return newest(ByTimestamp(created[T]), By(name[T])) }
+
+// newest puts the newest first. The names of what comes to be within one
+// millisecond are UUIDs that grow.
+func newest[T any](time, name Order[T]) Order[T] {
+	return inTurn([]Order[T]{time, name}).Descending()
+}
 
 // orders are the properties that the contract documents, and uid, which the
 // Confluent CLI sorts by to break ties.
@@ -246,11 +252,13 @@ func clusterOrders() map[string]Order[*cmfv1.KubernetesCluster] {
 // eventOrders has no updateTimestamp: events do not change.
 func eventOrders() map[string]Order[*cmfv1.FlinkApplicationEvent] {
 	return aliased(map[string]Order[*cmfv1.FlinkApplicationEvent]{
-		"name":              By(func(e *cmfv1.FlinkApplicationEvent) string { return e.GetMetadata().GetName() }),
+		"name":              By(eventName),
 		"uid":               By(func(e *cmfv1.FlinkApplicationEvent) string { return e.GetMetadata().GetUid() }),
 		"creationTimestamp": ByTimestamp(eventTime),
 	})
 }
+
+func eventName(e *cmfv1.FlinkApplicationEvent) string { return e.GetMetadata().GetName() }
 
 func eventTime(e *cmfv1.FlinkApplicationEvent) *timestamppb.Timestamp {
 	return e.GetMetadata().GetCreationTimestamp()

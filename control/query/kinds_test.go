@@ -181,10 +181,11 @@ func TestEventsAndInstancesComeNewestFirst(t *testing.T) {
 		event("c", 1, "JOB_STATUS", "Job is RUNNING", "i-1"), event("b", 5, "CMF_STATUS", "Created", "i-10"), event("a", 5, "CMF_STATUS", "", ""),
 	}
 	for params, want := range map[*Params]string{
-		{}: "a b c",
+		// Of one time, the greater name is the newer.
+		{}: "b a c",
 		{Sort: []string{"creationTimestamp,desc", "name"}}:       "a b c",
 		{Sort: []string{"creationTimestamp"}}:                    "c a b",
-		{Filter: "type in (cmf_status)"}:                         "a b",
+		{Filter: "type in (cmf_status)"}:                         "b a",
 		{Search: "running", SearchScope: "message"}:              "c",
 		{Search: "i-1", SearchScope: "flinkApplicationInstance"}: "c",
 	} {
