@@ -1,0 +1,96 @@
+package fleet
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/openweir/weir/control/state"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// Two sessions of one cluster may pass through the transaction that begins them
+// in one order and come to the replica's books in the other.
+func TestAdmitKeepsTheNewestSession(t *testing.T) {
+	f := New(Config{State: &state.State{}})
+	begun := func(epoch int64) *session {
+		return &session{fleet: f, cluster: "cluster-a", epoch: epoch, ended: make(chan error, 1)}
+	}
+	older, newest, late := begun(1), begun(3), begun(2)
+	for _, step := range []struct {
+		session *session
+		want    error
+	}{{older, nil}, {newest, nil}, {late, errSuperseded}} {
+		if err := f.admit(step.session); !errors.Is(err, step.want) {
+			t.Errorf("epoch %d: got %v, want %v", step.session.epoch, err, step.want)
+		}
+	}
+	if f.sessionOf("cluster-a") != newest {
+		t.Error("the newest session is not the cluster's")
+	}
+	if err := <-older.ended; !errors.Is(err, errSuperseded) {
+		t.Errorf("the older session ended with %v", err)
+	}
+	select {
+	case err := <-newest.ended:
+		t.Errorf("the newest session ended with %v", err)
+	default:
+	}
+	f.dismiss(older)
+	if f.Sessions() != 1 {
+		t.Error("the end of an older session took the newest off the books")
+	}
+}
+
+// Reports coalesce within a session and never across sessions.
+func TestReportsOfSessionsDoNotMix(t *testing.T) {
+	r := New(Config{State: &state.State{}}).reports
+	ref := &agentv1.ObjectRef{Name: "orders"}
+	older, newer := &session{cluster: "cluster-a", epoch: 1}, &session{cluster: "cluster-a", epoch: 2}
+	status := func(text string) func(*report) {
+		return func(r *report) { r.status = &agentv1.StatusReport{Status: text} }
+	}
+	event := func(r *report) { r.events = append(r.events, &agentv1.EventReport{}) }
+
+	r.add(older, ref, status("old"))
+	r.add(newer, ref, event)
+	r.add(older, ref, status("late"))
+	r.add(newer, ref, event)
+
+	_, next, ok := r.take()
+	if !ok || next.session != newer || next.status != nil || len(next.events) != 2 {
+		t.Errorf("got %+v, want two events of the newer session and no status", next)
+	}
+	if _, more, ok := r.take(); ok {
+		t.Errorf("got %+v besides", more)
+	}
+}
+
+// An agent that does not read costs a bounded number of messages and a key an
+// object.
+func TestOutboxIsBounded(t *testing.T) {
+	o := newOutbox()
+	for range maxMessages {
+		if !o.send(&agentv1.ConnectResponse{}) {
+			t.Fatal("there is no room within the bound")
+		}
+		o.changed(resource{state.CollectionApplications, "prod/orders"})
+	}
+	if o.send(&agentv1.ConnectResponse{}) {
+		t.Error("there is room beyond the bound")
+	}
+	messages, resources := 0, 0
+	for {
+		message, _, more := o.next()
+		if !more {
+			break
+		}
+		if message != nil {
+			messages++
+		} else {
+			resources++
+		}
+	}
+	if messages != maxMessages || resources != 1 {
+		t.Errorf("got %d messages and %d resources", messages, resources)
+	}
+}

@@ -1,0 +1,167 @@
+package control_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func hostOf(etcd *embedded.Server) string { return strings.TrimPrefix(etcd.Endpoints()[0], "http://") }
+
+// dialEtcd gives a client whose connections go through the proxy.
+func dialEtcd(t testing.TB, through *proxy) *clientv3.Client {
+	t.Helper()
+	client := must(store.Dial(store.DialConfig{Endpoints: []string{through.address()}}))(t)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// While etcd is away every request says so in time, and when it is back all
+// goes on without a restart: requests, sessions, reports and the reconciler.
+func TestEtcdIsAwayForAWhile(t *testing.T) {
+	t.Parallel()
+	network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+	r := startReplica(t, dialEtcd(t, network), "replica-1")
+	a := r.connect(t, hello("cluster-a"))
+	r.saveEnvironment(t, "prod")
+	r.saveApplication(t, "prod", "orders", running)
+	sent := a.awaitApply("orders", 1)
+
+	network.cut()
+	var meanwhile sync.WaitGroup
+	answersInTime := func(what string, request func() error) {
+		meanwhile.Go(func() {
+			begun := time.Now()
+			err := request()
+			equal(t, what, refusal{Code: codes.Unavailable, Messages: []string{"etcd does not answer. Try again."}}, refusalOf(err))
+			if took := time.Since(begun); took > 15*time.Second {
+				t.Errorf("a %s took %s to fail", what, took)
+			}
+		})
+	}
+	answersInTime("read", func() error {
+		_, err := r.applications.GetApplication(t.Context(), &cmfv1.GetApplicationRequest{EnvName: "prod", AppName: "orders"})
+		return err
+	})
+	answersInTime("write", func() error {
+		_, err := r.environments.CreateOrUpdateEnvironment(t.Context(), environment("test"))
+		return err
+	})
+	refusedAgent := dial(t, r.address, anyToken)
+	refusedAgent.begin(hello("cluster-b"))
+	// What cannot be stored is said again in another session.
+	a.report(sent, flinkStatus("STABLE", "RUNNING", "job-1"))
+	for _, ended := range []*agent{a, refusedAgent} {
+		awaitEnd(t, "the end of the stream", patience, ended.ended)
+		equal(t, "code", codes.Unavailable, status.Code(ended.err))
+	}
+	if err := r.Ready(t.Context()); err == nil {
+		t.Error("the replica is ready without etcd")
+	}
+	meanwhile.Wait()
+
+	network.heal()
+	await(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
+	var back *agent
+	await(t, "a session", func() error {
+		back = dial(t, r.address, anyToken)
+		back.begin(hello("cluster-a", holding(sent)))
+		select {
+		case <-back.ended:
+			return back.err
+		case <-time.After(time.Second):
+		}
+		if back.synced() == nil {
+			return errors.New("is not synchronized")
+		}
+		return nil
+	})
+	equal(t, "sent", int32(0), back.synced().GetSent())
+	back.report(sent, flinkStatus("STABLE", "RUNNING", "job-1"))
+	awaitEqual(t, "the state of the job", "RUNNING", func() string { return r.jobState(t, "prod", "orders") })
+	r.saveEnvironment(t, "prod", defaults(`{"spec":{"image":"flink:hardened"}}`))
+	equal(t, "image", any("flink:hardened"), specOf(t, back.awaitApply("orders", 1))["image"])
+}
+
+// A session whose lease could be kept in time survives an interruption.
+func TestSessionSurvivesAShortInterruption(t *testing.T) {
+	t.Parallel()
+	network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+	r := startReplica(t, dialEtcd(t, network), "replica-1")
+	a := r.connect(t, hello("cluster-a"))
+	network.cut()
+	a.beat("")
+	network.heal()
+	await(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
+	a.beat("")
+	r.saveEnvironment(t, "prod")
+	r.saveApplication(t, "prod", "orders", running)
+	a.awaitApply("orders", 1)
+	equal(t, "state", "CONNECTED", r.cluster(t, "cluster-a").GetStatus().GetState())
+}
+
+func TestReplicaStartsWithoutEtcdAndServesOnceItIsThere(t *testing.T) {
+	t.Parallel()
+	network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+	network.cut()
+	r := launch(t, dialEtcd(t, network), "replica-1")
+	if err := r.Ready(t.Context()); err == nil || err.Error() != "the state is not loaded yet" {
+		t.Errorf("the replica is ready without etcd: %v", err)
+	}
+	network.heal()
+	awaitEnd(t, "the state", patience, r.Loaded())
+	r.connect(t, hello("cluster-a"))
+}
+
+func TestReplicaStopsInTime(t *testing.T) {
+	t.Parallel()
+	const limit = 3 * time.Second // a second to drain, a second to say goodbye, and one for a slow machine
+	stops := func(t *testing.T, r *replica) {
+		t.Helper()
+		begun := time.Now()
+		r.stop(t)
+		if took := time.Since(begun); took > limit {
+			t.Errorf("stopping took %s", took)
+		}
+	}
+	t.Run("while it waits for etcd", func(t *testing.T) {
+		network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+		network.cut()
+		stops(t, launch(t, dialEtcd(t, network), "replica-1"))
+	})
+	t.Run("while etcd is away", func(t *testing.T) {
+		network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+		r := startReplica(t, dialEtcd(t, network), "replica-1")
+		r.connect(t, hello("cluster-a"))
+		network.cut()
+		stops(t, r)
+	})
+	t.Run("with a client that says nothing", func(t *testing.T) {
+		r := start(t)
+		dial(t, r.address, anyToken)
+		r.connect(t, hello("cluster-a"))
+		stops(t, r)
+	})
+	t.Run("with an agent that does not read", func(t *testing.T) {
+		r := start(t)
+		a := r.connect(t, hello("cluster-a"))
+		r.saveEnvironment(t, "prod")
+		a.pause()
+		for n := range 8 {
+			r.saveApplication(t, "prod", numbered("large", n), fmt.Sprintf(
+				`{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"upgradeMode":"stateless","parallelism":1,"args":[%q]}}`, strings.Repeat("x", 100<<10)))
+		}
+		stops(t, r)
+	})
+}
