@@ -382,6 +382,121 @@ func (x *ResourceTotals) GetMemory() int64 {
 	return 0
 }
 
+// C3LicenseInformation is what Control Center, C3 for short, shows of a license.
+type C3LicenseInformation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Status        *C3LicenseStatus       `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *C3LicenseInformation) Reset() {
+	*x = C3LicenseInformation{}
+	mi := &file_cmf_v1_information_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *C3LicenseInformation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*C3LicenseInformation) ProtoMessage() {}
+
+func (x *C3LicenseInformation) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_information_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use C3LicenseInformation.ProtoReflect.Descriptor instead.
+func (*C3LicenseInformation) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_information_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *C3LicenseInformation) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *C3LicenseInformation) GetStatus() *C3LicenseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+type C3LicenseStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// VALID, EXPIRED or INVALID; in Weir always VALID.
+	Status      string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	LicenseType string `protobuf:"bytes,2,opt,name=license_type,json=licenseType,proto3" json:"license_type,omitempty"`
+	// Milliseconds since 1970 in UTC; absent where the license does not expire.
+	Expiration    *int64 `protobuf:"varint,3,opt,name=expiration,proto3,oneof" json:"expiration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *C3LicenseStatus) Reset() {
+	*x = C3LicenseStatus{}
+	mi := &file_cmf_v1_information_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *C3LicenseStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*C3LicenseStatus) ProtoMessage() {}
+
+func (x *C3LicenseStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_information_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use C3LicenseStatus.ProtoReflect.Descriptor instead.
+func (*C3LicenseStatus) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_information_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *C3LicenseStatus) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *C3LicenseStatus) GetLicenseType() string {
+	if x != nil {
+		return x.LicenseType
+	}
+	return ""
+}
+
+func (x *C3LicenseStatus) GetExpiration() int64 {
+	if x != nil && x.Expiration != nil {
+		return *x.Expiration
+	}
+	return 0
+}
+
 type GetSystemInformationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -390,7 +505,7 @@ type GetSystemInformationRequest struct {
 
 func (x *GetSystemInformationRequest) Reset() {
 	*x = GetSystemInformationRequest{}
-	mi := &file_cmf_v1_information_proto_msgTypes[6]
+	mi := &file_cmf_v1_information_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +517,7 @@ func (x *GetSystemInformationRequest) String() string {
 func (*GetSystemInformationRequest) ProtoMessage() {}
 
 func (x *GetSystemInformationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_v1_information_proto_msgTypes[6]
+	mi := &file_cmf_v1_information_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +530,7 @@ func (x *GetSystemInformationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSystemInformationRequest.ProtoReflect.Descriptor instead.
 func (*GetSystemInformationRequest) Descriptor() ([]byte, []int) {
-	return file_cmf_v1_information_proto_rawDescGZIP(), []int{6}
+	return file_cmf_v1_information_proto_rawDescGZIP(), []int{8}
 }
 
 type GetResourceInformationRequest struct {
@@ -426,7 +541,7 @@ type GetResourceInformationRequest struct {
 
 func (x *GetResourceInformationRequest) Reset() {
 	*x = GetResourceInformationRequest{}
-	mi := &file_cmf_v1_information_proto_msgTypes[7]
+	mi := &file_cmf_v1_information_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +553,7 @@ func (x *GetResourceInformationRequest) String() string {
 func (*GetResourceInformationRequest) ProtoMessage() {}
 
 func (x *GetResourceInformationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_v1_information_proto_msgTypes[7]
+	mi := &file_cmf_v1_information_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,7 +566,43 @@ func (x *GetResourceInformationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResourceInformationRequest.ProtoReflect.Descriptor instead.
 func (*GetResourceInformationRequest) Descriptor() ([]byte, []int) {
-	return file_cmf_v1_information_proto_rawDescGZIP(), []int{7}
+	return file_cmf_v1_information_proto_rawDescGZIP(), []int{9}
+}
+
+type GetC3LicenseInformationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetC3LicenseInformationRequest) Reset() {
+	*x = GetC3LicenseInformationRequest{}
+	mi := &file_cmf_v1_information_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetC3LicenseInformationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetC3LicenseInformationRequest) ProtoMessage() {}
+
+func (x *GetC3LicenseInformationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_information_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetC3LicenseInformationRequest.ProtoReflect.Descriptor instead.
+func (*GetC3LicenseInformationRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_information_proto_rawDescGZIP(), []int{10}
 }
 
 var File_cmf_v1_information_proto protoreflect.FileDescriptor
@@ -503,12 +654,24 @@ const file_cmf_v1_information_proto_rawDesc = "" +
 	"\x03cpu\x18\x01 \x01(\x01H\x00R\x03cpu\x88\x01\x01\x12\x1b\n" +
 	"\x06memory\x18\x02 \x01(\x03H\x01R\x06memory\x88\x01\x01B\x06\n" +
 	"\x04_cpuB\t\n" +
-	"\a_memory\"\x1d\n" +
+	"\a_memory\"[\n" +
+	"\x14C3LicenseInformation\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12/\n" +
+	"\x06status\x18\x02 \x01(\v2\x17.cmf.v1.C3LicenseStatusR\x06status\"\x80\x01\n" +
+	"\x0fC3LicenseStatus\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\tR\x06status\x12!\n" +
+	"\flicense_type\x18\x02 \x01(\tR\vlicenseType\x12#\n" +
+	"\n" +
+	"expiration\x18\x03 \x01(\x03H\x00R\n" +
+	"expiration\x88\x01\x01B\r\n" +
+	"\v_expiration\"\x1d\n" +
 	"\x1bGetSystemInformationRequest\"\x1f\n" +
-	"\x1dGetResourceInformationRequest2\x9d\x02\n" +
+	"\x1dGetResourceInformationRequest\" \n" +
+	"\x1eGetC3LicenseInformationRequest2\x9e\x03\n" +
 	"\x12InformationService\x12~\n" +
 	"\x14GetSystemInformation\x12#.cmf.v1.GetSystemInformationRequest\x1a\x19.cmf.v1.SystemInformation\"&\x82\xd3\xe4\x93\x02 \x12\x1e/cmf/api/v1/system-information\x12\x86\x01\n" +
-	"\x16GetResourceInformation\x12%.cmf.v1.GetResourceInformationRequest\x1a\x1b.cmf.v1.ResourceInformation\"(\x82\xd3\xe4\x93\x02\"\x12 /cmf/api/v1/resource-informationB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x16GetResourceInformation\x12%.cmf.v1.GetResourceInformationRequest\x1a\x1b.cmf.v1.ResourceInformation\"(\x82\xd3\xe4\x93\x02\"\x12 /cmf/api/v1/resource-information\x12\x7f\n" +
+	"\x17GetC3LicenseInformation\x12&.cmf.v1.GetC3LicenseInformationRequest\x1a\x1c.cmf.v1.C3LicenseInformation\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/cmf/api/v1/c3/licenseB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_information_proto_rawDescOnce sync.Once
@@ -522,37 +685,43 @@ func file_cmf_v1_information_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_information_proto_rawDescData
 }
 
-var file_cmf_v1_information_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_cmf_v1_information_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_cmf_v1_information_proto_goTypes = []any{
-	(*SystemInformation)(nil),             // 0: cmf.v1.SystemInformation
-	(*SystemInformationStatus)(nil),       // 1: cmf.v1.SystemInformationStatus
-	(*ResourceInformation)(nil),           // 2: cmf.v1.ResourceInformation
-	(*ResourceInformationStatus)(nil),     // 3: cmf.v1.ResourceInformationStatus
-	(*ResourceCounts)(nil),                // 4: cmf.v1.ResourceCounts
-	(*ResourceTotals)(nil),                // 5: cmf.v1.ResourceTotals
-	(*GetSystemInformationRequest)(nil),   // 6: cmf.v1.GetSystemInformationRequest
-	(*GetResourceInformationRequest)(nil), // 7: cmf.v1.GetResourceInformationRequest
-	nil,                                   // 8: cmf.v1.ResourceCounts.ApplicationsEntry
-	nil,                                   // 9: cmf.v1.ResourceCounts.StatementsEntry
-	nil,                                   // 10: cmf.v1.ResourceCounts.KubernetesClustersEntry
+	(*SystemInformation)(nil),              // 0: cmf.v1.SystemInformation
+	(*SystemInformationStatus)(nil),        // 1: cmf.v1.SystemInformationStatus
+	(*ResourceInformation)(nil),            // 2: cmf.v1.ResourceInformation
+	(*ResourceInformationStatus)(nil),      // 3: cmf.v1.ResourceInformationStatus
+	(*ResourceCounts)(nil),                 // 4: cmf.v1.ResourceCounts
+	(*ResourceTotals)(nil),                 // 5: cmf.v1.ResourceTotals
+	(*C3LicenseInformation)(nil),           // 6: cmf.v1.C3LicenseInformation
+	(*C3LicenseStatus)(nil),                // 7: cmf.v1.C3LicenseStatus
+	(*GetSystemInformationRequest)(nil),    // 8: cmf.v1.GetSystemInformationRequest
+	(*GetResourceInformationRequest)(nil),  // 9: cmf.v1.GetResourceInformationRequest
+	(*GetC3LicenseInformationRequest)(nil), // 10: cmf.v1.GetC3LicenseInformationRequest
+	nil,                                    // 11: cmf.v1.ResourceCounts.ApplicationsEntry
+	nil,                                    // 12: cmf.v1.ResourceCounts.StatementsEntry
+	nil,                                    // 13: cmf.v1.ResourceCounts.KubernetesClustersEntry
 }
 var file_cmf_v1_information_proto_depIdxs = []int32{
 	1,  // 0: cmf.v1.SystemInformation.status:type_name -> cmf.v1.SystemInformationStatus
 	3,  // 1: cmf.v1.ResourceInformation.status:type_name -> cmf.v1.ResourceInformationStatus
 	4,  // 2: cmf.v1.ResourceInformationStatus.resources:type_name -> cmf.v1.ResourceCounts
 	5,  // 3: cmf.v1.ResourceInformationStatus.resource_summary:type_name -> cmf.v1.ResourceTotals
-	8,  // 4: cmf.v1.ResourceCounts.applications:type_name -> cmf.v1.ResourceCounts.ApplicationsEntry
-	9,  // 5: cmf.v1.ResourceCounts.statements:type_name -> cmf.v1.ResourceCounts.StatementsEntry
-	10, // 6: cmf.v1.ResourceCounts.kubernetes_clusters:type_name -> cmf.v1.ResourceCounts.KubernetesClustersEntry
-	6,  // 7: cmf.v1.InformationService.GetSystemInformation:input_type -> cmf.v1.GetSystemInformationRequest
-	7,  // 8: cmf.v1.InformationService.GetResourceInformation:input_type -> cmf.v1.GetResourceInformationRequest
-	0,  // 9: cmf.v1.InformationService.GetSystemInformation:output_type -> cmf.v1.SystemInformation
-	2,  // 10: cmf.v1.InformationService.GetResourceInformation:output_type -> cmf.v1.ResourceInformation
-	9,  // [9:11] is the sub-list for method output_type
-	7,  // [7:9] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	11, // 4: cmf.v1.ResourceCounts.applications:type_name -> cmf.v1.ResourceCounts.ApplicationsEntry
+	12, // 5: cmf.v1.ResourceCounts.statements:type_name -> cmf.v1.ResourceCounts.StatementsEntry
+	13, // 6: cmf.v1.ResourceCounts.kubernetes_clusters:type_name -> cmf.v1.ResourceCounts.KubernetesClustersEntry
+	7,  // 7: cmf.v1.C3LicenseInformation.status:type_name -> cmf.v1.C3LicenseStatus
+	8,  // 8: cmf.v1.InformationService.GetSystemInformation:input_type -> cmf.v1.GetSystemInformationRequest
+	9,  // 9: cmf.v1.InformationService.GetResourceInformation:input_type -> cmf.v1.GetResourceInformationRequest
+	10, // 10: cmf.v1.InformationService.GetC3LicenseInformation:input_type -> cmf.v1.GetC3LicenseInformationRequest
+	0,  // 11: cmf.v1.InformationService.GetSystemInformation:output_type -> cmf.v1.SystemInformation
+	2,  // 12: cmf.v1.InformationService.GetResourceInformation:output_type -> cmf.v1.ResourceInformation
+	6,  // 13: cmf.v1.InformationService.GetC3LicenseInformation:output_type -> cmf.v1.C3LicenseInformation
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_information_proto_init() }
@@ -562,13 +731,14 @@ func file_cmf_v1_information_proto_init() {
 	}
 	file_cmf_v1_information_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cmf_v1_information_proto_msgTypes[5].OneofWrappers = []any{}
+	file_cmf_v1_information_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_information_proto_rawDesc), len(file_cmf_v1_information_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -77,6 +77,27 @@ func local_request_InformationService_GetResourceInformation_0(ctx context.Conte
 	return msg, metadata, err
 }
 
+func request_InformationService_GetC3LicenseInformation_0(ctx context.Context, marshaler runtime.Marshaler, client InformationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetC3LicenseInformationRequest
+		metadata runtime.ServerMetadata
+	)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetC3LicenseInformation(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_InformationService_GetC3LicenseInformation_0(ctx context.Context, marshaler runtime.Marshaler, server InformationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetC3LicenseInformationRequest
+		metadata runtime.ServerMetadata
+	)
+	msg, err := server.GetC3LicenseInformation(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterInformationServiceHandlerServer registers the http handlers for service InformationService to "mux".
 // UnaryRPC     :call InformationServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -122,6 +143,26 @@ func RegisterInformationServiceHandlerServer(ctx context.Context, mux *runtime.S
 			return
 		}
 		forward_InformationService_GetResourceInformation_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_InformationService_GetC3LicenseInformation_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/cmf.v1.InformationService/GetC3LicenseInformation", runtime.WithHTTPPathPattern("/cmf/api/v1/c3/license"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_InformationService_GetC3LicenseInformation_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_InformationService_GetC3LicenseInformation_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -197,15 +238,34 @@ func RegisterInformationServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_InformationService_GetResourceInformation_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_InformationService_GetC3LicenseInformation_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/cmf.v1.InformationService/GetC3LicenseInformation", runtime.WithHTTPPathPattern("/cmf/api/v1/c3/license"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_InformationService_GetC3LicenseInformation_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_InformationService_GetC3LicenseInformation_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
 var (
-	pattern_InformationService_GetSystemInformation_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"cmf", "api", "v1", "system-information"}, ""))
-	pattern_InformationService_GetResourceInformation_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"cmf", "api", "v1", "resource-information"}, ""))
+	pattern_InformationService_GetSystemInformation_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"cmf", "api", "v1", "system-information"}, ""))
+	pattern_InformationService_GetResourceInformation_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"cmf", "api", "v1", "resource-information"}, ""))
+	pattern_InformationService_GetC3LicenseInformation_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 2, 4}, []string{"cmf", "api", "v1", "c3", "license"}, ""))
 )
 
 var (
-	forward_InformationService_GetSystemInformation_0   = runtime.ForwardResponseMessage
-	forward_InformationService_GetResourceInformation_0 = runtime.ForwardResponseMessage
+	forward_InformationService_GetSystemInformation_0    = runtime.ForwardResponseMessage
+	forward_InformationService_GetResourceInformation_0  = runtime.ForwardResponseMessage
+	forward_InformationService_GetC3LicenseInformation_0 = runtime.ForwardResponseMessage
 )

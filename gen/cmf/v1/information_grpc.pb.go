@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	InformationService_GetSystemInformation_FullMethodName   = "/cmf.v1.InformationService/GetSystemInformation"
-	InformationService_GetResourceInformation_FullMethodName = "/cmf.v1.InformationService/GetResourceInformation"
+	InformationService_GetSystemInformation_FullMethodName    = "/cmf.v1.InformationService/GetSystemInformation"
+	InformationService_GetResourceInformation_FullMethodName  = "/cmf.v1.InformationService/GetResourceInformation"
+	InformationService_GetC3LicenseInformation_FullMethodName = "/cmf.v1.InformationService/GetC3LicenseInformation"
 )
 
 // InformationServiceClient is the client API for InformationService service.
@@ -31,6 +32,8 @@ const (
 type InformationServiceClient interface {
 	GetSystemInformation(ctx context.Context, in *GetSystemInformationRequest, opts ...grpc.CallOption) (*SystemInformation, error)
 	GetResourceInformation(ctx context.Context, in *GetResourceInformationRequest, opts ...grpc.CallOption) (*ResourceInformation, error)
+	// Weir needs no license; clients that look for one find that all is well.
+	GetC3LicenseInformation(ctx context.Context, in *GetC3LicenseInformationRequest, opts ...grpc.CallOption) (*C3LicenseInformation, error)
 }
 
 type informationServiceClient struct {
@@ -61,6 +64,16 @@ func (c *informationServiceClient) GetResourceInformation(ctx context.Context, i
 	return out, nil
 }
 
+func (c *informationServiceClient) GetC3LicenseInformation(ctx context.Context, in *GetC3LicenseInformationRequest, opts ...grpc.CallOption) (*C3LicenseInformation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(C3LicenseInformation)
+	err := c.cc.Invoke(ctx, InformationService_GetC3LicenseInformation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // InformationServiceServer is the server API for InformationService service.
 // All implementations must embed UnimplementedInformationServiceServer
 // for forward compatibility.
@@ -69,6 +82,8 @@ func (c *informationServiceClient) GetResourceInformation(ctx context.Context, i
 type InformationServiceServer interface {
 	GetSystemInformation(context.Context, *GetSystemInformationRequest) (*SystemInformation, error)
 	GetResourceInformation(context.Context, *GetResourceInformationRequest) (*ResourceInformation, error)
+	// Weir needs no license; clients that look for one find that all is well.
+	GetC3LicenseInformation(context.Context, *GetC3LicenseInformationRequest) (*C3LicenseInformation, error)
 	mustEmbedUnimplementedInformationServiceServer()
 }
 
@@ -84,6 +99,9 @@ func (UnimplementedInformationServiceServer) GetSystemInformation(context.Contex
 }
 func (UnimplementedInformationServiceServer) GetResourceInformation(context.Context, *GetResourceInformationRequest) (*ResourceInformation, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetResourceInformation not implemented")
+}
+func (UnimplementedInformationServiceServer) GetC3LicenseInformation(context.Context, *GetC3LicenseInformationRequest) (*C3LicenseInformation, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetC3LicenseInformation not implemented")
 }
 func (UnimplementedInformationServiceServer) mustEmbedUnimplementedInformationServiceServer() {}
 func (UnimplementedInformationServiceServer) testEmbeddedByValue()                            {}
@@ -142,6 +160,24 @@ func _InformationService_GetResourceInformation_Handler(srv interface{}, ctx con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _InformationService_GetC3LicenseInformation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetC3LicenseInformationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InformationServiceServer).GetC3LicenseInformation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: InformationService_GetC3LicenseInformation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InformationServiceServer).GetC3LicenseInformation(ctx, req.(*GetC3LicenseInformationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // InformationService_ServiceDesc is the grpc.ServiceDesc for InformationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -156,6 +192,10 @@ var InformationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetResourceInformation",
 			Handler:    _InformationService_GetResourceInformation_Handler,
+		},
+		{
+			MethodName: "GetC3LicenseInformation",
+			Handler:    _InformationService_GetC3LicenseInformation_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
