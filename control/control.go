@@ -143,6 +143,9 @@ func (c *Control) Run(ctx context.Context) error {
 	go func() { stored <- c.store.Run(storeCtx) }()
 
 	group, inner := errgroup.WithContext(ctx)
+	// Watches have no end of their own, and those under way would hold up what
+	// waits for requests to finish.
+	defer context.AfterFunc(inner, c.services.EndWatches)()
 	group.Go(func() error {
 		select {
 		case <-c.store.Ready():

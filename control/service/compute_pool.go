@@ -249,33 +249,33 @@ func (s *Services) abandonPools(ctx context.Context, env *cmfv1.Environment) err
 // poolView is a pool as users see it.
 func (s *Services) poolView(env *cmfv1.Environment, pool *cmfv1.ComputePool, resources bool) *cmfv1.ComputePool {
 	key := store.Key(env.GetName(), pool.GetMetadata().GetName())
-	status, reported := s.poolStatus(key, pool)
-	out := &cmfv1.ComputePool{
+	stored, _ := s.state.ComputePools.Cached(key)
+	reported, _ := s.state.ComputePoolStatus.Cached(key)
+	out := s.poolWith(env, store.Object[*cmfv1.ComputePool]{Key: key, Value: pool, Revision: stored.Revision}, reported.Value)
+	if resources {
+		out.Status.Resources, out.Status.ResourceSummary = s.poolUsage(env, pool)
+	}
+	return out
+}
+
+// poolWith is poolView with a status of the caller's choice.
+func (s *Services) poolWith(env *cmfv1.Environment, object store.Object[*cmfv1.ComputePool], reported *storev1.StatusRecord) *cmfv1.ComputePool {
+	pool := object.Value
+	if reported.GetOwnerUid() != pool.GetMetadata().GetUid() {
+		reported = nil
+	}
+	status := &cmfv1.ComputePoolStatus{}
+	status.Phase, status.Message = rules.PoolPhase(pool, object.Revision, reported)
+	if rules.WantsCluster(pool) {
+		status.Warning = rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
+	}
+	return &cmfv1.ComputePool{
 		ApiVersion: pool.GetApiVersion(),
 		Kind:       pool.GetKind(),
 		Metadata:   latestUpdate(pool.GetMetadata(), reported.GetUpdateTime()),
 		Spec:       pool.GetSpec(),
 		Status:     status,
 	}
-	if rules.WantsCluster(pool) {
-		status.Warning = rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
-	}
-	if resources {
-		status.Resources, status.ResourceSummary = s.poolUsage(env, pool)
-	}
-	return out
-}
-
-// poolStatus is the phase of a pool, and what it follows from.
-func (s *Services) poolStatus(key string, pool *cmfv1.ComputePool) (*cmfv1.ComputePoolStatus, *storev1.StatusRecord) {
-	stored, _ := s.state.ComputePools.Cached(key)
-	reported, _ := s.state.ComputePoolStatus.Cached(key)
-	if reported.Value.GetOwnerUid() != pool.GetMetadata().GetUid() {
-		reported.Value = nil
-	}
-	status := &cmfv1.ComputePoolStatus{}
-	status.Phase, status.Message = rules.PoolPhase(pool, stored.Revision, reported.Value)
-	return status, reported.Value
 }
 
 // poolUsage counts what runs on a pool and sums what it asks for.

@@ -15,7 +15,7 @@ import (
 func recordsUnder[T proto.Message](list *query.Kind[T], kept *store.Collection[T], under string, view func(T) T) feed[T, T] {
 	return feed[T, T]{
 		list: list, under: under, sources: []watch.Source{watch.From(kept)}, message: itself[T],
-		view: func(parts watch.Parts) (T, bool) { return view(watch.Part[T](parts, 0)), true },
+		view: func(parts watch.Parts) (T, bool) { return view(watch.Part[T](parts, 0).Value), true },
 	}
 }
 
@@ -44,8 +44,8 @@ func (s *applications) WatchApplications(req *cmfv1.WatchApplicationsRequest, st
 		list: query.Applications, under: env.Key,
 		sources: []watch.Source{watch.From(s.state.Applications), watch.From(s.state.ApplicationStatus)},
 		view: func(parts watch.Parts) (query.Application, bool) {
-			record := watch.Part[*storev1.ApplicationRecord](parts, 0)
-			status := watch.Part[*storev1.StatusRecord](parts, 1)
+			record := watch.Part[*storev1.ApplicationRecord](parts, 0).Value
+			status := watch.Part[*storev1.StatusRecord](parts, 1).Value
 			if record == nil {
 				return query.Application{}, false
 			}
@@ -89,11 +89,11 @@ func (s *clusters) WatchKubernetesClusters(req *cmfv1.WatchKubernetesClustersReq
 		list:    query.KubernetesClusters,
 		sources: []watch.Source{watch.From(s.state.Clusters), watch.From(s.state.ClusterStatus), watch.From(s.state.Sessions)},
 		view: func(parts watch.Parts) (*cmfv1.KubernetesCluster, bool) {
-			cluster := watch.Part[*cmfv1.KubernetesCluster](parts, 0)
+			cluster := watch.Part[*cmfv1.KubernetesCluster](parts, 0).Value
 			if cluster == nil {
 				return nil, false
 			}
-			return clusterWith(cluster, watch.Part[*storev1.ClusterStatusRecord](parts, 1), watch.Part[*storev1.SessionRecord](parts, 2)), true
+			return clusterWith(cluster, watch.Part[*storev1.ClusterStatusRecord](parts, 1).Value, watch.Part[*storev1.SessionRecord](parts, 2).Value), true
 		},
 		message: itself[*cmfv1.KubernetesCluster],
 	}
@@ -135,7 +135,7 @@ func (s *databases) WatchKafkaDatabases(req *cmfv1.WatchKafkaDatabasesRequest, s
 		if now, ok := s.state.Catalogs.Cached(catalog.Key); ok {
 			catalog = now
 		}
-		return s.databaseKind(catalog.Value).view(watch.Part[*cmfv1.KafkaDatabase](parts, 0)), true
+		return s.databaseKind(catalog.Value).view(watch.Part[*cmfv1.KafkaDatabase](parts, 0).Value), true
 	}
 	return serveWatch(s.Services, stream, req, f, func(e event[*cmfv1.KafkaDatabase]) *cmfv1.WatchKafkaDatabasesResponse {
 		return &cmfv1.WatchKafkaDatabasesResponse{Type: e.kind, Object: e.object, ResourceVersion: e.version}
@@ -166,11 +166,32 @@ func (s *Services) savepointsOf(o owner) feed[*cmfv1.Savepoint, *cmfv1.Savepoint
 		list: query.Savepoints, under: o.key, message: itself[*cmfv1.Savepoint],
 		sources: []watch.Source{watch.From(s.state.Savepoints), watch.From(s.state.SavepointStatus)},
 		view: func(parts watch.Parts) (*cmfv1.Savepoint, bool) {
-			record := watch.Part[*storev1.SavepointRecord](parts, 0)
+			record := watch.Part[*storev1.SavepointRecord](parts, 0).Value
 			if record == nil {
 				return nil, false
 			}
-			return s.savepointWith(o.env, record, watch.Part[*storev1.StatusRecord](parts, 1)), true
+			return s.savepointWith(o.env, record, watch.Part[*storev1.StatusRecord](parts, 1).Value), true
 		},
 	}
+}
+
+func (s *computePools) WatchComputePools(req *cmfv1.WatchComputePoolsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchComputePoolsResponse]) error {
+	env, err := s.environment(stream.Context(), req.GetEnvName())
+	if err != nil {
+		return err
+	}
+	f := feed[*cmfv1.ComputePool, *cmfv1.ComputePool]{
+		list: query.ComputePools, under: env.Key, message: itself[*cmfv1.ComputePool],
+		sources: []watch.Source{watch.From(s.state.ComputePools), watch.From(s.state.ComputePoolStatus)},
+		view: func(parts watch.Parts) (*cmfv1.ComputePool, bool) {
+			pool := watch.Part[*cmfv1.ComputePool](parts, 0)
+			if pool.Value == nil {
+				return nil, false
+			}
+			return s.poolWith(env.Value, pool, watch.Part[*storev1.StatusRecord](parts, 1).Value), true
+		},
+	}
+	return serveWatch(s.Services, stream, req, f, func(e event[*cmfv1.ComputePool]) *cmfv1.WatchComputePoolsResponse {
+		return &cmfv1.WatchComputePoolsResponse{Type: e.kind, Object: e.object, ResourceVersion: e.version}
+	})
 }

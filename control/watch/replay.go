@@ -7,24 +7,28 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/store"
 )
 
 // maxSources is how many collections a Replay can follow: it waits for all of
 // them at once.
 const maxSources = 3
 
-// Parts are the objects of one key, in the order of the sources; nil where
-// there is none.
+// Parts are the objects of one key, in the order of the sources, each a pointer
+// to a store.Object; nil where there is none.
 type Parts []any
 
 // Part is the object of a source, the zero value where there is none.
-func Part[T any](parts Parts, source int) T {
-	if source >= len(parts) {
-		var none T
-		return none
+func Part[T proto.Message](parts Parts, source int) store.Object[T] {
+	if source < len(parts) {
+		if object, ok := parts[source].(*store.Object[T]); ok {
+			return *object
+		}
 	}
-	object, _ := parts[source].(T)
-	return object
+	return store.Object[T]{}
 }
 
 // Change is what one transaction did to the objects of one key.

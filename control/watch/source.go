@@ -59,7 +59,7 @@ func (f *follower[T]) poll() ([]change, <-chan struct{}, error) {
 	}
 	changes := make([]change, len(events))
 	for i, event := range events {
-		changes[i] = change{key: event.Key, revision: event.Revision, before: value(event.Previous), after: value(event.Object)}
+		changes[i] = change{key: event.Key, revision: event.Revision, before: present(event.Previous), after: present(event.Object)}
 	}
 	return changes, wake, nil
 }
@@ -72,15 +72,15 @@ func (f *follower[T]) snapshot(ctx context.Context) (map[string]any, int64, erro
 	all := snapshot.Under(f.under)
 	objects := make(map[string]any, len(all))
 	for _, object := range all {
-		objects[object.Key] = object.Value
+		objects[object.Key] = &object
 	}
 	return objects, snapshot.Revision(), nil
 }
 
-// value is nil where there is no object, and not a nil message.
-func value[T proto.Message](object *store.Object[T]) any {
+// present is nil where there is no object, and not a nil pointer.
+func present[T proto.Message](object *store.Object[T]) any {
 	if object == nil {
 		return nil
 	}
-	return object.Value
+	return object
 }
