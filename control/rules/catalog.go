@@ -18,16 +18,29 @@ func CheckKafkaCatalog(catalog *cmfv1.KafkaCatalog) error {
 	var v fault.Violations
 	CheckName(&v, "metadata.name", catalog.GetMetadata().GetName())
 	CheckKind(&v, catalog.GetKind(), KindKafkaCatalog)
-	seen := map[string]bool{}
+	var names []string
 	for i, cluster := range catalog.GetSpec().GetKafkaClusters() {
-		field := fmt.Sprintf("spec.kafkaClusters[%d].databaseName", i)
-		CheckName(&v, field, cluster.GetDatabaseName())
-		if seen[cluster.GetDatabaseName()] {
-			v.Addf("%s: '%s' is there twice", field, cluster.GetDatabaseName())
-		}
-		seen[cluster.GetDatabaseName()] = true
+		CheckName(&v, fmt.Sprintf("spec.kafkaClusters[%d].databaseName", i), cluster.GetDatabaseName())
+		names = append(names, cluster.GetDatabaseName())
 	}
-	return v.Invalid()
+	if err := v.Invalid(); err != nil {
+		return err
+	}
+	return checkDistinct(names, "spec.kafkaClusters[%d].databaseName")
+}
+
+// checkDistinct refuses names that are there twice. field is a format for the
+// place of the one with a number.
+func checkDistinct(names []string, field string) error {
+	var v fault.Violations
+	seen := map[string]bool{}
+	for i, name := range names {
+		if seen[name] {
+			v.Addf(field+": '%s' is there twice", i, name)
+		}
+		seen[name] = true
+	}
+	return v.Unprocessable()
 }
 
 // CheckCatalogUpdate notes changes of what cannot change.
@@ -62,5 +75,8 @@ func CheckKafkaDatabase(database *cmfv1.KafkaDatabase) error {
 	for i, env := range database.GetSpec().GetDdlEnvironments() {
 		CheckName(&v, fmt.Sprintf("spec.ddlEnvironments[%d]", i), env)
 	}
-	return v.Invalid()
+	if err := v.Invalid(); err != nil {
+		return err
+	}
+	return checkDistinct(database.GetSpec().GetDdlEnvironments(), "spec.ddlEnvironments[%d]")
 }

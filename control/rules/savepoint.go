@@ -24,6 +24,7 @@ const (
 
 const (
 	defaultFormat  = "CANONICAL"
+	unknownFormat  = "UNKNOWN"
 	defaultBackoff = int32(-1)
 )
 
@@ -36,6 +37,18 @@ func CheckSavepoint(savepoint *cmfv1.Savepoint) error {
 	}
 	CheckKind(&v, savepoint.GetKind(), KindSavepoint)
 	return v.Invalid()
+}
+
+// CheckTrigger notes why a savepoint could not be taken, which is no matter of
+// detached ones: they are there.
+func CheckTrigger(savepoint *cmfv1.Savepoint) error {
+	if err := CheckSavepoint(savepoint); err != nil {
+		return err
+	}
+	if savepoint.GetSpec().GetFormatType() == unknownFormat {
+		return fault.Unprocessable("spec.formatType: must be CANONICAL or NATIVE: no savepoint can be taken in the format UNKNOWN, which stands for that of one that is there")
+	}
+	return nil
 }
 
 // CheckDetachedSavepoint notes what is wrong with a detached savepoint, which

@@ -22,11 +22,34 @@ const Mask = "****"
 // maxSecretBytes is what Kubernetes takes as a Secret.
 const maxSecretBytes = 1 << 20
 
-// CheckSecret notes what is wrong with a secret.
+// CheckSecret notes what is wrong with a new secret. The contract has 400 for
+// all of it.
 func CheckSecret(secret *cmfv1.Secret) error {
+	v := checkSecretItself(secret)
+	checkSecretData(&v, secret)
+	return v.Invalid()
+}
+
+// CheckSecretUpdate is CheckSecret for an update, for which the contract has 422
+// where the request is well formed but its content cannot be.
+func CheckSecretUpdate(secret *cmfv1.Secret) error {
+	if err := checkSecretItself(secret).Invalid(); err != nil {
+		return err
+	}
+	var v fault.Violations
+	checkSecretData(&v, secret)
+	return v.Unprocessable()
+}
+
+func checkSecretItself(secret *cmfv1.Secret) fault.Violations {
 	var v fault.Violations
 	CheckName(&v, "metadata.name", secret.GetMetadata().GetName())
 	CheckKind(&v, secret.GetKind(), KindSecret)
+	return v
+}
+
+// checkSecretData holds the data to what Kubernetes takes as a Secret.
+func checkSecretData(v *fault.Violations, secret *cmfv1.Secret) {
 	size := 0
 	data := secret.GetSpec().GetData()
 	for _, key := range slices.Sorted(maps.Keys(data)) {
@@ -38,7 +61,6 @@ func CheckSecret(secret *cmfv1.Secret) error {
 	if size > maxSecretBytes {
 		v.Addf("spec.data: must not be larger than %d bytes together", maxSecretBytes)
 	}
-	return v.Invalid()
 }
 
 // Masked is a secret as users see it: which values there are, but not what they

@@ -60,7 +60,7 @@ func savepointName(owner string) string {
 }
 
 func (s *Services) createSavepoint(ctx context.Context, o owner, savepoint *cmfv1.Savepoint) (*cmfv1.Savepoint, error) {
-	if err := rules.CheckSavepoint(savepoint); err != nil {
+	if err := rules.CheckTrigger(savepoint); err != nil {
 		return nil, err
 	}
 	metadata := userMeta(savepoint.GetMetadata())

@@ -103,7 +103,7 @@ func (s *secrets) ListSecrets(ctx context.Context, req *cmfv1.ListSecretsRequest
 func (s *secrets) UpdateSecret(ctx context.Context, req *cmfv1.UpdateSecretRequest) (*cmfv1.Secret, error) {
 	update := named(clone(req.GetSecret()), req.GetSecretName())
 	return s.secretKind().update(ctx, "", req.GetSecretName(), req.GetSecret().GetMetadata(), func(_ context.Context, before store.Object[*cmfv1.Secret]) (*cmfv1.Secret, change, error) {
-		if err := rules.CheckSecret(update); err != nil {
+		if err := rules.CheckSecretUpdate(update); err != nil {
 			return nil, change{}, err
 		}
 		data, err := s.sealData(req.GetSecretName(), update.GetSpec().GetData(), before.Value)

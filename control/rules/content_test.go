@@ -1,0 +1,72 @@
+package rules_test
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/rules"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// TestWhatIsWellFormedButCannotBe holds the rules to the contract's difference
+// between 400 and 422.
+func TestWhatIsWellFormedButCannotBe(t *testing.T) {
+	secret := func(name, key string) *cmfv1.Secret {
+		return &cmfv1.Secret{Metadata: &cmfv1.ObjectMeta{Name: name}, Spec: &cmfv1.SecretSpec{Data: map[string]string{key: "v"}}}
+	}
+	database := func(environments ...string) *cmfv1.KafkaDatabase {
+		return &cmfv1.KafkaDatabase{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: &cmfv1.KafkaDatabaseSpec{DdlEnvironments: environments}}
+	}
+	catalog := func(names ...string) *cmfv1.KafkaCatalog {
+		c := &cmfv1.KafkaCatalog{Metadata: &cmfv1.ObjectMeta{Name: "kafka"}, Spec: &cmfv1.KafkaCatalogSpec{}}
+		for _, name := range names {
+			c.Spec.KafkaClusters = append(c.Spec.KafkaClusters, &cmfv1.CatalogKafkaCluster{DatabaseName: name})
+		}
+		return c
+	}
+	savepoint := func(format string) *cmfv1.Savepoint {
+		return &cmfv1.Savepoint{Spec: &cmfv1.SavepointSpec{FormatType: format, Path: "s3://bucket/savepoint"}}
+	}
+	for name, test := range map[string]struct {
+		err    error
+		status int // 0 where nothing is wrong
+		says   string
+	}{
+		"a new secret":                              {rules.CheckSecret(secret("kafka", "user")), 0, ""},
+		"a new secret with a key with a slash":      {rules.CheckSecret(secret("kafka", "a/b")), 400, `spec.data["a/b"]`},
+		"an updated secret":                         {rules.CheckSecretUpdate(secret("kafka", "user")), 0, ""},
+		"an updated secret with a key with a slash": {rules.CheckSecretUpdate(secret("kafka", "a/b")), 422, `spec.data["a/b"]`},
+		"an updated secret with a wrong name":       {rules.CheckSecretUpdate(secret("k", "a/b")), 400, "metadata.name"},
+		"environments for DDL":                      {rules.CheckKafkaDatabase(database("prod", "test")), 0, ""},
+		"an environment for DDL twice":              {rules.CheckKafkaDatabase(database("prod", "test", "prod")), 422, "spec.ddlEnvironments[2]: 'prod' is there twice"},
+		"an environment for DDL with a wrong name":  {rules.CheckKafkaDatabase(database("P")), 400, "spec.ddlEnvironments[0]"},
+		"inline databases":                          {rules.CheckKafkaCatalog(catalog("orders", "users")), 0, ""},
+		"an inline database twice":                  {rules.CheckKafkaCatalog(catalog("orders", "orders")), 422, "spec.kafkaClusters[1].databaseName: 'orders' is there twice"},
+		"an inline database with a wrong name":      {rules.CheckKafkaCatalog(catalog("o")), 400, "spec.kafkaClusters[0].databaseName"},
+		"a savepoint to take":                       {rules.CheckTrigger(savepoint("NATIVE")), 0, ""},
+		"a savepoint to take in no format":          {rules.CheckTrigger(savepoint("UNKNOWN")), 422, "spec.formatType"},
+		"a savepoint in no format that is there":    {rules.CheckDetachedSavepoint(savepoint("UNKNOWN")), 0, ""},
+		"a detached savepoint that is nowhere":      {rules.CheckDetachedSavepoint(&cmfv1.Savepoint{}), 422, "spec.path"},
+	} {
+		got := 0
+		if test.err != nil {
+			got = httpStatus(test.err)
+		}
+		if got != test.status || (test.err != nil && !strings.Contains(test.err.Error(), test.says)) {
+			t.Errorf("%s: got %d, %v, want %d with %q", name, got, test.err, test.status, test.says)
+		}
+	}
+}
+
+// httpStatus is what REST clients get for an error about a request.
+func httpStatus(err error) int {
+	for _, detail := range status.Convert(fault.ToStatus(err).Err()).Details() {
+		if special, ok := detail.(*cmfv1.HttpStatus); ok {
+			return int(special.GetCode())
+		}
+	}
+	return 400
+}
