@@ -93,7 +93,8 @@ func (r *record) wanted(session int64, syncing bool) (apply *want, remove string
 	}
 	if r.applySession != session {
 		apply = nil
-		if r.heldSession == session {
+		// What Hello listed is wanted unless a Delete has spoken of it since.
+		if r.heldSession == session && r.held != nil && r.held.owner != remove {
 			apply = r.held
 		}
 	}
