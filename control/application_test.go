@@ -73,8 +73,8 @@ func TestApplicationIsRefused(t *testing.T) {
 			"everything that the operator would refuse", application("prod", "broken", `{"flinkVersion":"1.20","jobManager":{"replicas":0},"job":{"state":"paused","parallelism":0,"args":"a"}}`),
 			unprocessable(
 				`spec.flinkVersion: must look like v1_20, got "1.20"`,
-				"spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults",
 				"spec.jobManager.replicas: must be between 1 and 2147483647",
+				"spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults",
 				`spec.job.state: must be one of running, suspended, got "paused"`,
 				"spec.job.parallelism: must be between 1 and 2147483647",
 				"spec.job.args: must be a list of strings",

@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -77,13 +76,16 @@ func TestEtcdIsAwayForAWhile(t *testing.T) {
 	await(t, "a session", func() error {
 		back = dial(t, r.address, anyToken)
 		back.begin(hello("cluster-a", holding(sent)))
-		select {
-		case <-back.ended:
-			return back.err
-		case <-time.After(time.Second):
-		}
+		await(t, "its beginning or end", func() error {
+			select {
+			case <-back.ended:
+				return nil
+			default:
+				return difference(true, back.synced() != nil)
+			}
+		})
 		if back.synced() == nil {
-			return errors.New("is not synchronized")
+			return back.err
 		}
 		return nil
 	})
