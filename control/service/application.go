@@ -114,7 +114,7 @@ func (s *applications) save(
 	}
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	if before.Value != nil && !plan.Changed {
-		return s.applicationView(env.Value, before, false), nil
+		return s.applicationView(before.Key, before.Value, s.staleWarning(env.Value), false), nil
 	}
 	conds := []store.Cond{s.state.Environments.Unchanged(env.Key, env.Revision)}
 	ops := []store.Op{s.state.Applications.Put(key, plan.Record)}
@@ -145,7 +145,7 @@ func (s *applications) save(
 		return nil, fmt.Errorf("save application %s: %w", key, err)
 	}
 	after := store.Object[*storev1.ApplicationRecord]{Key: key, Value: plan.Record, Revision: revision}
-	return s.applicationView(env.Value, after, false), nil
+	return s.applicationView(after.Key, after.Value, s.staleWarning(env.Value), false), nil
 }
 
 // claimOf is the key of the claim on an application's FlinkDeployment.
@@ -158,7 +158,7 @@ func (s *applications) GetApplication(ctx context.Context, req *cmfv1.GetApplica
 	if err != nil {
 		return nil, err
 	}
-	return s.applicationView(env.Value, app, req.GetIncludeResourceInformation()), nil
+	return s.applicationView(app.Key, app.Value, s.staleWarning(env.Value), req.GetIncludeResourceInformation()), nil
 }
 
 func (s *applications) ListApplications(ctx context.Context, req *cmfv1.ListApplicationsRequest) (*cmfv1.ApplicationsPage, error) {
@@ -181,43 +181,50 @@ func (s *applications) ListApplications(ctx context.Context, req *cmfv1.ListAppl
 		}
 	}
 	page := q.Run(items)
+	warning := s.staleWarning(env.Value)
 	out := &cmfv1.ApplicationsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: make([]*cmfv1.FlinkApplication, 0, len(page.Items))}
 	for _, item := range page.Items {
-		record, ok := s.state.Applications.Cached(store.Join(env.Key, item.GetMetadata().GetName()))
+		key := store.Join(env.Key, item.GetMetadata().GetName())
+		record, ok := s.state.Applications.Cached(key)
 		if !ok {
 			continue // deleted since the list was taken
 		}
-		out.Items = append(out.Items, fields.Apply(q.Fields, s.applicationView(env.Value, record, req.GetIncludeResourceInformation())))
+		view := s.applicationView(key, record.Value, warning, req.GetIncludeResourceInformation())
+		out.Items = append(out.Items, fields.Apply(q.Fields, view))
 	}
 	return out, nil
 }
 
 // applicationView is an application as users see it: as written, with the
-// status that the agent reported.
-func (s *Services) applicationView(env *cmfv1.Environment, object store.Object[*storev1.ApplicationRecord], resources bool) *cmfv1.FlinkApplication {
-	reported, _ := s.state.ApplicationStatus.Cached(object.Key)
-	view := s.applicationWith(env, object.Value, reported.Value)
+// status that the agent reported. warning says why that may be stale.
+func (s *Services) applicationView(key string, record *storev1.ApplicationRecord, warning string, resources bool) *cmfv1.FlinkApplication {
+	reported, _ := s.state.ApplicationStatus.Cached(key)
+	view := applicationWith(record, reported.Value, warning)
 	if resources {
-		view.Status.Json = rules.AppendValue(view.GetStatus().GetJson(), "resourceSummary", rules.FormatUsage(s.applicationUsage(object.Key, object.Value)))
+		view.Status.Json = rules.AppendValue(view.GetStatus().GetJson(), "resourceSummary", rules.FormatUsage(s.applicationUsage(key, record)))
 	}
 	return view
 }
 
 // applicationWith is applicationView with a status of the caller's choice.
-func (s *Services) applicationWith(env *cmfv1.Environment, record *storev1.ApplicationRecord, reported *storev1.StatusRecord) *cmfv1.FlinkApplication {
+func applicationWith(record *storev1.ApplicationRecord, reported *storev1.StatusRecord, warning string) *cmfv1.FlinkApplication {
 	app := record.GetApplication()
 	if reported.GetOwnerUid() != app.GetMetadata().GetUid() {
 		reported = nil
 	}
-	warning := rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
-	status := rules.ApplicationStatus(record, reported, warning)
 	return &cmfv1.FlinkApplication{
 		ApiVersion: app.GetApiVersion(),
 		Kind:       app.GetKind(),
 		Metadata:   latestUpdate(app.GetMetadata(), reported.GetUpdateTime()),
 		Spec:       app.GetSpec(),
-		Status:     &cmfv1.JsonObject{Json: status},
+		Status:     &cmfv1.JsonObject{Json: rules.ApplicationStatus(record, reported, warning)},
 	}
+}
+
+// staleWarning says why what agents reported of an environment's resources may
+// be old; empty where it is not.
+func (s *Services) staleWarning(env *cmfv1.Environment) string {
+	return rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
 }
 
 // latestUpdate is metadata whose update timestamp is the later of its own and
@@ -332,7 +339,7 @@ func (s *applications) setState(ctx context.Context, envName, name, want string,
 			if err := answerWith(ctx, "304"); err != nil {
 				return nil, fmt.Errorf("answer not modified: %w", err)
 			}
-			return s.applicationView(env.Value, before, false), nil
+			return s.applicationView(before.Key, before.Value, s.staleWarning(env.Value), false), nil
 		}
 		rules.SetField(spec, want, "job", "state")
 		return s.save(ctx, env, before, func(now *timestamppb.Timestamp) *cmfv1.FlinkApplication {

@@ -116,7 +116,7 @@ func (s *Services) savepointWith(env *cmfv1.Environment, record *storev1.Savepoi
 	}
 	status := rules.SavepointStatus(record, reported, "")
 	if !rules.SavepointEnded(status.GetState()) || record.GetDeleting() {
-		status.Warning = rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
+		status.Warning = s.staleWarning(env)
 	}
 	return &cmfv1.Savepoint{
 		ApiVersion: savepoint.GetApiVersion(),

@@ -50,7 +50,7 @@ func (s *applications) WatchApplications(req *cmfv1.WatchApplicationsRequest, st
 				return query.Application{}, false
 			}
 			return query.Application{
-				FlinkApplication: s.applicationWith(env.Value, record, status),
+				FlinkApplication: applicationWith(record, status, s.staleWarning(env.Value)),
 				State:            jobState(record, status),
 				SpecUpdated:      record.GetApplication().GetMetadata().GetUpdateTimestamp().AsTime(),
 			}, true
