@@ -14,11 +14,12 @@ import (
 )
 
 // storeObject stores what is new of the object of a resource. conclude, if not
-// nil, adds to the status what the resource makes of it.
+// nil, adds to the status what the resource makes of it, and says what else
+// follows.
 func storeObject[T proto.Message](
 	ctx context.Context, r *reports, next *report, claim *storev1.ClaimRecord,
 	records *store.Collection[T], statuses *store.Collection[*storev1.StatusRecord],
-	uid func(T) string, conclude func(record T, before, after *storev1.StatusRecord),
+	uid func(T) string, conclude func(record T, before, after *storev1.StatusRecord) []store.Op,
 ) error {
 	st, key := r.fleet.State, claim.GetKey()
 	record, ok := records.Cached(key)
@@ -43,14 +44,18 @@ func storeObject[T proto.Message](
 		before.Value = nil
 	}
 	after := observeObject(before.Value, next, claim.GetOwnerUid())
+	var ops []store.Op
 	if conclude != nil {
-		conclude(record.Value, before.Value, after)
+		ops = conclude(record.Value, before.Value, after)
 	}
-	if proto.Equal(before.Value, after) {
+	if !proto.Equal(before.Value, after) {
+		after.UpdateTime = state.Now()
+		ops = append(ops, statuses.Put(key, after))
+	}
+	if len(ops) == 0 {
 		return nil
 	}
-	after.UpdateTime = state.Now()
-	if _, err := st.Store.Commit(ctx, conds, []store.Op{statuses.Put(key, after)}); err != nil {
+	if _, err := st.Store.Commit(ctx, conds, ops); err != nil {
 		return fmt.Errorf("store report on %s %s: %w", claim.GetCollection(), key, err)
 	}
 	return nil

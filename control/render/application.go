@@ -63,13 +63,7 @@ func Application(env *cmfv1.Environment, record *storev1.ApplicationRecord, inst
 		return nil, fmt.Errorf("instance %s has no specification", instance.GetMetadata().GetName())
 	}
 	rules.SetField(effective, rules.DesiredState(spec), "job", "state")
-	if start := record.GetStart(); start != nil {
-		rules.SetField(effective, start.GetPath(), "job", "initialSavepointPath")
-		rules.SetField(effective, start.GetNonce(), "job", "savepointRedeployNonce")
-		if start.GetAllowNonRestoredState() {
-			rules.SetField(effective, true, "job", "allowNonRestoredState")
-		}
-	}
+	setStart(effective, record.GetStart())
 	if instance != nil {
 		rules.SetField(effective, instance.GetMetadata().GetName(), "podTemplate", "metadata", "annotations", instanceAnnotation)
 		rules.SetField(effective, "flink", "podTemplate", "metadata", "annotations", originAnnotation)

@@ -8,3 +8,9 @@ const (
 	PhaseFailed   = "FAILED"
 	PhaseDeleting = "DELETING"
 )
+
+// Phases of statements alone.
+const (
+	PhaseStopped   = "STOPPED"
+	PhaseCompleted = "COMPLETED"
+)

@@ -19,9 +19,7 @@ func Usage(effective Object) *cmfv1.ResourceUsageSummary {
 	jobManagers := integer(Field(effective, "jobManager", "replicas"), 1)
 	taskManagers := integer(Field(effective, "taskManager", "replicas"), 0)
 	if taskManagers == 0 {
-		slots := max(1, integer(Field(effective, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
-		parallelism := integer(Field(effective, "job", "parallelism"), 1)
-		taskManagers = (max(1, parallelism)-1)/slots + 1
+		taskManagers = taskManagersFor(effective, integer(Field(effective, "job", "parallelism"), 1))
 	}
 	return usage(processOf(effective, "jobManager"), jobManagers, processOf(effective, "taskManager"), taskManagers)
 }
@@ -31,6 +29,21 @@ func Usage(effective Object) *cmfv1.ResourceUsageSummary {
 func SessionUsage(effective Object) *cmfv1.ResourceUsageSummary {
 	return usage(processOf(effective, "jobManager"), integer(Field(effective, "jobManager", "replicas"), 1),
 		processOf(effective, "taskManager"), integer(Field(effective, "taskManager", "replicas"), 0))
+}
+
+// SessionJobUsage is what a job adds to what its session cluster asks for:
+// nothing where the number of TaskManagers is fixed.
+func SessionJobUsage(cluster Object, parallelism int) *cmfv1.ResourceUsageSummary {
+	if integer(Field(cluster, "taskManager", "replicas"), 0) > 0 {
+		return usage(process{}, 0, process{}, 0)
+	}
+	return usage(process{}, 0, processOf(cluster, "taskManager"), taskManagersFor(cluster, parallelism))
+}
+
+// taskManagersFor is how many TaskManagers have slots for a job.
+func taskManagersFor(cluster Object, parallelism int) int {
+	slots := max(1, integer(Field(cluster, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
+	return (max(1, parallelism)-1)/slots + 1
 }
 
 // AddUsage adds b to a; nil counts as nothing.

@@ -185,9 +185,25 @@ func (s *Services) switchOps(env *cmfv1.Environment, before store.Object[*cmfv1.
 }
 
 // idle refuses while statements run on a pool, and requires that none begins
-// to.
+// to: whatever makes one run writes its guard.
 func (s *Services) idle(pool store.Object[*cmfv1.ComputePool]) (change, error) {
-	return change{conds: []store.Cond{s.state.PoolStatements.EmptyUnder(pool.Key)}}, nil
+	var newest int64
+	var running []string
+	for _, guard := range s.state.PoolStatements.CachedUnder(pool.Key) {
+		segments := store.Segments(guard.Key)
+		statement, ok := s.state.Statements.Cached(store.Key(segments[0], segments[2]))
+		if !ok || statement.Revision < guard.Revision {
+			return change{}, errStale // the caches of one transaction fill one after the other
+		}
+		newest = max(newest, guard.Revision)
+		if rules.Deployed(statement.Value) && rules.Occupies(s.statementPhase(statement)) {
+			running = append(running, segments[2])
+		}
+	}
+	if len(running) > 0 {
+		return change{}, fault.InUse("Cannot update compute pool '%s': statements [%s] run on it. Stop them first.", pool.Value.GetMetadata().GetName(), abridge(running))
+	}
+	return change{conds: []store.Cond{s.state.PoolStatements.NoneSince(pool.Key, newest)}}, nil
 }
 
 func (s *computePools) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteComputePoolRequest) (*cmfv1.DeleteComputePoolResponse, error) {
@@ -264,10 +280,9 @@ func (s *Services) poolWith(env *cmfv1.Environment, object store.Object[*cmfv1.C
 	if reported.GetOwnerUid() != pool.GetMetadata().GetUid() {
 		reported = nil
 	}
-	status := &cmfv1.ComputePoolStatus{}
-	status.Phase, status.Message = rules.PoolPhase(pool, object.Revision, reported)
+	status := phaseOf(object, reported)
 	if rules.WantsCluster(pool) {
-		status.Warning = rules.StaleWarning(env.GetKubernetesClusterName(), s.clusterStatus(env.GetKubernetesClusterName()))
+		status.Warning = s.staleWarning(env)
 	}
 	return &cmfv1.ComputePool{
 		ApiVersion: pool.GetApiVersion(),
@@ -278,10 +293,34 @@ func (s *Services) poolWith(env *cmfv1.Environment, object store.Object[*cmfv1.C
 	}
 }
 
+// poolStatus is the phase of a pool, and what it follows from.
+func (s *Services) poolStatus(key string, pool *cmfv1.ComputePool) (*cmfv1.ComputePoolStatus, *storev1.StatusRecord) {
+	stored, _ := s.state.ComputePools.Cached(key)
+	reported, _ := s.state.ComputePoolStatus.Cached(key)
+	if reported.Value.GetOwnerUid() != pool.GetMetadata().GetUid() {
+		reported.Value = nil
+	}
+	return phaseOf(store.Object[*cmfv1.ComputePool]{Key: key, Value: pool, Revision: stored.Revision}, reported.Value), reported.Value
+}
+
+func phaseOf(pool store.Object[*cmfv1.ComputePool], reported *storev1.StatusRecord) *cmfv1.ComputePoolStatus {
+	status := &cmfv1.ComputePoolStatus{}
+	status.Phase, status.Message = rules.PoolPhase(pool.Value, pool.Revision, reported)
+	return status
+}
+
 // poolUsage counts what runs on a pool and sums what it asks for.
 func (s *Services) poolUsage(env *cmfv1.Environment, pool *cmfv1.ComputePool) (*cmfv1.ResourcesByStatusAndTypeSummary, *cmfv1.ResourceUsageSummary) {
 	counts := &cmfv1.ResourcesByStatusAndTypeSummary{Applications: map[string]int32{}, Statements: map[string]int32{}}
-	return counts, s.sessionUsage(env, pool)
+	sum := s.sessionUsage(env, pool)
+	for _, guard := range s.state.PoolStatements.CachedUnder(store.Key(env.GetName(), pool.GetMetadata().GetName())) {
+		segments := store.Segments(guard.Key)
+		if statement, ok := s.state.Statements.Cached(store.Key(segments[0], segments[2])); ok {
+			counts.Statements[s.statementPhase(statement)]++
+			sum = rules.AddUsage(sum, s.statementUsage(env, statement))
+		}
+	}
+	return counts, sum
 }
 
 // sessionUsage is what the session cluster of a pool asks for by itself; its

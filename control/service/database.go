@@ -90,8 +90,8 @@ func (s *databases) DeleteKafkaDatabase(ctx context.Context, req *cmfv1.DeleteKa
 	if err != nil {
 		return nil, err
 	}
-	err = s.databaseKind(catalog.Value).remove(ctx, catalog.Key, req.GetDbName(), func(context.Context, store.Object[*cmfv1.KafkaDatabase]) (change, error) {
-		return change{}, nil
+	err = s.databaseKind(catalog.Value).remove(ctx, catalog.Key, req.GetDbName(), func(_ context.Context, database store.Object[*cmfv1.KafkaDatabase]) (change, error) {
+		return change{ops: []store.Op{s.state.Tables.RemoveUnder(database.Key)}}, nil
 	})
 	if err != nil {
 		return nil, err

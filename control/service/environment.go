@@ -217,6 +217,7 @@ func (s *environments) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteE
 			s.state.Applications.EmptyUnder(name),
 			s.state.SecretMappings.EmptyUnder(name),
 			s.state.ComputePools.EmptyUnder(name),
+			s.state.Statements.EmptyUnder(name),
 		}
 		ops := []store.Op{
 			s.state.Environments.Remove(name),
@@ -245,6 +246,13 @@ func (s *Services) dependents(env string) []string {
 	var out []string
 	if len(names) > 0 {
 		out = append(out, "applications ["+abridge(names)+"]")
+	}
+	var statements []string
+	for _, statement := range s.state.Statements.CachedUnder(env) {
+		statements = append(statements, statement.Value.GetStatement().GetMetadata().GetName())
+	}
+	if len(statements) > 0 {
+		out = append(out, "statements ["+abridge(statements)+"]")
 	}
 	if pools := s.poolNames(env); len(pools) > 0 {
 		out = append(out, "compute pools ["+abridge(pools)+"]")
@@ -277,6 +285,9 @@ func (s *Services) abandon(ctx context.Context, env *cmfv1.Environment) error {
 			return err
 		}
 	}
+	if err := s.abandonStatements(ctx, env); err != nil {
+		return err
+	}
 	if err := s.abandonPools(ctx, env); errors.Is(err, store.ErrConflict) {
 		return errStale
 	} else if err != nil {
@@ -302,6 +313,10 @@ func (s *Services) usageOf(env string) (*cmfv1.ResourcesByStatusAndTypeSummary, 
 	if stored, ok := s.state.Environments.Cached(env); ok {
 		for _, pool := range s.state.ComputePools.CachedUnder(env) {
 			sum = rules.AddUsage(sum, s.sessionUsage(stored.Value, pool.Value))
+		}
+		for _, statement := range s.state.Statements.CachedUnder(env) {
+			counts.Statements[s.statementPhase(statement)]++
+			sum = rules.AddUsage(sum, s.statementUsage(stored.Value, statement))
 		}
 	}
 	return counts, sum

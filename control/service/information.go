@@ -42,6 +42,9 @@ func (s *information) GetResourceInformation(ctx context.Context, _ *cmfv1.GetRe
 		for state, n := range inside.GetApplications() {
 			counts.Applications[state] += n
 		}
+		for phase, n := range inside.GetStatements() {
+			counts.Statements[phase] += n
+		}
 		sum = rules.AddUsage(sum, usage)
 	}
 	for _, cluster := range s.state.Clusters.CachedUnder("") {

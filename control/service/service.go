@@ -59,9 +59,7 @@ func (s *Services) Register(server grpc.ServiceRegistrar) {
 	cmfv1.RegisterDetachedSavepointServiceServer(server, &detachedSavepoints{Services: s})
 
 	cmfv1.RegisterComputePoolServiceServer(server, &computePools{Services: s})
-
-	// Not filled yet: it answers UNIMPLEMENTED.
-	cmfv1.RegisterStatementServiceServer(server, cmfv1.UnimplementedStatementServiceServer{})
+	cmfv1.RegisterStatementServiceServer(server, &statements{Services: s})
 }
 
 // maxAttempts bounds how often a request starts over because what it read

@@ -21,6 +21,10 @@
 //	compute-pools        <environment>/<pool>
 //	compute-pool-status  <environment>/<pool>
 //	pool-statements      <environment>/<pool>/<statement>
+//	statements           <environment>/<statement>
+//	statement-status     <environment>/<statement>
+//	statement-exceptions <environment>/<statement>/<id>
+//	tables               <catalog>/<database>/<table>
 //	claims               <cluster>/<namespace>/<kind>/<name>
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 package state
@@ -80,6 +84,11 @@ type State struct {
 	// whenever a statement begins to run on the pool.
 	PoolStatements *store.Collection[*emptypb.Empty]
 
+	Statements          *store.Collection[*storev1.StatementRecord]
+	StatementStatus     *store.Collection[*storev1.StatusRecord]
+	StatementExceptions *store.Collection[*cmfv1.StatementException]
+	Tables              *store.Collection[*storev1.TableRecord]
+
 	Claims     *store.Collection[*storev1.ClaimRecord]
 	Tombstones *store.Collection[*storev1.TombstoneRecord]
 
@@ -119,6 +128,10 @@ func New(s *store.Store, limits Limits) *State {
 		ComputePools:        store.NewCollection[*cmfv1.ComputePool](s, CollectionComputePools),
 		ComputePoolStatus:   store.NewCollection[*storev1.StatusRecord](s, "compute-pool-status"),
 		PoolStatements:      store.NewCollection[*emptypb.Empty](s, "pool-statements"),
+		Statements:          store.NewCollection[*storev1.StatementRecord](s, CollectionStatements),
+		StatementStatus:     store.NewCollection[*storev1.StatusRecord](s, "statement-status"),
+		StatementExceptions: store.NewCollection[*cmfv1.StatementException](s, "statement-exceptions"),
+		Tables:              store.NewCollection[*storev1.TableRecord](s, "tables"),
 		Claims:              store.NewCollection[*storev1.ClaimRecord](s, "claims"),
 		Tombstones:          store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
 		limits:              limits,
@@ -149,6 +162,7 @@ const (
 	CollectionMappings     = "secret-mappings"
 	CollectionSavepoints   = "savepoints"
 	CollectionComputePools = "compute-pools"
+	CollectionStatements   = "statements"
 )
 
 // Kinds of owners of savepoints, as their keys have them.

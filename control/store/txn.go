@@ -41,6 +41,13 @@ func (c *Collection[T]) EmptyUnder(under string) Cond {
 	return Cond{clientv3.Compare(clientv3.CreateRevision(all.from), "=", 0).WithRange(all.to)}
 }
 
+// NoneSince holds while no object under the path was written after the
+// revision.
+func (c *Collection[T]) NoneSince(under string, revision int64) Cond {
+	all := c.span(under)
+	return Cond{clientv3.Compare(clientv3.ModRevision(all.from), "<", revision+1).WithRange(all.to)}
+}
+
 // HeldBy holds while the object of the key is there and goes with the lease.
 func (c *Collection[T]) HeldBy(key string, lease clientv3.LeaseID) Cond {
 	return Cond{clientv3.Compare(clientv3.LeaseValue(c.prefix+key), "=", lease)}

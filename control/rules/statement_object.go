@@ -1,0 +1,147 @@
+package rules
+
+import (
+	"maps"
+	"regexp"
+	"strings"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// SQLDriver is Flink's own entry class for SQL in application mode. It is in
+// the distribution since Flink 2.0.
+const SQLDriver = "org.apache.flink.table.runtime.application.SqlDriver"
+
+// Options of Flink that Weir looks at. Both names of an option are the same to
+// Flink.
+const (
+	optionInterval    = "execution.checkpointing.interval"
+	optionRuntimeMode = "execution.runtime-mode"
+)
+
+var (
+	optionCheckpoints = []string{"execution.checkpointing.dir", "state.checkpoints.dir"}
+	optionSavepoints  = []string{"execution.checkpointing.savepoint-dir", "state.savepoints.dir"}
+)
+
+// StatementConfiguration is the Flink configuration of a statement under the
+// defaults of its environment, which win.
+func StatementConfiguration(spec *cmfv1.StatementSpec, defaults *cmfv1.StatementDefaults, bounded bool) map[string]string {
+	out := map[string]string{}
+	if bounded {
+		out[optionRuntimeMode] = "BATCH"
+	}
+	maps.Copy(out, spec.GetFlinkConfiguration())
+	maps.Copy(out, defaults.GetFlinkConfiguration())
+	return out
+}
+
+// StatementJob is what a statement makes of the specification of its pool's
+// clusters.
+type StatementJob struct {
+	Statement *cmfv1.StatementSpec
+	// Configuration is the statement's, with the defaults of the environment.
+	Configuration map[string]string
+	// Cluster is the pool's, with the defaults of the environment.
+	Cluster Object
+	// Detached statements keep their state when they are stopped.
+	Detached bool
+}
+
+// effectiveConfiguration is what the job sees: the statement's options over
+// those of the cluster.
+func (j StatementJob) effectiveConfiguration() Object {
+	configuration, _ := j.Cluster[flinkConfigurations].(Object)
+	out := Merge(configuration, nil)
+	for key, value := range j.Configuration {
+		out[key] = value
+	}
+	return out
+}
+
+func anyOption(configuration Object, names ...string) bool {
+	for _, name := range names {
+		if value := configuration[name]; value != nil && value != "" && value != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// Refusal says why a statement cannot run with its configuration; empty where
+// it can.
+func (j StatementJob) Refusal() string {
+	configuration := j.effectiveConfiguration()
+	batch := strings.EqualFold(element(configuration[optionRuntimeMode]), "batch")
+	if j.Detached && !batch && !anyOption(configuration, optionInterval) {
+		return "INSERT INTO needs checkpoints: set " + optionInterval + " in the Flink configuration of the statement, of its compute pool or of the environment's defaults."
+	}
+	return ""
+}
+
+// upgradeMode is savepoint where the job can take savepoints by itself.
+func (j StatementJob) upgradeMode() string {
+	if mode := String(j.Cluster, "job", "upgradeMode"); mode != "" {
+		return mode
+	}
+	configuration := j.effectiveConfiguration()
+	if j.Detached && anyOption(configuration, optionCheckpoints...) && anyOption(configuration, optionSavepoints...) {
+		return "savepoint"
+	}
+	return "stateless"
+}
+
+// Remark is what users should know although the statement runs.
+func (j StatementJob) Remark() string {
+	if j.Detached && j.upgradeMode() == "stateless" && String(j.Cluster, "job", "upgradeMode") == "" {
+		return "Stopping or rescaling the statement loses its state: " + optionCheckpoints[0] + " and " + optionSavepoints[0] + " are not both set."
+	}
+	return ""
+}
+
+func (j StatementJob) job() Object {
+	return Object{
+		"entryClass":  SQLDriver,
+		"args":        []any{"--script", j.Statement.GetStatement()},
+		"parallelism": j.Statement.GetParallelism(),
+		"upgradeMode": j.upgradeMode(),
+	}
+}
+
+// Application is the specification of a FlinkDeployment that runs the statement
+// on a cluster of its own.
+func (j StatementJob) Application() Object {
+	out := Merge(j.Cluster, nil)
+	out[flinkConfigurations] = j.effectiveConfiguration()
+	job := j.job()
+	job["jarURI"] = "local:///opt/flink/opt/flink-sql-gateway-" + flinkRelease(out) + ".jar"
+	out["job"] = job
+	return out
+}
+
+// SessionJob is the specification of a FlinkSessionJob that runs the statement
+// on a session cluster. It has no jar: the operator makes an empty one, and the
+// entry class is on the cluster already.
+func (j StatementJob) SessionJob(deployment string) Object {
+	configuration := Object{}
+	for key, value := range j.Configuration {
+		configuration[key] = value
+	}
+	out := Object{"deploymentName": deployment, "job": j.job()}
+	if len(configuration) > 0 {
+		out[flinkConfigurations] = configuration
+	}
+	return out
+}
+
+var release = regexp.MustCompile(`[0-9]+\.[0-9]+\.[0-9]+`)
+
+// flinkRelease is the release of Flink in a cluster's image, which the name of
+// the jar carries: that of the image's tag, or else the first of flinkVersion.
+func flinkRelease(cluster Object) string {
+	image := String(cluster, "image")
+	if found := release.FindString(image[strings.LastIndex(image, "/")+1:]); found != "" {
+		return found
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(String(cluster, "flinkVersion"), "v"), "_", ".") + ".0"
+}

@@ -1,0 +1,184 @@
+package service
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/render"
+	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/sql"
+	"github.com/openweir/weir/control/sql/metadata"
+	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/store"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// plan is what becomes of a new statement.
+type plan struct {
+	record *storev1.StatementRecord
+	// effect is what its SQL changes in the catalogs.
+	effect change
+}
+
+// plan decides what becomes of a new statement. Its error is one of the
+// request; SQL that cannot run makes a statement that has failed.
+func (s *Services) plan(env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], statement *cmfv1.Statement) (plan, error) {
+	parsed, err := sql.Parse(statement.GetSpec().GetStatement())
+	if err != nil {
+		return failed(statement, nil, err.Error()), nil
+	}
+	if parsed.Kind().NeedsFlink() {
+		return s.planJob(env, pool, statement, parsed)
+	}
+	return s.answer(env, statement, parsed), nil
+}
+
+// failed is a statement that cannot run.
+func failed(statement *cmfv1.Statement, traits *cmfv1.StatementTraits, reason string) plan {
+	return plan{record: &storev1.StatementRecord{
+		Statement: statement, Generation: 1, Traits: traits, Phase: rules.PhaseFailed, Detail: reason,
+	}}
+}
+
+// answer runs a statement that needs no Flink.
+func (s *Services) answer(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) plan {
+	visible := s.visibleCatalogs(env.GetName())
+	result, effect, err := metadata.Execute(parsed, metadata.SessionOf(statement.GetSpec().GetProperties()), visible)
+	if err != nil {
+		return failed(statement, &cmfv1.StatementTraits{SqlKind: string(parsed.Kind())}, err.Error())
+	}
+	answered := clone(statement)
+	answered.Result = statementResult(result.Data())
+	return plan{
+		record: &storev1.StatementRecord{
+			Statement: answered, Generation: 1, Traits: result.Traits(), Phase: rules.PhaseCompleted, Detail: result.Detail,
+		},
+		effect: s.tableEffect(effect, visible),
+	}
+}
+
+// statementResult is a page of rows.
+func statementResult(rows []*cmfv1.JsonObject) *cmfv1.StatementResult {
+	return &cmfv1.StatementResult{
+		ApiVersion: rules.APIVersion, Kind: rules.KindStatementResult,
+		Metadata: &cmfv1.StatementResultMetadata{CreationTimestamp: state.Now()},
+		Results:  &cmfv1.StatementResults{Data: rows},
+	}
+}
+
+// planJob makes the object of a statement that Flink runs.
+func (s *Services) planJob(env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], statement *cmfv1.Statement, parsed sql.Statement) (plan, error) {
+	if err := s.takesStatements(pool); err != nil {
+		return plan{}, err
+	}
+	traits := s.jobTraits(env, statement, parsed)
+	if missing := s.missingTable(env, statement, parsed); missing != "" {
+		return failed(statement, traits, missing), nil
+	}
+	record := &storev1.StatementRecord{Statement: statement, Generation: 1, Traits: traits}
+	refusal, err := s.deploy(env, pool.Value, record, parsed.Kind().Class() == sql.Detached)
+	if err != nil {
+		return plan{}, err
+	}
+	if refusal != "" {
+		return failed(statement, traits, refusal), nil
+	}
+	return plan{record: record}, nil
+}
+
+// deploy fills in the object of a statement from its pool and its environment.
+// It says why there can be none, if so.
+func (s *Services) deploy(env *cmfv1.Environment, pool *cmfv1.ComputePool, record *storev1.StatementRecord, detached bool) (refusal string, err error) {
+	cluster, err := render.PoolCluster(env, pool)
+	if err != nil {
+		return "", err
+	}
+	spec := record.GetStatement().GetSpec()
+	defaults := env.GetStatementDefaults().GetInteractive()
+	if detached {
+		defaults = env.GetStatementDefaults().GetDetached()
+	}
+	job := rules.StatementJob{
+		Statement: spec, Cluster: cluster, Detached: detached,
+		Configuration: rules.StatementConfiguration(spec, defaults, record.GetTraits().GetIsBounded()),
+	}
+	if refusal := job.Refusal(); refusal != "" {
+		return refusal, nil
+	}
+	record.Detail = job.Remark()
+	if pool.GetSpec().GetType() == rules.PoolShared {
+		record.ObjectKind = render.KindSessionJob
+		record.ObjectSpec = rules.FormatObject(job.SessionJob(pool.GetMetadata().GetName()))
+	} else {
+		record.ObjectKind = render.KindDeployment
+		record.ObjectSpec = rules.FormatObject(job.Application())
+	}
+	return "", nil
+}
+
+// jobTraits are what can be told of a statement before Flink has planned it.
+// Tables are Kafka topics, which have no end.
+func (s *Services) jobTraits(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) *cmfv1.StatementTraits {
+	bounded, appends := true, true
+	for _, q := range queriesOf(parsed) {
+		ends := len(q.tables) == 0
+		bounded = bounded && ends
+		appends = appends && (ends || !q.query.Grouped || q.query.Windowed)
+	}
+	traits := &cmfv1.StatementTraits{SqlKind: string(parsed.Kind()), IsBounded: proto.Bool(bounded), IsAppendOnly: proto.Bool(appends)}
+	if query, ok := parsed.(*sql.Select); ok {
+		if schema, known := metadata.Schema(query.Query, metadata.SessionOf(statement.GetSpec().GetProperties()), s.visibleCatalogs(env.GetName())); known {
+			traits.Schema = schema
+		}
+	}
+	return traits
+}
+
+// queryOf is a query of a statement with what it reads and writes.
+type queryOf struct {
+	query  *sql.Query
+	tables []sql.Name
+	target *sql.Name
+}
+
+func queriesOf(parsed sql.Statement) []queryOf {
+	switch p := parsed.(type) {
+	case *sql.Select:
+		return []queryOf{{query: p.Query, tables: p.Tables}}
+	case *sql.Insert:
+		return []queryOf{{p.Query, p.Tables, &p.Target}}
+	case *sql.StatementSet:
+		var all []queryOf
+		for _, insert := range p.Inserts {
+			all = append(all, queryOf{insert.Query, insert.Tables, &insert.Target})
+		}
+		return all
+	default:
+		return nil
+	}
+}
+
+// missingTable says which table of a statement is not there, or not for its
+// environment; empty where all are.
+func (s *Services) missingTable(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) string {
+	visible := s.visibleCatalogs(env.GetName())
+	session := metadata.SessionOf(statement.GetSpec().GetProperties())
+	for _, q := range queriesOf(parsed) {
+		names := q.tables
+		if q.target != nil {
+			names = append(slices.Clip(names), *q.target)
+		}
+		for _, name := range names {
+			path, err := metadata.Resolve(name, session, visible)
+			if err != nil {
+				return err.Error()
+			}
+			if _, found := visible.Table(path); !found {
+				return "Table " + path.String() + " does not exist."
+			}
+		}
+	}
+	return ""
+}
