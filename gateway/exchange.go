@@ -115,15 +115,7 @@ func (ex *exchange) fail(status int, messages ...string) {
 	if ex.status != 0 {
 		return
 	}
-	body := append([]byte(nil), `{"errors":[`...)
-	for i, m := range messages {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, `{"message":`...)
-		body = append(codec.AppendString(body, m), '}')
-	}
-	body = append(body, `]}`...)
+	body := appendErrors(nil, messages)
 	contentType := formatJSON.contentType
 	if ex.format.yaml {
 		if yaml, err := yamljson.AppendYAML(nil, body); err == nil {
@@ -135,4 +127,17 @@ func (ex *exchange) fail(status int, messages ...string) {
 	h["Cache-Control"] = noStore
 	h.Del("ETag")
 	ex.finish(status, body)
+}
+
+// appendErrors writes the contract's error body as JSON.
+func appendErrors(dst []byte, messages []string) []byte {
+	dst = append(dst, `{"errors":[`...)
+	for i, m := range messages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"message":`...)
+		dst = append(codec.AppendString(dst, m), '}')
+	}
+	return append(dst, `]}`...)
 }

@@ -61,13 +61,25 @@ func (g *gateway) addAPI(services []service) error {
 		}
 		for _, rt := range routes {
 			rt.mux = mux
-			e := endpoint{pattern: rt.pattern, serve: func(ex *exchange, r *http.Request) { g.call(ex, r, rt) }}
+			e := endpoint{pattern: rt.pattern, serve: func(ex *exchange, r *http.Request) { g.serve(ex, r, rt) }}
 			if err := g.root.add(rt.method, e); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// serve answers a request of the API.
+func (g *gateway) serve(ex *exchange, r *http.Request, rt *route) {
+	switch watch, err := rt.watch.asked(r); {
+	case err != nil:
+		ex.fail(http.StatusBadRequest, err.Error())
+	case watch:
+		g.watch(ex, r, rt.watch)
+	default:
+		g.call(ex, r, rt)
+	}
 }
 
 func newMux() *runtime.ServeMux {

@@ -29,6 +29,7 @@ type route struct {
 	body       *bodyRule // nil where a body means nothing
 	parameters parameters
 	mux        *runtime.ServeMux // of its service
+	watch      *watchRoute       // nil where there is no Watch of what it lists
 }
 
 // bodyRule says what a request body must be.
@@ -56,6 +57,9 @@ func routesOf(name protoreflect.FullName) ([]*route, error) {
 		rt, err := routeOf(method)
 		if err != nil {
 			return nil, fmt.Errorf("route of %s: %w", method.FullName(), err)
+		}
+		if rt.watch, err = watchOf(method, rt); err != nil {
+			return nil, err
 		}
 		routes = append(routes, rt)
 	}

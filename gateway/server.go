@@ -26,11 +26,13 @@ const (
 )
 
 // Serve serves HTTP on a listener until ctx ends, and closes it. Requests
-// under way then have ShutdownGrace to end; those that do not are cut off.
+// under way then have ShutdownGrace to end; those that do not are cut off, and
+// watches end at once.
 // The error is nil after an orderly end.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
+		BaseContext:       withStopping(ctx),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

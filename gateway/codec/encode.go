@@ -20,7 +20,13 @@ import (
 //
 // JsonObject is copied as it is: that it holds one compact JSON object is for
 // whoever made it to see to.
-func Append(dst []byte, m proto.Message) ([]byte, error) {
+func Append(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, true) }
+
+// AppendItem is Append for a message that is written as lists write their items:
+// without the maps that only a resource answered by itself always has.
+func AppendItem(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, false) }
+
+func appendAs(dst []byte, m proto.Message, whole bool) ([]byte, error) {
 	r := m.ProtoReflect()
 	t, err := tableOf(r.Descriptor())
 	if err != nil {
@@ -28,7 +34,7 @@ func Append(dst []byte, m proto.Message) ([]byte, error) {
 	}
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
-	return e.message(dst, r, t, true)
+	return e.message(dst, r, t, whole)
 }
 
 // encoder holds the scratch space of one call.

@@ -110,7 +110,11 @@ func TestDoubles(t *testing.T) {
 func TestTheWholeAPIHasAForm(t *testing.T) {
 	protoregistry.GlobalFiles.RangeFilesByPackage("cmf.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Messages().Len() {
-			if err := codec.Check(file.Messages().Get(i)); err != nil {
+			message := file.Messages().Get(i)
+			if object := message.Fields().ByName("object"); object != nil && message.Fields().ByName("type") != nil {
+				message = object.Message() // the event around it is the gateway's to write
+			}
+			if err := codec.Check(message); err != nil {
 				t.Error(err)
 			}
 		}

@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+)
+
+// watchWriteTimeout is how long one event may take to reach the client.
+const watchWriteTimeout = 30 * time.Second
+
+// watch answers a request of a list's path with everything that changes in it,
+// until the client leaves, the control plane ends it, or the server stops.
+func (g *gateway) watch(ex *exchange, r *http.Request, rt *watchRoute) {
+	ex.route = rt.list
+	ex.pattern = rt.list.pattern + "?" + watchParameter + "=true"
+	format, known := watchFormatOf(r.Header)
+	if !known {
+		ex.fail(http.StatusBadRequest, "Accept: a watch is answered as application/x-ndjson or text/event-stream only")
+		return
+	}
+	request, violations := rt.read(ex.path, r)
+	if len(violations) > 0 {
+		ex.fail(http.StatusBadRequest, violations...)
+		return
+	}
+
+	// The first response has to come within the time of any other call.
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(stopping(r.Context()), func() { cancel(errStopping) })()
+	late := time.AfterFunc(g.config.Timeout, func() { cancel(context.DeadlineExceeded) })
+	defer late.Stop()
+
+	events, err := g.openWatch(ctx, ex, r, rt, request)
+	first := rt.response.New()
+	if err == nil {
+		err = events.RecvMsg(first.Interface())
+	}
+	if err != nil || !late.Stop() {
+		status, messages := watchFailure(ctx, err)
+		if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+			ex.log.Error("a watch failed", "request", ex.id, "rpc", rt.rpc, "status", status, "error", err)
+		}
+		ex.fail(status, messages...)
+		return
+	}
+	out := beginWatch(ex, format)
+	for next := first; ; next = rt.response.New() {
+		if next != first {
+			if err := events.RecvMsg(next.Interface()); err != nil {
+				status, messages := watchFailure(ctx, err)
+				out.write(format.appendError(nil, status, messages))
+				return
+			}
+		}
+		line, err := format.append(nil, rt, next)
+		if err != nil {
+			ex.log.Error("a watch cannot be written", "request", ex.id, "rpc", rt.rpc, "error", err)
+			out.write(format.appendError(nil, http.StatusInternalServerError, []string{internalMessage}))
+			return
+		}
+		if !out.write(line) {
+			return
+		}
+	}
+}
+
+// openWatch begins the RPC.
+func (g *gateway) openWatch(ctx context.Context, ex *exchange, r *http.Request, rt *watchRoute, request proto.Message) (grpc.ClientStream, error) {
+	plain := forwarded(r.WithContext(ctx), ex, url.Values{}, input{ReadCloser: http.NoBody})
+	ctx, err := runtime.AnnotateContext(ctx, rt.list.mux, plain, rt.rpc)
+	if err != nil {
+		return nil, fmt.Errorf("metadata of the watch: %w", err)
+	}
+	events, err := g.config.Conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, rt.rpc)
+	if err != nil {
+		return nil, err
+	}
+	if err := events.SendMsg(request); err != nil {
+		return nil, err
+	}
+	return events, events.CloseSend()
+}
+
+// watchFailure is failureOf for a watch, whose end may be of the gateway's own
+// making.
+func watchFailure(ctx context.Context, err error) (status int, messages []string) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errStopping):
+		return http.StatusServiceUnavailable, []string{"This gateway is stopping. Go on from the last version with another."}
+	case errors.Is(cause, context.DeadlineExceeded):
+		return failureOf(cause)
+	}
+	return failureOf(err)
+}
+
+// watchWriter writes events to the client, each at once.
+type watchWriter struct {
+	ex         *exchange
+	controller *http.ResponseController
+}
+
+// beginWatch answers with the headers, and takes the server's limits off that
+// are meant for requests with an end.
+func beginWatch(ex *exchange, format watchFormat) watchWriter {
+	out := watchWriter{ex: ex, controller: http.NewResponseController(ex)}
+	// Where a deadline cannot be changed there is none.
+	_ = out.controller.SetReadDeadline(time.Time{})
+	h := ex.Header()
+	h["Content-Type"] = []string{format.contentType}
+	h["X-Accel-Buffering"] = []string{"no"} // for proxies that would keep events back
+	ex.WriteHeader(http.StatusOK)
+	return out
+}
+
+// write is false where the client is gone or takes too long.
+func (w watchWriter) write(event []byte) bool {
+	_ = w.controller.SetWriteDeadline(time.Now().Add(watchWriteTimeout))
+	if _, err := w.ex.Write(event); err != nil {
+		return false
+	}
+	return w.controller.Flush() == nil
+}

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// watchRoute is the REST face of a Watch: the path of its List, with the query
+// parameter watch=true. A Watch belongs to the List that it is named like.
+type watchRoute struct {
+	list       *route
+	rpc        string
+	request    protoreflect.MessageType
+	response   protoreflect.MessageType
+	names      []protoreflect.FieldDescriptor // by segment of the path; nil where it is fixed
+	parameters parameters
+	// version is of the request; kind, object and reached are of the response.
+	version, kind, object, reached protoreflect.FieldDescriptor
+}
+
+const (
+	watchParameter   = "watch"
+	versionParameter = "resourceVersion"
+)
+
+// watchOf finds the Watch of a List; nil where there is none.
+func watchOf(list protoreflect.MethodDescriptor, rt *route) (*watchRoute, error) {
+	plural, ok := strings.CutPrefix(string(list.Name()), "List")
+	if !ok {
+		return nil, nil
+	}
+	method := list.Parent().(protoreflect.ServiceDescriptor).Methods().ByName(protoreflect.Name("Watch" + plural))
+	if method == nil {
+		return nil, nil
+	}
+	w := &watchRoute{list: rt, rpc: "/" + string(method.Parent().FullName()) + "/" + string(method.Name())}
+	if err := w.bind(method); err != nil {
+		return nil, fmt.Errorf("watch of %s: %w", rt.pattern, err)
+	}
+	return w, nil
+}
+
+func (w *watchRoute) bind(method protoreflect.MethodDescriptor) error {
+	if !method.IsStreamingServer() || method.IsStreamingClient() {
+		return fmt.Errorf("%s is no stream of responses", method.FullName())
+	}
+	var err error
+	if w.request, err = protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName()); err != nil {
+		return fmt.Errorf("find %s: %w", method.Input().FullName(), err)
+	}
+	if w.response, err = protoregistry.GlobalTypes.FindMessageByName(method.Output().FullName()); err != nil {
+		return fmt.Errorf("find %s: %w", method.Output().FullName(), err)
+	}
+	fields := method.Input().Fields()
+	for i := range fields.Len() {
+		if f := fields.Get(i); f.Kind() != protoreflect.StringKind || f.IsList() {
+			return fmt.Errorf("field %s of its request is not one string", f.Name())
+		}
+	}
+	bound := map[protoreflect.Name]bool{}
+	for segment := range strings.SplitSeq(w.list.pattern, "/") {
+		var field protoreflect.FieldDescriptor
+		if name, variable := strings.CutPrefix(segment, "{"); variable {
+			if field = fields.ByJSONName(strings.TrimSuffix(name, "}")); field == nil {
+				return fmt.Errorf("its request has no field for %s", segment)
+			}
+			bound[field.Name()] = true
+		}
+		w.names = append(w.names, field)
+	}
+	if w.parameters, err = parametersOf(method.Input(), bound); err != nil {
+		return err
+	}
+	w.version = fields.ByJSONName(versionParameter)
+	out := method.Output().Fields()
+	w.kind, w.object, w.reached = out.ByJSONName("type"), out.ByJSONName("object"), out.ByJSONName(versionParameter)
+	if w.version == nil || w.kind == nil || w.kind.Enum() == nil || w.object == nil || w.object.Message() == nil || w.reached == nil {
+		return fmt.Errorf("%s and %s do not have the fields of a watch", method.Input().Name(), method.Output().Name())
+	}
+	return nil
+}
+
+// asked tells whether a request of the list's path is for the watch. It is
+// asked about every list, most of which have no such parameter.
+func (w *watchRoute) asked(r *http.Request) (bool, error) {
+	if w == nil || r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, watchParameter) {
+		return false, nil
+	}
+	given := r.URL.Query().Get(watchParameter) // a malformed query is reported by whoever reads all of it
+	if given == "" {
+		return false, nil
+	}
+	value, err := canonicalBool(given)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", watchParameter, err)
+	}
+	return value == "true", nil
+}
+
+// read makes the request of the RPC.
+func (w *watchRoute) read(path string, r *http.Request) (proto.Message, []string) {
+	values, violations := w.parameters.parse(r.URL.RawQuery)
+	given, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, violations
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.list.parameters)) {
+		if _, taken := w.parameters[name]; !taken && given.Get(name) != "" {
+			violations = append(violations, name+": cannot be given together with watch")
+		}
+	}
+	if len(violations) > 0 {
+		return nil, violations
+	}
+	request := w.request.New()
+	for i, segment := range strings.Split(path, "/") {
+		if field := w.names[i]; field != nil {
+			request.Set(field, protoreflect.ValueOfString(segment))
+		}
+	}
+	for name := range w.parameters {
+		if value := values.Get(name); value != "" {
+			request.Set(w.request.Descriptor().Fields().ByJSONName(name), protoreflect.ValueOfString(value))
+		}
+	}
+	// An EventSource that reconnects repeats its first URL and adds how far it
+	// has come since.
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		value, err := canonicalString(last)
+		if err != nil {
+			return nil, []string{"Last-Event-ID: " + err.Error()}
+		}
+		request.Set(w.version, protoreflect.ValueOfString(value))
+	}
+	return request.Interface(), nil
+}
