@@ -195,3 +195,38 @@ func (s *computePools) WatchComputePools(req *cmfv1.WatchComputePoolsRequest, st
 		return &cmfv1.WatchComputePoolsResponse{Type: e.kind, Object: e.object, ResourceVersion: e.version}
 	})
 }
+
+func (s *statements) WatchStatements(req *cmfv1.WatchStatementsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchStatementsResponse]) error {
+	env, err := s.environment(stream.Context(), req.GetEnvName())
+	if err != nil {
+		return err
+	}
+	keep, err := statementFilter(&cmfv1.ListStatementsRequest{Phase: req.GetPhase(), ComputePool: req.GetComputePool(), Name: req.GetName()})
+	if err != nil {
+		return err
+	}
+	f := feed[*cmfv1.Statement, *cmfv1.Statement]{
+		list: query.Statements, under: env.Key, message: itself[*cmfv1.Statement], keep: keep,
+		sources: []watch.Source{watch.From(s.state.Statements), watch.From(s.state.StatementStatus)},
+		view: func(parts watch.Parts) (*cmfv1.Statement, bool) {
+			record := watch.Part[*storev1.StatementRecord](parts, 0).Value
+			if record == nil {
+				return nil, false
+			}
+			return s.statementWith(env.Value, record, watch.Part[*storev1.StatusRecord](parts, 1).Value), true
+		},
+	}
+	return serveWatch(s.Services, stream, req, f, func(e event[*cmfv1.Statement]) *cmfv1.WatchStatementsResponse {
+		return &cmfv1.WatchStatementsResponse{Type: e.kind, Object: e.object, ResourceVersion: e.version}
+	})
+}
+
+func (s *savepoints) WatchSavepointsForFlinkStatement(req *cmfv1.WatchSavepointsForFlinkStatementRequest, stream grpc.ServerStreamingServer[cmfv1.WatchSavepointsForFlinkStatementResponse]) error {
+	o, err := s.statementOwner(stream.Context(), req.GetEnvName(), req.GetStmtName())
+	if err != nil {
+		return err
+	}
+	return serveWatch(s.Services, stream, req, s.savepointsOf(o), func(e event[*cmfv1.Savepoint]) *cmfv1.WatchSavepointsForFlinkStatementResponse {
+		return &cmfv1.WatchSavepointsForFlinkStatementResponse{Type: e.kind, Object: e.object, ResourceVersion: e.version}
+	})
+}
