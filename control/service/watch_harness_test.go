@@ -1,0 +1,175 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/openweir/weir/control/interceptor"
+	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what should happen in a moment.
+const patience = 30 * time.Second
+
+func startEtcd(t *testing.T) *clientv3.Client {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server.Client()
+}
+
+// replica serves the public API on a socket.
+type replica struct {
+	*Services
+	conn *grpc.ClientConn
+	// ended gets the method of every stream whose handler has returned.
+	ended chan string
+}
+
+func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) *replica {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	kept := store.New(etcd, state.Prefix, quiet, options...)
+	r := &replica{Services: New(state.New(kept, state.DefaultLimits), nil, Version{}, quiet), ended: make(chan string, 1000)}
+	ctx, cancel := context.WithCancel(context.Background())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(interceptor.Unary(quiet)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{r.noteEnd}, interceptor.Stream(quiet)...)...))
+	r.Register(server)
+	var running sync.WaitGroup
+	running.Go(func() { _ = kept.Run(ctx) })
+	running.Go(func() { _ = server.Serve(listener) })
+	// A window of a fixed size, so that it is known how much an idle reader takes.
+	r.conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithInitialWindowSize(1<<16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = r.conn.Close()
+		server.Stop()
+		cancel()
+		running.Wait()
+	})
+	<-kept.Ready()
+	return r
+}
+
+func (r *replica) noteEnd(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	defer func() { r.ended <- info.FullMethod }()
+	return handler(srv, stream)
+}
+
+// commit writes and gives the revision.
+func (r *replica) commit(t testing.TB, ops ...store.Op) int64 {
+	t.Helper()
+	revision, err := r.state.Store.Commit(t.Context(), nil, ops)
+	if err != nil {
+		t.Error(err)
+	}
+	return revision
+}
+
+func (r *replica) putEnvironment(t testing.TB, name string) {
+	t.Helper()
+	r.commit(t, r.state.Environments.Put(name, &cmfv1.Environment{
+		Name: name, KubernetesNamespace: "flink", KubernetesClusterName: "cluster-a", Metadata: &cmfv1.ObjectMeta{Name: name},
+	}))
+}
+
+// putApplication writes a version of an application that differs from all
+// others.
+func (r *replica) putApplication(name, version string) store.Op {
+	return r.state.Applications.Put("prod/"+name, &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{
+		ApiVersion: "cmf.confluent.io/v1", Kind: "FlinkApplication",
+		Metadata: &cmfv1.ObjectMeta{Name: name, Uid: "uid-" + name, Labels: map[string]string{"version": version}},
+		Spec:     &cmfv1.JsonObject{Json: `{"job":{"state":"running"}}`},
+	}})
+}
+
+// putStatus writes what an agent reported at a time.
+func (r *replica) putStatus(name, state string, second int64) store.Op {
+	return r.state.ApplicationStatus.Put("prod/"+name, &storev1.StatusRecord{
+		OwnerUid: "uid-" + name, JobState: state, UpdateTime: timestamppb.New(time.Unix(second, 0)),
+		Status: fmt.Sprintf(`{"jobStatus":{"state":%q}}`, state),
+	})
+}
+
+func (r *replica) removeApplication(name string) []store.Op {
+	return []store.Op{r.state.Applications.Remove("prod/" + name), r.state.ApplicationStatus.Remove("prod/" + name)}
+}
+
+type watched = grpc.ServerStreamingClient[cmfv1.WatchApplicationsResponse]
+
+// watch opens a watch of the applications of prod, which ends with the test.
+func (r *replica) watch(t testing.TB, version, filter string) watched {
+	t.Helper()
+	stream, err := cmfv1.NewApplicationServiceClient(r.conn).WatchApplications(t.Context(),
+		&cmfv1.WatchApplicationsRequest{EnvName: "prod", Filter: filter, ResourceVersion: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// line is a response in short: its type, and the name, version and state of
+// the application.
+func line(response *cmfv1.WatchApplicationsResponse) string {
+	kind := response.GetType().String()[len("WATCH_EVENT_TYPE_"):]
+	app := response.GetObject()
+	if app == nil {
+		return kind
+	}
+	return fmt.Sprintf("%s %s v%s %s", kind, app.GetMetadata().GetName(), app.GetMetadata().GetLabels()["version"], app.GetStatus().GetJson())
+}
+
+// next takes as many responses.
+func next(t testing.TB, stream watched, count int) (lines, versions []string) {
+	t.Helper()
+	for range count {
+		response, err := stream.Recv()
+		if err != nil {
+			t.Fatalf("after %v: %v", lines, err)
+		}
+		lines, versions = append(lines, line(response)), append(versions, response.GetResourceVersion())
+	}
+	return lines, versions
+}
+
+// rest takes responses until the watch ends, and gives the error.
+func rest(stream watched) (all []*cmfv1.WatchApplicationsResponse, err error) {
+	for {
+		response, err := stream.Recv()
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+		all = append(all, response)
+	}
+}
