@@ -16,6 +16,7 @@ import (
 
 	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/link"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
 // maxEvents is how many events the agent keeps for a control plane that does
@@ -71,10 +72,19 @@ func New(config Config) (*Agent, error) {
 			Dial:    config.dial,
 			Handler: d,
 			Outbox:  outbox,
+			Fetch:   config.fetch(outbox),
 			Log:     log,
 			Backoff: config.Timing.Backoff,
 		}),
 	}, nil
+}
+
+// fetch hands requests for rows to the SQL driver, if there is one.
+func (c Config) fetch(outbox *link.Outbox) func(*agentv1.FetchResults) {
+	if c.SQL == nil {
+		return nil
+	}
+	return func(request *agentv1.FetchResults) { c.SQL.Fetch(request, outbox.ResultPage) }
 }
 
 // Run acts until ctx ends, and returns once everything has come to rest. An

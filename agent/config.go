@@ -9,6 +9,8 @@ import (
 
 	"google.golang.org/grpc"
 	"k8s.io/client-go/rest"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
 // Config is all that an agent needs to know.
@@ -27,6 +29,9 @@ type Config struct {
 	Namespaces []string
 	// Labels describe the cluster when it registers for the first time.
 	Labels map[string]string
+	// SQL hands out the rows of interactive statements. Where it is nil, there
+	// are none to be had.
+	SQL SQLDriver
 	// Version is the agent's release.
 	Version string
 	// Log receives what the agent has to say; slog.Default where nil.
@@ -35,6 +40,12 @@ type Config struct {
 	DialOptions []grpc.DialOption
 	// Timing is for tests; production leaves it zero.
 	Timing Timing
+}
+
+// SQLDriver has the rows of the queries that run on a workload cluster.
+type SQLDriver interface {
+	// Fetch answers a request, at once or later. It does not block.
+	Fetch(request *agentv1.FetchResults, answer func(*agentv1.ResultPage))
 }
 
 // dnsLabel is what Kubernetes allows as the name of a namespace.

@@ -55,14 +55,15 @@ func New(config Config) (*Control, error) {
 	log := config.Log
 	s := store.New(config.Etcd, state.Prefix, log)
 	st := state.New(s, config.Limits)
+	agents := fleet.New(fleet.Config{
+		State: st, Etcd: config.Etcd, Replica: config.Replica, Keys: config.Keys, Tokens: config.AgentTokens,
+		Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: log,
+	})
 	c := &Control{
-		config: config,
-		store:  s,
-		fleet: fleet.New(fleet.Config{
-			State: st, Etcd: config.Etcd, Replica: config.Replica, Keys: config.Keys, Tokens: config.AgentTokens,
-			Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: log,
-		}),
-		services:   service.New(st, config.Keys, config.Version, log),
+		config:     config,
+		store:      s,
+		fleet:      agents,
+		services:   service.New(st, config.Keys, config.Version, log).WithRows(agents),
 		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Keys: config.Keys, Replica: config.Replica, Log: log}),
 		health:     health.NewServer(),
 	}

@@ -48,7 +48,10 @@ type Config struct {
 	Dial    func() ([]grpc.DialOption, error)
 	Handler Handler
 	Outbox  *Outbox
-	Log     *slog.Logger
+	// Fetch has rows of a query put in the Outbox, and returns at once. Where it
+	// is nil, the agent answers that it cannot.
+	Fetch func(*agentv1.FetchResults)
+	Log   *slog.Logger
 	// Backoff is DefaultBackoff where it is zero.
 	Backoff Backoff
 	// WelcomeTimeout bounds the time from dialling to Welcome; 30 s where zero.
@@ -64,6 +67,14 @@ type Link struct {
 func New(config Config) *Link {
 	if config.Backoff == (Backoff{}) {
 		config.Backoff = DefaultBackoff
+	}
+	if config.Fetch == nil {
+		config.Fetch = func(m *agentv1.FetchResults) {
+			config.Outbox.ResultPage(&agentv1.ResultPage{
+				RequestId: m.GetRequestId(), Failure: agentv1.ResultFailure_RESULT_FAILURE_UNSUPPORTED,
+				Message: "This release of the agent runs no interactive statements on Flink, so there are no rows to fetch.",
+			})
+		}
 	}
 	if config.WelcomeTimeout == 0 {
 		config.WelcomeTimeout = 30 * time.Second
@@ -175,6 +186,7 @@ func (l *Link) session(ctx context.Context) error {
 	s := &session{
 		handler: l.config.Handler,
 		outbox:  l.config.Outbox,
+		fetch:   l.config.Fetch,
 		log:     l.config.Log,
 		timeout: l.config.WelcomeTimeout,
 	}

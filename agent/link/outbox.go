@@ -9,7 +9,7 @@ import (
 // slot names what a message is the newest state of. A newer message of the
 // same slot replaces one that is not sent yet.
 type slot struct {
-	what       string // "ack", "status" or "namespaces"
+	what       string // "ack", "status", "namespaces" or "results"
 	apiVersion string
 	kind       string
 	namespace  string
@@ -73,6 +73,13 @@ func (o *Outbox) Status(report *agentv1.StatusReport) {
 func (o *Outbox) Namespaces(report *agentv1.NamespacesReport) {
 	o.put(slot{what: "namespaces"},
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Namespaces{Namespaces: report}})
+}
+
+// ResultPage puts an answer to a FetchResults in the outbox. Nobody waits for it
+// any more once the session has ended.
+func (o *Outbox) ResultPage(page *agentv1.ResultPage) {
+	o.put(slot{what: "results", name: page.GetRequestId()},
+		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_ResultPage{ResultPage: page}})
 }
 
 // Event puts an event in the outbox, where it stays until the control plane

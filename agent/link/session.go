@@ -19,6 +19,7 @@ import (
 type session struct {
 	handler  Handler
 	outbox   *Outbox
+	fetch    func(*agentv1.FetchResults)
 	log      *slog.Logger
 	timeout  time.Duration // until Welcome
 	welcomed bool          // not to be read before run has returned
@@ -119,6 +120,10 @@ func (s *session) receive(stream stream, pulse *pulse) error {
 		case *agentv1.ConnectResponse_Delete:
 			if !s.idle {
 				s.handler.Delete(m.Delete)
+			}
+		case *agentv1.ConnectResponse_FetchResults:
+			if !s.idle {
+				s.fetch(m.FetchResults)
 			}
 		case *agentv1.ConnectResponse_Synced:
 			s.handler.Synced()

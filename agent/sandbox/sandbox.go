@@ -17,6 +17,7 @@ import (
 
 	"github.com/openweir/weir/agent/sandbox/apiserver"
 	"github.com/openweir/weir/agent/sandbox/operator"
+	"github.com/openweir/weir/agent/sandbox/sqlcluster"
 )
 
 // DefaultPace is how long a step of the simulated operator takes.
@@ -46,6 +47,7 @@ type Cluster struct {
 	token    string
 	server   *apiserver.Server
 	operator *operator.Operator
+	sql      *sqlcluster.Cluster
 	log      *slog.Logger
 }
 
@@ -57,7 +59,7 @@ func New(config Config) (*Cluster, error) {
 	if config.Pace == 0 {
 		config.Pace = DefaultPace
 	}
-	c := &Cluster{token: rand.Text(), log: config.Log.With("sandbox", config.Name)}
+	c := &Cluster{token: rand.Text(), sql: sqlcluster.New(), log: config.Log.With("sandbox", config.Name)}
 	var err error
 	c.server, err = apiserver.New(apiserver.Config{
 		Dir: config.Dir, Namespaces: config.Namespaces, Token: c.token, Log: c.log,
@@ -84,6 +86,9 @@ func (c *Cluster) RestConfig() *rest.Config {
 		QPS: -1,
 	}
 }
+
+// SQL makes up the rows of the queries that are said to run on the cluster.
+func (c *Cluster) SQL() *sqlcluster.Cluster { return c.sql }
 
 // Run runs the cluster until the context ends, and returns when nothing of it
 // runs any more. It can be called once.

@@ -43,6 +43,16 @@ func TestSessionJobWaitsForItsCluster(t *testing.T) {
 	}
 }
 
+func TestBatchJobEnds(t *testing.T) {
+	c := run(t, Config{})
+	c.create(deployments, "cluster", session, nil)
+	c.create(sessionJobs, "job", `{deploymentName: cluster, flinkConfiguration: {execution.runtime-mode: BATCH}, job: {parallelism: 1}}`, nil)
+	job := c.await(sessionJobs, "job", func(o object) bool { return o.job() == "FINISHED" })
+	if job.lifecycle() != "STABLE" {
+		t.Errorf("it is %s", job.lifecycle())
+	}
+}
+
 func TestSessionJobIsRefused(t *testing.T) {
 	tests := map[string]struct{ spec, says string }{
 		"with a jar by a scheme that is not allowed": {

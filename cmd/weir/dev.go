@@ -185,7 +185,7 @@ func sandboxes(flags devFlags, token, controlPlane string, log *slog.Logger) ([]
 			return nil, err
 		}
 		a, err := agent.New(agent.Config{
-			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(),
+			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), SQL: cluster.SQL(),
 			Identity: agent.Identity{Token: token, Insecure: true},
 			Labels:   map[string]string{"weir.sandbox": "true"},
 			Version:  buildVersion().Version, Log: log,

@@ -57,6 +57,8 @@ type session struct {
 	held map[object]mark
 
 	ended chan error
+	// rows are those that clients wait for.
+	rows waiters
 	// What follows is the receiver's alone.
 	lastHeartbeat, lastRecorded time.Time
 	kubernetesError             string
@@ -256,6 +258,8 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 		s.heartbeat(ctx, m.Heartbeat)
 	case *agentv1.ConnectRequest_Namespaces:
 		s.namespaces(ctx, m.Namespaces.GetNames())
+	case *agentv1.ConnectRequest_ResultPage:
+		s.rows.answer(m.ResultPage)
 	case *agentv1.ConnectRequest_Ack:
 		s.fleet.reports.add(s, m.Ack.GetRef(), func(r *report) { r.acks[m.Ack.GetOwnerUid()] = m.Ack })
 	case *agentv1.ConnectRequest_Status:

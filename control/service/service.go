@@ -1,7 +1,8 @@
 // Package service implements the public gRPC services, one file a kind of
 // resource. A service checks a request against the rules, reads what it
 // depends on, and commits one transaction that holds only while what it read
-// still stands. It never talks to a workload cluster: the write is the trigger.
+// still stands. It never talks to a workload cluster, except to fetch the rows
+// of a query: the write is the trigger.
 package service
 
 import (
@@ -17,6 +18,7 @@ import (
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -30,16 +32,37 @@ type Version struct {
 type Services struct {
 	state   *state.State
 	keys    *seal.Keys
+	rows    Rows
 	version Version
 	log     *slog.Logger
 	// watching is shared by all watches.
 	watching *watching
 }
 
+// Rows fetches the rows of queries from the clusters that they run on. It is
+// the one thing that a request waits for an agent for.
+type Rows interface {
+	FetchResults(ctx context.Context, cluster string, request *agentv1.FetchResults) (*agentv1.ResultPage, error)
+}
+
+// noAgents is for services that no agent is connected to.
+type noAgents struct{}
+
+func (noAgents) FetchResults(_ context.Context, cluster string, _ *agentv1.FetchResults) (*agentv1.ResultPage, error) {
+	return nil, fault.Unavailable(nil, "Rows cannot be fetched from Kubernetes cluster '%s' here.", cluster)
+}
+
+// WithRows makes the services fetch rows of queries, which they do not by
+// themselves.
+func (s *Services) WithRows(rows Rows) *Services {
+	s.rows = rows
+	return s
+}
+
 // New makes the services over a state. keys seal secrets; without any, secrets
 // cannot be created.
 func New(s *state.State, keys *seal.Keys, version Version, log *slog.Logger) *Services {
-	return &Services{state: s, keys: keys, version: version, log: log, watching: newWatching()}
+	return &Services{state: s, keys: keys, rows: noAgents{}, version: version, log: log, watching: newWatching()}
 }
 
 // Register adds every public service to a gRPC server.

@@ -2,27 +2,136 @@ package service
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 
 	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/sql"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
+// maxRows is how many rows of a query a page has at most.
+const maxRows = 100
+
+// nextPageToken is the annotation of a page after which there may be more.
+const nextPageToken = "nextPageToken"
+
 func (s *statements) GetStatementResult(ctx context.Context, req *cmfv1.GetStatementResultRequest) (*cmfv1.StatementResult, error) {
-	_, record, err := s.statement(ctx, req.GetEnvName(), req.GetStmtName())
+	env, record, err := s.statement(ctx, req.GetEnvName(), req.GetStmtName())
+	if err != nil {
+		return nil, err
+	}
+	statement := record.Value.GetStatement()
+	offset, err := readPageToken(req.GetPageToken(), statement.GetMetadata().GetUid())
 	if err != nil {
 		return nil, err
 	}
 	switch class := sql.Kind(record.Value.GetTraits().GetSqlKind()).Class(); {
-	case class == sql.Metadata && record.Value.GetStatement().GetResult() != nil:
-		if req.GetPageToken() != "" {
-			return nil, fault.Invalid("page-token: is none that this statement gave: it has one page of results")
-		}
-		return record.Value.GetStatement().GetResult(), nil
+	case class == sql.Metadata && statement.GetResult() != nil:
+		return statement.GetResult(), nil
 	case class == sql.Interactive && rules.Deployed(record.Value):
-		return nil, fault.Unavailable(nil, "Rows of queries cannot be fetched yet: this release runs no interactive statements on Flink.")
+		return s.rowsOf(ctx, env.Value, record.Value, s.statementPhase(record), offset)
 	default:
 		return nil, fault.Invalid("Statement does not return results.")
 	}
+}
+
+// rowsOf is a page of the rows of a query that Flink runs.
+func (s *statements) rowsOf(ctx context.Context, env *cmfv1.Environment, record *storev1.StatementRecord, phase string, offset int64) (*cmfv1.StatementResult, error) {
+	metadata := record.GetStatement().GetMetadata()
+	switch phase {
+	case rules.PhasePending:
+		return resultPage(nil, metadata.GetUid(), &offset), nil
+	case rules.PhaseRunning, rules.PhaseFailing, rules.PhaseCompleted:
+	default:
+		return nil, fault.Gone("The results of statement '%s' are gone: it is %s.", metadata.GetName(), phase)
+	}
+	page, err := s.rows.FetchResults(ctx, env.GetKubernetesClusterName(), &agentv1.FetchResults{
+		Ref:       render.StatementRef(env, record.GetObjectKind(), metadata.GetName()),
+		OwnerUid:  metadata.GetUid(),
+		Offset:    offset,
+		MaxRows:   maxRows,
+		Schema:    record.GetTraits().GetSchema(),
+		TotalRows: totalRows(record),
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch page.GetFailure() {
+	case agentv1.ResultFailure_RESULT_FAILURE_UNSPECIFIED:
+	case agentv1.ResultFailure_RESULT_FAILURE_GONE:
+		return nil, fault.Gone("%s", page.GetMessage())
+	default:
+		return nil, fault.Unavailable(nil, "%s", page.GetMessage())
+	}
+	rows := make([]*cmfv1.JsonObject, len(page.GetRows()))
+	for i, row := range page.GetRows() {
+		rows[i] = &cmfv1.JsonObject{Json: row}
+	}
+	if page.GetFinished() {
+		return resultPage(rows, metadata.GetUid(), nil), nil
+	}
+	next := page.GetNextOffset()
+	return resultPage(rows, metadata.GetUid(), &next), nil
+}
+
+// resultPage is a page of rows. next is where the next one begins, nil where
+// there is none.
+func resultPage(rows []*cmfv1.JsonObject, uid string, next *int64) *cmfv1.StatementResult {
+	result := statementResult(rows)
+	if next != nil {
+		result.Metadata.Annotations = map[string]string{nextPageToken: pageToken(uid, *next)}
+	}
+	return result
+}
+
+// totalRows is how many rows a query has, as far as its text tells: those of
+// VALUES, one of a query that reads no table, and no more than LIMIT. It is 0
+// where there is no end.
+func totalRows(record *storev1.StatementRecord) int64 {
+	parsed, err := sql.Parse(record.GetStatement().GetSpec().GetStatement())
+	query, ok := parsed.(*sql.Select)
+	if err != nil || !ok {
+		return 0
+	}
+	total := int64(0)
+	if record.GetTraits().GetIsBounded() {
+		total = max(1, int64(len(query.Query.Rows)))
+	}
+	if limit := query.Query.Limit; limit != nil && (total == 0 || *limit < total) {
+		total = *limit
+	}
+	return total
+}
+
+// position is what a page token holds. A token is good for one statement.
+type position struct {
+	Statement string `json:"statement"`
+	Offset    int64  `json:"offset"`
+}
+
+func pageToken(uid string, offset int64) string {
+	// A string and a number always have a JSON form.
+	text, _ := json.Marshal(position{uid, offset})
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// readPageToken is where a page begins; at the first row without a token.
+func readPageToken(token, uid string) (int64, error) {
+	if token == "" {
+		return 0, nil
+	}
+	var at position
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = json.Unmarshal(text, &at)
+	}
+	if err != nil || at.Statement != uid || at.Offset < 0 {
+		return 0, fault.Invalid("page-token: is none that this statement gave")
+	}
+	return at.Offset, nil
 }

@@ -1,6 +1,10 @@
 package operator
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // progress moves the deployment in force onwards.
 func (m *machine) progress() {
@@ -105,11 +109,19 @@ func (m *machine) restarts() int {
 	return restarts
 }
 
+// batch is how long a job in batch mode runs, which has an end; 0 for others.
+func (m *machine) batch() time.Duration {
+	if strings.EqualFold(m.spec.config()["execution.runtime-mode"], "batch") {
+		return 3 * m.pace
+	}
+	return 0
+}
+
 // progressRunning does to a job that runs what its annotations ask for, or
 // waits until it is time to.
 func (m *machine) progressRunning() {
 	job := &m.status.JobStatus
-	if after := m.duration(AnnotationFinishAfter, 0); after > 0 {
+	if after := m.duration(AnnotationFinishAfter, m.batch()); after > 0 {
 		left := fromMillis(job.StartTime).Add(after).Sub(m.now)
 		if left <= 0 {
 			m.setJob(jobFinished)

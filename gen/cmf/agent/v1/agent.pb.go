@@ -51,6 +51,7 @@
 package agentv1
 
 import (
+	v1 "github.com/openweir/weir/gen/cmf/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -180,6 +181,58 @@ func (EventSource) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{1}
 }
 
+// ResultFailure is why rows cannot be had.
+type ResultFailure int32
+
+const (
+	ResultFailure_RESULT_FAILURE_UNSPECIFIED ResultFailure = 0
+	// They were handed out before and are not kept.
+	ResultFailure_RESULT_FAILURE_GONE ResultFailure = 1
+	// The agent cannot fetch rows of queries.
+	ResultFailure_RESULT_FAILURE_UNSUPPORTED ResultFailure = 2
+)
+
+// Enum value maps for ResultFailure.
+var (
+	ResultFailure_name = map[int32]string{
+		0: "RESULT_FAILURE_UNSPECIFIED",
+		1: "RESULT_FAILURE_GONE",
+		2: "RESULT_FAILURE_UNSUPPORTED",
+	}
+	ResultFailure_value = map[string]int32{
+		"RESULT_FAILURE_UNSPECIFIED": 0,
+		"RESULT_FAILURE_GONE":        1,
+		"RESULT_FAILURE_UNSUPPORTED": 2,
+	}
+)
+
+func (x ResultFailure) Enum() *ResultFailure {
+	p := new(ResultFailure)
+	*p = x
+	return p
+}
+
+func (x ResultFailure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ResultFailure) Descriptor() protoreflect.EnumDescriptor {
+	return file_cmf_agent_v1_agent_proto_enumTypes[2].Descriptor()
+}
+
+func (ResultFailure) Type() protoreflect.EnumType {
+	return &file_cmf_agent_v1_agent_proto_enumTypes[2]
+}
+
+func (x ResultFailure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ResultFailure.Descriptor instead.
+func (ResultFailure) EnumDescriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+}
+
 // ConnectRequest is what an agent says.
 type ConnectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -191,6 +244,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Status
 	//	*ConnectRequest_Event
 	//	*ConnectRequest_Namespaces
+	//	*ConnectRequest_ResultPage
 	Message       isConnectRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -287,6 +341,15 @@ func (x *ConnectRequest) GetNamespaces() *NamespacesReport {
 	return nil
 }
 
+func (x *ConnectRequest) GetResultPage() *ResultPage {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectRequest_ResultPage); ok {
+			return x.ResultPage
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Message interface {
 	isConnectRequest_Message()
 }
@@ -315,6 +378,10 @@ type ConnectRequest_Namespaces struct {
 	Namespaces *NamespacesReport `protobuf:"bytes,6,opt,name=namespaces,proto3,oneof"`
 }
 
+type ConnectRequest_ResultPage struct {
+	ResultPage *ResultPage `protobuf:"bytes,7,opt,name=result_page,json=resultPage,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Heartbeat) isConnectRequest_Message() {}
@@ -326,6 +393,8 @@ func (*ConnectRequest_Status) isConnectRequest_Message() {}
 func (*ConnectRequest_Event) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Namespaces) isConnectRequest_Message() {}
+
+func (*ConnectRequest_ResultPage) isConnectRequest_Message() {}
 
 // ConnectResponse is what the control plane says.
 type ConnectResponse struct {
@@ -339,6 +408,7 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Synced
 	//	*ConnectResponse_EventAck
 	//	*ConnectResponse_Lifecycle
+	//	*ConnectResponse_FetchResults
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -444,6 +514,15 @@ func (x *ConnectResponse) GetLifecycle() *Lifecycle {
 	return nil
 }
 
+func (x *ConnectResponse) GetFetchResults() *FetchResults {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_FetchResults); ok {
+			return x.FetchResults
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Message interface {
 	isConnectResponse_Message()
 }
@@ -476,6 +555,10 @@ type ConnectResponse_Lifecycle struct {
 	Lifecycle *Lifecycle `protobuf:"bytes,7,opt,name=lifecycle,proto3,oneof"`
 }
 
+type ConnectResponse_FetchResults struct {
+	FetchResults *FetchResults `protobuf:"bytes,8,opt,name=fetch_results,json=fetchResults,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
 func (*ConnectResponse_HeartbeatReply) isConnectResponse_Message() {}
@@ -489,6 +572,8 @@ func (*ConnectResponse_Synced) isConnectResponse_Message() {}
 func (*ConnectResponse_EventAck) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Lifecycle) isConnectResponse_Message() {}
+
+func (*ConnectResponse_FetchResults) isConnectResponse_Message() {}
 
 // Hello tells who the agent is and what its cluster holds already.
 type Hello struct {
@@ -1559,11 +1644,202 @@ func (x *NamespacesReport) GetNames() []string {
 	return nil
 }
 
+// FetchResults asks for rows of a query that an object runs. The agent answers
+// with a ResultPage. It is the one message that is no state: it is about a
+// client that waits, is answered within seconds or not at all, and is never
+// repeated by either side.
+type FetchResults struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Made anew for every request.
+	RequestId string     `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Ref       *ObjectRef `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	OwnerUid  string     `protobuf:"bytes,3,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	// How many rows come before those that are asked for.
+	Offset  int64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	MaxRows int32 `protobuf:"varint,5,opt,name=max_rows,json=maxRows,proto3" json:"max_rows,omitempty"`
+	// The columns, as far as the control plane could tell them.
+	Schema *v1.ResultSchema `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
+	// How many rows the query has in all, where the control plane can tell; 0
+	// where it cannot, or where there is no end.
+	TotalRows     int64 `protobuf:"varint,7,opt,name=total_rows,json=totalRows,proto3" json:"total_rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchResults) Reset() {
+	*x = FetchResults{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchResults) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchResults) ProtoMessage() {}
+
+func (x *FetchResults) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchResults.ProtoReflect.Descriptor instead.
+func (*FetchResults) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FetchResults) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *FetchResults) GetRef() *ObjectRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *FetchResults) GetOwnerUid() string {
+	if x != nil {
+		return x.OwnerUid
+	}
+	return ""
+}
+
+func (x *FetchResults) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *FetchResults) GetMaxRows() int32 {
+	if x != nil {
+		return x.MaxRows
+	}
+	return 0
+}
+
+func (x *FetchResults) GetSchema() *v1.ResultSchema {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+func (x *FetchResults) GetTotalRows() int64 {
+	if x != nil {
+		return x.TotalRows
+	}
+	return 0
+}
+
+// ResultPage answers a FetchResults.
+type ResultPage struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// {"op": 0, "row": [...]} each, as the public API has them.
+	Rows []string `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
+	// The offset to go on from; as in the request where there were no rows yet.
+	NextOffset int64 `protobuf:"varint,3,opt,name=next_offset,json=nextOffset,proto3" json:"next_offset,omitempty"`
+	// There are no more rows.
+	Finished bool `protobuf:"varint,4,opt,name=finished,proto3" json:"finished,omitempty"`
+	// Why there are none; then all of the above but request_id is absent.
+	Failure ResultFailure `protobuf:"varint,5,opt,name=failure,proto3,enum=cmf.agent.v1.ResultFailure" json:"failure,omitempty"`
+	// A sentence that a user can act upon.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultPage) Reset() {
+	*x = ResultPage{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultPage) ProtoMessage() {}
+
+func (x *ResultPage) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultPage.ProtoReflect.Descriptor instead.
+func (*ResultPage) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ResultPage) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ResultPage) GetRows() []string {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *ResultPage) GetNextOffset() int64 {
+	if x != nil {
+		return x.NextOffset
+	}
+	return 0
+}
+
+func (x *ResultPage) GetFinished() bool {
+	if x != nil {
+		return x.Finished
+	}
+	return false
+}
+
+func (x *ResultPage) GetFailure() ResultFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return ResultFailure_RESULT_FAILURE_UNSPECIFIED
+}
+
+func (x *ResultPage) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_cmf_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/agent/v1/agent.proto\x12\fcmf.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x02\n" +
+	"\x18cmf/agent/v1/agent.proto\x12\fcmf.agent.v1\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n" +
 	"\x0eConnectRequest\x12+\n" +
 	"\x05hello\x18\x01 \x01(\v2\x13.cmf.agent.v1.HelloH\x00R\x05hello\x127\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x17.cmf.agent.v1.HeartbeatH\x00R\theartbeat\x12%\n" +
@@ -1572,8 +1848,10 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x05event\x18\x05 \x01(\v2\x19.cmf.agent.v1.EventReportH\x00R\x05event\x12@\n" +
 	"\n" +
 	"namespaces\x18\x06 \x01(\v2\x1e.cmf.agent.v1.NamespacesReportH\x00R\n" +
-	"namespacesB\t\n" +
-	"\amessage\"\x95\x03\n" +
+	"namespaces\x12;\n" +
+	"\vresult_page\x18\a \x01(\v2\x18.cmf.agent.v1.ResultPageH\x00R\n" +
+	"resultPageB\t\n" +
+	"\amessage\"\xd8\x03\n" +
 	"\x0fConnectResponse\x121\n" +
 	"\awelcome\x18\x01 \x01(\v2\x15.cmf.agent.v1.WelcomeH\x00R\awelcome\x12G\n" +
 	"\x0fheartbeat_reply\x18\x02 \x01(\v2\x1c.cmf.agent.v1.HeartbeatReplyH\x00R\x0eheartbeatReply\x12+\n" +
@@ -1581,7 +1859,8 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x06delete\x18\x04 \x01(\v2\x14.cmf.agent.v1.DeleteH\x00R\x06delete\x12.\n" +
 	"\x06synced\x18\x05 \x01(\v2\x14.cmf.agent.v1.SyncedH\x00R\x06synced\x125\n" +
 	"\tevent_ack\x18\x06 \x01(\v2\x16.cmf.agent.v1.EventAckH\x00R\beventAck\x127\n" +
-	"\tlifecycle\x18\a \x01(\v2\x17.cmf.agent.v1.LifecycleH\x00R\tlifecycleB\t\n" +
+	"\tlifecycle\x18\a \x01(\v2\x17.cmf.agent.v1.LifecycleH\x00R\tlifecycle\x12A\n" +
+	"\rfetch_results\x18\b \x01(\v2\x1a.cmf.agent.v1.FetchResultsH\x00R\ffetchResultsB\t\n" +
 	"\amessage\"\xb6\x03\n" +
 	"\x05Hello\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1d\n" +
@@ -1671,7 +1950,27 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\bEventAck\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"(\n" +
 	"\x10NamespacesReport\x12\x14\n" +
-	"\x05names\x18\x01 \x03(\tR\x05names*w\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\"\xf5\x01\n" +
+	"\fFetchResults\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12)\n" +
+	"\x03ref\x18\x02 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
+	"\towner_uid\x18\x03 \x01(\tR\bownerUid\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12\x19\n" +
+	"\bmax_rows\x18\x05 \x01(\x05R\amaxRows\x12,\n" +
+	"\x06schema\x18\x06 \x01(\v2\x14.cmf.v1.ResultSchemaR\x06schema\x12\x1d\n" +
+	"\n" +
+	"total_rows\x18\a \x01(\x03R\ttotalRows\"\xcd\x01\n" +
+	"\n" +
+	"ResultPage\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
+	"\x04rows\x18\x02 \x03(\tR\x04rows\x12\x1f\n" +
+	"\vnext_offset\x18\x03 \x01(\x03R\n" +
+	"nextOffset\x12\x1a\n" +
+	"\bfinished\x18\x04 \x01(\bR\bfinished\x125\n" +
+	"\afailure\x18\x05 \x01(\x0e2\x1b.cmf.agent.v1.ResultFailureR\afailure\x12\x18\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage*w\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_APPLIED\x10\x01\x12\x13\n" +
@@ -1681,7 +1980,11 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\vEventSource\x12\x1c\n" +
 	"\x18EVENT_SOURCE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17EVENT_SOURCE_KUBERNETES\x10\x01\x12\x16\n" +
-	"\x12EVENT_SOURCE_DRIFT\x10\x022Z\n" +
+	"\x12EVENT_SOURCE_DRIFT\x10\x02*h\n" +
+	"\rResultFailure\x12\x1e\n" +
+	"\x1aRESULT_FAILURE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13RESULT_FAILURE_GONE\x10\x01\x12\x1e\n" +
+	"\x1aRESULT_FAILURE_UNSUPPORTED\x10\x022Z\n" +
 	"\fFleetService\x12J\n" +
 	"\aConnect\x12\x1c.cmf.agent.v1.ConnectRequest\x1a\x1d.cmf.agent.v1.ConnectResponse(\x010\x01B3Z1github.com/openweir/weir/gen/cmf/agent/v1;agentv1b\x06proto3"
 
@@ -1697,68 +2000,77 @@ func file_cmf_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_cmf_agent_v1_agent_proto_rawDescData
 }
 
-var file_cmf_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_cmf_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_cmf_agent_v1_agent_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: cmf.agent.v1.Outcome
 	(EventSource)(0),              // 1: cmf.agent.v1.EventSource
-	(*ConnectRequest)(nil),        // 2: cmf.agent.v1.ConnectRequest
-	(*ConnectResponse)(nil),       // 3: cmf.agent.v1.ConnectResponse
-	(*Hello)(nil),                 // 4: cmf.agent.v1.Hello
-	(*HeldObject)(nil),            // 5: cmf.agent.v1.HeldObject
-	(*ObjectRef)(nil),             // 6: cmf.agent.v1.ObjectRef
-	(*Welcome)(nil),               // 7: cmf.agent.v1.Welcome
-	(*Heartbeat)(nil),             // 8: cmf.agent.v1.Heartbeat
-	(*HeartbeatReply)(nil),        // 9: cmf.agent.v1.HeartbeatReply
-	(*Lifecycle)(nil),             // 10: cmf.agent.v1.Lifecycle
-	(*Apply)(nil),                 // 11: cmf.agent.v1.Apply
-	(*Delete)(nil),                // 12: cmf.agent.v1.Delete
-	(*Synced)(nil),                // 13: cmf.agent.v1.Synced
-	(*Ack)(nil),                   // 14: cmf.agent.v1.Ack
-	(*StatusReport)(nil),          // 15: cmf.agent.v1.StatusReport
-	(*EventReport)(nil),           // 16: cmf.agent.v1.EventReport
-	(*EventAck)(nil),              // 17: cmf.agent.v1.EventAck
-	(*NamespacesReport)(nil),      // 18: cmf.agent.v1.NamespacesReport
-	nil,                           // 19: cmf.agent.v1.Hello.LabelsEntry
-	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(ResultFailure)(0),            // 2: cmf.agent.v1.ResultFailure
+	(*ConnectRequest)(nil),        // 3: cmf.agent.v1.ConnectRequest
+	(*ConnectResponse)(nil),       // 4: cmf.agent.v1.ConnectResponse
+	(*Hello)(nil),                 // 5: cmf.agent.v1.Hello
+	(*HeldObject)(nil),            // 6: cmf.agent.v1.HeldObject
+	(*ObjectRef)(nil),             // 7: cmf.agent.v1.ObjectRef
+	(*Welcome)(nil),               // 8: cmf.agent.v1.Welcome
+	(*Heartbeat)(nil),             // 9: cmf.agent.v1.Heartbeat
+	(*HeartbeatReply)(nil),        // 10: cmf.agent.v1.HeartbeatReply
+	(*Lifecycle)(nil),             // 11: cmf.agent.v1.Lifecycle
+	(*Apply)(nil),                 // 12: cmf.agent.v1.Apply
+	(*Delete)(nil),                // 13: cmf.agent.v1.Delete
+	(*Synced)(nil),                // 14: cmf.agent.v1.Synced
+	(*Ack)(nil),                   // 15: cmf.agent.v1.Ack
+	(*StatusReport)(nil),          // 16: cmf.agent.v1.StatusReport
+	(*EventReport)(nil),           // 17: cmf.agent.v1.EventReport
+	(*EventAck)(nil),              // 18: cmf.agent.v1.EventAck
+	(*NamespacesReport)(nil),      // 19: cmf.agent.v1.NamespacesReport
+	(*FetchResults)(nil),          // 20: cmf.agent.v1.FetchResults
+	(*ResultPage)(nil),            // 21: cmf.agent.v1.ResultPage
+	nil,                           // 22: cmf.agent.v1.Hello.LabelsEntry
+	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*v1.ResultSchema)(nil),       // 25: cmf.v1.ResultSchema
 }
 var file_cmf_agent_v1_agent_proto_depIdxs = []int32{
-	4,  // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
-	8,  // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
-	14, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
-	15, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
-	16, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
-	18, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	7,  // 6: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
-	9,  // 7: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
-	11, // 8: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
-	12, // 9: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
-	13, // 10: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
-	17, // 11: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
-	10, // 12: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	19, // 13: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
-	18, // 14: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	5,  // 15: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
-	6,  // 16: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
-	20, // 17: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
-	10, // 18: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	20, // 19: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
-	6,  // 20: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
-	6,  // 21: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
-	6,  // 22: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
-	0,  // 23: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
-	6,  // 24: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	6,  // 25: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	1,  // 26: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
-	21, // 27: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
-	2,  // 28: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
-	3,  // 29: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
-	29, // [29:30] is the sub-list for method output_type
-	28, // [28:29] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	5,  // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
+	9,  // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
+	15, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
+	16, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
+	17, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
+	19, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	21, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
+	8,  // 7: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
+	10, // 8: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
+	12, // 9: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
+	13, // 10: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
+	14, // 11: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
+	18, // 12: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
+	11, // 13: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	20, // 14: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
+	22, // 15: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
+	19, // 16: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	6,  // 17: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
+	7,  // 18: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
+	23, // 19: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
+	11, // 20: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	23, // 21: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
+	7,  // 22: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
+	7,  // 23: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
+	7,  // 24: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
+	0,  // 25: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
+	7,  // 26: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	7,  // 27: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	1,  // 28: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
+	24, // 29: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
+	7,  // 30: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
+	25, // 31: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
+	2,  // 32: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
+	3,  // 33: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
+	4,  // 34: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
+	34, // [34:35] is the sub-list for method output_type
+	33, // [33:34] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_cmf_agent_v1_agent_proto_init() }
@@ -1773,6 +2085,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectRequest_Status)(nil),
 		(*ConnectRequest_Event)(nil),
 		(*ConnectRequest_Namespaces)(nil),
+		(*ConnectRequest_ResultPage)(nil),
 	}
 	file_cmf_agent_v1_agent_proto_msgTypes[1].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
@@ -1782,14 +2095,15 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectResponse_Synced)(nil),
 		(*ConnectResponse_EventAck)(nil),
 		(*ConnectResponse_Lifecycle)(nil),
+		(*ConnectResponse_FetchResults)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_agent_v1_agent_proto_rawDesc), len(file_cmf_agent_v1_agent_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   18,
+			NumEnums:      3,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

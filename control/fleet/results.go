@@ -1,0 +1,83 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/openweir/weir/control/fault"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// fetchTimeout bounds how long an agent may take to answer with rows. An agent
+// that is older than the request does not answer at all.
+const fetchTimeout = 10 * time.Second
+
+// waiters are the requests for rows that an agent has not answered yet.
+type waiters struct {
+	mu      sync.Mutex
+	waiting map[string]chan<- *agentv1.ResultPage // by request
+}
+
+func (w *waiters) add(request string) <-chan *agentv1.ResultPage {
+	// With room for the answer, so that giving it never waits.
+	answer := make(chan *agentv1.ResultPage, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting == nil {
+		w.waiting = map[string]chan<- *agentv1.ResultPage{}
+	}
+	w.waiting[request] = answer
+	return answer
+}
+
+func (w *waiters) remove(request string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.waiting, request)
+}
+
+// answer hands a page to the one who waits for it, if anyone still does.
+func (w *waiters) answer(page *agentv1.ResultPage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if answer, ok := w.waiting[page.GetRequestId()]; ok {
+		answer <- page
+		delete(w.waiting, page.GetRequestId())
+	}
+}
+
+// FetchResults asks the agent of a cluster for rows of a query, whose agent has
+// to be connected to this replica.
+func (f *Fleet) FetchResults(ctx context.Context, cluster string, request *agentv1.FetchResults) (*agentv1.ResultPage, error) {
+	s := f.sessionOf(cluster)
+	if s == nil {
+		return nil, f.elsewhere(cluster)
+	}
+	request.RequestId = uuid.NewString()
+	answer := s.rows.add(request.GetRequestId())
+	defer s.rows.remove(request.GetRequestId())
+	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_FetchResults{FetchResults: request}})
+	timeout := time.NewTimer(fetchTimeout)
+	defer timeout.Stop()
+	select {
+	case page := <-answer:
+		return page, nil
+	case <-s.stream.Context().Done():
+		return nil, fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before it could hand out rows. Try again.", cluster)
+	case <-timeout.C:
+		return nil, fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' has handed out no rows within %s.", cluster, fetchTimeout)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// elsewhere says why a cluster has no session here.
+func (f *Fleet) elsewhere(cluster string) error {
+	if session, ok := f.State.Sessions.Cached(cluster); ok && session.Value.GetReplica() != f.Replica {
+		return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can fetch rows from it. Try again.", cluster, session.Value.GetReplica())
+	}
+	return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no rows can be fetched from it.", cluster)
+}
