@@ -45,11 +45,6 @@ func (r *reports) storeDeletion(ctx context.Context, s *session, ack *agentv1.Ac
 func (r *reports) claim(ctx context.Context, next *report) (*storev1.ClaimRecord, error) {
 	ref := next.ref
 	key := state.ClaimKey(next.session.cluster, ref.GetNamespace(), ref.GetKind(), ref.GetName())
-	// The cache is good enough where it knows of the owner that the report is
-	// about. A claim that is newer than the cache has another.
-	if cached, ok := r.fleet.State.Claims.Cached(key); ok && next.concerns(cached.Value.GetOwnerUid()) {
-		return cached.Value, nil
-	}
 	claim, err := r.fleet.State.Claims.Get(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -83,7 +78,7 @@ func (r *reports) storeApplication(ctx context.Context, next *report, claim *sto
 		st.Applications.Unchanged(key, record.Revision),
 	}
 	var ops []store.Op
-	if !sameReport(before.Value, seen.status) {
+	if !proto.Equal(before.Value, seen.status) {
 		seen.status.UpdateTime = state.Now()
 		ops = append(ops, st.ApplicationStatus.Put(key, seen.status))
 	}
@@ -103,15 +98,6 @@ func (r *reports) storeApplication(ctx context.Context, next *report, claim *sto
 		return fmt.Errorf("store report on application %s: %w", key, err)
 	}
 	return nil
-}
-
-// sameReport tells whether a status says nothing that the one before it, which
-// may be nil, does not: that an object was applied goes without saying.
-func sameReport(before, after *storev1.StatusRecord) bool {
-	if before == nil {
-		before = &storev1.StatusRecord{OwnerUid: after.GetOwnerUid()}
-	}
-	return proto.Equal(before, after)
 }
 
 // instanceOps records the job of an instance if it differs from what is known.
