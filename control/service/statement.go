@@ -168,8 +168,15 @@ func (s *statements) ListStatements(ctx context.Context, req *cmfv1.ListStatemen
 	return &cmfv1.StatementsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: fields.ApplyAll(q.Fields, page.Items)}, nil
 }
 
+// statementParameters are those that only statements have, listed or watched.
+type statementParameters interface {
+	GetPhase() string
+	GetComputePool() string
+	GetName() string
+}
+
 // statementFilter is what the parameters of statements alone ask for.
-func statementFilter(req *cmfv1.ListStatementsRequest) (func(*cmfv1.Statement) bool, error) {
+func statementFilter(req statementParameters) (func(*cmfv1.Statement) bool, error) {
 	phase := strings.ToUpper(req.GetPhase())
 	if phase != "" && !slices.Contains(rules.StatementPhases, phase) {
 		return nil, fault.Invalid(fmt.Sprintf("phase: must be one of %s, got %q", strings.ToLower(strings.Join(rules.StatementPhases, ", ")), req.GetPhase()))

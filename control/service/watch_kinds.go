@@ -201,7 +201,7 @@ func (s *statements) WatchStatements(req *cmfv1.WatchStatementsRequest, stream g
 	if err != nil {
 		return err
 	}
-	keep, err := statementFilter(&cmfv1.ListStatementsRequest{Phase: req.GetPhase(), ComputePool: req.GetComputePool(), Name: req.GetName()})
+	keep, err := statementFilter(req)
 	if err != nil {
 		return err
 	}

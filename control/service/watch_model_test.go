@@ -146,7 +146,8 @@ func filtered(events []string) []string {
 	var out []string
 	for _, event := range events {
 		f := strings.Fields(event)
-		version, kind, name, matches := f[0], f[1], f[2], f[1] != "DELETED" && f[3] == "RUNNING"
+		version, name, matches := f[0], f[2], f[1] != "DELETED" && f[3] == "RUNNING"
+		var kind string
 		switch {
 		case matches && matching[name]:
 			kind = "MODIFIED"

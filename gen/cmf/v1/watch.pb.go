@@ -21,8 +21,7 @@
 //
 // Order. Changes come in the order in which they were committed. Each has a
 // version of its own, which no other change has. Versions are opaque: they can
-// be compared for equality alone. They are good on every replica and across
-// restarts.
+// be compared for equality alone. They mean the same on every replica.
 //
 // No gap, no duplicate. A client that keeps the last version it received, and
 // goes on from it whenever its watch ends, sees every change once, whichever
@@ -41,11 +40,12 @@
 // is DELETED, whether or not it goes on existing. What DELETED shows is the
 // resource as it last matched.
 //
-// Too old. Changes are kept for a while, some thousands of each kind. A version
-// from before them, or one that etcd's history does not have, fails with
-// OUT_OF_RANGE (410 in REST): the client has to begin anew without a version,
-// and to forget the resources that it is not told of. A watch that falls so far
-// behind while it runs ends in the same way.
+// Too old. Each replica keeps the changes of some time, no further back than its
+// own start: some thousands of each kind. A version from before them, or one
+// that etcd's history does not have, fails with OUT_OF_RANGE (410 in REST): the
+// client has to begin anew without a version, and to forget the resources that
+// it is not told of. A watch that falls so far behind while it runs ends in the
+// same way.
 //
 // Slow clients. A watch whose client takes nothing for half a minute although
 // there is something to take ends with ABORTED. Its last version is good.
