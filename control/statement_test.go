@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -212,6 +213,9 @@ func TestDetachedStatement(t *testing.T) {
 		equal(t, "job state", "suspended", specOf(t, apply)["job"].(map[string]any)["state"].(string))
 		a.report(apply, flinkStatus("SUSPENDED", "FINISHED", "job-1"))
 		s.awaitPhase(t, "copying", "STOPPED")
+		changed := poolOf("dedicated", "DEDICATED", "")
+		changed.Spec.ClusterSpec = text(strings.Replace(clusterSpec, "2.0.1", "2.0.2", 1))
+		must(p.update(t.Context(), changed))(t)
 		if err := s.change(t, "copying", func(spec *cmfv1.StatementSpec) {
 			spec.Stopped, spec.Parallelism = proto.Bool(false), proto.Int32(4)
 		}); err != nil {
@@ -219,6 +223,7 @@ func TestDetachedStatement(t *testing.T) {
 		}
 		equal(t, "phase", "PENDING", s.get(t, "copying").GetStatus().GetPhase())
 		apply = a.awaitApply("copying", 3)
+		equal(t, "image", "flink:2.0.2", specOf(t, apply)["image"].(string))
 		equal(t, "parallelism", 4.0, specOf(t, apply)["job"].(map[string]any)["parallelism"].(float64))
 		a.report(apply, flinkStatus("STABLE", "RUNNING", "job-2"))
 		s.awaitPhase(t, "copying", "RUNNING")
