@@ -146,6 +146,7 @@ func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
 		"no number within":           {r, "12.x", codes.InvalidArgument, 0},
 		"none":                       {r, "0", codes.InvalidArgument, 0},
 		"negative":                   {r, "-1", codes.InvalidArgument, 0},
+		"within the first":           {r, "1.1", codes.InvalidArgument, 0},
 		"another spelling":           {r, "012", codes.InvalidArgument, 0},
 		"another spelling of a part": {r, "12.0", codes.InvalidArgument, 0},
 		"too large":                  {r, "99999999999999999999", codes.InvalidArgument, 0},

@@ -43,8 +43,9 @@ func ParseVersion(text string) (Version, error) {
 			return Version{}, errVersion
 		}
 	}
-	// One spelling only: what clients compare must be equal.
-	if v.String() != text {
+	// One spelling only: what clients compare must be equal. Nothing is within
+	// etcd's first revision, and before it would be the zero Version.
+	if v.String() != text || v.Index > 0 && v.Revision == 1 {
 		return Version{}, errVersion
 	}
 	return v, nil
