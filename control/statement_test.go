@@ -311,7 +311,7 @@ func TestInteractiveStatementOnASharedPool(t *testing.T) {
 	s.awaitPhase(t, "looking", "RUNNING")
 	equal(t, "detail", "Simulated by the Weir sandbox: no Flink runs.", s.get(t, "looking").GetStatus().GetDetail())
 
-	list := must(s.ListStatements(t.Context(), &cmfv1.ListStatementsRequest{EnvName: "prod", ComputePool: "shared", Phase: "running", Name: "look*"}))(t)
+	list := must(s.ListStatements(t.Context(), &cmfv1.ListStatementsRequest{EnvName: "prod", ComputePool: "shared", Phase: "running", Filter: "name=look*"}))(t)
 	equal(t, "listed", 1, len(list.GetItems()))
 	_, err := s.ListStatements(t.Context(), &cmfv1.ListStatementsRequest{EnvName: "prod", Phase: "sleeping"})
 	refused(t, err, invalid(`phase: must be one of pending, running, failing, stopped, completed, failed, deleting, got "sleeping"`))
