@@ -18,11 +18,13 @@ import (
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/gateway"
+	"github.com/openweir/weir/gateway/inprocess"
 )
 
 // controlFlags are the flags of `weir control`.
 type controlFlags struct {
-	grpc, admin       string
+	grpc, admin, http string
 	etcd              store.DialConfig
 	etcdDir           string
 	tokenFile         string
@@ -48,6 +50,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
+	f.StringVar(&flags.http, "http", "", "address to serve REST on from this process, without a gateway of its own; empty for none")
 	f.StringVar(&flags.admin, "admin", "127.0.0.1:9091", "address to serve /healthz, /readyz and /metrics on; empty for none")
 	f.StringSliceVar(&flags.etcd.Endpoints, "etcd-endpoints", nil, "external etcd, such as https://etcd-0:2379,https://etcd-1:2379")
 	f.StringVar(&flags.etcd.CAFile, "etcd-ca", "", "file with the certificates that etcd's must descend from")
@@ -71,71 +74,99 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 }
 
 func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error {
-	tokens := fleet.Tokens{}
-	if flags.tokenFile != "" {
-		var err error
-		if tokens, err = fleet.ReadTokens(flags.tokenFile); err != nil {
-			return err
-		}
-	}
-	if len(tokens) == 0 && flags.tls.ClientCA == "" {
-		return errors.New("no agent could connect: give --agent-token-file, or --tls-cert, --tls-key and --agent-ca")
-	}
-	if flags.tls.ClientCA != "" && flags.tls.Cert == "" {
-		return errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
-	}
-	keys, err := openKeyset(flags.keyset)
+	config, err := flags.config(log)
 	if err != nil {
 		return err
 	}
-	if keys == nil {
-		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
-	}
-	listener, err := listen("--grpc", flags.grpc)
+	listeners, closeAll, err := listenAll(map[string]string{"--grpc": flags.grpc, "--admin": flags.admin, "--http": flags.http})
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer closeAll()
+	config.Listener = listeners["--grpc"]
 	etcd, closeEtcd, err := openEtcd(ctx, flags, log)
 	if err != nil {
 		return err
 	}
 	defer closeEtcd()
+	config.Etcd = etcd
 	telemetry, err := startTelemetry(ctx, "weir-control")
 	if err != nil {
 		return err
 	}
 	defer telemetry.stop(log)
-
-	config := control.Config{
-		Etcd:        etcd,
-		Listener:    listener,
-		Replica:     replicaName(flags.replica),
-		AgentTokens: tokens,
-		Keys:        keys,
-		Heartbeat:   flags.heartbeat,
-		Limits:      state.Limits{Events: flags.eventsPerResource, Instances: state.DefaultLimits.Instances},
-		Version:     buildVersion(),
-		Log:         log,
-	}
-	if flags.tls.Cert != "" {
-		config.TLS = &flags.tls
-	}
 	replica, err := control.New(config)
+	if err != nil {
+		return err
+	}
+	local := localConn(replica, log)
+	defer local.Close()
+	rest, err := gateway.New(gateway.Config{
+		Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
+	})
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return replica.Run(ctx) })
-	if flags.admin != "" {
-		admin, err := listen("--admin", flags.admin)
-		if err != nil {
-			return err
-		}
+	if admin := listeners["--admin"]; admin != nil {
 		group.Go(func() error { return serveAdmin(ctx, admin, replica.Ready, telemetry.metrics, log) })
 	}
-	log.Info("control plane", "grpc", listener.Addr().String(), "replica", config.Replica)
+	if listener := listeners["--http"]; listener != nil {
+		group.Go(func() error { return gateway.Serve(ctx, listener, rest, log) })
+	}
+	log.Info("control plane", "grpc", config.Listener.Addr().String(), "replica", config.Replica)
 	return group.Wait()
+}
+
+// config is what the flags say of the replica, all but what has to be opened.
+func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
+	tokens := fleet.Tokens{}
+	if f.tokenFile != "" {
+		var err error
+		if tokens, err = fleet.ReadTokens(f.tokenFile); err != nil {
+			return control.Config{}, err
+		}
+	}
+	if len(tokens) == 0 && f.tls.ClientCA == "" {
+		return control.Config{}, errors.New("no agent could connect: give --agent-token-file, or --tls-cert, --tls-key and --agent-ca")
+	}
+	if f.tls.ClientCA != "" && f.tls.Cert == "" {
+		return control.Config{}, errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
+	}
+	keys, err := openKeyset(f.keyset)
+	if err != nil {
+		return control.Config{}, err
+	}
+	if keys == nil {
+		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
+	}
+	config := control.Config{
+		Replica:     replicaName(f.replica),
+		AgentTokens: tokens,
+		Keys:        keys,
+		Heartbeat:   f.heartbeat,
+		Limits:      state.Limits{Events: f.eventsPerResource, Instances: state.DefaultLimits.Instances},
+		Version:     buildVersion(),
+		Log:         log,
+	}
+	if f.tls.Cert != "" {
+		config.TLS = &f.tls
+	}
+	return config, nil
+}
+
+// localConn leads to a replica's services in the same process.
+func localConn(replica *control.Control, log *slog.Logger) *inprocess.Conn {
+	local := inprocess.New(inprocess.Config{
+		Unary:  replica.UnaryInterceptors(),
+		Stream: replica.StreamInterceptors(),
+		Log:    log,
+		// The gateway writes replies out and keeps nothing of them.
+		SharedReplies: true,
+	})
+	replica.Services(local)
+	return local
 }
 
 // openEtcd dials the external etcd or starts the embedded one.
@@ -169,6 +200,27 @@ func replicaName(given string) string {
 		host = "weir"
 	}
 	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// listenAll opens the addresses of several flags, those that are not empty.
+func listenAll(addresses map[string]string) (listeners map[string]net.Listener, closeAll func(), err error) {
+	listeners = map[string]net.Listener{}
+	closeAll = func() {
+		for _, listener := range listeners {
+			_ = listener.Close() // again, where it has been served on
+		}
+	}
+	for flag, address := range addresses {
+		if address == "" {
+			continue
+		}
+		if listeners[flag], err = listen(flag, address); err != nil {
+			delete(listeners, flag)
+			closeAll()
+			return nil, nil, err
+		}
+	}
+	return listeners, closeAll, nil
 }
 
 // listen opens an address, and names the flag that it came from if it cannot.

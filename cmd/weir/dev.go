@@ -24,7 +24,6 @@ import (
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
-	"github.com/openweir/weir/gateway/inprocess"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -122,15 +121,8 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	local := inprocess.New(inprocess.Config{
-		Unary:  replica.UnaryInterceptors(),
-		Stream: replica.StreamInterceptors(),
-		Log:    log,
-		// The gateway writes replies out and keeps nothing of them.
-		SharedReplies: true,
-	})
+	local := localConn(replica, log)
 	defer local.Close()
-	replica.Services(local)
 	handler, err := gateway.New(gateway.Config{Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces})
 	if err != nil {
 		return err

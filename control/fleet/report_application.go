@@ -45,6 +45,7 @@ func (r *reports) storeDeletion(ctx context.Context, s *session, ack *agentv1.Ac
 func (r *reports) claim(ctx context.Context, next *report) (*storev1.ClaimRecord, error) {
 	ref := next.ref
 	key := state.ClaimKey(next.session.cluster, ref.GetNamespace(), ref.GetKind(), ref.GetName())
+	// The read waits until the caches have what the report before this one wrote.
 	claim, err := r.fleet.State.Claims.Get(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -78,7 +79,7 @@ func (r *reports) storeApplication(ctx context.Context, next *report, claim *sto
 		st.Applications.Unchanged(key, record.Revision),
 	}
 	var ops []store.Op
-	if !proto.Equal(before.Value, seen.status) {
+	if !tellsNothing(before.Value, seen.status) {
 		seen.status.UpdateTime = state.Now()
 		ops = append(ops, st.ApplicationStatus.Put(key, seen.status))
 	}
@@ -98,6 +99,15 @@ func (r *reports) storeApplication(ctx context.Context, next *report, claim *sto
 		return fmt.Errorf("store report on application %s: %w", key, err)
 	}
 	return nil
+}
+
+// tellsNothing tells whether a status says nothing that the one before it, which
+// may be nil, does not: that an object was applied goes without saying.
+func tellsNothing(before, after *storev1.StatusRecord) bool {
+	if before == nil {
+		before = &storev1.StatusRecord{OwnerUid: after.GetOwnerUid()}
+	}
+	return proto.Equal(before, after)
 }
 
 // instanceOps records the job of an instance if it differs from what is known.

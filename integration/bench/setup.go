@@ -58,8 +58,8 @@ func start(ctx context.Context, dir string) (_ *setup, err error) {
 	return s, s.enter(ctx, cluster, bare, http, grpc)
 }
 
-// startWeir runs etcd, a control plane and a gateway, and returns the latter
-// two's addresses.
+// startWeir runs etcd and a control plane that serves REST too, and returns its
+// addresses.
 func (s *setup) startWeir(ctx context.Context, dir, binary, etcdBinary string) (http, grpc string, err error) {
 	store, err := etcd.Start(ctx, etcd.Config{Binary: etcdBinary, Name: "weir-etcd", Dir: dir})
 	if err != nil {
@@ -75,17 +75,12 @@ func (s *setup) startWeir(ctx context.Context, dir, binary, etcdBinary string) (
 	http, grpc = addresses[0], addresses[1]
 	control, err := weir.Control{
 		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Admin: addresses[2],
-		Heartbeat: 10 * time.Second,
+		HTTP: http, Heartbeat: 10 * time.Second,
 	}.Start(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	s.stops = append(s.stops, control.Kill)
-	gateway, err := weir.Gateway{Binary: binary, Name: "gateway", Dir: dir, Control: grpc, HTTP: http}.Start(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	s.stops = append(s.stops, gateway.Kill)
 	return http, grpc, nil
 }
 

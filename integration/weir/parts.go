@@ -28,6 +28,8 @@ type Control struct {
 	Etcd []string
 	// GRPC and Admin are the addresses to listen on.
 	GRPC, Admin string
+	// HTTP is the address to serve REST on; empty for none.
+	HTTP string
 	// Heartbeat is how often agents report that they live; three missed end a
 	// session.
 	Heartbeat time.Duration
@@ -55,6 +57,9 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 		"--admin=" + c.Admin,
 		"--heartbeat=" + c.Heartbeat.String(),
 		"--agent-token-file=" + tokens,
+	}
+	if c.HTTP != "" {
+		args = append(args, "--http="+c.HTTP)
 	}
 	if c.TLS != (ServerTLS{}) {
 		args = append(args, "--tls-cert="+c.TLS.Certificate, "--tls-key="+c.TLS.Key, "--agent-ca="+c.TLS.AgentAuthority)
