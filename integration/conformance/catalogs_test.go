@@ -1,0 +1,67 @@
+package conformance
+
+import "testing"
+
+func TestCatalogs(t *testing.T) { hold(t, catalogLines) }
+
+var catalogLines = []line{
+	{clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "a catalog that is new", given: []step{environment}, send: catalogBody, then: has("metadata.name", "{catName}"), says: []string{"{envName}"}},
+	{
+		clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "databases inline, as before there were resources for them",
+		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"{dbName}","connectionConfig":{"bootstrap.servers":"kafka:9092"}}]}}`,
+		then: func(s *scene, _ answer) {
+			if a := s.ask("GET", s.fill(databases+"/{dbName}"), "", ""); a.status != 200 {
+				s.t.Errorf("%s: answered %d", a.request, a.status)
+			}
+		},
+	},
+	{clause: "POST /cmf/api/v1/catalogs/kafka 400", when: "no schema registry", send: `{"metadata":{"name":"{catName}"},"spec":{}}`, says: []string{"spec.srInstance"}},
+	{clause: "POST /cmf/api/v1/catalogs/kafka 409", when: "the name is taken", given: []step{catalog}, send: catalogBody, says: []string{"'{catName}' already exists"}},
+	{
+		clause: "POST /cmf/api/v1/catalogs/kafka 422", when: "an inline database twice",
+		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"orders","connectionConfig":{}},{"databaseName":"orders","connectionConfig":{}}]}}`,
+		says: []string{"spec.kafkaClusters[1].databaseName"},
+	},
+	{clause: "GET /cmf/api/v1/catalogs/kafka 200", when: "all catalogs", given: []step{catalog}, query: "size=2000", says: []string{"{catName}"}},
+	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName} 200", when: "a catalog", given: []step{catalog}, says: []string{"http://registry:8081"}},
+	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName} 404", when: "no such catalog", says: []string{"'{catName}' not found"}},
+	{
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 200", when: "another registry", given: []step{catalog},
+		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{"schema.registry.url":"http://other:8081"}}}}`,
+	},
+	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 400", when: "no schema registry", given: []step{catalog}, send: `{"metadata":{"name":"{catName}"},"spec":{}}`, says: []string{"spec.srInstance"}},
+	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 404", when: "no such catalog", send: catalogBody, says: []string{"'{catName}' not found"}},
+	{
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 422", when: "databases inline", given: []step{catalog},
+		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"orders","connectionConfig":{}}]}}`,
+		says: []string{"spec.kafkaClusters"},
+	},
+	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 204", when: "an empty catalog", given: []step{catalog}, then: gone(catalogs + "/{catName}")},
+	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 404", when: "no such catalog", says: []string{"'{catName}' not found"}},
+	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 409", when: "a database is in it", given: []step{database}, says: []string{"databases [{dbName}]"}},
+
+	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 200", when: "a database that is new", given: []step{catalog}, send: databaseBody, then: has("metadata.name", "{dbName}")},
+	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 400", when: "no Kafka cluster", given: []step{catalog}, send: `{"metadata":{"name":"{dbName}"},"spec":{}}`, says: []string{"spec.kafkaCluster"}},
+	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 404", when: "no such catalog", send: databaseBody, says: []string{"'{catName}' not found"}},
+	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 409", when: "the name is taken", given: []step{database}, send: databaseBody, says: []string{"'{dbName}' already exists"}},
+	{
+		clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 422", when: "an environment for DDL twice", given: []step{catalog},
+		send: `{"metadata":{"name":"{dbName}"},"spec":{"kafkaCluster":{"connectionConfig":{}},"ddlEnvironments":["prod","prod"]}}`, says: []string{"spec.ddlEnvironments[1]"},
+	},
+	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName}/databases 200", when: "the databases of a catalog", given: []step{database}, then: has("items.0.metadata.name", "{dbName}")},
+	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName}/databases 404", when: "no such catalog", says: []string{"'{catName}' not found"}},
+	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 200", when: "a database", given: []step{database}, says: []string{"kafka:9092"}},
+	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 404", when: "no such database", given: []step{catalog}, says: []string{"'{dbName}' not found"}},
+	{
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 200", when: "environments for DDL", given: []step{database, environment},
+		send: `{"metadata":{"name":"{dbName}"},"spec":{"kafkaCluster":{"connectionConfig":{"bootstrap.servers":"kafka:9092"}},"ddlEnvironments":["{envName}"]}}`,
+	},
+	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 400", when: "no Kafka cluster", given: []step{database}, send: `{"metadata":{"name":"{dbName}"},"spec":{}}`, says: []string{"spec.kafkaCluster"}},
+	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 404", when: "no such database", given: []step{catalog}, send: databaseBody, says: []string{"'{dbName}' not found"}},
+	{
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 422", when: "an environment for DDL twice", given: []step{database},
+		send: `{"metadata":{"name":"{dbName}"},"spec":{"kafkaCluster":{"connectionConfig":{}},"ddlEnvironments":["prod","prod"]}}`, says: []string{"spec.ddlEnvironments[1]"},
+	},
+	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 204", when: "a database", given: []step{database}, then: gone(databases + "/{dbName}")},
+	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 404", when: "no such database", given: []step{catalog}, says: []string{"'{dbName}' not found"}},
+}
