@@ -51,6 +51,22 @@ var deviations = []deviation{
 		`status added: POST .*savepoints: 409`,
 		"The name may be taken.",
 	},
+	{
+		`status added: DELETE /cmf/api/v1/secrets/\{secretName\}: 409`,
+		"A secret that environments map stays; see docs/decisions/secrets.md.",
+	},
+	{
+		`status added: POST .*/detach: 409`,
+		"Only a completed savepoint can be detached; see docs/decisions/savepoints.md.",
+	},
+	{
+		`status added: (DELETE|POST|PUT) .*: 409`,
+		"Others may be writing the same resource all the time.",
+	},
+	{
+		`status added: POST .*/applications/\{appName\}/(start|suspend): 422`,
+		"A savepoint may not be completed; defaults of the environment that have changed may make what is to run impossible.",
+	},
 
 	// Parameters and bodies.
 	{

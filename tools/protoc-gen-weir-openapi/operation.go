@@ -12,10 +12,12 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// Errors that every method may answer, whatever it does, and those that only
-// a method with a request body may.
+// Errors that every method may answer, whatever it does; those that only one
+// that writes may, since others write at the same time and some things are in
+// use; and those that only one with a request body may.
 var (
 	commonErrors = []int{400, 401, 403, 500, 501, 503, 504}
+	writeErrors  = []int{409}
 	bodyErrors   = []int{413, 415}
 )
 
@@ -78,6 +80,9 @@ func addOperation(doc *document, schemas *schemaWriter, method *protogen.Method,
 		})
 	}
 	_, projected := fields["fields"]
+	if verb != "get" {
+		rest.Errors = append(rest.Errors, writeErrors...)
+	}
 	op.Responses = responses(doc, schemas, method.Output, rest, op.RequestBody != nil, projected)
 
 	if doc.Paths[path] == nil {

@@ -765,7 +765,7 @@ const file_cmf_v1_application_proto_rawDesc = "" +
 	"\x19WatchApplicationsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x120\n" +
 	"\x06object\x18\x02 \x01(\v2\x18.cmf.v1.FlinkApplicationR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xe2\b\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xe6\b\n" +
 	"\x12ApplicationService\x12\xb5\x01\n" +
 	"\x19CreateOrUpdateApplication\x12(.cmf.v1.CreateOrUpdateApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"T\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x94\x03\xa6\x03\x82\xd3\xe4\x93\x02?:\vapplication\"0/cmf/api/v1/environments/{env_name}/applications\x12\x95\x01\n" +
 	"\x10ListApplications\x12\x1f.cmf.v1.ListApplicationsRequest\x1a\x18.cmf.v1.ApplicationsPage\"F\xaa\xd4\x18\n" +
@@ -773,9 +773,11 @@ const file_cmf_v1_application_proto_rawDesc = "" +
 	"\x11WatchApplications\x12 .cmf.v1.WatchApplicationsRequest\x1a!.cmf.v1.WatchApplicationsResponse0\x01\x12\x9c\x01\n" +
 	"\x0eGetApplication\x12\x1d.cmf.v1.GetApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"Q\xaa\xd4\x18\n" +
 	"\x12\x02\xb0\x02\x1a\x02\x94\x03 \x01\x82\xd3\xe4\x93\x02=\x12;/cmf/api/v1/environments/{env_name}/applications/{app_name}\x12\xac\x01\n" +
-	"\x11DeleteApplication\x12 .cmf.v1.DeleteApplicationRequest\x1a!.cmf.v1.DeleteApplicationResponse\"R\xaa\xd4\x18\v\b\xcc\x01\x12\x02\xb0\x02\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02=*;/cmf/api/v1/environments/{env_name}/applications/{app_name}\x12\xa4\x01\n" +
-	"\x10StartApplication\x12\x1f.cmf.v1.StartApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"U\xaa\xd4\x18\b\x12\x02\xb0\x02\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02C\"A/cmf/api/v1/environments/{env_name}/applications/{app_name}/start\x12\xaa\x01\n" +
-	"\x12SuspendApplication\x12!.cmf.v1.SuspendApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"W\xaa\xd4\x18\b\x12\x02\xb0\x02\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02E\"C/cmf/api/v1/environments/{env_name}/applications/{app_name}/suspendB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x11DeleteApplication\x12 .cmf.v1.DeleteApplicationRequest\x1a!.cmf.v1.DeleteApplicationResponse\"R\xaa\xd4\x18\v\b\xcc\x01\x12\x02\xb0\x02\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02=*;/cmf/api/v1/environments/{env_name}/applications/{app_name}\x12\xa6\x01\n" +
+	"\x10StartApplication\x12\x1f.cmf.v1.StartApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"W\xaa\xd4\x18\n" +
+	"\x12\x02\xb0\x02\x1a\x04\x94\x03\xa6\x03\x82\xd3\xe4\x93\x02C\"A/cmf/api/v1/environments/{env_name}/applications/{app_name}/start\x12\xac\x01\n" +
+	"\x12SuspendApplication\x12!.cmf.v1.SuspendApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"Y\xaa\xd4\x18\n" +
+	"\x12\x02\xb0\x02\x1a\x04\x94\x03\xa6\x03\x82\xd3\xe4\x93\x02E\"C/cmf/api/v1/environments/{env_name}/applications/{app_name}/suspendB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_application_proto_rawDescOnce sync.Once

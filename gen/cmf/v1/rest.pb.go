@@ -35,7 +35,8 @@ type RestRule struct {
 	// Further codes below 400 that the method may answer, such as 202 or 304.
 	Also []int32 `protobuf:"varint,2,rep,packed,name=also,proto3" json:"also,omitempty"`
 	// The codes of documented errors. Every method may also answer 400 for a
-	// malformed request, 401, 403, 413, 500, 501, 503 and 504.
+	// malformed request, 401, 403, 413, 500, 501, 503 and 504; and one that
+	// writes, 409.
 	Errors []int32 `protobuf:"varint,3,rep,packed,name=errors,proto3" json:"errors,omitempty"`
 	// The answer carries an ETag, and If-None-Match is honoured with 304.
 	Etag bool `protobuf:"varint,4,opt,name=etag,proto3" json:"etag,omitempty"`
