@@ -1,9 +1,10 @@
 # The commands of this repository; `make help` lists them. Nothing but Go and
-# git is needed: every other tool is built from the module in tools/.
+# git is needed: every other tool is built from the module in tools/. Only
+# `make conformance` needs python3 as well.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint generate integration e2e bench fuzz clean \
+.PHONY: help run build test lint generate integration conformance e2e bench fuzz clean \
 	lint-format lint-go lint-proto lint-breaking lint-generated lint-imports
 
 TOOLS := $(CURDIR)/.build/tools
@@ -68,6 +69,10 @@ generate: $(TOOLS)/.stamp ## Generate gen/ from proto/.
 
 integration: ## Run the tests against real kube-apiservers, etcd and processes.
 	cd integration && go test -count=1 -timeout 45m ./...
+
+conformance: ## Hold a running Weir to the REST contract, and to its own OpenAPI document.
+	cd integration && go test -count=1 -timeout 15m ./conformance
+	tools/schemathesis.sh
 
 e2e: ## Run only the whole-path scenarios of integration, verbosely.
 	cd integration && go test -count=1 -timeout 45m -v ./scenario/...

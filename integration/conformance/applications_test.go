@@ -67,6 +67,10 @@ var applicationLines = []line{
 		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 404", when: "no such savepoint", given: []step{suspended},
 		query: "startFromSavepointUid=none", says: []string{"'none' not found"},
 	},
+	{
+		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 422", when: "from a savepoint that is not complete", given: []step{unfinished},
+		query: "startFromSavepointUid={savepointUid}", says: []string{"{savepointName}", "only a completed savepoint"},
+	},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 200", when: "an application that runs", given: []step{running}, then: has("spec.job.state", "suspended")},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 304", when: "it is suspended already", given: []step{suspended}},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 404", when: "no such application", given: []step{environment}, says: []string{"'{appName}' not found"}},

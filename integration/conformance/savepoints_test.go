@@ -47,6 +47,7 @@ var savepointLines = []line{
 		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/savepoints/{savepointName}/detach 200", when: "a savepoint that is complete", given: []step{completed},
 		then: all(has("metadata.name", "{savepointName}"), has("status.state", "COMPLETED"), gone(appPoints+"/{savepointName}")),
 	},
+	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/savepoints/{savepointName}/detach 409", when: "it is not complete", given: []step{unfinished}, says: []string{"{savepointName}"}},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/savepoints/{savepointName}/detach 404", when: "no such savepoint", given: []step{application}, says: []string{"'{savepointName}' not found"}},
 
 	{

@@ -140,6 +140,13 @@ func completed(s *scene) {
 	s.vars["savepointUid"] = a.at("metadata.uid").(string)
 }
 
+// unfinished is a savepoint that will not be complete, as no job runs.
+func unfinished(s *scene) {
+	suspended(s)
+	a := s.make(appPoints, `{"metadata":{"name":"{savepointName}"},"spec":{"backoffLimit":-1}}`)
+	s.vars["savepointUid"] = a.at("metadata.uid").(string)
+}
+
 // instance is the run of a running application.
 func instance(s *scene) {
 	running(s)

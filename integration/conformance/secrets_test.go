@@ -46,6 +46,7 @@ var secretLines = []line{
 		send: `{"metadata":{"name":"{secretName}"},"spec":{"data":{"a/b":"hidden"}}}`, says: []string{"spec.data"}, then: hidden,
 	},
 	{clause: "DELETE /cmf/api/v1/secrets/{secretName} 204", when: "a secret that nobody maps", given: []step{secret}, then: gone(secrets + "/{secretName}")},
+	{clause: "DELETE /cmf/api/v1/secrets/{secretName} 409", when: "an environment maps it", given: []step{mapping}, says: []string{"[{envName}]"}},
 	{clause: "DELETE /cmf/api/v1/secrets/{secretName} 404", when: "no such secret", says: []string{"'{secretName}' not found"}},
 
 	{clause: "POST /cmf/api/v1/environments/{envName}/secret-mappings 200", when: "a mapping that is new", given: []step{environment, secret}, send: mappingBody, then: all(has("metadata.name", "{name}"), has("spec.secretName", "{secretName}"))},
