@@ -36,7 +36,7 @@ var lists = []list{
 	{path: envs, given: []step{environment}, item: "envName", filters: []string{"name"}, sorts: timesOfEnvironments, scopes: []string{"name", "kubernetesNamespace"}, field: "name"},
 	{path: apps, given: []step{suspended}, item: "appName", filters: byState, sorts: times, field: "metadata.name"},
 	{path: instances, given: []step{instance}, item: "instName", sorts: times},
-	{path: events, given: []step{suspended, anEvent}, item: "eventName", filters: []string{"name", "type"}, sorts: times[:3], scopes: []string{"message", "flinkApplicationInstance"}, field: "metadata.name"},
+	{path: events, given: []step{settled, anEvent}, item: "eventName", filters: []string{"name", "type"}, sorts: times[:3], scopes: []string{"message", "flinkApplicationInstance"}, field: "metadata.name"},
 	{path: appPoints, given: []step{savepoint}, item: "savepointName", filters: byState, sorts: times, field: "metadata.name"},
 	{path: detacheds, given: []step{detached}, item: "detachedSavepointName", filters: byState, sorts: times, field: "metadata.name"},
 	{path: secrets, given: []step{secret}, item: "secretName", filters: []string{"name"}, sorts: times, scopes: []string{"name", "environments"}, field: "metadata.name"},
@@ -47,6 +47,12 @@ var lists = []list{
 	{path: pools, given: []step{pool}, item: "computePoolName", filters: byPhase, sorts: times, field: "metadata.name"},
 	{path: statements, given: []step{showing}, item: "stmtName", filters: byPhase, sorts: times, scopes: []string{"name", "statement"}, field: "metadata.name"},
 	{path: stmtPoints, given: []step{stmtSavepoint}, item: "savepointName", filters: byState, sorts: times, field: "metadata.name"},
+}
+
+// settled is an application to which nothing happens any more.
+func settled(s *scene) {
+	running(s)
+	s.awaits(oneApp, "status.lifecycleState", "STABLE")
 }
 
 // anEvent takes the oldest event of the application.
