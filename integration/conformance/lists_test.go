@@ -192,8 +192,8 @@ func (l list) findsNoItem(s *scene, parameters ...string) {
 
 func (l list) sort(s *scene) {
 	for _, property := range l.sorts {
-		up := itemNames(l.get(s, http.StatusOK, "sort", property, "sort", "uid", "size", "2000"))
-		down := itemNames(l.get(s, http.StatusOK, "sort", property+",desc", "sort", "uid,desc", "size", "2000"))
+		up := itemNames(l.get(s, http.StatusOK, "sort", property, "sort", "name", "size", "2000"))
+		down := itemNames(l.get(s, http.StatusOK, "sort", property+",desc", "sort", "name,desc", "size", "2000"))
 		slices.Reverse(down)
 		if !slices.Equal(up, down) {
 			s.t.Errorf("by %s, up is %v, and down, turned around, %v", property, up, down)
