@@ -107,7 +107,9 @@ func (r *record) untold(session int64) bool {
 	if r.known.want == nil || r.applySession == session || r.removeSession == session {
 		return false
 	}
-	return r.heldSession != session || r.heldKnown != r.known.want
+	// Reading the object once more makes a want of its own, but is no write.
+	return r.heldSession != session || r.heldKnown == nil ||
+		r.heldKnown.generation != r.known.want.generation || !r.heldKnown.same(r.known.want)
 }
 
 // settle makes what wanted says final once the control plane has said it all.
