@@ -1,10 +1,11 @@
 # The commands of this repository; `make help` lists them. Nothing but Go and
 # git is needed: every other tool is built from the module in tools/. Only
-# `make conformance` needs python3 as well.
+# `make conformance` needs python3 as well, and `make flink` and `make e2e` need
+# Java 17, Maven and pip.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint generate integration conformance e2e bench fuzz clean \
+.PHONY: help run build test lint generate integration conformance flink e2e bench fuzz clean \
 	lint-format lint-go lint-proto lint-breaking lint-generated lint-imports
 
 TOOLS := $(CURDIR)/.build/tools
@@ -19,6 +20,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 BASE ?= main
 # How long each fuzz target runs.
 FUZZTIME ?= 10s
+
+# The releases of Flink that Weir is tested with.
+FLINK ?= 1.20.3 2.2.0
+empty :=
+space := $(empty) $(empty)
 
 MODULES := . tools integration
 
@@ -74,8 +80,12 @@ conformance: ## Hold a running Weir to the REST contract, and to its own OpenAPI
 	cd integration && go test -count=1 -timeout 15m ./conformance
 	tools/schemathesis.sh
 
-e2e: ## Run only the whole-path scenarios of integration, verbosely.
-	cd integration && go test -count=1 -timeout 45m -v ./scenario/...
+flink: ## Make Flink distributions in .build/flink, from published packages.
+	tools/flink/assemble.sh $(FLINK)
+
+e2e: flink ## Run the tests on real Flink, in every release of FLINK.
+	cd integration && WEIR_FLINK_HOMES="$(subst $(space),:,$(addprefix $(CURDIR)/.build/flink/,$(FLINK)))" \
+		go test -count=1 -timeout 45m -tags flink -p 1 ./realflink/...
 
 bench: ## Measure REST and gRPC beside a kube-apiserver and bare etcd.
 	cd integration && go run ./bench $(ARGS)
