@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // ApplicationRecord is what users decided about an application.
@@ -246,7 +246,12 @@ type StatusRecord struct {
 	// status.jobManagerDeploymentStatus, of pools and statements.
 	JobManagerStatus string `protobuf:"bytes,10,opt,name=job_manager_status,json=jobManagerStatus,proto3" json:"job_manager_status,omitempty"`
 	// The phase of a statement as of this report.
-	Phase         string `protobuf:"bytes,11,opt,name=phase,proto3" json:"phase,omitempty"`
+	Phase string `protobuf:"bytes,11,opt,name=phase,proto3" json:"phase,omitempty"`
+	// What Flink's planner told of a statement; absent until it has.
+	Traits *v1.StatementTraits `protobuf:"bytes,12,opt,name=traits,proto3" json:"traits,omitempty"`
+	// The session cluster of a statement that has one of its own. Its status is
+	// not kept, only what follows from it.
+	Cluster       *StatusRecord `protobuf:"bytes,13,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -356,6 +361,20 @@ func (x *StatusRecord) GetPhase() string {
 		return x.Phase
 	}
 	return ""
+}
+
+func (x *StatusRecord) GetTraits() *v1.StatementTraits {
+	if x != nil {
+		return x.Traits
+	}
+	return nil
+}
+
+func (x *StatusRecord) GetCluster() *StatusRecord {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
 }
 
 // Problem is why an object is not as it should be.
@@ -854,8 +873,9 @@ type StatementRecord struct {
 	Phase string `protobuf:"bytes,4,opt,name=phase,proto3" json:"phase,omitempty"`
 	// What users should know beside what the object tells.
 	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
-	// The object of the job: FlinkDeployment or FlinkSessionJob; empty where
-	// nothing is deployed. It bears the statement's name.
+	// The object of the job: FlinkDeployment, FlinkSessionJob or, where the
+	// agent's SQL driver runs it, Statement; empty where nothing is deployed. It
+	// bears the statement's name.
 	ObjectKind string `protobuf:"bytes,6,opt,name=object_kind,json=objectKind,proto3" json:"object_kind,omitempty"`
 	// The specification of the object without job.state and without where it
 	// starts from: what pool, environment and statement made together when the
@@ -867,7 +887,17 @@ type StatementRecord struct {
 	Deleting bool `protobuf:"varint,9,opt,name=deleting,proto3" json:"deleting,omitempty"`
 	// What the user did last: start, stop, rescale, redeploy or move. It tells
 	// the phase until the object's report has caught up with the generation.
-	Action        string `protobuf:"bytes,10,opt,name=action,proto3" json:"action,omitempty"`
+	Action string `protobuf:"bytes,10,opt,name=action,proto3" json:"action,omitempty"`
+	// What the SQL driver declares to Flink before the statement: the tables that
+	// it names, as they were when the statement was last deployed. How they are
+	// reached is no part of it, and is looked up whenever the object is sent.
+	Tables []*StatementTable `protobuf:"bytes,11,rep,name=tables,proto3" json:"tables,omitempty"`
+	// What names without a catalog or a database mean; empty where nothing says.
+	Catalog  string `protobuf:"bytes,12,opt,name=catalog,proto3" json:"catalog,omitempty"`
+	Database string `protobuf:"bytes,13,opt,name=database,proto3" json:"database,omitempty"`
+	// The specification of the session cluster that the SQL driver runs the
+	// statement on, where that is the statement's own; else absent.
+	ClusterSpec   *v1.JsonObject `protobuf:"bytes,14,opt,name=cluster_spec,json=clusterSpec,proto3" json:"cluster_spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -972,6 +1002,103 @@ func (x *StatementRecord) GetAction() string {
 	return ""
 }
 
+func (x *StatementRecord) GetTables() []*StatementTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *StatementRecord) GetCatalog() string {
+	if x != nil {
+		return x.Catalog
+	}
+	return ""
+}
+
+func (x *StatementRecord) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *StatementRecord) GetClusterSpec() *v1.JsonObject {
+	if x != nil {
+		return x.ClusterSpec
+	}
+	return nil
+}
+
+// StatementTable is a table that a statement names.
+type StatementTable struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Catalog       string                 `protobuf:"bytes,1,opt,name=catalog,proto3" json:"catalog,omitempty"`
+	Database      string                 `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Definition    *TableRecord           `protobuf:"bytes,4,opt,name=definition,proto3" json:"definition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatementTable) Reset() {
+	*x = StatementTable{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatementTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatementTable) ProtoMessage() {}
+
+func (x *StatementTable) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatementTable.ProtoReflect.Descriptor instead.
+func (*StatementTable) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StatementTable) GetCatalog() string {
+	if x != nil {
+		return x.Catalog
+	}
+	return ""
+}
+
+func (x *StatementTable) GetDatabase() string {
+	if x != nil {
+		return x.Database
+	}
+	return ""
+}
+
+func (x *StatementTable) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StatementTable) GetDefinition() *TableRecord {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
 // TableRecord is a table that CREATE TABLE made in a Kafka database.
 type TableRecord struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -991,7 +1118,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1130,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1143,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -1089,7 +1216,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1228,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1241,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1184,7 +1311,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1323,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1336,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1237,7 +1364,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1376,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1389,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1292,7 +1419,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1431,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1444,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1357,7 +1484,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x0eSavepointStart\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\x03R\x05nonce\x127\n" +
-	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\x88\x03\n" +
+	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\xef\x03\n" +
 	"\fStatusRecord\x12\x1b\n" +
 	"\towner_uid\x18\x01 \x01(\tR\bownerUid\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12;\n" +
@@ -1373,7 +1500,9 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x05error\x18\t \x01(\tR\x05error\x12,\n" +
 	"\x12job_manager_status\x18\n" +
 	" \x01(\tR\x10jobManagerStatus\x12\x14\n" +
-	"\x05phase\x18\v \x01(\tR\x05phase\"W\n" +
+	"\x05phase\x18\v \x01(\tR\x05phase\x12/\n" +
+	"\x06traits\x18\f \x01(\v2\x17.cmf.v1.StatementTraitsR\x06traits\x124\n" +
+	"\acluster\x18\r \x01(\v2\x1a.cmf.store.v1.StatusRecordR\acluster\"W\n" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
@@ -1417,7 +1546,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\bdeleting\x18\x03 \x01(\bR\bdeleting\x12\x19\n" +
 	"\bjob_kind\x18\x04 \x01(\tR\ajobKind\x12\x19\n" +
 	"\bjob_name\x18\x05 \x01(\tR\ajobName\x12\x18\n" +
-	"\aexpired\x18\x06 \x01(\tR\aexpired\"\xff\x02\n" +
+	"\aexpired\x18\x06 \x01(\tR\aexpired\"\xa2\x04\n" +
 	"\x0fStatementRecord\x12/\n" +
 	"\tstatement\x18\x01 \x01(\v2\x11.cmf.v1.StatementR\tstatement\x12\x1e\n" +
 	"\n" +
@@ -1433,7 +1562,18 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x05start\x18\b \x01(\v2\x1c.cmf.store.v1.SavepointStartR\x05start\x12\x1a\n" +
 	"\bdeleting\x18\t \x01(\bR\bdeleting\x12\x16\n" +
 	"\x06action\x18\n" +
-	" \x01(\tR\x06action\"\xc2\x03\n" +
+	" \x01(\tR\x06action\x124\n" +
+	"\x06tables\x18\v \x03(\v2\x1c.cmf.store.v1.StatementTableR\x06tables\x12\x18\n" +
+	"\acatalog\x18\f \x01(\tR\acatalog\x12\x1a\n" +
+	"\bdatabase\x18\r \x01(\tR\bdatabase\x125\n" +
+	"\fcluster_spec\x18\x0e \x01(\v2\x12.cmf.v1.JsonObjectR\vclusterSpec\"\x95\x01\n" +
+	"\x0eStatementTable\x12\x18\n" +
+	"\acatalog\x18\x01 \x01(\tR\acatalog\x12\x1a\n" +
+	"\bdatabase\x18\x02 \x01(\tR\bdatabase\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x129\n" +
+	"\n" +
+	"definition\x18\x04 \x01(\v2\x19.cmf.store.v1.TableRecordR\n" +
+	"definition\"\xc2\x03\n" +
 	"\vTableRecord\x123\n" +
 	"\acolumns\x18\x01 \x03(\v2\x19.cmf.store.v1.TableColumnR\acolumns\x12>\n" +
 	"\vprimary_key\x18\x02 \x01(\v2\x1d.cmf.store.v1.TablePrimaryKeyR\n" +
@@ -1488,7 +1628,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -1501,44 +1641,50 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*ClaimRecord)(nil),           // 8: cmf.store.v1.ClaimRecord
 	(*SavepointRecord)(nil),       // 9: cmf.store.v1.SavepointRecord
 	(*StatementRecord)(nil),       // 10: cmf.store.v1.StatementRecord
-	(*TableRecord)(nil),           // 11: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 12: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 13: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 14: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 15: cmf.store.v1.TableDistribution
-	nil,                           // 16: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 17: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*v1.Savepoint)(nil),          // 19: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 20: cmf.v1.Statement
-	(*v1.StatementTraits)(nil),    // 21: cmf.v1.StatementTraits
-	(*v1.JsonObject)(nil),         // 22: cmf.v1.JsonObject
+	(*StatementTable)(nil),        // 11: cmf.store.v1.StatementTable
+	(*TableRecord)(nil),           // 12: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 13: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 14: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 15: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 16: cmf.store.v1.TableDistribution
+	nil,                           // 17: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 18: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 20: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 21: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 22: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 23: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	17, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	18, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	2,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	18, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	19, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	4,  // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	18, // 4: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	18, // 5: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	18, // 6: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	18, // 7: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	19, // 8: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	20, // 9: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	21, // 10: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	22, // 11: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
-	2,  // 12: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	12, // 13: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	13, // 14: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	14, // 15: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	15, // 16: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	16, // 17: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 18: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	20, // 4: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	3,  // 5: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
+	19, // 6: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	19, // 7: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	19, // 8: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	19, // 9: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	21, // 10: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	22, // 11: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	20, // 12: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	23, // 13: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	2,  // 14: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	11, // 15: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	23, // 16: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	12, // 17: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	13, // 18: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	14, // 19: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	15, // 20: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	16, // 21: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	17, // 22: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 23: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -1552,7 +1698,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
