@@ -43,6 +43,12 @@
 // the report. The agent writes its epoch on every object that it applies, and
 // leaves alone an object that bears a greater one.
 //
+// # Tunnels
+//
+// FetchResults and the Tunnel messages are no state but about a client that
+// waits. They live and die with the session that they began in and are never
+// repeated by either side: it is for the client to try again.
+//
 // # Skew
 //
 // Unknown fields and unknown kinds of message are ignored by both sides. The
@@ -233,6 +239,79 @@ func (ResultFailure) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{2}
 }
 
+// TunnelFailure is why there is no answer, or not all of it.
+type TunnelFailure int32
+
+const (
+	TunnelFailure_TUNNEL_FAILURE_UNSPECIFIED TunnelFailure = 0
+	// The agent cannot reach into Flink clusters, or not into this one.
+	TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED TunnelFailure = 1
+	// The request breaks a rule.
+	TunnelFailure_TUNNEL_FAILURE_INVALID TunnelFailure = 2
+	// The agent has too many requests under way.
+	TunnelFailure_TUNNEL_FAILURE_BUSY TunnelFailure = 3
+	// Nothing answers where the Flink cluster should be, or it broke off.
+	TunnelFailure_TUNNEL_FAILURE_UNREACHABLE TunnelFailure = 4
+	// Flink took too long.
+	TunnelFailure_TUNNEL_FAILURE_TIMEOUT TunnelFailure = 5
+	// Flink answered what the agent does not pass on, such as a redirect to
+	// elsewhere.
+	TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER TunnelFailure = 6
+	// The control plane sent a TunnelCancel.
+	TunnelFailure_TUNNEL_FAILURE_CANCELLED TunnelFailure = 7
+)
+
+// Enum value maps for TunnelFailure.
+var (
+	TunnelFailure_name = map[int32]string{
+		0: "TUNNEL_FAILURE_UNSPECIFIED",
+		1: "TUNNEL_FAILURE_UNSUPPORTED",
+		2: "TUNNEL_FAILURE_INVALID",
+		3: "TUNNEL_FAILURE_BUSY",
+		4: "TUNNEL_FAILURE_UNREACHABLE",
+		5: "TUNNEL_FAILURE_TIMEOUT",
+		6: "TUNNEL_FAILURE_BAD_ANSWER",
+		7: "TUNNEL_FAILURE_CANCELLED",
+	}
+	TunnelFailure_value = map[string]int32{
+		"TUNNEL_FAILURE_UNSPECIFIED": 0,
+		"TUNNEL_FAILURE_UNSUPPORTED": 1,
+		"TUNNEL_FAILURE_INVALID":     2,
+		"TUNNEL_FAILURE_BUSY":        3,
+		"TUNNEL_FAILURE_UNREACHABLE": 4,
+		"TUNNEL_FAILURE_TIMEOUT":     5,
+		"TUNNEL_FAILURE_BAD_ANSWER":  6,
+		"TUNNEL_FAILURE_CANCELLED":   7,
+	}
+)
+
+func (x TunnelFailure) Enum() *TunnelFailure {
+	p := new(TunnelFailure)
+	*p = x
+	return p
+}
+
+func (x TunnelFailure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TunnelFailure) Descriptor() protoreflect.EnumDescriptor {
+	return file_cmf_agent_v1_agent_proto_enumTypes[3].Descriptor()
+}
+
+func (TunnelFailure) Type() protoreflect.EnumType {
+	return &file_cmf_agent_v1_agent_proto_enumTypes[3]
+}
+
+func (x TunnelFailure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TunnelFailure.Descriptor instead.
+func (TunnelFailure) EnumDescriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+}
+
 // ConnectRequest is what an agent says.
 type ConnectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -245,6 +324,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Event
 	//	*ConnectRequest_Namespaces
 	//	*ConnectRequest_ResultPage
+	//	*ConnectRequest_TunnelReply
 	Message       isConnectRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -350,6 +430,15 @@ func (x *ConnectRequest) GetResultPage() *ResultPage {
 	return nil
 }
 
+func (x *ConnectRequest) GetTunnelReply() *TunnelReply {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectRequest_TunnelReply); ok {
+			return x.TunnelReply
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Message interface {
 	isConnectRequest_Message()
 }
@@ -382,6 +471,10 @@ type ConnectRequest_ResultPage struct {
 	ResultPage *ResultPage `protobuf:"bytes,7,opt,name=result_page,json=resultPage,proto3,oneof"`
 }
 
+type ConnectRequest_TunnelReply struct {
+	TunnelReply *TunnelReply `protobuf:"bytes,8,opt,name=tunnel_reply,json=tunnelReply,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Heartbeat) isConnectRequest_Message() {}
@@ -396,6 +489,8 @@ func (*ConnectRequest_Namespaces) isConnectRequest_Message() {}
 
 func (*ConnectRequest_ResultPage) isConnectRequest_Message() {}
 
+func (*ConnectRequest_TunnelReply) isConnectRequest_Message() {}
+
 // ConnectResponse is what the control plane says.
 type ConnectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -409,6 +504,9 @@ type ConnectResponse struct {
 	//	*ConnectResponse_EventAck
 	//	*ConnectResponse_Lifecycle
 	//	*ConnectResponse_FetchResults
+	//	*ConnectResponse_TunnelRequest
+	//	*ConnectResponse_TunnelCredit
+	//	*ConnectResponse_TunnelCancel
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -523,6 +621,33 @@ func (x *ConnectResponse) GetFetchResults() *FetchResults {
 	return nil
 }
 
+func (x *ConnectResponse) GetTunnelRequest() *TunnelRequest {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_TunnelRequest); ok {
+			return x.TunnelRequest
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetTunnelCredit() *TunnelCredit {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_TunnelCredit); ok {
+			return x.TunnelCredit
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetTunnelCancel() *TunnelCancel {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_TunnelCancel); ok {
+			return x.TunnelCancel
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Message interface {
 	isConnectResponse_Message()
 }
@@ -559,6 +684,18 @@ type ConnectResponse_FetchResults struct {
 	FetchResults *FetchResults `protobuf:"bytes,8,opt,name=fetch_results,json=fetchResults,proto3,oneof"`
 }
 
+type ConnectResponse_TunnelRequest struct {
+	TunnelRequest *TunnelRequest `protobuf:"bytes,9,opt,name=tunnel_request,json=tunnelRequest,proto3,oneof"`
+}
+
+type ConnectResponse_TunnelCredit struct {
+	TunnelCredit *TunnelCredit `protobuf:"bytes,10,opt,name=tunnel_credit,json=tunnelCredit,proto3,oneof"`
+}
+
+type ConnectResponse_TunnelCancel struct {
+	TunnelCancel *TunnelCancel `protobuf:"bytes,11,opt,name=tunnel_cancel,json=tunnelCancel,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
 func (*ConnectResponse_HeartbeatReply) isConnectResponse_Message() {}
@@ -574,6 +711,12 @@ func (*ConnectResponse_EventAck) isConnectResponse_Message() {}
 func (*ConnectResponse_Lifecycle) isConnectResponse_Message() {}
 
 func (*ConnectResponse_FetchResults) isConnectResponse_Message() {}
+
+func (*ConnectResponse_TunnelRequest) isConnectResponse_Message() {}
+
+func (*ConnectResponse_TunnelCredit) isConnectResponse_Message() {}
+
+func (*ConnectResponse_TunnelCancel) isConnectResponse_Message() {}
 
 // Hello tells who the agent is and what its cluster holds already.
 type Hello struct {
@@ -1645,9 +1788,7 @@ func (x *NamespacesReport) GetNames() []string {
 }
 
 // FetchResults asks for rows of a query that an object runs. The agent answers
-// with a ResultPage. It is the one message that is no state: it is about a
-// client that waits, is answered within seconds or not at all, and is never
-// repeated by either side.
+// with a ResultPage, within seconds or not at all.
 type FetchResults struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Made anew for every request.
@@ -1835,11 +1976,393 @@ func (x *ResultPage) GetMessage() string {
 	return ""
 }
 
+// TunnelRequest asks for one path of the REST API of a Flink cluster that an
+// object of this agent's control plane stands for. It names the FlinkDeployment
+// and nothing else: where that is reached the agent alone knows, and it reaches
+// for nothing else. In particular it follows no redirect.
+//
+// The agent answers with TunnelReply messages of the same request_id: a head,
+// the body in pieces, in order, and an end; or an end alone. Every TunnelRequest
+// is answered by exactly one end, a cancelled one too, unless the session ends
+// first. A decommissioned cluster's agent answers nothing.
+//
+// Flow control. The agent may send as many bytes of body as window says, and
+// then as many more as each TunnelCredit grants; heads and ends count nothing.
+// While it may not send it does not read from Flink, so neither side ever holds
+// more than a window of a body. Pieces are of at most 32 KiB, and between any
+// two of them the agent sends what else waits: state, events and heartbeats.
+//
+// Bounds. At most 64 requests of a session are under way at once, counted until
+// their end has come. The agent answers those beyond with TUNNEL_FAILURE_BUSY.
+type TunnelRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Made anew for every request.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// A FlinkDeployment.
+	Ref *ObjectRef `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	// GET or HEAD. HEAD is answered with the head that GET would have.
+	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
+	// As in cmf.v1.FetchFlinkWebUIRequest, whose rules the agent checks anew. It
+	// also refuses the few paths of Flink that change or run something when they
+	// are read.
+	Path    string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	Query   string                 `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
+	Headers []*v1.FlinkWebUIHeader `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
+	// In bytes.
+	Window        int64 `protobuf:"varint,7,opt,name=window,proto3" json:"window,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelRequest) Reset() {
+	*x = TunnelRequest{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelRequest) ProtoMessage() {}
+
+func (x *TunnelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelRequest.ProtoReflect.Descriptor instead.
+func (*TunnelRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *TunnelRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TunnelRequest) GetRef() *ObjectRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *TunnelRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *TunnelRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *TunnelRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *TunnelRequest) GetHeaders() []*v1.FlinkWebUIHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *TunnelRequest) GetWindow() int64 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
+// TunnelCredit lets the agent send more of a body. It is sent as the client
+// takes the body, and not at all after the end.
+type TunnelCredit struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// In bytes, on top of what was granted before.
+	Bytes         int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelCredit) Reset() {
+	*x = TunnelCredit{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelCredit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelCredit) ProtoMessage() {}
+
+func (x *TunnelCredit) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelCredit.ProtoReflect.Descriptor instead.
+func (*TunnelCredit) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TunnelCredit) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TunnelCredit) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// TunnelCancel says that nobody waits for the answer any more. The agent stops,
+// and ends with TUNNEL_FAILURE_CANCELLED unless it had come to the end before.
+// Pieces that are still under way are dropped by the control plane.
+type TunnelCancel struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelCancel) Reset() {
+	*x = TunnelCancel{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelCancel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelCancel) ProtoMessage() {}
+
+func (x *TunnelCancel) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelCancel.ProtoReflect.Descriptor instead.
+func (*TunnelCancel) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *TunnelCancel) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// TunnelReply is a part of the answer to a TunnelRequest. One with the id of no
+// request that is under way is ignored.
+type TunnelReply struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*TunnelReply_Head
+	//	*TunnelReply_Body
+	//	*TunnelReply_End
+	Part          isTunnelReply_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelReply) Reset() {
+	*x = TunnelReply{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelReply) ProtoMessage() {}
+
+func (x *TunnelReply) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelReply.ProtoReflect.Descriptor instead.
+func (*TunnelReply) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *TunnelReply) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TunnelReply) GetPart() isTunnelReply_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *TunnelReply) GetHead() *v1.FlinkWebUIHead {
+	if x != nil {
+		if x, ok := x.Part.(*TunnelReply_Head); ok {
+			return x.Head
+		}
+	}
+	return nil
+}
+
+func (x *TunnelReply) GetBody() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*TunnelReply_Body); ok {
+			return x.Body
+		}
+	}
+	return nil
+}
+
+func (x *TunnelReply) GetEnd() *TunnelEnd {
+	if x != nil {
+		if x, ok := x.Part.(*TunnelReply_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isTunnelReply_Part interface {
+	isTunnelReply_Part()
+}
+
+type TunnelReply_Head struct {
+	Head *v1.FlinkWebUIHead `protobuf:"bytes,2,opt,name=head,proto3,oneof"`
+}
+
+type TunnelReply_Body struct {
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3,oneof"`
+}
+
+type TunnelReply_End struct {
+	End *TunnelEnd `protobuf:"bytes,4,opt,name=end,proto3,oneof"`
+}
+
+func (*TunnelReply_Head) isTunnelReply_Part() {}
+
+func (*TunnelReply_Body) isTunnelReply_Part() {}
+
+func (*TunnelReply_End) isTunnelReply_Part() {}
+
+// TunnelEnd ends an answer.
+type TunnelEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent where the answer is complete.
+	Failure TunnelFailure `protobuf:"varint,1,opt,name=failure,proto3,enum=cmf.agent.v1.TunnelFailure" json:"failure,omitempty"`
+	// A sentence that a user can act upon.
+	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelEnd) Reset() {
+	*x = TunnelEnd{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelEnd) ProtoMessage() {}
+
+func (x *TunnelEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelEnd.ProtoReflect.Descriptor instead.
+func (*TunnelEnd) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *TunnelEnd) GetFailure() TunnelFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return TunnelFailure_TUNNEL_FAILURE_UNSPECIFIED
+}
+
+func (x *TunnelEnd) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_cmf_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/agent/v1/agent.proto\x12\fcmf.agent.v1\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n" +
+	"\x18cmf/agent/v1/agent.proto\x12\fcmf.agent.v1\x1a\x19cmf/v1/flink_web_ui.proto\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x03\n" +
 	"\x0eConnectRequest\x12+\n" +
 	"\x05hello\x18\x01 \x01(\v2\x13.cmf.agent.v1.HelloH\x00R\x05hello\x127\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x17.cmf.agent.v1.HeartbeatH\x00R\theartbeat\x12%\n" +
@@ -1850,8 +2373,9 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"namespaces\x18\x06 \x01(\v2\x1e.cmf.agent.v1.NamespacesReportH\x00R\n" +
 	"namespaces\x12;\n" +
 	"\vresult_page\x18\a \x01(\v2\x18.cmf.agent.v1.ResultPageH\x00R\n" +
-	"resultPageB\t\n" +
-	"\amessage\"\xd8\x03\n" +
+	"resultPage\x12>\n" +
+	"\ftunnel_reply\x18\b \x01(\v2\x19.cmf.agent.v1.TunnelReplyH\x00R\vtunnelReplyB\t\n" +
+	"\amessage\"\xa4\x05\n" +
 	"\x0fConnectResponse\x121\n" +
 	"\awelcome\x18\x01 \x01(\v2\x15.cmf.agent.v1.WelcomeH\x00R\awelcome\x12G\n" +
 	"\x0fheartbeat_reply\x18\x02 \x01(\v2\x1c.cmf.agent.v1.HeartbeatReplyH\x00R\x0eheartbeatReply\x12+\n" +
@@ -1860,7 +2384,11 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x06synced\x18\x05 \x01(\v2\x14.cmf.agent.v1.SyncedH\x00R\x06synced\x125\n" +
 	"\tevent_ack\x18\x06 \x01(\v2\x16.cmf.agent.v1.EventAckH\x00R\beventAck\x127\n" +
 	"\tlifecycle\x18\a \x01(\v2\x17.cmf.agent.v1.LifecycleH\x00R\tlifecycle\x12A\n" +
-	"\rfetch_results\x18\b \x01(\v2\x1a.cmf.agent.v1.FetchResultsH\x00R\ffetchResultsB\t\n" +
+	"\rfetch_results\x18\b \x01(\v2\x1a.cmf.agent.v1.FetchResultsH\x00R\ffetchResults\x12D\n" +
+	"\x0etunnel_request\x18\t \x01(\v2\x1b.cmf.agent.v1.TunnelRequestH\x00R\rtunnelRequest\x12A\n" +
+	"\rtunnel_credit\x18\n" +
+	" \x01(\v2\x1a.cmf.agent.v1.TunnelCreditH\x00R\ftunnelCredit\x12A\n" +
+	"\rtunnel_cancel\x18\v \x01(\v2\x1a.cmf.agent.v1.TunnelCancelH\x00R\ftunnelCancelB\t\n" +
 	"\amessage\"\xb6\x03\n" +
 	"\x05Hello\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1d\n" +
@@ -1970,7 +2498,33 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"nextOffset\x12\x1a\n" +
 	"\bfinished\x18\x04 \x01(\bR\bfinished\x125\n" +
 	"\afailure\x18\x05 \x01(\x0e2\x1b.cmf.agent.v1.ResultFailureR\afailure\x12\x18\n" +
-	"\amessage\x18\x06 \x01(\tR\amessage*w\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\"\xe7\x01\n" +
+	"\rTunnelRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12)\n" +
+	"\x03ref\x18\x02 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12\x14\n" +
+	"\x05query\x18\x05 \x01(\tR\x05query\x122\n" +
+	"\aheaders\x18\x06 \x03(\v2\x18.cmf.v1.FlinkWebUIHeaderR\aheaders\x12\x16\n" +
+	"\x06window\x18\a \x01(\x03R\x06window\"C\n" +
+	"\fTunnelCredit\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"-\n" +
+	"\fTunnelCancel\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\"\xa5\x01\n" +
+	"\vTunnelReply\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12,\n" +
+	"\x04head\x18\x02 \x01(\v2\x16.cmf.v1.FlinkWebUIHeadH\x00R\x04head\x12\x14\n" +
+	"\x04body\x18\x03 \x01(\fH\x00R\x04body\x12+\n" +
+	"\x03end\x18\x04 \x01(\v2\x17.cmf.agent.v1.TunnelEndH\x00R\x03endB\x06\n" +
+	"\x04part\"\\\n" +
+	"\tTunnelEnd\x125\n" +
+	"\afailure\x18\x01 \x01(\x0e2\x1b.cmf.agent.v1.TunnelFailureR\afailure\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage*w\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_APPLIED\x10\x01\x12\x13\n" +
@@ -1984,7 +2538,16 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\rResultFailure\x12\x1e\n" +
 	"\x1aRESULT_FAILURE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13RESULT_FAILURE_GONE\x10\x01\x12\x1e\n" +
-	"\x1aRESULT_FAILURE_UNSUPPORTED\x10\x022Z\n" +
+	"\x1aRESULT_FAILURE_UNSUPPORTED\x10\x02*\xfd\x01\n" +
+	"\rTunnelFailure\x12\x1e\n" +
+	"\x1aTUNNEL_FAILURE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aTUNNEL_FAILURE_UNSUPPORTED\x10\x01\x12\x1a\n" +
+	"\x16TUNNEL_FAILURE_INVALID\x10\x02\x12\x17\n" +
+	"\x13TUNNEL_FAILURE_BUSY\x10\x03\x12\x1e\n" +
+	"\x1aTUNNEL_FAILURE_UNREACHABLE\x10\x04\x12\x1a\n" +
+	"\x16TUNNEL_FAILURE_TIMEOUT\x10\x05\x12\x1d\n" +
+	"\x19TUNNEL_FAILURE_BAD_ANSWER\x10\x06\x12\x1c\n" +
+	"\x18TUNNEL_FAILURE_CANCELLED\x10\a2Z\n" +
 	"\fFleetService\x12J\n" +
 	"\aConnect\x12\x1c.cmf.agent.v1.ConnectRequest\x1a\x1d.cmf.agent.v1.ConnectResponse(\x010\x01B3Z1github.com/openweir/weir/gen/cmf/agent/v1;agentv1b\x06proto3"
 
@@ -2000,77 +2563,94 @@ func file_cmf_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_cmf_agent_v1_agent_proto_rawDescData
 }
 
-var file_cmf_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_cmf_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_cmf_agent_v1_agent_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: cmf.agent.v1.Outcome
 	(EventSource)(0),              // 1: cmf.agent.v1.EventSource
 	(ResultFailure)(0),            // 2: cmf.agent.v1.ResultFailure
-	(*ConnectRequest)(nil),        // 3: cmf.agent.v1.ConnectRequest
-	(*ConnectResponse)(nil),       // 4: cmf.agent.v1.ConnectResponse
-	(*Hello)(nil),                 // 5: cmf.agent.v1.Hello
-	(*HeldObject)(nil),            // 6: cmf.agent.v1.HeldObject
-	(*ObjectRef)(nil),             // 7: cmf.agent.v1.ObjectRef
-	(*Welcome)(nil),               // 8: cmf.agent.v1.Welcome
-	(*Heartbeat)(nil),             // 9: cmf.agent.v1.Heartbeat
-	(*HeartbeatReply)(nil),        // 10: cmf.agent.v1.HeartbeatReply
-	(*Lifecycle)(nil),             // 11: cmf.agent.v1.Lifecycle
-	(*Apply)(nil),                 // 12: cmf.agent.v1.Apply
-	(*Delete)(nil),                // 13: cmf.agent.v1.Delete
-	(*Synced)(nil),                // 14: cmf.agent.v1.Synced
-	(*Ack)(nil),                   // 15: cmf.agent.v1.Ack
-	(*StatusReport)(nil),          // 16: cmf.agent.v1.StatusReport
-	(*EventReport)(nil),           // 17: cmf.agent.v1.EventReport
-	(*EventAck)(nil),              // 18: cmf.agent.v1.EventAck
-	(*NamespacesReport)(nil),      // 19: cmf.agent.v1.NamespacesReport
-	(*FetchResults)(nil),          // 20: cmf.agent.v1.FetchResults
-	(*ResultPage)(nil),            // 21: cmf.agent.v1.ResultPage
-	nil,                           // 22: cmf.agent.v1.Hello.LabelsEntry
-	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*v1.ResultSchema)(nil),       // 25: cmf.v1.ResultSchema
+	(TunnelFailure)(0),            // 3: cmf.agent.v1.TunnelFailure
+	(*ConnectRequest)(nil),        // 4: cmf.agent.v1.ConnectRequest
+	(*ConnectResponse)(nil),       // 5: cmf.agent.v1.ConnectResponse
+	(*Hello)(nil),                 // 6: cmf.agent.v1.Hello
+	(*HeldObject)(nil),            // 7: cmf.agent.v1.HeldObject
+	(*ObjectRef)(nil),             // 8: cmf.agent.v1.ObjectRef
+	(*Welcome)(nil),               // 9: cmf.agent.v1.Welcome
+	(*Heartbeat)(nil),             // 10: cmf.agent.v1.Heartbeat
+	(*HeartbeatReply)(nil),        // 11: cmf.agent.v1.HeartbeatReply
+	(*Lifecycle)(nil),             // 12: cmf.agent.v1.Lifecycle
+	(*Apply)(nil),                 // 13: cmf.agent.v1.Apply
+	(*Delete)(nil),                // 14: cmf.agent.v1.Delete
+	(*Synced)(nil),                // 15: cmf.agent.v1.Synced
+	(*Ack)(nil),                   // 16: cmf.agent.v1.Ack
+	(*StatusReport)(nil),          // 17: cmf.agent.v1.StatusReport
+	(*EventReport)(nil),           // 18: cmf.agent.v1.EventReport
+	(*EventAck)(nil),              // 19: cmf.agent.v1.EventAck
+	(*NamespacesReport)(nil),      // 20: cmf.agent.v1.NamespacesReport
+	(*FetchResults)(nil),          // 21: cmf.agent.v1.FetchResults
+	(*ResultPage)(nil),            // 22: cmf.agent.v1.ResultPage
+	(*TunnelRequest)(nil),         // 23: cmf.agent.v1.TunnelRequest
+	(*TunnelCredit)(nil),          // 24: cmf.agent.v1.TunnelCredit
+	(*TunnelCancel)(nil),          // 25: cmf.agent.v1.TunnelCancel
+	(*TunnelReply)(nil),           // 26: cmf.agent.v1.TunnelReply
+	(*TunnelEnd)(nil),             // 27: cmf.agent.v1.TunnelEnd
+	nil,                           // 28: cmf.agent.v1.Hello.LabelsEntry
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*v1.ResultSchema)(nil),       // 31: cmf.v1.ResultSchema
+	(*v1.FlinkWebUIHeader)(nil),   // 32: cmf.v1.FlinkWebUIHeader
+	(*v1.FlinkWebUIHead)(nil),     // 33: cmf.v1.FlinkWebUIHead
 }
 var file_cmf_agent_v1_agent_proto_depIdxs = []int32{
-	5,  // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
-	9,  // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
-	15, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
-	16, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
-	17, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
-	19, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	21, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
-	8,  // 7: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
-	10, // 8: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
-	12, // 9: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
-	13, // 10: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
-	14, // 11: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
-	18, // 12: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
-	11, // 13: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	20, // 14: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
-	22, // 15: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
-	19, // 16: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	6,  // 17: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
-	7,  // 18: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
-	23, // 19: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
-	11, // 20: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	23, // 21: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
-	7,  // 22: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
-	7,  // 23: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
-	7,  // 24: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
-	0,  // 25: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
-	7,  // 26: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	7,  // 27: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	1,  // 28: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
-	24, // 29: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
-	7,  // 30: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
-	25, // 31: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
-	2,  // 32: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
-	3,  // 33: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
-	4,  // 34: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
-	34, // [34:35] is the sub-list for method output_type
-	33, // [33:34] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	6,  // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
+	10, // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
+	16, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
+	17, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
+	18, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
+	20, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	22, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
+	26, // 7: cmf.agent.v1.ConnectRequest.tunnel_reply:type_name -> cmf.agent.v1.TunnelReply
+	9,  // 8: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
+	11, // 9: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
+	13, // 10: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
+	14, // 11: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
+	15, // 12: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
+	19, // 13: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
+	12, // 14: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	21, // 15: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
+	23, // 16: cmf.agent.v1.ConnectResponse.tunnel_request:type_name -> cmf.agent.v1.TunnelRequest
+	24, // 17: cmf.agent.v1.ConnectResponse.tunnel_credit:type_name -> cmf.agent.v1.TunnelCredit
+	25, // 18: cmf.agent.v1.ConnectResponse.tunnel_cancel:type_name -> cmf.agent.v1.TunnelCancel
+	28, // 19: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
+	20, // 20: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	7,  // 21: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
+	8,  // 22: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
+	29, // 23: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
+	12, // 24: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	29, // 25: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
+	8,  // 26: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
+	8,  // 27: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
+	8,  // 28: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
+	0,  // 29: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
+	8,  // 30: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	8,  // 31: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	1,  // 32: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
+	30, // 33: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
+	8,  // 34: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
+	31, // 35: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
+	2,  // 36: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
+	8,  // 37: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
+	32, // 38: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
+	33, // 39: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
+	27, // 40: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
+	3,  // 41: cmf.agent.v1.TunnelEnd.failure:type_name -> cmf.agent.v1.TunnelFailure
+	4,  // 42: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
+	5,  // 43: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
+	43, // [43:44] is the sub-list for method output_type
+	42, // [42:43] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_cmf_agent_v1_agent_proto_init() }
@@ -2086,6 +2666,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectRequest_Event)(nil),
 		(*ConnectRequest_Namespaces)(nil),
 		(*ConnectRequest_ResultPage)(nil),
+		(*ConnectRequest_TunnelReply)(nil),
 	}
 	file_cmf_agent_v1_agent_proto_msgTypes[1].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
@@ -2096,14 +2677,22 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectResponse_EventAck)(nil),
 		(*ConnectResponse_Lifecycle)(nil),
 		(*ConnectResponse_FetchResults)(nil),
+		(*ConnectResponse_TunnelRequest)(nil),
+		(*ConnectResponse_TunnelCredit)(nil),
+		(*ConnectResponse_TunnelCancel)(nil),
+	}
+	file_cmf_agent_v1_agent_proto_msgTypes[22].OneofWrappers = []any{
+		(*TunnelReply_Head)(nil),
+		(*TunnelReply_Body)(nil),
+		(*TunnelReply_End)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_agent_v1_agent_proto_rawDesc), len(file_cmf_agent_v1_agent_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   20,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,6 +43,12 @@
 // the report. The agent writes its epoch on every object that it applies, and
 // leaves alone an object that bears a greater one.
 //
+// # Tunnels
+//
+// FetchResults and the Tunnel messages are no state but about a client that
+// waits. They live and die with the session that they began in and are never
+// repeated by either side: it is for the client to try again.
+//
 // # Skew
 //
 // Unknown fields and unknown kinds of message are ignored by both sides. The
