@@ -1,0 +1,5 @@
+CREATE CATALOG `shop` WITH ('type' = 'generic_in_memory');
+
+USE CATALOG `shop`;
+
+SELECT 1;
