@@ -24,7 +24,8 @@ type Control struct {
 	Name string
 	// Dir is where the token file and the log are put.
 	Dir string
-	// Etcd are the endpoints of etcd.
+	// Etcd are the endpoints of etcd; without any, the replica keeps an etcd of
+	// its own in a folder below Dir.
 	Etcd []string
 	// GRPC and Admin are the addresses to listen on.
 	GRPC, Admin string
@@ -35,6 +36,8 @@ type Control struct {
 	Heartbeat time.Duration
 	// TLS are the files to serve gRPC with; without them it is not encrypted.
 	TLS ServerTLS
+	// Flags are added to those that follow from the rest.
+	Flags []string
 }
 
 // ServerTLS are the files of a server that speaks TLS.
@@ -52,15 +55,20 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	}
 	args := []string{
 		"control",
-		"--etcd-endpoints=" + strings.Join(c.Etcd, ","),
 		"--grpc=" + c.GRPC,
 		"--admin=" + c.Admin,
 		"--heartbeat=" + c.Heartbeat.String(),
 		"--agent-token-file=" + tokens,
 	}
+	if len(c.Etcd) > 0 {
+		args = append(args, "--etcd-endpoints="+strings.Join(c.Etcd, ","))
+	} else {
+		args = append(args, "--etcd-dir="+filepath.Join(c.Dir, c.Name+"-etcd"))
+	}
 	if c.HTTP != "" {
 		args = append(args, "--http="+c.HTTP)
 	}
+	args = append(args, c.Flags...)
 	if c.TLS != (ServerTLS{}) {
 		args = append(args, "--tls-cert="+c.TLS.Certificate, "--tls-key="+c.TLS.Key, "--agent-ca="+c.TLS.AgentAuthority)
 	}
@@ -108,6 +116,8 @@ type Agent struct {
 	// TLS is how the agent and the control plane know each other. Without it
 	// the agent presents Token, and nothing is encrypted.
 	TLS ClientTLS
+	// LocalFlink is for the cluster of a Sandbox that runs Flink.
+	LocalFlink bool
 }
 
 // ClientTLS are the files of an agent that speaks TLS.
@@ -129,6 +139,9 @@ func (a Agent) Start() (*process.Process, error) {
 			return nil, fmt.Errorf("write the agent's token: %w", err)
 		}
 		args = append(args, "--token-file="+token, "--insecure")
+	}
+	if a.LocalFlink {
+		args = append(args, "--local-flink")
 	}
 	if len(a.Namespaces) > 0 {
 		args = append(args, "--namespaces="+strings.Join(a.Namespaces, ","))
