@@ -16,6 +16,7 @@ import (
 
 	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/link"
+	"github.com/openweir/weir/agent/tunnel"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -38,6 +39,7 @@ type Timing struct {
 type Agent struct {
 	link   *link.Link
 	driver *driver.Driver
+	tunnel *tunnel.Tunnel
 }
 
 // New makes an agent. It sends nothing before Run.
@@ -65,14 +67,17 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure the agent: %w", err)
 	}
+	webUIs := tunnel.New(tunnel.Config{Resolver: config.Flink, Namespaces: config.Namespaces, Send: outbox.TunnelReply, Log: log})
 	return &Agent{
 		driver: d,
+		tunnel: webUIs,
 		link: link.New(link.Config{
 			Target:  config.ControlPlane,
 			Dial:    config.dial,
 			Handler: d,
 			Outbox:  outbox,
 			Fetch:   config.fetch(outbox),
+			Tunnel:  webUIs,
 			Log:     log,
 			Backoff: config.Timing.Backoff,
 		}),
@@ -96,6 +101,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	both.Go(func() { a.driver.Run(ctx) })
 	both.Go(func() { a.link.Run(ctx) })
 	both.Wait()
+	a.tunnel.Close()
 	return nil
 }
 

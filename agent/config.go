@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"k8s.io/client-go/rest"
 
+	"github.com/openweir/weir/agent/flinkendpoint"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -32,6 +33,9 @@ type Config struct {
 	// SQL hands out the rows of interactive statements. Where it is nil, there
 	// are none to be had.
 	SQL SQLDriver
+	// Flink tells where Flink clusters answer. Where it is nil, the agent reaches
+	// into none.
+	Flink flinkendpoint.Resolver
 	// Version is the agent's release.
 	Version string
 	// Log receives what the agent has to say; slog.Default where nil.

@@ -51,11 +51,27 @@ type Config struct {
 	// Fetch has rows of a query put in the Outbox, and returns at once. Where it
 	// is nil, the agent answers that it cannot.
 	Fetch func(*agentv1.FetchResults)
-	Log   *slog.Logger
+	// Tunnel answers requests for Flink's REST API. Where it is nil, the agent
+	// answers that it cannot.
+	Tunnel Tunnel
+	Log    *slog.Logger
 	// Backoff is DefaultBackoff where it is zero.
 	Backoff Backoff
 	// WelcomeTimeout bounds the time from dialling to Welcome; 30 s where zero.
 	WelcomeTimeout time.Duration
+}
+
+// Tunnel answers requests for Flink's REST API by the Outbox. Its methods return
+// at once.
+type Tunnel interface {
+	// Open, Credit and Cancel are the messages TunnelRequest, TunnelCredit and
+	// TunnelCancel.
+	Open(*agentv1.TunnelRequest)
+	Credit(*agentv1.TunnelCredit)
+	Cancel(*agentv1.TunnelCancel)
+	// Reset tells that nobody waits for answers any more: the session has ended,
+	// or the cluster is decommissioned.
+	Reset()
 }
 
 // Link connects an agent with the control plane.
@@ -75,6 +91,9 @@ func New(config Config) *Link {
 				Message: "This release of the agent runs no interactive statements on Flink, so there are no rows to fetch.",
 			})
 		}
+	}
+	if config.Tunnel == nil {
+		config.Tunnel = noTunnel{config.Outbox}
 	}
 	if config.WelcomeTimeout == 0 {
 		config.WelcomeTimeout = 30 * time.Second
@@ -187,11 +206,13 @@ func (l *Link) session(ctx context.Context) error {
 		handler: l.config.Handler,
 		outbox:  l.config.Outbox,
 		fetch:   l.config.Fetch,
+		tunnel:  l.config.Tunnel,
 		log:     l.config.Log,
 		timeout: l.config.WelcomeTimeout,
 	}
 	cause := s.run(ctx, agentv1.NewFleetServiceClient(conn), hello)
 	if s.welcomed {
+		l.config.Tunnel.Reset()
 		l.config.Handler.Disconnected(status.Code(cause) == codes.Aborted)
 	}
 	return &ended{cause: cause, welcomed: s.welcomed}

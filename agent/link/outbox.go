@@ -38,10 +38,11 @@ type Outbox struct {
 	order   []slot // of pending, in the order in which the slots were first filled
 	pending map[slot]*agentv1.ConnectRequest
 	events  eventLog
+	tunnels tunnelReplies
 	// muted says that nothing is to be said: the cluster is decommissioned.
 	muted bool
-	// turn alternates between state and events, so that neither starves.
-	turn bool
+	// turn passes from state to events to tunnels, so that none starves.
+	turn int
 
 	ready chan struct{} // holds a token while there may be something to send
 	renew chan string   // holds why a new session is wanted
@@ -80,6 +81,19 @@ func (o *Outbox) Namespaces(report *agentv1.NamespacesReport) {
 func (o *Outbox) ResultPage(page *agentv1.ResultPage) {
 	o.put(slot{what: "results", name: page.GetRequestId()},
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_ResultPage{ResultPage: page}})
+}
+
+// TunnelReply puts a part of the answer to a TunnelRequest in the outbox. How
+// much of a body waits is for the one who calls to bound, as the protocol's
+// window does.
+func (o *Outbox) TunnelReply(reply *agentv1.TunnelReply) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.muted {
+		return
+	}
+	o.tunnels.add(reply)
+	o.wake()
 }
 
 // Event puts an event in the outbox, where it stays until the control plane
@@ -134,14 +148,11 @@ func (o *Outbox) wake() {
 func (o *Outbox) next() *agentv1.ConnectRequest {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.turn = !o.turn
-	first, second := o.nextState, o.nextEvent
-	if o.turn {
-		first, second = second, first
-	}
-	m := first()
-	if m == nil {
-		m = second()
+	sources := [...]func() *agentv1.ConnectRequest{o.nextState, o.nextEvent, o.nextReply}
+	var m *agentv1.ConnectRequest
+	for i := 0; i < len(sources) && m == nil; i++ {
+		m = sources[o.turn]()
+		o.turn = (o.turn + 1) % len(sources)
 	}
 	if m != nil {
 		o.wake() // there may be more
@@ -168,6 +179,14 @@ func (o *Outbox) nextEvent() *agentv1.ConnectRequest {
 	return &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Event{Event: e}}
 }
 
+func (o *Outbox) nextReply() *agentv1.ConnectRequest {
+	reply := o.tunnels.next()
+	if reply == nil {
+		return nil
+	}
+	return &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_TunnelReply{TunnelReply: reply}}
+}
+
 // begin prepares for a session that has just been welcomed. Everything but
 // events is forgotten: it speaks of before the session, and the new Hello and
 // what follows it say the same or better. Every event that is not acknowledged
@@ -178,6 +197,7 @@ func (o *Outbox) begin() {
 	o.muted = false
 	o.order = nil
 	clear(o.pending)
+	o.tunnels.clear()
 	o.events.rewind()
 	o.wake()
 }
@@ -199,6 +219,7 @@ func (o *Outbox) mute() {
 	o.muted = true
 	o.order = nil
 	clear(o.pending)
+	o.tunnels.clear()
 	o.events.clear()
 }
 

@@ -20,6 +20,7 @@ type session struct {
 	handler  Handler
 	outbox   *Outbox
 	fetch    func(*agentv1.FetchResults)
+	tunnel   Tunnel
 	log      *slog.Logger
 	timeout  time.Duration // until Welcome
 	welcomed bool          // not to be read before run has returned
@@ -125,6 +126,14 @@ func (s *session) receive(stream stream, pulse *pulse) error {
 			if !s.idle {
 				s.fetch(m.FetchResults)
 			}
+		case *agentv1.ConnectResponse_TunnelRequest:
+			if !s.idle {
+				s.tunnel.Open(m.TunnelRequest)
+			}
+		case *agentv1.ConnectResponse_TunnelCredit:
+			s.tunnel.Credit(m.TunnelCredit)
+		case *agentv1.ConnectResponse_TunnelCancel:
+			s.tunnel.Cancel(m.TunnelCancel)
 		case *agentv1.ConnectResponse_Synced:
 			s.handler.Synced()
 		case *agentv1.ConnectResponse_Welcome:
@@ -145,6 +154,7 @@ func (s *session) lifecycle(decommissioned bool) {
 		s.idle = true
 		s.handler.Decommissioned()
 		s.outbox.mute()
+		s.tunnel.Reset()
 	case !decommissioned && s.idle:
 		s.outbox.Renew("the cluster is active again")
 	}

@@ -9,12 +9,14 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/openweir/weir/agent"
+	"github.com/openweir/weir/agent/flinkendpoint"
 )
 
 func agentCommand(log func() *slog.Logger) *cobra.Command {
 	var (
 		config     agent.Config
 		kubeconfig string
+		localFlink bool
 	)
 	cmd := &cobra.Command{
 		Use:   "agent",
@@ -29,6 +31,9 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 				return err
 			}
 			config.Kubernetes = kubernetes
+			if config.Flink, err = flinkResolver(kubernetes, localFlink); err != nil {
+				return err
+			}
 			config.Version = buildVersion().Version
 			config.Log = log()
 			a, err := agent.New(config)
@@ -42,6 +47,7 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&config.ControlPlane, "control", "127.0.0.1:9090", "where the control plane serves gRPC")
 	f.StringVar(&config.Cluster, "cluster", "", "name of the workload cluster (required)")
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster; without one, the service account of the pod")
+	f.BoolVar(&localFlink, "local-flink", false, "Flink clusters are processes of this machine, as a sandbox starts them (default: pods)")
 	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "work in these namespaces only (default: all)")
 	f.StringToStringVar(&config.Labels, "labels", nil, "labels of the cluster when it is registered, such as region=eu,env=prod")
 	f.StringVar(&config.Identity.TokenFile, "token-file", "", "file with the bootstrap token")
@@ -51,6 +57,14 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&config.Identity.ServerName, "tls-server-name", "", "name that the control plane's certificate must bear (default: the host dialled)")
 	f.BoolVar(&config.Identity.Insecure, "insecure", false, "do not encrypt; for tests on one machine")
 	return cmd
+}
+
+// flinkResolver tells where Flink clusters answer.
+func flinkResolver(kubernetes *rest.Config, local bool) (flinkendpoint.Resolver, error) {
+	if local {
+		return flinkendpoint.NewLocal(kubernetes)
+	}
+	return flinkendpoint.NewKubernetes(kubernetes)
 }
 
 func kubernetesConfig(kubeconfig string) (*rest.Config, error) {

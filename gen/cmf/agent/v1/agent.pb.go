@@ -259,6 +259,8 @@ const (
 	TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER TunnelFailure = 6
 	// The control plane sent a TunnelCancel.
 	TunnelFailure_TUNNEL_FAILURE_CANCELLED TunnelFailure = 7
+	// Reading the path would change or run something.
+	TunnelFailure_TUNNEL_FAILURE_FORBIDDEN TunnelFailure = 8
 )
 
 // Enum value maps for TunnelFailure.
@@ -272,6 +274,7 @@ var (
 		5: "TUNNEL_FAILURE_TIMEOUT",
 		6: "TUNNEL_FAILURE_BAD_ANSWER",
 		7: "TUNNEL_FAILURE_CANCELLED",
+		8: "TUNNEL_FAILURE_FORBIDDEN",
 	}
 	TunnelFailure_value = map[string]int32{
 		"TUNNEL_FAILURE_UNSPECIFIED": 0,
@@ -282,6 +285,7 @@ var (
 		"TUNNEL_FAILURE_TIMEOUT":     5,
 		"TUNNEL_FAILURE_BAD_ANSWER":  6,
 		"TUNNEL_FAILURE_CANCELLED":   7,
+		"TUNNEL_FAILURE_FORBIDDEN":   8,
 	}
 )
 
@@ -2538,7 +2542,7 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\rResultFailure\x12\x1e\n" +
 	"\x1aRESULT_FAILURE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13RESULT_FAILURE_GONE\x10\x01\x12\x1e\n" +
-	"\x1aRESULT_FAILURE_UNSUPPORTED\x10\x02*\xfd\x01\n" +
+	"\x1aRESULT_FAILURE_UNSUPPORTED\x10\x02*\x9b\x02\n" +
 	"\rTunnelFailure\x12\x1e\n" +
 	"\x1aTUNNEL_FAILURE_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aTUNNEL_FAILURE_UNSUPPORTED\x10\x01\x12\x1a\n" +
@@ -2547,7 +2551,8 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x1aTUNNEL_FAILURE_UNREACHABLE\x10\x04\x12\x1a\n" +
 	"\x16TUNNEL_FAILURE_TIMEOUT\x10\x05\x12\x1d\n" +
 	"\x19TUNNEL_FAILURE_BAD_ANSWER\x10\x06\x12\x1c\n" +
-	"\x18TUNNEL_FAILURE_CANCELLED\x10\a2Z\n" +
+	"\x18TUNNEL_FAILURE_CANCELLED\x10\a\x12\x1c\n" +
+	"\x18TUNNEL_FAILURE_FORBIDDEN\x10\b2Z\n" +
 	"\fFleetService\x12J\n" +
 	"\aConnect\x12\x1c.cmf.agent.v1.ConnectRequest\x1a\x1d.cmf.agent.v1.ConnectResponse(\x010\x01B3Z1github.com/openweir/weir/gen/cmf/agent/v1;agentv1b\x06proto3"
 
