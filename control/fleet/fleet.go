@@ -72,6 +72,7 @@ func New(cfg Config) *Fleet {
 	f.addMappings()
 	f.addComputePools()
 	f.addApplications()
+	f.addStatementClusters()
 	f.addStatements()
 	f.addSavepoints()
 	return f

@@ -28,12 +28,12 @@ func (r *reports) storeDeletion(ctx context.Context, s *session, ack *agentv1.Ac
 	if err != nil {
 		return err
 	}
-	statement, err := r.statementGone(ctx, s, ack)
+	conds, statement, err := r.statementGone(ctx, s, ack)
 	if err != nil {
 		return err
 	}
 	ops = append(ops, statement...)
-	_, err = st.Store.Commit(ctx, []store.Cond{st.Sessions.HeldBy(s.cluster, s.lease)}, append(ops, st.Tombstones.Remove(key)))
+	_, err = st.Store.Commit(ctx, append(conds, st.Sessions.HeldBy(s.cluster, s.lease)), append(ops, st.Tombstones.Remove(key)))
 	if err != nil {
 		return fmt.Errorf("drop tombstone %s: %w", key, err)
 	}

@@ -21,6 +21,22 @@ func storeObject[T proto.Message](
 	records *store.Collection[T], statuses *store.Collection[*storev1.StatusRecord],
 	uid func(T) string, conclude func(record T, before, after *storev1.StatusRecord) []store.Op,
 ) error {
+	return storeStatus(ctx, r, next, claim, records, statuses, uid, func(record T, before *storev1.StatusRecord) (*storev1.StatusRecord, []store.Op) {
+		after := observeObject(before, next, claim.GetOwnerUid())
+		if conclude == nil {
+			return after, nil
+		}
+		return after, conclude(record, before, after)
+	})
+}
+
+// storeStatus stores the status of a resource that observe makes of the one
+// before, which is nil where there is none, and what else observe says.
+func storeStatus[T proto.Message](
+	ctx context.Context, r *reports, next *report, claim *storev1.ClaimRecord,
+	records *store.Collection[T], statuses *store.Collection[*storev1.StatusRecord],
+	uid func(T) string, observe func(record T, before *storev1.StatusRecord) (*storev1.StatusRecord, []store.Op),
+) error {
 	st, key := r.fleet.State, claim.GetKey()
 	record, ok := records.Cached(key)
 	if !ok {
@@ -43,11 +59,7 @@ func storeObject[T proto.Message](
 	if before.Value.GetOwnerUid() != claim.GetOwnerUid() {
 		before.Value = nil
 	}
-	after := observeObject(before.Value, next, claim.GetOwnerUid())
-	var ops []store.Op
-	if conclude != nil {
-		ops = conclude(record.Value, before.Value, after)
-	}
+	after, ops := observe(record.Value, before.Value)
 	if !proto.Equal(before.Value, after) {
 		after.UpdateTime = state.Now()
 		ops = append(ops, statuses.Put(key, after))

@@ -41,13 +41,9 @@ func (f *Fleet) renderMapping(env *cmfv1.Environment, key string) (*agentv1.Appl
 	}
 	// Both revisions only grow, and one of them does with every change.
 	version := max(mapping.Revision, secret.Revision)
-	data := make(map[string]string, len(secret.Value.GetSpec().GetData()))
-	for field, sealed := range secret.Value.GetSpec().GetData() {
-		value, err := f.Keys.Open(state.SecretPlace(secret.Value.GetMetadata().GetName(), field), sealed)
-		if err != nil {
-			return nil, err
-		}
-		data[field] = value
+	data, err := f.opened(secret.Value)
+	if err != nil {
+		return nil, err
 	}
 	return render.Secret(env, mapping.Value, data, version)
 }

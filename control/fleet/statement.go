@@ -28,7 +28,14 @@ func (f *Fleet) renderStatement(env *cmfv1.Environment, key string) (*agentv1.Ap
 	if !ok || !rules.Deployed(record.Value) || record.Value.GetDeleting() {
 		return nil, nil // nothing is deployed, or a tombstone has taken over
 	}
-	return render.Statement(env, record.Value)
+	if record.Value.GetObjectKind() != render.KindStatement {
+		return render.Statement(env, record.Value)
+	}
+	connect, err := f.connections(env, record.Value.GetTables())
+	if err != nil {
+		return nil, err
+	}
+	return render.SessionStatement(env, record.Value, connect)
 }
 
 // storeStatement stores what is new of a statement: its status, the phase that
@@ -38,9 +45,25 @@ func (r *reports) storeStatement(ctx context.Context, next *report, claim *store
 	return storeObject(ctx, r, next, claim, st.Statements, st.StatementStatus,
 		func(record *storev1.StatementRecord) string { return record.GetStatement().GetMetadata().GetUid() },
 		func(record *storev1.StatementRecord, before, after *storev1.StatusRecord) []store.Op {
+			liftTraits(after)
 			rules.ConcludePhase(record, before, after, observed(next, claim.GetOwnerUid()))
 			return st.AppendExceptions(claim.GetKey(), exceptions(next, claim.GetOwnerUid(), before, after)...)
 		})
+}
+
+// liftTraits takes out of a status what is kept elsewhere: the traits, and the
+// exceptions, of which events tell.
+func liftTraits(status *storev1.StatusRecord) {
+	parsed, err := rules.ParseText(status.GetStatus())
+	if err != nil || parsed["traits"] == nil && parsed["exceptions"] == nil {
+		return
+	}
+	if traits := rules.ReportedTraits(parsed); traits != nil {
+		status.Traits = traits
+	}
+	delete(parsed, "traits")
+	delete(parsed, "exceptions")
+	status.Status = rules.FormatText(parsed)
 }
 
 // observed tells whether a report has a status of the object as it now is: the
@@ -54,8 +77,8 @@ func observed(next *report, owner string) bool {
 	return err == nil && rules.Integer(status, "observedGeneration") >= report.GetObjectGeneration()
 }
 
-// exceptions are those that a report tells of: the job's, which the operator
-// tells as events, and what the operator itself failed with.
+// exceptions are those that a report tells of: the job's, which are told as
+// events, and what the operator itself failed with.
 func exceptions(next *report, owner string, before, after *storev1.StatusRecord) []state.Exception {
 	var out []state.Exception
 	for _, event := range next.events {
@@ -65,7 +88,8 @@ func exceptions(next *report, owner string, before, after *storev1.StatusRecord)
 			})
 		}
 	}
-	if failure := after.GetError(); failure != "" && failure != before.GetError() {
+	byOperator := next.ref.GetKind() != render.KindStatement
+	if failure := after.GetError(); byOperator && failure != "" && failure != before.GetError() {
 		status, _ := rules.ParseText(after.GetStatus())
 		text := rules.String(status, "error")
 		class := classOf(failure)
@@ -88,19 +112,32 @@ func classOf(text string) string {
 	return class
 }
 
-// statementGone is what goes with the tombstone of a statement that was
-// deleted: its record and what hangs on it.
-func (r *reports) statementGone(ctx context.Context, s *session, ack *agentv1.Ack) ([]store.Op, error) {
-	if kind := ack.GetRef().GetKind(); kind != render.KindDeployment && kind != render.KindSessionJob {
-		return nil, nil
-	}
+// statementGone is what goes with the tombstone of a statement's object: once
+// the last one is gone, the record and what hangs on it. The condition makes
+// two objects that go at the same time see each other.
+func (r *reports) statementGone(ctx context.Context, s *session, ack *agentv1.Ack) ([]store.Cond, []store.Op, error) {
 	claim, err := r.claim(ctx, &report{session: s, ref: ack.GetRef()})
-	if err != nil || claim == nil || claim.GetOwnerUid() != ack.GetOwnerUid() || claim.GetCollection() != state.CollectionStatements {
-		return nil, err
+	if err != nil || claim == nil || claim.GetOwnerUid() != ack.GetOwnerUid() {
+		return nil, nil, err
 	}
-	record, ok := r.fleet.State.Statements.Cached(claim.GetKey())
-	if !ok || !record.Value.GetDeleting() {
-		return nil, nil
+	if claim.GetCollection() != state.CollectionStatements && claim.GetCollection() != state.CollectionStatementClusters {
+		return nil, nil, nil
 	}
-	return r.fleet.State.DropStatement(s.cluster, ack.GetRef(), record), nil
+	st := r.fleet.State
+	record, ok := st.Statements.Cached(claim.GetKey())
+	env, known := st.Environments.Cached(store.Segments(claim.GetKey())[0])
+	if !ok || !known || !record.Value.GetDeleting() {
+		return nil, nil, nil
+	}
+	refs := render.StatementRefs(env.Value, record.Value)
+	for _, ref := range refs {
+		if objectOf(ref) == objectOf(ack.GetRef()) {
+			continue
+		}
+		key := state.TombstoneKey(s.cluster, ref.GetNamespace(), ref.GetKind(), ref.GetName(), ack.GetOwnerUid())
+		if other, waiting := st.Tombstones.Cached(key); waiting {
+			return []store.Cond{st.Tombstones.Unchanged(key, other.Revision)}, nil, nil
+		}
+	}
+	return nil, st.DropStatement(s.cluster, refs, record), nil
 }

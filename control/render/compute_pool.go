@@ -10,15 +10,19 @@ import (
 )
 
 // ComputePool renders the session cluster of a shared pool: a FlinkDeployment
-// without a job. version grows with every change of the pool or of the
-// environment, whose defaults reach a running pool at once.
-func ComputePool(env *cmfv1.Environment, pool *cmfv1.ComputePool, version int64) (*agentv1.Apply, error) {
+// without a job, with a SQL gateway where the agent runs SQL. version grows with
+// every change of the pool or of the environment, whose defaults reach a running
+// pool at once.
+func ComputePool(env *cmfv1.Environment, pool *cmfv1.ComputePool, version int64, runsSQL bool) (*agentv1.Apply, error) {
 	metadata := pool.GetMetadata()
 	spec, err := PoolCluster(env, pool)
 	if err != nil {
 		return nil, err
 	}
 	delete(spec, "job")
+	if runsSQL {
+		spec = withGateway(spec)
+	}
 	return object(DeploymentRef(env, metadata.GetName()), metadata.GetUid(), version,
 		environmentLabels(env, metadata), maps.Clone(metadata.GetAnnotations()), spec)
 }

@@ -26,7 +26,7 @@ func TestComputePool(t *testing.T) {
 	withDefaults.ComputePoolDefaults = &cmfv1.JsonObject{Json: `{"clusterSpec":{"serviceAccount":"sql","flinkConfiguration":{"taskmanager.numberOfTaskSlots":"4"}}}`}
 	for name, env := range map[string]*cmfv1.Environment{"pool": environment(""), "pool-environment-defaults": withDefaults} {
 		t.Run(name, func(t *testing.T) {
-			apply, err := render.ComputePool(env, sharedPool(), 9)
+			apply, err := render.ComputePool(env, sharedPool(), 9, false)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,18 +10,22 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// StatementRef names the object that runs a statement: a FlinkDeployment or a
-// FlinkSessionJob.
+// StatementRef names the object that runs a statement: a FlinkDeployment, a
+// FlinkSessionJob, or a Statement of the agent's SQL driver.
 func StatementRef(env *cmfv1.Environment, kind, statement string) *agentv1.ObjectRef {
+	version := FlinkAPIVersion
+	if kind == KindStatement {
+		version = SQLAPIVersion
+	}
 	return &agentv1.ObjectRef{
-		ApiVersion: FlinkAPIVersion,
+		ApiVersion: version,
 		Kind:       kind,
 		Namespace:  env.GetKubernetesNamespace(),
 		Name:       statement,
 	}
 }
 
-// Statement renders the object of a statement that Flink runs. Its
+// Statement renders the object of a statement that the operator runs. Its
 // specification was made when the statement was last changed, so that a change
 // of the environment's defaults restarts no statement.
 func Statement(env *cmfv1.Environment, record *storev1.StatementRecord) (*agentv1.Apply, error) {
@@ -34,14 +38,18 @@ func Statement(env *cmfv1.Environment, record *storev1.StatementRecord) (*agentv
 	if spec == nil {
 		return nil, fmt.Errorf("statement %s has no specification of an object", metadata.GetName())
 	}
-	desired := rules.JobRunning
-	if statement.GetSpec().GetStopped() {
-		desired = rules.JobSuspended
-	}
-	rules.SetField(spec, desired, "job", "state")
+	rules.SetField(spec, desiredState(statement), "job", "state")
 	setStart(spec, record.GetStart())
 	return object(StatementRef(env, record.GetObjectKind(), metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
 		environmentLabels(env, metadata), maps.Clone(metadata.GetAnnotations()), spec)
+}
+
+// desiredState is what the job of a statement is to be.
+func desiredState(statement *cmfv1.Statement) string {
+	if statement.GetSpec().GetStopped() {
+		return rules.JobSuspended
+	}
+	return rules.JobRunning
 }
 
 // setStart makes a job start from a savepoint, nil where it goes on from its

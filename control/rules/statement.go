@@ -175,7 +175,8 @@ func StatementDetail(record *storev1.StatementRecord, reported *storev1.StatusRe
 	if record.GetPhase() != "" {
 		return record.GetDetail()
 	}
-	parts := []string{reported.GetError(), problemText(reported), record.GetDetail()}
+	cluster := reported.GetCluster()
+	parts := []string{reported.GetError(), problemText(reported), cluster.GetError(), problemText(cluster), record.GetDetail()}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " ")
 }
 

@@ -46,6 +46,9 @@ type StatementJob struct {
 	Cluster Object
 	// Detached statements keep their state when they are stopped.
 	Detached bool
+	// Script is what Flink's SqlDriver runs in an application; the statement
+	// alone where it is empty.
+	Script string
 }
 
 // effectiveConfiguration is what the job sees: the statement's options over
@@ -100,9 +103,13 @@ func (j StatementJob) Remark() string {
 }
 
 func (j StatementJob) job() Object {
+	script := j.Script
+	if script == "" {
+		script = j.Statement.GetStatement()
+	}
 	return Object{
 		"entryClass":  SQLDriver,
-		"args":        []any{"--script", j.Statement.GetStatement()},
+		"args":        []any{"--script", script},
 		"parallelism": j.Statement.GetParallelism(),
 		"upgradeMode": j.upgradeMode(),
 	}
@@ -135,6 +142,15 @@ func (j StatementJob) SessionJob(deployment string) Object {
 }
 
 var release = regexp.MustCompile(`[0-9]+\.[0-9]+\.[0-9]+`)
+
+// FlinkImage is the image of a cluster, Flink's own of its release where the
+// cluster names none.
+func FlinkImage(cluster Object) string {
+	if image := String(cluster, "image"); image != "" {
+		return image
+	}
+	return "flink:" + flinkRelease(cluster)
+}
 
 // flinkRelease is the release of Flink in a cluster's image, which the name of
 // the jar carries: that of the image's tag, or else the first of flinkVersion.

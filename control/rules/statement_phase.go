@@ -117,6 +117,23 @@ func ConcludePhase(record *storev1.StatementRecord, before, after *storev1.Statu
 	}
 }
 
+// ConcludeClusterPhase notes in a status what follows for the phase from what
+// was reported just now of the session cluster of the statement: one that
+// cannot be had runs no job. Whatever else it tells, the job's own object tells
+// better.
+func ConcludeClusterPhase(record *storev1.StatementRecord, before, after *storev1.StatusRecord) {
+	cluster := after.GetCluster()
+	if !refusedForGood(cluster) && cluster.GetLifecycleState() != lifecycleFailed && cluster.GetJobManagerStatus() != managerError {
+		return
+	}
+	phase := StatementPhase(&storev1.StatementRecord{
+		Statement: record.GetStatement(), Generation: record.GetGeneration(), Action: record.GetAction(),
+	}, before)
+	if next, ok := NextPhase(phase, JobFails); ok {
+		after.Phase = next
+	}
+}
+
 func refusedForGood(reported *storev1.StatusRecord) bool {
 	return reported.GetProblem() != nil && !reported.GetProblem().GetRetrying()
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openweir/weir/control/fault"
 	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -42,6 +43,9 @@ func (s *savepoints) CreateSavepointForFlinkStatement(ctx context.Context, req *
 	}
 	if phase := s.statementPhase(record); o.jobKind == "" || phase == rules.PhaseDeleting {
 		return nil, fault.Unprocessable("Statement '" + o.name + "' is " + phase + " and has no job that a savepoint could be taken of.")
+	}
+	if o.jobKind == render.KindStatement {
+		return nil, fault.Unprocessable("Statement '" + o.name + "' runs as a job of a session cluster, of which a savepoint is only taken when the statement is stopped.")
 	}
 	return s.createSavepoint(ctx, o, req.GetSavepoint())
 }

@@ -101,22 +101,37 @@ func (s *statements) create(ctx context.Context, env store.Object[*cmfv1.Environ
 			s.state.PoolStatements.Put(state.GuardKey(env.Value.GetName(), statement.GetSpec().GetComputePoolName(), name), &emptypb.Empty{}),
 		},
 	}.and(plan.effect)
-	if kind := plan.record.GetObjectKind(); kind != "" {
-		if err := s.unclaimed(env.Value, kind, name); err != nil {
-			return nil, err
-		}
-		claim := objectClaim(env.Value, kind, name)
-		with = with.and(change{
-			conds: []store.Cond{s.state.Claims.Absent(claim)},
-			ops: []store.Op{s.state.Claims.Put(claim, &storev1.ClaimRecord{
-				Collection: state.CollectionStatements, Key: key, OwnerUid: statement.GetMetadata().GetUid(),
-			})},
-		})
+	claims, err := s.claimStatement(env.Value, key, plan.record)
+	if err != nil {
+		return nil, err
 	}
+	with = with.and(claims)
 	if _, err := s.state.Store.Commit(ctx, with.conds, with.ops); err != nil {
 		return nil, fmt.Errorf("create statement %s: %w", key, err)
 	}
 	return s.statementWith(env.Value, plan.record, nil), nil
+}
+
+// claimStatement takes the objects of a statement.
+func (s *Services) claimStatement(env *cmfv1.Environment, key string, record *storev1.StatementRecord) (change, error) {
+	var out change
+	for _, ref := range render.StatementRefs(env, record) {
+		if err := s.unclaimed(env, ref.GetKind(), ref.GetName()); err != nil {
+			return change{}, err
+		}
+		collection := state.CollectionStatements
+		if ref.GetKind() != record.GetObjectKind() {
+			collection = state.CollectionStatementClusters
+		}
+		claim := objectClaim(env, ref.GetKind(), ref.GetName())
+		out = out.and(change{
+			conds: []store.Cond{s.state.Claims.Absent(claim)},
+			ops: []store.Op{s.state.Claims.Put(claim, &storev1.ClaimRecord{
+				Collection: collection, Key: key, OwnerUid: record.GetStatement().GetMetadata().GetUid(),
+			})},
+		})
+	}
+	return out, nil
 }
 
 // poolOfStatement reads the pool that a statement names.
@@ -212,7 +227,7 @@ func (s *statements) DeleteStatement(ctx context.Context, req *cmfv1.DeleteState
 	})
 }
 
-// beginDeletion has the agent delete a statement's object. The statement goes
+// beginDeletion has the agent delete a statement's objects. The statement goes
 // when that is done.
 func (s *Services) beginDeletion(ctx context.Context, env *cmfv1.Environment, record store.Object[*storev1.StatementRecord]) error {
 	if record.Value.GetDeleting() {
@@ -226,35 +241,35 @@ func (s *Services) beginDeletion(ctx context.Context, env *cmfv1.Environment, re
 	after := clone(record.Value)
 	after.Deleting = true
 	after.Statement.Metadata.UpdateTimestamp = state.Now()
-	ref := render.StatementRef(env, after.GetObjectKind(), name)
 	_, err := s.state.Store.Commit(ctx,
 		[]store.Cond{s.state.Statements.Unchanged(record.Key, record.Revision), s.state.Savepoints.EmptyUnder(owned)},
-		[]store.Op{
-			s.state.Statements.Put(record.Key, after),
-			s.state.Bury(env.GetKubernetesClusterName(), ref, after.GetStatement().GetMetadata().GetUid(), false),
-		})
+		append(s.buryStatement(env, after, false), s.state.Statements.Put(record.Key, after)))
 	if err != nil {
 		return fmt.Errorf("delete statement %s: %w", record.Key, err)
 	}
 	return nil
 }
 
-// dropStatement drops a statement at once, and leaves its object, if it has
-// one, to itself.
+// buryStatement makes the agent delete the objects of a statement, or let go of
+// them.
+func (s *Services) buryStatement(env *cmfv1.Environment, record *storev1.StatementRecord, release bool) []store.Op {
+	var ops []store.Op
+	for _, ref := range render.StatementRefs(env, record) {
+		ops = append(ops, s.state.Bury(env.GetKubernetesClusterName(), ref, record.GetStatement().GetMetadata().GetUid(), release))
+	}
+	return ops
+}
+
+// dropStatement drops a statement at once, and leaves its objects, if it has
+// any, to themselves.
 func (s *Services) dropStatement(ctx context.Context, env *cmfv1.Environment, record store.Object[*storev1.StatementRecord]) error {
 	metadata := record.Value.GetStatement().GetMetadata()
 	owned := state.SavepointsOf(env.GetName(), state.OwnerStatements, metadata.GetName())
 	if err := s.dropSavepoints(ctx, env, owned, true); err != nil {
 		return err
 	}
-	var ops []store.Op
-	if rules.Deployed(record.Value) {
-		ref := render.StatementRef(env, record.Value.GetObjectKind(), metadata.GetName())
-		ops = append(s.state.DropStatement(env.GetKubernetesClusterName(), ref, record),
-			s.state.Bury(env.GetKubernetesClusterName(), ref, metadata.GetUid(), true))
-	} else {
-		ops = s.state.DropStatement(env.GetKubernetesClusterName(), nil, record)
-	}
+	ops := append(s.state.DropStatement(env.GetKubernetesClusterName(), render.StatementRefs(env, record.Value), record),
+		s.buryStatement(env, record.Value, true)...)
 	_, err := s.state.Store.Commit(ctx,
 		[]store.Cond{s.state.Statements.Unchanged(record.Key, record.Revision), s.state.Savepoints.EmptyUnder(owned)}, ops)
 	if err != nil {

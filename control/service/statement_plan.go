@@ -1,11 +1,8 @@
 package service
 
 import (
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/sql"
 	"github.com/openweir/weir/control/sql/metadata"
@@ -88,36 +85,6 @@ func (s *Services) planJob(env *cmfv1.Environment, pool store.Object[*cmfv1.Comp
 	return plan{record: record}, nil
 }
 
-// deploy fills in the object of a statement from its pool and its environment.
-// It says why there can be none, if so.
-func (s *Services) deploy(env *cmfv1.Environment, pool *cmfv1.ComputePool, record *storev1.StatementRecord, detached bool) (refusal string, err error) {
-	cluster, err := render.PoolCluster(env, pool)
-	if err != nil {
-		return "", err
-	}
-	spec := record.GetStatement().GetSpec()
-	defaults := env.GetStatementDefaults().GetInteractive()
-	if detached {
-		defaults = env.GetStatementDefaults().GetDetached()
-	}
-	job := rules.StatementJob{
-		Statement: spec, Cluster: cluster, Detached: detached,
-		Configuration: rules.StatementConfiguration(spec, defaults, record.GetTraits().GetIsBounded()),
-	}
-	if refusal := job.Refusal(); refusal != "" {
-		return refusal, nil
-	}
-	record.Detail = job.Remark()
-	if pool.GetSpec().GetType() == rules.PoolShared {
-		record.ObjectKind = render.KindSessionJob
-		record.ObjectSpec = rules.FormatObject(job.SessionJob(pool.GetMetadata().GetName()))
-	} else {
-		record.ObjectKind = render.KindDeployment
-		record.ObjectSpec = rules.FormatObject(job.Application())
-	}
-	return "", nil
-}
-
 // jobTraits are what can be told of a statement before Flink has planned it.
 // Tables are Kafka topics, which have no end.
 func (s *Services) jobTraits(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) *cmfv1.StatementTraits {
@@ -165,20 +132,27 @@ func queriesOf(parsed sql.Statement) []queryOf {
 func (s *Services) missingTable(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) string {
 	visible := s.visibleCatalogs(env.GetName())
 	session := metadata.SessionOf(statement.GetSpec().GetProperties())
-	for _, q := range queriesOf(parsed) {
-		names := q.tables
-		if q.target != nil {
-			names = append(slices.Clip(names), *q.target)
+	for _, name := range tablesOf(parsed) {
+		path, err := metadata.Resolve(name, session, visible)
+		if err != nil {
+			return err.Error()
 		}
-		for _, name := range names {
-			path, err := metadata.Resolve(name, session, visible)
-			if err != nil {
-				return err.Error()
-			}
-			if _, found := visible.Table(path); !found {
-				return "Table " + path.String() + " does not exist."
-			}
+		if _, found := visible.Table(path); !found {
+			return "Table " + path.String() + " does not exist."
 		}
 	}
 	return ""
+}
+
+// tablesOf names the tables that a statement reads and writes, some maybe more
+// than once.
+func tablesOf(parsed sql.Statement) []sql.Name {
+	var names []sql.Name
+	for _, q := range queriesOf(parsed) {
+		names = append(names, q.tables...)
+		if q.target != nil {
+			names = append(names, *q.target)
+		}
+	}
+	return names
 }

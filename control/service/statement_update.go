@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/sql"
 	"github.com/openweir/weir/control/state"
@@ -123,10 +124,32 @@ func (s *statements) act(env store.Object[*cmfv1.Environment], before store.Obje
 	if refusal != "" {
 		return change{}, fault.Unprocessable("spec: " + refusal)
 	}
+	if slices.Contains(actions, rules.StatementStart) && !slices.Contains(actions, rules.StatementRedeploy) {
+		s.resume(before, record)
+	}
 	return with.and(change{
 		conds: []store.Cond{s.state.ComputePools.Unchanged(pool.Key, pool.Revision)},
 		ops:   []store.Op{s.state.PoolStatements.Put(state.GuardKey(env.Value.GetName(), spec.GetComputePoolName(), name), &emptypb.Empty{})},
 	}), nil
+}
+
+// resume makes a statement that the SQL driver runs go on from the savepoint
+// that was taken when it was stopped: the driver itself forgets it with its
+// process. The operator remembers.
+func (s *statements) resume(before store.Object[*storev1.StatementRecord], record *storev1.StatementRecord) {
+	if record.GetObjectKind() != render.KindStatement {
+		return
+	}
+	reported, _ := s.state.StatementStatus.Cached(before.Key)
+	if reported.Value.GetOwnerUid() != record.GetStatement().GetMetadata().GetUid() {
+		return
+	}
+	if path := rules.StoppedAt(reported.Value); path != "" {
+		// The nonce stays: this is no new order to start from a savepoint.
+		record.Start = &storev1.SavepointStart{
+			Path: path, Nonce: record.GetStart().GetNonce(), AllowNonRestoredState: record.GetStart().GetAllowNonRestoredState(),
+		}
+	}
 }
 
 // move takes a statement to another pool. Its object and with it its state stay

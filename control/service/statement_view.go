@@ -1,6 +1,8 @@
 package service
 
 import (
+	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/openweir/weir/control/render"
@@ -29,7 +31,7 @@ func (s *Services) statementWith(env *cmfv1.Environment, record *storev1.Stateme
 	status := &cmfv1.StatementStatus{
 		Phase:  rules.StatementPhase(record, reported),
 		Detail: rules.StatementDetail(record, reported),
-		Traits: record.GetTraits(),
+		Traits: rules.StatementTraits(record, reported),
 	}
 	if rules.Deployed(record) {
 		if s.simulated(env, record, reported) {
@@ -51,7 +53,10 @@ func (s *Services) statementWith(env *cmfv1.Environment, record *storev1.Stateme
 // says so in the status of its FlinkDeployments.
 func (s *Services) simulated(env *cmfv1.Environment, record *storev1.StatementRecord, reported *storev1.StatusRecord) bool {
 	const marker = `"weir-sandbox":`
-	if record.GetObjectKind() == render.KindSessionJob {
+	switch record.GetObjectKind() {
+	case render.KindStatement:
+		return false // a SQL driver has Flink
+	case render.KindSessionJob:
 		pool, _ := s.state.ComputePoolStatus.Cached(store.Key(env.GetName(), record.GetStatement().GetSpec().GetComputePoolName()))
 		reported = pool.Value
 	}
@@ -80,6 +85,10 @@ func (s *Services) statementUsage(env *cmfv1.Environment, object store.Object[*s
 	}
 	if record.GetObjectKind() == render.KindDeployment {
 		return rules.Usage(spec)
+	}
+	if own, err := rules.ParseObject(record.GetClusterSpec()); err == nil && own != nil {
+		rules.SetField(own, json.Number(strconv.Itoa(int(record.GetStatement().GetSpec().GetParallelism()))), "job", "parallelism")
+		return rules.Usage(own)
 	}
 	pool, ok := s.state.ComputePools.Cached(store.Key(env.GetName(), record.GetStatement().GetSpec().GetComputePoolName()))
 	if !ok {

@@ -163,6 +163,9 @@ const (
 	CollectionSavepoints   = "savepoints"
 	CollectionComputePools = "compute-pools"
 	CollectionStatements   = "statements"
+	// CollectionStatementClusters are no records of their own but the session
+	// clusters of statements, which have objects beside those of the jobs.
+	CollectionStatementClusters = "statement-clusters"
 )
 
 // Kinds of owners of savepoints, as their keys have them.

@@ -10,8 +10,8 @@ import (
 func GuardKey(env, pool, statement string) string { return store.Key(env, pool, statement) }
 
 // DropStatement is what a transaction has to do to end a statement, with all
-// that hangs on it but its object, which ref names; nil where it has none.
-func (s *State) DropStatement(cluster string, ref *agentv1.ObjectRef, record store.Object[*storev1.StatementRecord]) []store.Op {
+// that hangs on it but its objects, which refs name.
+func (s *State) DropStatement(cluster string, refs []*agentv1.ObjectRef, record store.Object[*storev1.StatementRecord]) []store.Op {
 	env := store.Segments(record.Key)[0]
 	statement := record.Value.GetStatement()
 	ops := []store.Op{
@@ -20,7 +20,7 @@ func (s *State) DropStatement(cluster string, ref *agentv1.ObjectRef, record sto
 		s.StatementExceptions.RemoveUnder(record.Key),
 		s.PoolStatements.Remove(GuardKey(env, statement.GetSpec().GetComputePoolName(), statement.GetMetadata().GetName())),
 	}
-	if ref != nil {
+	for _, ref := range refs {
 		ops = append(ops, s.Claims.Remove(ClaimKey(cluster, ref.GetNamespace(), ref.GetKind(), ref.GetName())))
 	}
 	return ops

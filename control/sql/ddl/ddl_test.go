@@ -88,9 +88,9 @@ func TestSetup(t *testing.T) {
 			"CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '5')",
 			"CREATE TABLE files (n BIGINT, region STRING) PARTITIONED BY (region) WITH ('connector' = 'filesystem', 'path' = 's3://b', 'format' = 'csv')",
 		}, secured},
-		"no-tables":               {metadata.Session{Catalog: "shop", Database: "sales"}, nil, plain},
-		"no-current-database":     {metadata.Session{Catalog: "shop"}, nil, plain},
-		"builtin-catalog": {metadata.Session{Catalog: "default_catalog", Database: "sales"}, nil, plain},
+		"no-tables":           {metadata.Session{Catalog: "shop", Database: "sales"}, nil, plain},
+		"no-current-database": {metadata.Session{Catalog: "shop"}, nil, plain},
+		"builtin-catalog":     {metadata.Session{Catalog: "default_catalog", Database: "sales"}, nil, plain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var tables []*storev1.StatementTable

@@ -32,6 +32,21 @@ func Resolve(name sql.Name, session Session, catalogs Catalogs) (Path, error) {
 	return resolver{session, catalogs}.table(name)
 }
 
+// Current is what names without a catalog or a database mean, as far as the
+// session or the only choice tells. It is false where not even the catalog is
+// known.
+func Current(session Session, catalogs Catalogs) (Session, bool) {
+	r := resolver{session, catalogs}
+	catalog, err := r.currentCatalog()
+	if err != nil {
+		return Session{}, false
+	}
+	if _, database, err := r.currentDatabase(); err == nil {
+		return Session{Catalog: catalog, Database: database}, true
+	}
+	return Session{Catalog: catalog}, true
+}
+
 type resolver struct {
 	session  Session
 	catalogs Catalogs

@@ -1,0 +1,90 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/openweir/weir/control/rules"
+)
+
+// The containers of a JobManager's pod: Flink's own, as the operator wants it
+// called, and that of the SQL gateway.
+const (
+	mainContainer    = "flink-main-container"
+	gatewayContainer = "sql-gateway"
+	// gatewayPort is where the agent finds the gateway, at the pod's address.
+	gatewayPort = 8083
+)
+
+// withGateway adds a SQL gateway to the JobManager's pod of a session cluster.
+// One that users put there under the same name stays as it is.
+//
+// The operator merges spec.podTemplate with that of the JobManager, lists by
+// index unless it is told to merge them by name. So the gateway comes behind as
+// many containers as either has, each named as it is: either way it is merged
+// with none of them.
+func withGateway(cluster rules.Object) rules.Object {
+	own := containers(cluster, "jobManager", "podTemplate", "spec", "containers")
+	base := containers(cluster, "podTemplate", "spec", "containers")
+	for _, container := range append(append([]any{}, own...), base...) {
+		if nameOf(container) == gatewayContainer {
+			return cluster
+		}
+	}
+	all := append([]any{}, own...)
+	for i := len(own); i < len(base); i++ {
+		all = append(all, rules.Object{"name": nameOf(base[i])})
+	}
+	if len(all) == 0 {
+		all = append(all, rules.Object{"name": mainContainer})
+	}
+	out := rules.Merge(cluster, nil)
+	rules.SetField(out, append(all, gateway(cluster)), "jobManager", "podTemplate", "spec", "containers")
+	return out
+}
+
+func containers(cluster rules.Object, path ...string) []any {
+	list, _ := rules.Field(cluster, path...).([]any)
+	return list
+}
+
+func nameOf(container any) string {
+	fields, _ := container.(rules.Object)
+	return rules.String(fields, "name")
+}
+
+// gateway is the container of the SQL gateway. It has not the configuration of
+// the cluster, which the operator mounts into Flink's own container only, so it
+// is told where the JobManager is: next to it. Memory is for plans, and for the
+// two pages of rows that the gateway keeps of a query.
+func gateway(cluster rules.Object) rules.Object {
+	return rules.Object{
+		"name":  gatewayContainer,
+		"image": rules.FlinkImage(cluster),
+		"command": []any{
+			"/opt/flink/bin/sql-gateway.sh", "start-foreground",
+			"-Dsql-gateway.endpoint.rest.address=localhost",
+			"-Dsql-gateway.endpoint.rest.bind-address=0.0.0.0",
+			fmt.Sprintf("-Dsql-gateway.endpoint.rest.port=%d", gatewayPort),
+			"-Dexecution.target=remote",
+			"-Drest.address=localhost",
+			"-Drest.port=" + restPort(cluster),
+		},
+		"env":       []any{rules.Object{"name": "JVM_ARGS", "value": "-Xmx512m"}},
+		"ports":     []any{rules.Object{"name": gatewayContainer, "containerPort": gatewayPort}},
+		"resources": rules.Object{"requests": rules.Object{"cpu": "100m", "memory": "1Gi"}, "limits": rules.Object{"memory": "1Gi"}},
+	}
+}
+
+// restPort is where the JobManager serves REST.
+func restPort(cluster rules.Object) string {
+	configuration, _ := cluster["flinkConfiguration"].(rules.Object)
+	switch port := configuration["rest.port"].(type) {
+	case string:
+		return port
+	case json.Number:
+		return port.String()
+	default:
+		return "8081"
+	}
+}
