@@ -63,7 +63,7 @@ func New(config Config) (*Control, error) {
 		config:     config,
 		store:      s,
 		fleet:      agents,
-		services:   service.New(st, config.Keys, config.Version, log).WithRows(agents),
+		services:   service.New(st, config.Keys, config.Version, log).WithRows(agents).WithWebUIs(agents),
 		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Keys: config.Keys, Replica: config.Replica, Log: log}),
 		health:     health.NewServer(),
 	}

@@ -20,6 +20,7 @@ type exchange struct {
 	id      string // of the request
 	format  format // of the answer
 	path    string // plainest spelling, where the path is known
+	rest    string // what comes after path where its end is open, as it was sent
 	pattern string // of the path, where one is known
 	route   *route // where it is one of the API
 	started time.Time

@@ -16,6 +16,9 @@ type gateway struct {
 	config  Config
 	root    *node
 	metrics *requestMetrics
+	// crossOrigin keeps pages of other origins from changing anything in the
+	// name of whoever looks at them, the sandboxed web UIs of jobs among them.
+	crossOrigin *http.CrossOriginProtection
 }
 
 // New makes the handler that serves REST.
@@ -27,8 +30,8 @@ func New(config Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the gateway's metrics: %w", err)
 	}
-	g := &gateway{config: config, root: &node{}, metrics: metrics}
-	if err := errors.Join(g.addAPI(services), g.addOperations()); err != nil {
+	g := &gateway{config: config, root: &node{}, metrics: metrics, crossOrigin: http.NewCrossOriginProtection()}
+	if err := errors.Join(g.addAPI(services), g.addFlinkWebUIs(), g.addOperations()); err != nil {
 		return nil, fmt.Errorf("make the gateway's routes: %w", err)
 	}
 	if config.TracerProvider == nil {
@@ -101,14 +104,16 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ex := g.begin(w, r)
 	defer g.end(ex, r)
 
-	n, path := g.root.find(r.URL)
+	n, path, rest := g.root.find(r.URL)
 	if n == nil {
 		ex.fail(http.StatusNotFound, notFoundMessage(r))
 		return
 	}
-	ex.path = path
+	ex.path, ex.rest = path, rest
 	e, ok := n.methods[r.Method]
 	switch {
+	case ok && g.crossOrigin.Check(r) != nil:
+		ex.fail(http.StatusForbidden, "A page of another origin must not change anything here.")
 	case ok:
 		ex.pattern = e.pattern
 		e.serve(ex, r)

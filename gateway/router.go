@@ -20,13 +20,21 @@ type endpoint struct {
 type node struct {
 	literals map[string]*node
 	variable *node // any name
+	open     bool  // whatever comes after it is the endpoint's to read
 	methods  map[string]endpoint
 	allow    string // the Allow header
 }
 
+// openEnd is a last segment of a pattern that stands for any number of them.
+const openEnd = "{path...}"
+
 // add makes an endpoint known. GET answers HEAD too.
 func (n *node) add(method string, e endpoint) error {
 	for _, segment := range strings.Split(strings.TrimPrefix(e.pattern, "/"), "/") {
+		if segment == openEnd {
+			n.open = true
+			break
+		}
 		n = n.child(segment)
 	}
 	if _, taken := n.methods[method]; taken {
@@ -60,25 +68,28 @@ func (n *node) child(segment string) *node {
 }
 
 // find looks a path up. clean is the path in its plainest spelling, decoded,
-// with a slash before each segment and nowhere else.
+// with a slash before each segment and nowhere else. rest is what comes after a
+// node with an open end, as it was sent.
 //
 // Doubled slashes before a fixed part of a path and slashes at its end are
 // forgiven. An empty segment never stands for a name, nor is it skipped where
 // a name must be: a script whose variable is empty must not reach another
 // resource. For the same reason dot segments and encoded slashes are unknown
 // paths, never resolved.
-func (n *node) find(u *url.URL) (found *node, clean string) {
-	path, encoded := u.Path, false
+func (n *node) find(u *url.URL) (found *node, clean, rest string) {
+	rest, encoded := u.Path, false
 	if u.RawPath != "" {
-		path, encoded = u.RawPath, true
+		rest, encoded = u.RawPath, true
 	}
-	if !strings.HasPrefix(path, "/") {
-		return nil, ""
+	if !strings.HasPrefix(rest, "/") {
+		return nil, "", ""
 	}
 	var plainest strings.Builder
-	plainest.Grow(len(path))
+	plainest.Grow(len(rest))
 	skipped := false
-	for segment := range strings.SplitSeq(path[1:], "/") {
+	for rest != "" && !n.open {
+		segment, _, _ := strings.Cut(rest[1:], "/")
+		rest = rest[1+len(segment):]
 		if segment == "" {
 			skipped = true
 			continue
@@ -86,13 +97,13 @@ func (n *node) find(u *url.URL) (found *node, clean string) {
 		if encoded {
 			var err error
 			if segment, err = url.PathUnescape(segment); err != nil {
-				return nil, ""
+				return nil, "", ""
 			}
 		}
 		next := n.literals[segment]
 		if next == nil {
 			if n.variable == nil || skipped || !isName(segment) {
-				return nil, ""
+				return nil, "", ""
 			}
 			next = n.variable
 		}
@@ -101,9 +112,9 @@ func (n *node) find(u *url.URL) (found *node, clean string) {
 		plainest.WriteString(segment)
 	}
 	if n.methods == nil {
-		return nil, ""
+		return nil, "", ""
 	}
-	return n, plainest.String()
+	return n, plainest.String(), rest
 }
 
 // isName reports whether a decoded segment can be the name of something.

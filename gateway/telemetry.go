@@ -68,7 +68,7 @@ func knownMethod(method string) string {
 
 // spanName names the span of a request by its route, of which there are few.
 func (g *gateway) spanName(_ string, r *http.Request) string {
-	if n, _ := g.root.find(r.URL); n != nil {
+	if n, _, _ := g.root.find(r.URL); n != nil {
 		if e, ok := n.methods[r.Method]; ok {
 			return r.Method + " " + e.pattern
 		}

@@ -99,6 +99,23 @@ func Unavailable(cause error, format string, args ...any) error {
 	return &Fault{code: codes.Unavailable, messages: []string{fmt.Sprintf(format, args...)}, cause: cause}
 }
 
+// Forbidden says that nobody may do so: PERMISSION_DENIED, 403.
+func Forbidden(format string, args ...any) error {
+	return &Fault{code: codes.PermissionDenied, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// BadGateway says that something Weir asked for the caller gave an answer that
+// cannot be passed on: UNAVAILABLE, 502.
+func BadGateway(format string, args ...any) error {
+	return &Fault{code: codes.Unavailable, http: 502, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// Timeout says that something Weir asked for the caller took too long:
+// DEADLINE_EXCEEDED, 504.
+func Timeout(format string, args ...any) error {
+	return &Fault{code: codes.DeadlineExceeded, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
 // TooLarge says that the request is more than can be stored:
 // RESOURCE_EXHAUSTED, 413.
 func TooLarge(format string, args ...any) error {

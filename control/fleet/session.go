@@ -59,6 +59,8 @@ type session struct {
 	ended chan error
 	// rows are those that clients wait for.
 	rows waiters
+	// tunnels are the requests for Flink's REST API under way.
+	tunnels tunnels
 	// What follows is the receiver's alone.
 	lastHeartbeat, lastRecorded time.Time
 	kubernetesError             string
@@ -260,6 +262,8 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 		s.namespaces(ctx, m.Namespaces.GetNames())
 	case *agentv1.ConnectRequest_ResultPage:
 		s.rows.answer(m.ResultPage)
+	case *agentv1.ConnectRequest_TunnelReply:
+		s.tunnels.answer(m.TunnelReply)
 	case *agentv1.ConnectRequest_Ack:
 		s.fleet.reports.add(s, m.Ack.GetRef(), func(r *report) { r.acks[m.Ack.GetOwnerUid()] = m.Ack })
 	case *agentv1.ConnectRequest_Status:

@@ -2,7 +2,7 @@
 // resource. A service checks a request against the rules, reads what it
 // depends on, and commits one transaction that holds only while what it read
 // still stands. It never talks to a workload cluster, except to fetch the rows
-// of a query: the write is the trigger.
+// of a query or a page of Flink's web UI: the write is the trigger.
 package service
 
 import (
@@ -33,14 +33,20 @@ type Services struct {
 	state   *state.State
 	keys    *seal.Keys
 	rows    Rows
+	webUIs  WebUIs
 	version Version
 	log     *slog.Logger
 	// watching is shared by all watches.
 	watching *watching
 }
 
-// Rows fetches the rows of queries from the clusters that they run on. It is
-// the one thing that a request waits for an agent for.
+// WebUIs reaches the web UIs of Flink clusters.
+type WebUIs interface {
+	FetchFlinkWebUI(ctx context.Context, cluster string, request *agentv1.TunnelRequest, send func(*cmfv1.FetchFlinkWebUIResponse) error) error
+}
+
+// Rows fetches the rows of queries from the clusters that they run on. A
+// request waits for an agent for this and for WebUIs, and for nothing else.
 type Rows interface {
 	FetchResults(ctx context.Context, cluster string, request *agentv1.FetchResults) (*agentv1.ResultPage, error)
 }
@@ -50,6 +56,17 @@ type noAgents struct{}
 
 func (noAgents) FetchResults(_ context.Context, cluster string, _ *agentv1.FetchResults) (*agentv1.ResultPage, error) {
 	return nil, fault.Unavailable(nil, "Rows cannot be fetched from Kubernetes cluster '%s' here.", cluster)
+}
+
+func (noAgents) FetchFlinkWebUI(_ context.Context, cluster string, _ *agentv1.TunnelRequest, _ func(*cmfv1.FetchFlinkWebUIResponse) error) error {
+	return fault.Unavailable(nil, "No web UI on Kubernetes cluster '%s' can be reached here.", cluster)
+}
+
+// WithWebUIs makes the services reach web UIs of Flink, which they do not by
+// themselves.
+func (s *Services) WithWebUIs(webUIs WebUIs) *Services {
+	s.webUIs = webUIs
+	return s
 }
 
 // WithRows makes the services fetch rows of queries, which they do not by
@@ -62,7 +79,7 @@ func (s *Services) WithRows(rows Rows) *Services {
 // New makes the services over a state. keys seal secrets; without any, secrets
 // cannot be created.
 func New(s *state.State, keys *seal.Keys, version Version, log *slog.Logger) *Services {
-	return &Services{state: s, keys: keys, rows: noAgents{}, version: version, log: log, watching: newWatching()}
+	return &Services{state: s, keys: keys, rows: noAgents{}, webUIs: noAgents{}, version: version, log: log, watching: newWatching()}
 }
 
 // Register adds every public service to a gRPC server.
@@ -83,6 +100,7 @@ func (s *Services) Register(server grpc.ServiceRegistrar) {
 
 	cmfv1.RegisterComputePoolServiceServer(server, &computePools{Services: s})
 	cmfv1.RegisterStatementServiceServer(server, &statements{Services: s})
+	cmfv1.RegisterFlinkWebUIServiceServer(server, &flinkWebUIs{Services: s})
 }
 
 // maxAttempts bounds how often a request starts over because what it read

@@ -1,0 +1,246 @@
+package fleet
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/openweir/weir/control/fault"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+const (
+	// tunnelWindow is how much of a body may be on its way from an agent, or
+	// wait here, in bytes. It is a round trip's worth: 250 ms at 1 MiB/s.
+	tunnelWindow = 256 << 10
+	// maxTunnels is how many requests of a session may be under way, as the
+	// protocol has it.
+	maxTunnels = 64
+	// tunnelPatience bounds how long an agent may be silent although it may send.
+	// An agent gives Flink up before that; one that is older than tunnels says
+	// nothing.
+	tunnelPatience = 75 * time.Second
+)
+
+// FetchFlinkWebUI has the agent of a cluster, which has to be connected to this
+// replica, fetch from Flink's REST API. send gets the head, then the body in
+// pieces; while it blocks, no more than a window of the body waits.
+func (f *Fleet) FetchFlinkWebUI(ctx context.Context, cluster string, request *agentv1.TunnelRequest, send func(*cmfv1.FetchFlinkWebUIResponse) error) error {
+	s := f.sessionOf(cluster)
+	if s == nil {
+		return f.outOfReach(ctx, cluster)
+	}
+	if s.idle.Load() {
+		return fault.Unavailable(nil, "Kubernetes cluster '%s' is decommissioned: its agent does nothing.", cluster)
+	}
+	request.RequestId = uuid.NewString()
+	request.Window = tunnelWindow
+	t := newTunnel()
+	if !s.tunnels.open(request.GetRequestId(), t) {
+		return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' has %d requests for web UIs to answer already. Try again.", cluster, maxTunnels)
+	}
+	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}})
+	err := s.relay(ctx, request.GetRequestId(), t, send)
+	if !t.abandon() {
+		s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: request.GetRequestId()}}})
+	}
+	return err
+}
+
+// replicaTrailer names the replica that could have answered, for a gateway that
+// reaches several.
+const replicaTrailer = "weir-replica"
+
+// outOfReach says why Flink on a cluster cannot be asked here.
+func (f *Fleet) outOfReach(ctx context.Context, cluster string) error {
+	session, ok := f.State.Sessions.Cached(cluster)
+	if replica := session.Value.GetReplica(); ok && replica != f.Replica {
+		// What fails here is a context that is no server's, which has no use for it.
+		_ = grpc.SetTrailer(ctx, metadata.Pairs(replicaTrailer, replica))
+		return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can reach web UIs there. Try again.", cluster, replica)
+	}
+	return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no web UI can be reached there.", cluster)
+}
+
+// relay hands on an answer until its end.
+func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cmfv1.FetchFlinkWebUIResponse) error) error {
+	silence := time.NewTimer(tunnelPatience)
+	defer silence.Stop()
+	owed := int64(0)
+	for {
+		part := t.take()
+		if part.broken {
+			return fault.BadGateway("The agent of Kubernetes cluster '%s' does not keep to the protocol.", s.cluster)
+		}
+		if part.head != nil {
+			if err := send(&cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Head{Head: part.head}}); err != nil {
+				return err
+			}
+		}
+		if len(part.body) > 0 {
+			if err := send(&cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Body{Body: part.body}}); err != nil {
+				return err
+			}
+			owed += int64(len(part.body))
+		}
+		if part.end != nil {
+			return endOf(part.end)
+		}
+		if owed >= tunnelWindow/2 {
+			s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCredit{TunnelCredit: &agentv1.TunnelCredit{RequestId: id, Bytes: owed}}})
+			owed = 0
+		}
+		if part.more {
+			continue
+		}
+		silence.Reset(tunnelPatience)
+		select {
+		case <-t.ready:
+		case <-s.stream.Context().Done():
+			return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before the answer was complete. Try again.", s.cluster)
+		case <-silence.C:
+			return fault.Timeout("The agent of Kubernetes cluster '%s' has said nothing for %s. It may be older than the web UI's tunnel.", s.cluster, tunnelPatience)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// endOf is what the end of an answer means to the client; nil where the answer
+// is complete.
+func endOf(end *agentv1.TunnelEnd) error {
+	switch end.GetFailure() {
+	case agentv1.TunnelFailure_TUNNEL_FAILURE_UNSPECIFIED:
+		return nil
+	case agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID:
+		return fault.Invalid(end.GetMessage())
+	case agentv1.TunnelFailure_TUNNEL_FAILURE_FORBIDDEN:
+		return fault.Forbidden("%s", end.GetMessage())
+	case agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER:
+		return fault.BadGateway("%s", end.GetMessage())
+	case agentv1.TunnelFailure_TUNNEL_FAILURE_TIMEOUT:
+		return fault.Timeout("%s", end.GetMessage())
+	default:
+		return fault.Unavailable(nil, "%s", end.GetMessage())
+	}
+}
+
+// tunnels are the requests of a session that the agent has not ended yet.
+type tunnels struct {
+	mu       sync.Mutex
+	underWay map[string]*tunnel // by request
+}
+
+// open tells whether there was room for one more.
+func (t *tunnels) open(id string, added *tunnel) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.underWay) >= maxTunnels {
+		return false
+	}
+	if t.underWay == nil {
+		t.underWay = map[string]*tunnel{}
+	}
+	t.underWay[id] = added
+	return true
+}
+
+// answer takes a part of an answer. It never waits. One that is given up counts
+// until its end has come too, so that no client can make an agent more work
+// than that of so many requests.
+func (t *tunnels) answer(reply *agentv1.TunnelReply) {
+	t.mu.Lock()
+	to := t.underWay[reply.GetRequestId()]
+	if reply.GetEnd() != nil {
+		delete(t.underWay, reply.GetRequestId())
+	}
+	t.mu.Unlock()
+	if to != nil {
+		to.put(reply)
+	}
+}
+
+// tunnel is one answer on its way from the agent to a client.
+type tunnel struct {
+	mu     sync.Mutex
+	head   *cmfv1.FlinkWebUIHead
+	body   []byte
+	end    *agentv1.TunnelEnd
+	begun  bool  // the head came
+	ended  bool  // the end came
+	given  bool  // nobody waits any more
+	broken bool  // the agent does not keep to the protocol
+	window int64 // how much of the body the agent may still send
+	ready  chan struct{}
+}
+
+func newTunnel() *tunnel {
+	return &tunnel{window: tunnelWindow, ready: make(chan struct{}, 1)}
+}
+
+func (t *tunnel) put(reply *agentv1.TunnelReply) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch part := reply.GetPart().(type) {
+	case *agentv1.TunnelReply_End:
+		t.end, t.ended = part.End, true
+	case *agentv1.TunnelReply_Head:
+		t.broken = t.broken || t.begun
+		t.head, t.begun = part.Head, true
+	case *agentv1.TunnelReply_Body:
+		t.window -= int64(len(part.Body))
+		t.broken = t.broken || !t.begun || t.window < 0
+		if !t.broken && !t.given {
+			t.body = append(t.body, part.Body...)
+		}
+	}
+	select {
+	case t.ready <- struct{}{}:
+	default:
+	}
+}
+
+// part is what waits of an answer.
+type part struct {
+	head   *cmfv1.FlinkWebUIHead
+	body   []byte
+	end    *agentv1.TunnelEnd // not before all of the body
+	more   bool
+	broken bool
+}
+
+// maxPart is how much of a body is handed on at once, in bytes.
+const maxPart = 32 << 10
+
+// take takes the next part. What is taken of the body may be sent anew: it is
+// the caller's to tell the agent.
+func (t *tunnel) take() part {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := part{head: t.head, broken: t.broken}
+	t.head = nil
+	size := min(len(t.body), maxPart)
+	p.body, t.body = t.body[:size:size], t.body[size:]
+	t.window += int64(size)
+	if len(t.body) > 0 {
+		p.more = true
+		return p
+	}
+	t.body = nil
+	p.end = t.end
+	return p
+}
+
+// abandon drops what waits and what is still to come, and tells whether the end
+// came.
+func (t *tunnel) abandon() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.given, t.body = true, nil
+	return t.ended
+}

@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// webUIRequestHeader are all of a client's headers that Flink may know of.
+var webUIRequestHeader = []string{
+	"Accept", "Accept-Encoding", "Accept-Language", "If-Modified-Since", "If-None-Match", "If-Range", "Range",
+}
+
+func webUIRequestHeaders(h http.Header) []*cmfv1.FlinkWebUIHeader {
+	var out []*cmfv1.FlinkWebUIHeader
+	for _, name := range webUIRequestHeader {
+		if values := h[name]; len(values) > 0 {
+			out = append(out, &cmfv1.FlinkWebUIHeader{Name: name, Value: joined(values)})
+		}
+	}
+	return out
+}
+
+// webUIResponseHeader are all of Flink's headers that a client gets to see,
+// beside Location. The body is passed on as it is, so those that describe it
+// are right.
+var webUIResponseHeader = []string{
+	"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Range",
+	"Content-Type", "Etag", "Last-Modified", "Retry-After",
+}
+
+// webUIPolicy has browsers treat whatever a Flink cluster serves as a stranger:
+// who runs a job there can make it serve anything. A sandbox without
+// allow-same-origin gives a page an origin of its own, in which it has no
+// cookies, can read nothing of Weir and, as Weir refuses what pages of other
+// origins want changed, change nothing either.
+const webUIPolicy = "sandbox allow-scripts allow-downloads allow-popups; default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; " +
+	"object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'"
+
+// guardWebUI sets the headers that keep a web UI from doing harm.
+func guardWebUI(h http.Header, r *http.Request) {
+	h["Content-Security-Policy"] = []string{webUIPolicy}
+	h["Referrer-Policy"] = []string{"no-referrer"}
+	h["Vary"] = []string{"Accept-Encoding, Origin"}
+	if r.Header.Get("Origin") == "null" {
+		// A sandboxed page's own scripts and requests are of another origin than
+		// itself. No credentials are allowed with them.
+		h["Access-Control-Allow-Origin"] = []string{"null"}
+	}
+}
+
+// beginWebUI answers with Flink's status and headers, or with 502 where they
+// cannot be passed on. from is the path that Flink was asked for. It tells
+// whether a body may follow.
+func beginWebUI(ex *exchange, head *cmfv1.FlinkWebUIHead, from string) bool {
+	status := int(head.GetStatus())
+	if status < 200 || status > 599 {
+		ex.fail(http.StatusBadGateway, "Flink's answer has no proper head.")
+		return false
+	}
+	h := ex.Header()
+	h["Content-Type"] = []string{"application/octet-stream"} // unless Flink says so; nothing is guessed
+	for _, line := range head.GetHeaders() {
+		name := http.CanonicalHeaderKey(line.GetName())
+		if name == "Location" {
+			location, ok := relativeTo(from, line.GetValue())
+			if !ok {
+				ex.fail(http.StatusBadGateway, "Flink's answer redirects out of its web UI.")
+				return false
+			}
+			h["Location"] = []string{location}
+			continue
+		}
+		if slices.Contains(webUIResponseHeader, name) && !strings.ContainsAny(line.GetValue(), "\r\n\x00") {
+			h[name] = []string{line.GetValue()}
+		}
+	}
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		delete(h, "Content-Type")
+		delete(h, "Content-Length")
+	}
+	h["Cache-Control"] = revalidate
+	ex.WriteHeader(status)
+	return true
+}
