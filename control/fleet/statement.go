@@ -35,7 +35,11 @@ func (f *Fleet) renderStatement(env *cmfv1.Environment, key string) (*agentv1.Ap
 	if err != nil {
 		return nil, err
 	}
-	return render.SessionStatement(env, record.Value, connect)
+	reported, ok := f.State.StatementStatus.Cached(key)
+	if !ok || reported.Value.GetOwnerUid() != record.Value.GetStatement().GetMetadata().GetUid() || reported.Value.GetGeneration() == 0 {
+		reported.Value = nil
+	}
+	return render.SessionStatement(env, record.Value, reported.Value, connect)
 }
 
 // storeStatement stores what is new of a statement: its status, the phase that

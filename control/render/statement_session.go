@@ -21,23 +21,28 @@ const (
 
 // SessionStatement renders the object by which the SQL driver of an agent runs a
 // statement on a session cluster. connect tells how the databases of its tables
-// are reached now; that and all that comes with it is no part of the hash, so
-// that a password which changes restarts no job, and cannot be guessed from the
-// hash either.
-func SessionStatement(env *cmfv1.Environment, record *storev1.StatementRecord, connect ddl.Connect) (*agentv1.Apply, error) {
-	apply, err := sessionStatement(env, record, connect)
+// are reached now, and reported what is known of the run so far, which a driver
+// of another process has no memory of; nil where nothing is. Neither is part of
+// the hash, so that a password which changes restarts no job, and cannot be
+// guessed from the hash either.
+func SessionStatement(
+	env *cmfv1.Environment, record *storev1.StatementRecord, reported *storev1.StatusRecord, connect ddl.Connect,
+) (*agentv1.Apply, error) {
+	apply, err := sessionStatement(env, record, reported, connect)
 	if err != nil {
 		return nil, err
 	}
-	public, err := sessionStatement(env, record, func(string, string) ddl.Connection { return ddl.Connection{} })
+	bare, err := sessionStatement(env, record, nil, func(string, string) ddl.Connection { return ddl.Connection{} })
 	if err != nil {
 		return nil, err
 	}
-	apply.Hash = public.GetHash()
+	apply.Hash = bare.GetHash()
 	return apply, nil
 }
 
-func sessionStatement(env *cmfv1.Environment, record *storev1.StatementRecord, connect ddl.Connect) (*agentv1.Apply, error) {
+func sessionStatement(
+	env *cmfv1.Environment, record *storev1.StatementRecord, reported *storev1.StatusRecord, connect ddl.Connect,
+) (*agentv1.Apply, error) {
 	statement := record.GetStatement()
 	metadataOf := statement.GetMetadata()
 	spec, err := rules.ParseObject(record.GetObjectSpec())
@@ -56,6 +61,15 @@ func sessionStatement(env *cmfv1.Environment, record *storev1.StatementRecord, c
 	spec["initialSavepointPath"] = record.GetStart().GetPath()
 	spec["savepointRedeployNonce"] = record.GetStart().GetNonce()
 	spec["allowNonRestoredState"] = record.GetStart().GetAllowNonRestoredState()
+	if reported != nil {
+		spec["known"] = rules.Object{
+			"generation":           reported.GetGeneration(),
+			"phase":                rules.StatementPhase(record, reported),
+			"jobId":                reported.GetJobId(),
+			"state":                reported.GetJobState(),
+			"upgradeSavepointPath": rules.StoppedAt(reported),
+		}
+	}
 	return object(StatementRef(env, KindStatement, metadataOf.GetName()), metadataOf.GetUid(), record.GetGeneration(),
 		environmentLabels(env, metadataOf), maps.Clone(metadataOf.GetAnnotations()), spec)
 }
