@@ -13,9 +13,10 @@ import (
 
 // Specifications of the tests.
 const (
-	running   = `{"image":"flink:1.20","flinkVersion":"v1_20","serviceAccount":"flink","job":{"jarURI":"local:///opt/job.jar","parallelism":2,"state":"running","upgradeMode":"stateless"}}`
-	suspended = `{"image":"flink:1.20","flinkVersion":"v1_20","serviceAccount":"flink","job":{"jarURI":"local:///opt/job.jar","parallelism":2,"state":"suspended","upgradeMode":"stateless"}}`
-	rescaled  = `{"image":"flink:1.20","flinkVersion":"v1_20","serviceAccount":"flink","job":{"jarURI":"local:///opt/job.jar","parallelism":4,"state":"running","upgradeMode":"stateless"}}`
+	memory    = `"jobManager":{"resource":{"memory":"1g"}},"taskManager":{"resource":{"memory":"1g"}}`
+	running   = `{"image":"flink:1.20","flinkVersion":"v1_20","serviceAccount":"flink",` + memory + `,"job":{"jarURI":"local:///opt/job.jar","parallelism":2,"state":"running","upgradeMode":"stateless"}}`
+	suspended = `{"image":"flink:1.20","flinkVersion":"v1_20","serviceAccount":"flink",` + memory + `,"job":{"jarURI":"local:///opt/job.jar","parallelism":2,"state":"suspended","upgradeMode":"stateless"}}`
+	rescaled  = `{"image":"flink:1.20","flinkVersion":"v1_20","serviceAccount":"flink",` + memory + `,"job":{"jarURI":"local:///opt/job.jar","parallelism":4,"state":"running","upgradeMode":"stateless"}}`
 )
 
 func text(json string) *cmfv1.JsonObject { return &cmfv1.JsonObject{Json: json} }

@@ -19,7 +19,7 @@ func TestEventsTellWhatHappenedToAnApplication(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
-	r.saveApplication(t, "prod", "orders", `{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"parallelism":1}}`)
+	r.saveApplication(t, "prod", "orders", `{"flinkVersion":"v1_20","serviceAccount":"flink",`+memory+`,"job":{"parallelism":1}}`)
 	sent := a.awaitApply("orders", 1)
 	told := []string{
 		"CMF_STATUS Application created.",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/run"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
@@ -57,7 +58,8 @@ func (r *Reconciler) refresh(ctx context.Context, envName string, app store.Obje
 		return nil
 	}
 	key := app.Key
-	plan, err := run.Next(env.Value, app.Value, app.Value.GetApplication(), nil)
+	reported, _ := r.State.ApplicationStatus.Cached(key)
+	plan, err := run.Next(env.Value, app.Value, app.Value.GetApplication(), nil, rules.SpecInForce(reported.Value, app.Value.GetApplication().GetMetadata().GetUid()))
 	var refused *fault.Fault
 	if errors.As(err, &refused) {
 		return r.reportRefused(ctx, env, key, app.Value, refused)

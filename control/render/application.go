@@ -108,7 +108,7 @@ func object(ref *agentv1.ObjectRef, owner string, generation int64, labels, anno
 		"apiVersion": ref.GetApiVersion(),
 		"kind":       ref.GetKind(),
 		"metadata":   metadata,
-		"spec":       spec,
+		"spec":       rules.WithTextConfiguration(spec),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode %s %s/%s: %w", ref.GetKind(), ref.GetNamespace(), ref.GetName(), err)

@@ -3,7 +3,6 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -82,7 +81,6 @@ func DesiredState(spec Object) string {
 }
 
 var (
-	flinkVersion = regexp.MustCompile(`^v[0-9]+_[0-9]+$`)
 	upgradeModes = []string{"stateless", "savepoint", "last-state"}
 	// forbiddenKeys identify the cluster; the operator sets them itself.
 	forbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
@@ -101,17 +99,8 @@ func CheckEffective(effective Object) error {
 		v.Addf("spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults")
 	}
 	checkJob(&v, effective)
+	checkDemands(&v, effective)
 	return v.Unprocessable()
-}
-
-func checkVersion(v *fault.Violations, effective Object) {
-	version := checkString(v, effective, "flinkVersion")
-	switch {
-	case effective["flinkVersion"] == nil, effective["flinkVersion"] == "":
-		v.Addf("spec.flinkVersion: must be set, such as v1_20")
-	case version != "" && !flinkVersion.MatchString(version):
-		v.Addf("spec.flinkVersion: must look like v1_20, got %q", version)
-	}
 }
 
 func checkConfiguration(v *fault.Violations, effective Object) {
@@ -137,6 +126,7 @@ func checkProcess(v *fault.Violations, effective Object, process string) {
 			v.Addf("spec.%s.resource.memory: %v", process, err)
 		}
 	}
+	checkStorage(v, effective, process)
 }
 
 func checkJob(v *fault.Violations, effective Object) {
@@ -150,12 +140,19 @@ func checkJob(v *fault.Violations, effective Object) {
 	}
 	checkString(v, effective, "job", "jarURI")
 	checkString(v, effective, "job", "entryClass")
+	checkString(v, effective, "job", "initialSavepointPath")
+	checkNonces(v, job)
 	checkOneOf(v, effective, []string{JobRunning, JobSuspended}, "job", "state")
 	checkOneOf(v, effective, upgradeModes, "job", "upgradeMode")
-	switch parallelism := job["parallelism"]; {
+	switch parallelism, replicas := job["parallelism"], Field(effective, "taskManager", "replicas"); {
+	case parallelism != nil && replicas != nil:
+		// The operator takes the parallelism from the TaskManagers.
+		if !isInteger(parallelism) {
+			v.Addf("spec.job.parallelism: must be an integer")
+		}
 	case parallelism != nil:
 		checkPositive(v, "spec.job.parallelism", parallelism)
-	case Field(effective, "taskManager", "replicas") == nil:
+	case replicas == nil:
 		v.Addf("spec.job.parallelism: must be at least 1 where spec.taskManager.replicas is not set")
 	}
 	if args := job["args"]; args != nil {
@@ -212,6 +209,12 @@ func checkPositive(v *fault.Violations, field string, value any) {
 	}
 }
 
+func isInteger(value any) bool {
+	number, isNumber := value.(json.Number)
+	_, err := number.Int64()
+	return isNumber && err == nil
+}
+
 func isPositive(value any) bool {
 	number, _ := value.(json.Number)
 	n, err := number.Float64()
@@ -221,8 +224,9 @@ func isPositive(value any) bool {
 // Warnings are what a user should know of an effective specification although
 // it is accepted.
 func Warnings(effective Object) []string {
+	warnings := demandWarnings(effective)
 	if Field(effective, "job", "upgradeMode") == nil {
-		return []string{"spec.job.upgradeMode is not set. The operator's default is stateless: every change of the application, and suspending it, loses the job's state. Set savepoint or last-state to keep it."}
+		warnings = append(warnings, "spec.job.upgradeMode is not set. The operator's default is stateless: every change of the application, and suspending it, loses the job's state. Set savepoint or last-state to keep it.")
 	}
-	return nil
+	return warnings
 }

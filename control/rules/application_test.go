@@ -25,7 +25,8 @@ func TestCheckEffective(t *testing.T) {
 			"job":{"jarURI":"local:///a.jar","entryClass":"A","args":["a",""],"state":"suspended","upgradeMode":"last-state"}}`},
 		"nulls are as good as absent": {over: `{"image":null,"mode":null,"flinkConfiguration":null,"jobManager":null,"podTemplate":null,
 			"taskManager":{"replicas":null,"resource":null},"job":{"args":null,"state":null}}`},
-		"task managers instead of parallelism": {over: `{"taskManager":{"replicas":2},"job":{"parallelism":null}}`},
+		"task managers instead of parallelism":   {over: `{"taskManager":{"replicas":2},"job":{"parallelism":null}}`},
+		"task managers whatever the parallelism": {over: `{"taskManager":{"replicas":2},"job":{"parallelism":0}}`},
 
 		"no version":              {`{"flinkVersion":null}`, []string{"spec.flinkVersion: must be set, such as v1_20"}},
 		"an empty version":        {`{"flinkVersion":""}`, []string{"spec.flinkVersion: must be set, such as v1_20"}},
@@ -64,6 +65,10 @@ func TestCheckEffective(t *testing.T) {
 			`spec.job.state: must be one of running, suspended, got "RUNNING"`,
 			`spec.job.upgradeMode: must be one of stateless, savepoint, last-state, got "none"`,
 			"spec.job.parallelism: must be an integer", "spec.job.args: must be a list of strings"}},
+		"a job's fields by which the operator acts": {`{"job":{"initialSavepointPath":1,"savepointTriggerNonce":"1","checkpointTriggerNonce":1.5,"savepointRedeployNonce":true,"autoscalerResetNonce":9223372036854775808,"allowNonRestoredState":"yes"}}`, []string{
+			"spec.job.initialSavepointPath: must be a string", "spec.job.savepointTriggerNonce: must be an integer",
+			"spec.job.checkpointTriggerNonce: must be an integer", "spec.job.savepointRedeployNonce: must be an integer",
+			"spec.job.autoscalerResetNonce: must be an integer", "spec.job.allowNonRestoredState: must be true or false"}},
 		"arguments that are no list": {`{"job":{"args":"a b"}}`, []string{"spec.job.args: must be a list of strings"}},
 		"nothing says how many task managers": {`{"job":{"parallelism":null}}`, []string{
 			"spec.job.parallelism: must be at least 1 where spec.taskManager.replicas is not set"}},
@@ -137,14 +142,5 @@ func TestDesiredState(t *testing.T) {
 		`{}`:                            rules.JobRunning,
 	} {
 		same(t, rules.DesiredState(object(t, text)), want)
-	}
-}
-
-func TestWarnings(t *testing.T) {
-	if got := rules.Warnings(object(t, `{"job":{"upgradeMode":"savepoint"}}`)); len(got) > 0 {
-		t.Errorf("with an upgrade mode it warns %q", got)
-	}
-	if got := rules.Warnings(object(t, `{"job":{}}`)); len(got) != 1 || !strings.Contains(got[0], "spec.job.upgradeMode is not set") {
-		t.Errorf("without an upgrade mode it warns %q", got)
 	}
 }

@@ -106,13 +106,20 @@ func checkPoolDefaults(v *fault.Violations, defaults Object) {
 // CheckClusterSpec notes what the Flink operator would refuse in the
 // specification that a pool's clusters have.
 func CheckClusterSpec(effective Object) error {
-	var found fault.Violations
-	checkCluster(&found, effective)
+	var v fault.Violations
+	checkCluster(&v, effective)
+	checkOneOf(&v, effective, upgradeModes, "job", "upgradeMode")
+	checkDemands(&v, without(effective, "job"))
+	return ofClusterSpec(v).Unprocessable()
+}
+
+// ofClusterSpec makes violations of a FlinkDeployment's fields ones of a pool's.
+func ofClusterSpec(found fault.Violations) fault.Violations {
 	var v fault.Violations
 	for _, violation := range found {
 		v.Addf("spec.clusterSpec.%s", strings.TrimPrefix(violation, "spec."))
 	}
-	return v.Unprocessable()
+	return v
 }
 
 // checkCluster is what holds for clusters with and without a job.
@@ -121,7 +128,11 @@ func checkCluster(v *fault.Violations, effective Object) {
 	checkVersion(v, effective)
 	checkString(v, effective, "serviceAccount")
 	checkOneOf(v, effective, []string{"native", "standalone"}, "mode")
+	checkString(v, effective, "imagePullPolicy")
 	checkConfiguration(v, effective)
+	checkAutoscaler(v, effective)
+	checkIngress(v, effective)
+	checkLogging(v, effective)
 	for i := range podTemplateMarks {
 		checkObject(v, effective, podTemplateMarks[:i+1]...)
 	}

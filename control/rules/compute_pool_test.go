@@ -80,14 +80,18 @@ func TestClusterSpec(t *testing.T) {
 }
 
 func TestClusterSpecThatTheOperatorWouldRefuse(t *testing.T) {
-	effective, err := rules.ParseText(`{"flinkVersion":"2.0","flinkConfiguration":{"kubernetes.cluster-id":"x"},"jobManager":{"resource":{"memory":"much"}}}`)
+	effective, err := rules.ParseText(`{"flinkVersion":"2.0","flinkConfiguration":{"kubernetes.cluster-id":"x","high-availability.type":"NONE"},"jobManager":{"replicas":2,"resource":{"memory":"much"}},
+		"logConfiguration":{"x":""},"job":{"upgradeMode":"never"}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
 		`spec.clusterSpec.flinkVersion: must look like v1_20, got "2.0"`,
 		`spec.clusterSpec.flinkConfiguration: must not set "kubernetes.cluster-id", which the operator sets`,
+		`spec.clusterSpec.logConfiguration: must not have the key "x", only log4j-console.properties and logback-console.xml`,
 		`spec.clusterSpec.jobManager.resource.memory: "much" is not a memory size such as 1024m or 2g`,
+		`spec.clusterSpec.job.upgradeMode: must be one of stateless, savepoint, last-state, got "never"`,
+		"spec.clusterSpec.jobManager.replicas: needs high availability, by high-availability.type, where it is more than 1",
 	}
 	if diff := cmp.Diff(want, messages(t, rules.CheckClusterSpec(effective))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

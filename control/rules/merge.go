@@ -59,6 +59,23 @@ func flattenInto(out Object, prefix string, configuration Object) {
 	}
 }
 
+// WithTextConfiguration is a specification whose Flink configuration is text
+// throughout, which it is to Flink anyhow: the definitions of older operators
+// allow nothing else. Options of null are left out.
+func WithTextConfiguration(spec Object) Object {
+	configuration, ok := spec[flinkConfigurations].(Object)
+	if !ok {
+		return spec
+	}
+	texts := Object{}
+	for key, value := range FlattenConfiguration(configuration) {
+		if value != nil {
+			texts[key] = element(value)
+		}
+	}
+	return with(spec, flinkConfigurations, texts)
+}
+
 // element is an element of a list as it appears in Flink configuration:
 // strings as they are, anything else as its JSON.
 func element(value any) string {

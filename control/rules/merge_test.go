@@ -147,3 +147,9 @@ func TestEffectiveHash(t *testing.T) {
 		})
 	}
 }
+
+func TestConfigurationAsText(t *testing.T) {
+	spec := object(t, `{"image":"i","flinkConfiguration":{"a":1.0,"b":{"c":true,"d":null},"e":["x",2],"f":"g"}}`)
+	same(t, rules.FormatText(rules.WithTextConfiguration(spec)), `{"flinkConfiguration":{"a":"1.0","b.c":"true","e":"x;2","f":"g"},"image":"i"}`)
+	same(t, rules.FormatText(rules.WithTextConfiguration(object(t, `{"flinkConfiguration":null}`))), `{"flinkConfiguration":null}`)
+}

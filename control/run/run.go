@@ -34,9 +34,10 @@ type Plan struct {
 
 // Next plans for the application app, whose stored record is before, nil where
 // it is new. start makes it start from a savepoint; where it is nil, a new
-// startFromSavepoint with a path in the specification does. None of the
-// arguments is changed.
-func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart) (Plan, error) {
+// startFromSavepoint with a path in the specification does. inForce is the
+// specification that the operator carried out last, nil where it has none. None
+// of the arguments is changed.
+func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce rules.Object) (Plan, error) {
 	spec, err := rules.ParseObject(app.GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
@@ -77,6 +78,11 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		// start would hide.
 		plan.Record.Start = nil
 	}
+	if !suspends(old, spec) {
+		if err := rules.CheckChange(inForce, started(effective, plan.Record.GetStart())); err != nil {
+			return Plan{}, err
+		}
+	}
 	hash := rules.EffectiveHash(effective)
 	if rules.DesiredState(spec) == rules.JobRunning && (start != nil || begins(before, old, hash)) {
 		plan.Instance = state.NewInstance(rules.FormatObject(effective))
@@ -85,6 +91,15 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 	}
 	plan.Changed = plan.Instance != nil || !sameForUser(before.GetApplication(), app)
 	return plan, nil
+}
+
+// started is a specification with the savepoint that it starts from in the place
+// of the operator's own fields.
+func started(effective rules.Object, start *storev1.SavepointStart) rules.Object {
+	if start == nil {
+		return effective
+	}
+	return rules.Merge(effective, rules.Object{"job": rules.Object{"savepointRedeployNonce": nil}})
 }
 
 // begins tells whether an application that is to run, and was as old says,

@@ -57,7 +57,7 @@ func begin(t *testing.T, over string) *history {
 
 func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStart) run.Plan {
 	h.t.Helper()
-	plan, err := run.Next(h.env, h.record, app, start)
+	plan, err := run.Next(h.env, h.record, app, start, nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 		"suspended, but changed as well": {`{"spec":{"serviceAccount":""}}`, `{"image":"i","job":{"state":"suspended"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := run.Next(environment(test.defaults), h.record, application(t, test.after), nil)
+			_, err := run.Next(environment(test.defaults), h.record, application(t, test.after), nil, nil)
 			var refused *fault.Fault
 			if !errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
@@ -195,7 +195,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 
 func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
 	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
-	_, err := run.Next(environment(""), nil, app, nil)
+	_, err := run.Next(environment(""), nil, app, nil, nil)
 	var refused *fault.Fault
 	if !errors.As(err, &refused) {
 		t.Errorf("the error is %v", err)
@@ -206,14 +206,14 @@ func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
 	for name, plan := range map[string]func() (run.Plan, error){
 		"the specification": func() (run.Plan, error) {
-			return run.Next(environment(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil)
+			return run.Next(environment(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil, nil)
 		},
 		"the one before": func() (run.Plan, error) {
 			record := &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}
-			return run.Next(environment(""), record, application(t, `{}`), nil)
+			return run.Next(environment(""), record, application(t, `{}`), nil, nil)
 		},
 		"the defaults": func() (run.Plan, error) {
-			return run.Next(environment("{"), nil, application(t, `{}`), nil)
+			return run.Next(environment("{"), nil, application(t, `{}`), nil, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,6 +221,32 @@ func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
 			var refused *fault.Fault
 			if err == nil || errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+// TestNextSeesWhatIsInForce: what the operator would refuse because of what it
+// carried out last, a start from a savepoint being no such thing.
+func TestNextSeesWhatIsInForce(t *testing.T) {
+	inForce := rules.Object{"mode": "native", "job": rules.Object{"state": "running"}}
+	redeploys := begin(t, `{}`)
+	for name, test := range map[string]struct {
+		after  string
+		start  *storev1.SavepointStart
+		wanted bool
+	}{
+		"another mode":                  {after: `{"mode":"standalone"}`},
+		"a redeploy from nowhere":       {after: `{"job":{"savepointRedeployNonce":1}}`},
+		"a redeploy by Weir's own word": {after: fromPath, wanted: true},
+		"a redeploy beside a start":     {after: `{"job":{"savepointRedeployNonce":1}}`, start: &storev1.SavepointStart{Path: "s3://sp/1"}, wanted: true},
+		"nothing but suspending":        {after: suspended, wanted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := run.Next(redeploys.env, redeploys.record, application(t, test.after), test.start, inForce)
+			var refused *fault.Fault
+			if test.wanted && err != nil || !test.wanted && !errors.As(err, &refused) {
+				t.Errorf("got %v", err)
 			}
 		})
 	}

@@ -63,7 +63,7 @@ func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
 // Starting without the state that was asked for would lose it.
 func TestStartFromASavepointThatIsNotKnownIsRefused(t *testing.T) {
 	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
-		_, err := run.Next(environment(""), nil, application(t, `{"startFromSavepoint":`+reference+`}`), nil)
+		_, err := run.Next(environment(""), nil, application(t, `{"startFromSavepoint":`+reference+`}`), nil, nil)
 		var refused *fault.Fault
 		if !errors.As(err, &refused) || err.Error() != "spec: startFromSavepoint: savepoint 'u-1' not found" {
 			t.Errorf("%s: the error is %v", reference, err)
@@ -90,7 +90,7 @@ func TestStartFromSavepointByRequest(t *testing.T) {
 func TestPlanningLeavesTheStartAlone(t *testing.T) {
 	h := begin(t, `{}`)
 	start := &storev1.SavepointStart{Path: "s3://sp/1"}
-	if _, err := run.Next(h.env, h.record, h.record.GetApplication(), start); err != nil {
+	if _, err := run.Next(h.env, h.record, h.record.GetApplication(), start, nil); err != nil {
 		t.Fatal(err)
 	}
 	if start.GetNonce() != 0 {
@@ -121,7 +121,7 @@ func TestNoncesAlwaysDiffer(t *testing.T) {
 			Start:      &storev1.SavepointStart{Path: "s3://sp/0", Nonce: nonces.Draw(t, "nonce before")},
 		}
 		start := &storev1.SavepointStart{Path: "s3://sp/1", Nonce: nonces.Draw(t, "nonce wanted")}
-		plan, err := run.Next(environment(""), record, app, start)
+		plan, err := run.Next(environment(""), record, app, start, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -108,11 +108,12 @@ func (s *applications) save(
 	start *storev1.SavepointStart,
 ) (*cmfv1.FlinkApplication, error) {
 	app := change(state.Now())
-	plan, err := run.Next(env.Value, before.Value, app, start)
+	key := store.Join(env.Key, app.GetMetadata().GetName())
+	reported, _ := s.state.ApplicationStatus.Cached(key)
+	plan, err := run.Next(env.Value, before.Value, app, start, rules.SpecInForce(reported.Value, app.GetMetadata().GetUid()))
 	if err != nil {
 		return nil, err
 	}
-	key := store.Join(env.Key, app.GetMetadata().GetName())
 	if before.Value != nil && !plan.Changed {
 		return s.applicationView(before.Key, before.Value, s.staleWarning(env.Value), false), nil
 	}

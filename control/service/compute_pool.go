@@ -46,7 +46,7 @@ func (s *computePools) CreateComputePool(ctx context.Context, req *cmfv1.CreateC
 		if env, err = s.environment(ctx, req.GetEnvName()); err != nil {
 			return change{}, err
 		}
-		if err := checkCluster(env.Value, created); err != nil {
+		if err := checkCluster(env.Value, created, nil); err != nil {
 			return change{}, err
 		}
 		return change{conds: []store.Cond{s.state.Environments.Unchanged(env.Key, env.Revision)}}, s.freeDeployment(env.Value, created.GetSpec(), name)
@@ -63,13 +63,17 @@ func poolOf(pool *cmfv1.ComputePool) *cmfv1.ComputePool {
 	return out
 }
 
-// checkCluster holds what a pool's clusters would be to the rules.
-func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool) error {
+// checkCluster holds what a pool's clusters would be to the rules. inForce is
+// what the operator carried out last for the pool; nil where there is nothing.
+func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool, inForce rules.Object) error {
 	effective, err := render.PoolCluster(env, pool)
 	if err != nil {
 		return err
 	}
-	return rules.CheckClusterSpec(effective)
+	if err := rules.CheckClusterSpec(effective); err != nil {
+		return err
+	}
+	return rules.CheckClusterChange(inForce, effective)
 }
 
 // freeDeployment refuses the name of a shared pool that another resource's
@@ -152,7 +156,12 @@ func (s *computePools) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateC
 		if proto.Equal(before.Value.GetSpec(), after.GetSpec()) {
 			return after, change{}, nil
 		}
-		if err := checkCluster(env.Value, after); err != nil {
+		reported, _ := s.state.ComputePoolStatus.Cached(before.Key)
+		var inForce rules.Object
+		if rules.WantsCluster(before.Value) {
+			inForce = rules.SpecInForce(reported.Value, before.Value.GetMetadata().GetUid())
+		}
+		if err := checkCluster(env.Value, after, inForce); err != nil {
 			return nil, change{}, err
 		}
 		idle, err := s.idle(before)

@@ -1,0 +1,75 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/openweir/weir/control/fault"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+// SpecInForce is the specification that the operator carried out last for the
+// resource with the uid, which it keeps in the status of the FlinkDeployment.
+// It is nil before the first deployment, up to which everything may change.
+func SpecInForce(reported *storev1.StatusRecord, uid string) Object {
+	parsed, err := ParseText(reported.GetStatus())
+	if err != nil || reported.GetOwnerUid() != uid {
+		return nil
+	}
+	recorded, err := ParseText(String(parsed, "reconciliationStatus", "lastReconciledSpec"))
+	if err != nil || Field(recorded, "resource_metadata", "firstDeployment") == true {
+		return nil
+	}
+	spec, _ := Field(recorded, "spec").(Object)
+	return spec
+}
+
+// CheckChange notes what the operator would refuse in a specification because
+// of the one in force.
+func CheckChange(inForce, effective Object) error {
+	var v fault.Violations
+	checkChange(&v, inForce, effective)
+	return v.Unprocessable()
+}
+
+// CheckClusterChange is CheckChange for the specification of a pool's cluster.
+func CheckClusterChange(inForce, effective Object) error {
+	var v fault.Violations
+	checkChange(&v, inForce, effective)
+	return ofClusterSpec(v).Unprocessable()
+}
+
+func checkChange(v *fault.Violations, inForce, effective Object) {
+	if inForce == nil {
+		return
+	}
+	if was := deploymentMode(inForce); was != deploymentMode(effective) {
+		v.Addf("spec.mode: cannot change once the cluster was deployed, it is %s", was)
+	}
+	if was := String(inForce, "flinkVersion"); suspendedByLastState(inForce) && was != String(effective, "flinkVersion") && keepsState(effective) {
+		v.Addf("spec.flinkVersion: cannot change while the job is suspended by last-state: start it with %s first, and change the version then", was)
+	}
+	nonce := Field(effective, "job", "savepointRedeployNonce")
+	if nonce != nil && fmt.Sprint(nonce) != fmt.Sprint(Field(inForce, "job", "savepointRedeployNonce")) &&
+		strings.TrimSpace(String(effective, "job", "initialSavepointPath")) == "" {
+		v.Addf("spec.job.savepointRedeployNonce: needs spec.job.initialSavepointPath where it changes")
+	}
+}
+
+func deploymentMode(spec Object) string {
+	if String(spec, "mode") == "standalone" {
+		return "standalone"
+	}
+	return "native"
+}
+
+func suspendedByLastState(spec Object) bool {
+	return String(spec, "job", "state") == JobSuspended && String(spec, "job", "upgradeMode") == "last-state"
+}
+
+// keepsState tells whether a job is to go on from its state, which it is not by
+// default.
+func keepsState(spec Object) bool {
+	mode := String(spec, "job", "upgradeMode")
+	return mode != "" && mode != "stateless"
+}
