@@ -1,0 +1,170 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// maxTopics is how many topics are listed as tables.
+const maxTopics = 10000
+
+// maxReason bounds what is repeated of a foreign error.
+const maxReason = 300
+
+const cleanupPolicy = "cleanup.policy"
+
+// withCluster connects to a Kafka cluster for as long as do takes. Errors name
+// the cluster.
+func withCluster(ctx context.Context, properties map[string]string, do func(context.Context, *kadm.Client) error) error {
+	options, err := clientOptions(properties)
+	if err != nil {
+		return fmt.Errorf("the connection to its Kafka cluster is not well described: %w", err)
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return fmt.Errorf("the connection to its Kafka cluster is not well described: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := do(ctx, kadm.NewClient(client)); err != nil {
+		return fmt.Errorf("its Kafka cluster at %s: %w", properties[propertyServers], brief(err, timeout))
+	}
+	return nil
+}
+
+// brief is an error of a client in one line of bounded length.
+func brief(err error, waited fmt.Stringer) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", waited)
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
+	}
+	return errors.New(text)
+}
+
+// topicNames lists the topics that are tables, in order.
+func topicNames(ctx context.Context, properties map[string]string) ([]string, error) {
+	var names []string
+	err := withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+		topics, err := client.ListTopics(ctx)
+		if err != nil {
+			return err
+		}
+		for name, topic := range topics {
+			if !internal(name) && topic.Err == nil {
+				names = append(names, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > maxTopics {
+		return nil, fmt.Errorf("its Kafka cluster at %s: there are %d topics, and no more than %d are listed", properties[propertyServers], len(names), maxTopics)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// internal tells whether a topic is Kafka's or the registry's own.
+func internal(topic string) bool {
+	return strings.HasPrefix(topic, "__") || strings.HasPrefix(topic, "_confluent") || topic == "_schemas"
+}
+
+// topicState is what a cluster says of a topic.
+type topicState struct {
+	exists, compacted bool
+}
+
+func describeTopic(ctx context.Context, properties map[string]string, topic string) (topicState, error) {
+	var state topicState
+	err := withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+		topics, err := client.ListTopics(ctx, topic)
+		if err != nil {
+			return err
+		}
+		detail := topics[topic]
+		if errors.Is(detail.Err, kerr.UnknownTopicOrPartition) || errors.Is(detail.Err, kerr.InvalidTopicException) {
+			return nil
+		}
+		if detail.Err != nil {
+			return fmt.Errorf("topic %s: %w", topic, detail.Err)
+		}
+		state.exists = true
+		configs, err := client.DescribeTopicConfigs(ctx, topic)
+		if err != nil {
+			return err
+		}
+		for _, config := range configs {
+			// Who may read a topic may not read its configuration for sure: then
+			// it passes for one that is not compacted.
+			for _, entry := range config.Configs {
+				if entry.Key == cleanupPolicy {
+					state.compacted = strings.Contains(entry.MaybeValue(), "compact")
+				}
+			}
+		}
+		return nil
+	})
+	return state, err
+}
+
+// Topic is a topic that is to be made.
+type Topic struct {
+	Name string
+	// Partitions is 0 for the cluster's default.
+	Partitions int32
+	// CleanupPolicy is delete, compact or both; empty for the cluster's default.
+	CleanupPolicy string
+}
+
+func createTopic(ctx context.Context, properties map[string]string, topic Topic) (created bool, err error) {
+	configs := map[string]*string{}
+	if topic.CleanupPolicy != "" {
+		configs[cleanupPolicy] = &topic.CleanupPolicy
+	}
+	partitions := topic.Partitions
+	if partitions == 0 {
+		partitions = -1
+	}
+	err = withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+		response, err := client.CreateTopic(ctx, partitions, -1, configs, topic.Name)
+		if errors.Is(err, kerr.TopicAlreadyExists) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("create topic %s: %w", topic.Name, withMessage(err, response.ErrMessage))
+		}
+		created = true
+		return nil
+	})
+	return created, err
+}
+
+func withMessage(err error, message string) error {
+	if message == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, message)
+}
+
+// deleteTopic is content with a topic that is not there.
+func deleteTopic(ctx context.Context, properties map[string]string, topic string) error {
+	return withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+		if _, err := client.DeleteTopic(ctx, topic); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("delete topic %s: %w", topic, err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,234 @@
+package kafka
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+// Bounds of the reader.
+const (
+	// timeout is for one exchange with a cluster or a registry.
+	timeout = 5 * time.Second
+	// fresh is how long an answer stands.
+	fresh = 10 * time.Second
+	// failed is how long a failure stands, so that many statements do not wait
+	// for a cluster that is down one after the other.
+	failed = 2 * time.Second
+	// maxAtOnce is how many exchanges there are at a time.
+	maxAtOnce = 8
+	// maxKept is how many answers are kept.
+	maxKept = 2000
+)
+
+// Database is how an environment reaches a database: options of clients with
+// the secrets of the environment laid over.
+type Database struct {
+	Environment, Catalog, Name string
+	// Kafka has properties of Kafka's Java client.
+	Kafka map[string]string
+	// Registry has options of a client of the schema registry; no
+	// schema.registry.url where there is none.
+	Registry map[string]string
+}
+
+// Reader reads databases. It is safe for concurrent use, and the zero value is
+// none: use NewReader.
+type Reader struct {
+	slots chan struct{}
+	now   func() time.Time
+
+	mu   sync.Mutex
+	kept map[question]*answer
+}
+
+// NewReader makes a reader that has read nothing yet.
+func NewReader() *Reader {
+	return &Reader{slots: make(chan struct{}, maxAtOnce), now: time.Now, kept: map[question]*answer{}}
+}
+
+// question names what is asked of a database; topic is empty for the names of
+// all.
+type question struct {
+	database [sha256.Size]byte
+	topic    string
+}
+
+// answer is what was last found out. Whoever holds turn may change it.
+type answer struct {
+	turn  chan struct{}
+	until time.Time
+	names []string
+	table *storev1.TableRecord
+	err   error
+}
+
+// Topics names the topics that are tables, in order.
+func (r *Reader) Topics(ctx context.Context, database Database) ([]string, error) {
+	got, err := r.ask(ctx, database, "", func(ctx context.Context, a *answer) error {
+		var err error
+		a.names, err = topicNames(ctx, database.Kafka)
+		return err
+	})
+	return got.names, err
+}
+
+// Table is the table that a topic is; nil where there is no such topic, which
+// is found out anew each time. Callers leave the table as it is.
+func (r *Reader) Table(ctx context.Context, database Database, topic string) (*storev1.TableRecord, error) {
+	if internal(topic) {
+		return nil, nil
+	}
+	got, err := r.ask(ctx, database, topic, func(ctx context.Context, a *answer) error {
+		var err error
+		a.table, err = readTable(ctx, database, topic)
+		return err
+	})
+	return got.table, err
+}
+
+func readTable(ctx context.Context, database Database, topic string) (*storev1.TableRecord, error) {
+	state, err := describeTopic(ctx, database.Kafka, topic)
+	if err != nil || !state.exists {
+		return nil, err
+	}
+	registry, err := newRegistry(database.Registry)
+	if err != nil {
+		return nil, err
+	}
+	key, err := registry.read(ctx, topic+"-key")
+	if err != nil {
+		return nil, err
+	}
+	value, err := registry.read(ctx, topic+"-value")
+	if err != nil {
+		return nil, err
+	}
+	return tableOf(ctx, topic, state.compacted, key, value), nil
+}
+
+// CreateTopic makes a topic, and tells whether it was not there before.
+func (r *Reader) CreateTopic(ctx context.Context, database Database, topic Topic) (created bool, err error) {
+	err = r.slot(ctx, func() error {
+		created, err = createTopic(ctx, database.Kafka, topic)
+		return err
+	})
+	r.forget(topic.Name)
+	return created, err
+}
+
+// DeleteTopic deletes a topic and the subjects of its keys and values, as far as
+// they are there.
+func (r *Reader) DeleteTopic(ctx context.Context, database Database, topic string) error {
+	err := r.slot(ctx, func() error {
+		if err := deleteTopic(ctx, database.Kafka, topic); err != nil {
+			return err
+		}
+		registry, err := newRegistry(database.Registry)
+		if err != nil {
+			return err
+		}
+		for _, subject := range []string{topic + "-key", topic + "-value"} {
+			if err := registry.remove(ctx, subject); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.forget(topic)
+	return err
+}
+
+// slot does something when not too much is being done.
+func (r *Reader) slot(ctx context.Context, do func() error) error {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+		return do()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask gives what is known or finds it out. Those who ask the same wait for one
+// of them to find out.
+func (r *Reader) ask(ctx context.Context, database Database, topic string, find func(context.Context, *answer) error) (answer, error) {
+	kept := r.entry(question{fingerprint(database), topic})
+	select {
+	case kept.turn <- struct{}{}:
+		defer func() { <-kept.turn }()
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	}
+	if r.now().Before(kept.until) {
+		return *kept, kept.err
+	}
+	err := r.slot(ctx, func() error { return find(ctx, kept) })
+	if ctx.Err() != nil {
+		// Nothing was found out, but that somebody had no time.
+		return answer{}, ctx.Err()
+	}
+	kept.err = err
+	switch {
+	case err != nil:
+		kept.until = r.now().Add(failed)
+	case topic != "" && kept.table == nil:
+		kept.until = time.Time{}
+	default:
+		kept.until = r.now().Add(fresh)
+	}
+	return *kept, kept.err
+}
+
+// entry finds the place of an answer, and makes room for new ones.
+func (r *Reader) entry(q question) *answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept, found := r.kept[q]
+	if !found {
+		if len(r.kept) >= maxKept {
+			// Rare, and it costs no more than asking again.
+			clear(r.kept)
+		}
+		kept = &answer{turn: make(chan struct{}, 1)}
+		r.kept[q] = kept
+	}
+	return kept
+}
+
+// forget drops what is known of topics of a name, and of which topics there are,
+// for all environments: they see the same topic.
+func (r *Reader) forget(topic string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for q := range r.kept {
+		if q.topic == "" || q.topic == topic {
+			delete(r.kept, q)
+		}
+	}
+}
+
+// fingerprint tells databases, the environments that reach them and the ways in
+// which they do apart, and holds no password.
+func fingerprint(database Database) [sha256.Size]byte {
+	hash := sha256.New()
+	write := func(parts ...string) {
+		for _, part := range parts {
+			_, _ = fmt.Fprintf(hash, "%d:%s", len(part), part)
+		}
+	}
+	write(database.Environment, database.Catalog, database.Name)
+	for _, options := range []map[string]string{database.Kafka, database.Registry} {
+		write(fmt.Sprint(len(options)))
+		for _, key := range slices.Sorted(maps.Keys(options)) {
+			write(key, options[key])
+		}
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
+}
