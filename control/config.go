@@ -42,6 +42,10 @@ type Config struct {
 	Keys *seal.Keys
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
+	// Kafka makes the topics of databases tables, and makes and deletes topics
+	// with tables. Without it, tables are those that DDL made, and nobody talks
+	// to Kafka.
+	Kafka bool
 	// Limits bound what is kept of each application; zero means DefaultLimits.
 	Limits state.Limits
 	// Version is told to users and agents.

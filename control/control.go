@@ -19,6 +19,7 @@ import (
 
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/interceptor"
+	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/reconcile"
 	"github.com/openweir/weir/control/service"
 	"github.com/openweir/weir/control/state"
@@ -66,6 +67,9 @@ func New(config Config) (*Control, error) {
 		services:   service.New(st, config.Keys, config.Version, log).WithRows(agents).WithWebUIs(agents),
 		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Keys: config.Keys, Replica: config.Replica, Log: log}),
 		health:     health.NewServer(),
+	}
+	if config.Kafka {
+		c.services.WithTopics(kafka.NewReader())
 	}
 	c.server = grpc.NewServer(c.serverOptions()...)
 	c.services.Register(c.server)

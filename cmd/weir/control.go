@@ -33,6 +33,7 @@ type controlFlags struct {
 	replica           string
 	heartbeat         time.Duration
 	eventsPerResource int
+	kafka             bool
 }
 
 func controlCommand(log func() *slog.Logger) *cobra.Command {
@@ -66,6 +67,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "how often agents report that they live; three missed end a session")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", state.DefaultLimits.Events, "how many events of each application are kept")
+	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and make and delete topics with tables; without, tables are only declared")
 	cmd.MarkFlagsMutuallyExclusive("etcd-endpoints", "etcd-dir")
 	cmd.MarkFlagsOneRequired("etcd-endpoints", "etcd-dir")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
@@ -146,6 +148,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		AgentTokens: tokens,
 		Keys:        keys,
 		Heartbeat:   f.heartbeat,
+		Kafka:       f.kafka,
 		Limits:      state.Limits{Events: f.eventsPerResource, Instances: state.DefaultLimits.Instances},
 		Version:     buildVersion(),
 		Log:         log,

@@ -38,6 +38,7 @@ type devFlags struct {
 	dataDir    string
 	clusters   int
 	pace       time.Duration
+	kafka      bool
 }
 
 func devCommand(log func() *slog.Logger) *cobra.Command {
@@ -65,6 +66,7 @@ func devCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.dataDir, "data-dir", "", "keep the state in this folder across restarts (default: a temporary folder)")
 	f.IntVar(&flags.clusters, "clusters", 2, "number of sandbox workload clusters")
 	f.DurationVar(&flags.pace, "pace", sandbox.DefaultPace, "how long each step of the simulated operator takes")
+	f.BoolVar(&flags.kafka, "kafka", false, "read the topics and schemas of databases as tables, and make and delete topics with tables; without, tables are only declared")
 	return cmd
 }
 
@@ -115,7 +117,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	tokens := fleet.Tokens{}
 	tokens.Add(token, "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd.Client(), Listener: grpcListener, Replica: "dev", AgentTokens: tokens, Keys: keys,
+		Etcd: etcd.Client(), Listener: grpcListener, Replica: "dev", AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
 		Heartbeat: devHeartbeat, Version: buildVersion(), Log: log,
 	})
 	if err != nil {

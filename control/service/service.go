@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
@@ -30,10 +31,12 @@ type Version struct {
 
 // Services is all of the public API.
 type Services struct {
-	state   *state.State
-	keys    *seal.Keys
-	rows    Rows
-	webUIs  WebUIs
+	state  *state.State
+	keys   *seal.Keys
+	rows   Rows
+	webUIs WebUIs
+	// topics is nil where only DDL makes tables.
+	topics  *kafka.Reader
 	version Version
 	log     *slog.Logger
 	// watching is shared by all watches.

@@ -86,7 +86,7 @@ func (s *statements) create(ctx context.Context, env store.Object[*cmfv1.Environ
 	if err != nil {
 		return nil, err
 	}
-	plan, err := s.plan(env.Value, pool, statement)
+	plan, err := s.plan(ctx, env.Value, pool, statement)
 	if err != nil {
 		return nil, err
 	}

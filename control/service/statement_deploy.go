@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"slices"
 
 	"github.com/openweir/weir/control/render"
@@ -16,7 +17,7 @@ import (
 // deploy fills in the objects of a statement from its pool, its environment and
 // the tables that it names. It says why there can be none, if so. What kind of
 // object the job has was decided when the statement was created, and stays.
-func (s *Services) deploy(env *cmfv1.Environment, pool *cmfv1.ComputePool, record *storev1.StatementRecord, detached bool) (refusal string, err error) {
+func (s *Services) deploy(ctx context.Context, env *cmfv1.Environment, pool *cmfv1.ComputePool, record *storev1.StatementRecord, detached bool) (refusal string, err error) {
 	cluster, err := render.PoolCluster(env, pool)
 	if err != nil {
 		return "", err
@@ -34,7 +35,7 @@ func (s *Services) deploy(env *cmfv1.Environment, pool *cmfv1.ComputePool, recor
 		return refusal, nil
 	}
 	record.Detail = job.Remark()
-	s.declare(env, record)
+	s.declare(ctx, env, record)
 	shared := pool.GetSpec().GetType() == rules.PoolShared
 	if record.GetObjectKind() == "" {
 		record.ObjectKind = s.objectKind(env, record, job, shared)
@@ -120,13 +121,13 @@ func (s *Services) setup(record *storev1.StatementRecord) []string {
 
 // declare notes the tables that a statement names as they are now. One that is
 // not there, or cannot be seen for the moment, stays as it was noted before.
-func (s *Services) declare(env *cmfv1.Environment, record *storev1.StatementRecord) {
+func (s *Services) declare(ctx context.Context, env *cmfv1.Environment, record *storev1.StatementRecord) {
 	spec := record.GetStatement().GetSpec()
 	parsed, err := sql.Parse(spec.GetStatement())
 	if err != nil {
 		return // it was read when the statement was created
 	}
-	visible := s.visibleCatalogs(env.GetName())
+	visible := s.visibleCatalogs(ctx, env.GetName())
 	session := metadata.SessionOf(spec.GetProperties())
 	if current, ok := metadata.Current(session, visible); ok {
 		record.Catalog, record.Database = current.Catalog, current.Database

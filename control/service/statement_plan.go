@@ -1,6 +1,8 @@
 package service
 
 import (
+	"context"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/rules"
@@ -21,15 +23,15 @@ type plan struct {
 
 // plan decides what becomes of a new statement. Its error is one of the
 // request; SQL that cannot run makes a statement that has failed.
-func (s *Services) plan(env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], statement *cmfv1.Statement) (plan, error) {
+func (s *Services) plan(ctx context.Context, env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], statement *cmfv1.Statement) (plan, error) {
 	parsed, err := sql.Parse(statement.GetSpec().GetStatement())
 	if err != nil {
 		return failed(statement, nil, err.Error()), nil
 	}
 	if parsed.Kind().NeedsFlink() {
-		return s.planJob(env, pool, statement, parsed)
+		return s.planJob(ctx, env, pool, statement, parsed)
 	}
-	return s.answer(env, statement, parsed), nil
+	return s.answer(ctx, env, statement, parsed), nil
 }
 
 // failed is a statement that cannot run.
@@ -40,9 +42,20 @@ func failed(statement *cmfv1.Statement, traits *cmfv1.StatementTraits, reason st
 }
 
 // answer runs a statement that needs no Flink.
-func (s *Services) answer(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) plan {
-	visible := s.visibleCatalogs(env.GetName())
+func (s *Services) answer(ctx context.Context, env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) plan {
+	visible := s.visibleCatalogs(ctx, env.GetName())
+	if create, ok := parsed.(*sql.CreateTable); ok && !create.IfNotExists {
+		// A topic that is there already is no table yet for who declares it.
+		visible.declaredOnly = true
+	}
 	result, effect, err := metadata.Execute(parsed, metadata.SessionOf(statement.GetSpec().GetProperties()), visible)
+	if visible.err != nil {
+		err = visible.err
+	}
+	var written change
+	if err == nil {
+		written, err = s.tableEffect(ctx, effect, visible)
+	}
 	if err != nil {
 		return failed(statement, &cmfv1.StatementTraits{SqlKind: string(parsed.Kind())}, err.Error())
 	}
@@ -52,7 +65,7 @@ func (s *Services) answer(env *cmfv1.Environment, statement *cmfv1.Statement, pa
 		record: &storev1.StatementRecord{
 			Statement: answered, Generation: 1, Traits: result.Traits(), Phase: rules.PhaseCompleted, Detail: result.Detail,
 		},
-		effect: s.tableEffect(effect, visible),
+		effect: written,
 	}
 }
 
@@ -66,16 +79,16 @@ func statementResult(rows []*cmfv1.JsonObject) *cmfv1.StatementResult {
 }
 
 // planJob makes the object of a statement that Flink runs.
-func (s *Services) planJob(env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], statement *cmfv1.Statement, parsed sql.Statement) (plan, error) {
+func (s *Services) planJob(ctx context.Context, env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], statement *cmfv1.Statement, parsed sql.Statement) (plan, error) {
 	if err := s.takesStatements(pool); err != nil {
 		return plan{}, err
 	}
-	traits := s.jobTraits(env, statement, parsed)
-	if missing := s.missingTable(env, statement, parsed); missing != "" {
+	traits := s.jobTraits(ctx, env, statement, parsed)
+	if missing := s.missingTable(ctx, env, statement, parsed); missing != "" {
 		return failed(statement, traits, missing), nil
 	}
 	record := &storev1.StatementRecord{Statement: statement, Generation: 1, Traits: traits}
-	refusal, err := s.deploy(env, pool.Value, record, parsed.Kind().Class() == sql.Detached)
+	refusal, err := s.deploy(ctx, env, pool.Value, record, parsed.Kind().Class() == sql.Detached)
 	if err != nil {
 		return plan{}, err
 	}
@@ -87,7 +100,7 @@ func (s *Services) planJob(env *cmfv1.Environment, pool store.Object[*cmfv1.Comp
 
 // jobTraits are what can be told of a statement before Flink has planned it.
 // Tables are Kafka topics, which have no end.
-func (s *Services) jobTraits(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) *cmfv1.StatementTraits {
+func (s *Services) jobTraits(ctx context.Context, env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) *cmfv1.StatementTraits {
 	bounded, appends := true, true
 	for _, q := range queriesOf(parsed) {
 		ends := len(q.tables) == 0
@@ -96,7 +109,7 @@ func (s *Services) jobTraits(env *cmfv1.Environment, statement *cmfv1.Statement,
 	}
 	traits := &cmfv1.StatementTraits{SqlKind: string(parsed.Kind()), IsBounded: proto.Bool(bounded), IsAppendOnly: proto.Bool(appends)}
 	if query, ok := parsed.(*sql.Select); ok {
-		if schema, known := metadata.Schema(query.Query, metadata.SessionOf(statement.GetSpec().GetProperties()), s.visibleCatalogs(env.GetName())); known {
+		if schema, known := metadata.Schema(query.Query, metadata.SessionOf(statement.GetSpec().GetProperties()), s.visibleCatalogs(ctx, env.GetName())); known {
 			traits.Schema = schema
 		}
 	}
@@ -129,15 +142,17 @@ func queriesOf(parsed sql.Statement) []queryOf {
 
 // missingTable says which table of a statement is not there, or not for its
 // environment; empty where all are.
-func (s *Services) missingTable(env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) string {
-	visible := s.visibleCatalogs(env.GetName())
+func (s *Services) missingTable(ctx context.Context, env *cmfv1.Environment, statement *cmfv1.Statement, parsed sql.Statement) string {
+	visible := s.visibleCatalogs(ctx, env.GetName())
 	session := metadata.SessionOf(statement.GetSpec().GetProperties())
 	for _, name := range tablesOf(parsed) {
 		path, err := metadata.Resolve(name, session, visible)
 		if err != nil {
 			return err.Error()
 		}
-		if _, found := visible.Table(path); !found {
+		if _, found := visible.Table(path); visible.err != nil {
+			return visible.err.Error()
+		} else if !found {
 			return "Table " + path.String() + " does not exist."
 		}
 	}

@@ -64,7 +64,7 @@ func (s *statements) update(ctx context.Context, env store.Object[*cmfv1.Environ
 		ops: []store.Op{s.state.Statements.Put(before.Key, record)},
 	}
 	if actions := rules.StatementActions(stored.GetSpec(), record.GetStatement().GetSpec()); len(actions) > 0 {
-		more, err := s.act(env, before, record, actions)
+		more, err := s.act(ctx, env, before, record, actions)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (s *statements) update(ctx context.Context, env store.Object[*cmfv1.Environ
 
 // act changes a record as a user's actions ask for, if its phase and its pool
 // allow it, and adds what goes with that.
-func (s *statements) act(env store.Object[*cmfv1.Environment], before store.Object[*storev1.StatementRecord], record *storev1.StatementRecord, actions []rules.StatementEvent) (change, error) {
+func (s *statements) act(ctx context.Context, env store.Object[*cmfv1.Environment], before store.Object[*storev1.StatementRecord], record *storev1.StatementRecord, actions []rules.StatementEvent) (change, error) {
 	phase := s.statementPhase(before)
 	if !rules.Deployed(record) {
 		return change{}, fault.Unprocessable(fmt.Sprintf("spec: a statement that is %s and was not deployed cannot change", phase))
@@ -117,7 +117,7 @@ func (s *statements) act(env store.Object[*cmfv1.Environment], before store.Obje
 			return change{}, err
 		}
 	}
-	refusal, err := s.deploy(env.Value, pool.Value, record, sql.Kind(record.GetTraits().GetSqlKind()).Class() == sql.Detached)
+	refusal, err := s.deploy(ctx, env.Value, pool.Value, record, sql.Kind(record.GetTraits().GetSqlKind()).Class() == sql.Detached)
 	if err != nil {
 		return change{}, err
 	}

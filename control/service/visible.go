@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"slices"
 
 	"github.com/openweir/weir/control/sql/metadata"
@@ -11,13 +12,20 @@ import (
 
 // visibleCatalogs are the catalogs that an environment sees: those whose
 // connection secret ids it maps.
-func (s *Services) visibleCatalogs(env string) *visible {
-	return &visible{services: s, env: env, read: map[metadata.Path]int64{}}
+func (s *Services) visibleCatalogs(ctx context.Context, env string) *visible {
+	return &visible{ctx: ctx, services: s, env: env, read: map[metadata.Path]int64{}}
 }
 
+// visible lives no longer than the request that its context is of.
 type visible struct {
+	ctx      context.Context
 	services *Services
 	env      string
+	// declaredOnly leaves out the tables that are topics and nothing else.
+	declaredOnly bool
+	// err is why a database could not be read, if one could not; what was said of
+	// its tables then is not to be trusted.
+	err error
 	// read has the revision of each table that was looked at, 0 where there was
 	// none.
 	read map[metadata.Path]int64
@@ -66,13 +74,16 @@ func (v *visible) Tables(catalog, database string) []string {
 		segments := store.Segments(table.Key)
 		names = append(names, segments[len(segments)-1])
 	}
-	return names
+	return v.andTopics(catalog, database, names)
 }
 
 // Table is the definition of a table.
 func (v *visible) Table(path metadata.Path) (*storev1.TableRecord, bool) {
 	table, found := v.services.state.Tables.Cached(tableKey(path))
 	v.read[path] = table.Revision
+	if !found {
+		return v.topic(path)
+	}
 	return table.Value, found
 }
 
@@ -85,10 +96,14 @@ func (v *visible) AllowsDDL(catalog, database string) bool {
 func tableKey(path metadata.Path) string { return store.Key(path.Catalog, path.Database, path.Table) }
 
 // tableEffect is what DDL does to the catalogs, on condition that the table is
-// still what the statement was checked against.
-func (s *Services) tableEffect(effect *metadata.Effect, seen *visible) change {
+// still what the statement was checked against. Its topic is made or deleted
+// before the table is: to find it made, or gone, when trying again is no harm.
+func (s *Services) tableEffect(ctx context.Context, effect *metadata.Effect, seen *visible) (change, error) {
 	if effect == nil {
-		return change{}
+		return change{}, nil
+	}
+	if err := s.topicEffect(ctx, effect, seen); err != nil {
+		return change{}, err
 	}
 	key := tableKey(effect.Path)
 	out := change{conds: []store.Cond{s.state.Databases.Present(store.Key(effect.Path.Catalog, effect.Path.Database))}}
@@ -102,5 +117,5 @@ func (s *Services) tableEffect(effect *metadata.Effect, seen *visible) change {
 	} else {
 		out.ops = append(out.ops, s.state.Tables.Put(key, effect.Table))
 	}
-	return out
+	return out, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ type Control struct {
 	Heartbeat time.Duration
 	// TLS are the files to serve gRPC with; without them it is not encrypted.
 	TLS ServerTLS
+	// Kafka makes the topics of databases tables. The databases of most tests are
+	// at addresses that nobody serves.
+	Kafka bool
 	// Flags are added to those that follow from the rest.
 	Flags []string
 }
@@ -59,6 +63,7 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 		"--admin=" + c.Admin,
 		"--heartbeat=" + c.Heartbeat.String(),
 		"--agent-token-file=" + tokens,
+		"--kafka=" + strconv.FormatBool(c.Kafka),
 	}
 	if len(c.Etcd) > 0 {
 		args = append(args, "--etcd-endpoints="+strings.Join(c.Etcd, ","))

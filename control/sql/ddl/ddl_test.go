@@ -80,6 +80,7 @@ func TestSetup(t *testing.T) {
 		"spelled-out": {metadata.Session{}, []string{
 			"CREATE TABLE changes (id BIGINT, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'kafka', 'topic' = 'other', 'format' = 'debezium-json'," +
 				" 'scan.startup.mode' = 'latest-offset', 'properties.bootstrap.servers' = 'elsewhere:9092')",
+			"CREATE TABLE several (line STRING) WITH ('topic-pattern' = 'logs-.*', 'value.format' = 'raw')",
 		}, secured},
 		"no-registry": {metadata.Session{Catalog: "shop", Database: "sales"}, []string{
 			"CREATE TABLE logs (line STRING)", "CREATE TABLE raw (content BYTES) WITH ('value.format' = 'raw', 'topic' = 'raw-bytes')",

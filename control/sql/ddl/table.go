@@ -24,6 +24,7 @@ const (
 	optionChangelogMode = "changelog.mode"
 	optionCleanup       = "kafka.cleanup-policy"
 	optionTopic         = "topic"
+	optionTopics        = "topic-pattern"
 	optionStartup       = "scan.startup.mode"
 	optionKeyFields     = "key.fields"
 	optionKeyFormat     = "key.format"
@@ -58,7 +59,7 @@ func createTable(table *storev1.StatementTable, connect Connect) string {
 // kafkaTable is a table as Flink's Kafka connector takes it.
 func kafkaTable(table *storev1.TableRecord, topic string, connection Connection) *storev1.TableRecord {
 	out := proto.CloneOf(table)
-	upsert := upserts(table)
+	upsert := Upserts(table)
 	if !upsert && keyIsInformation(table) {
 		out.PrimaryKey = nil
 	}
@@ -72,7 +73,9 @@ func kafkaTable(table *storev1.TableRecord, topic string, connection Connection)
 		// The key is the primary key.
 		delete(options, optionKeyFields)
 	}
-	defaultTo(options, optionTopic, topic)
+	if _, several := options[optionTopics]; !several {
+		defaultTo(options, optionTopic, topic)
+	}
 	if !upsert {
 		defaultTo(options, optionStartup, "earliest-offset")
 	}
@@ -85,10 +88,10 @@ func kafkaTable(table *storev1.TableRecord, topic string, connection Connection)
 	return out
 }
 
-// upserts tells whether rows replace those before them with the same primary
+// Upserts tells whether rows replace those before them with the same primary
 // key. Tables of CMF with a primary key do, unless they say otherwise; of one
 // for which the connector was spelled out, that decides.
-func upserts(table *storev1.TableRecord) bool {
+func Upserts(table *storev1.TableRecord) bool {
 	options := table.GetOptions()
 	if options[optionConnector] == upsertKafka {
 		return true

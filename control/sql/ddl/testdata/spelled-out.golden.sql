@@ -17,4 +17,18 @@ WITH (
   'topic' = 'other'
 );
 
+CREATE TABLE `shop`.`sales`.`several` (
+  `line` STRING
+)
+WITH (
+  'connector' = 'kafka',
+  'properties.bootstrap.servers' = 'kafka:9093',
+  'properties.sasl.jaas.config' = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="it''s" password="x";',
+  'properties.sasl.mechanism' = 'PLAIN',
+  'properties.security.protocol' = 'SASL_SSL',
+  'scan.startup.mode' = 'earliest-offset',
+  'topic-pattern' = 'logs-.*',
+  'value.format' = 'raw'
+);
+
 SELECT 1;
