@@ -40,6 +40,9 @@ type Agent struct {
 	link   *link.Link
 	driver *driver.Driver
 	tunnel *tunnel.Tunnel
+	outbox *link.Outbox
+	// statements is nil where the agent runs no statements.
+	statements StatementDriver
 }
 
 // New makes an agent. It sends nothing before Run.
@@ -68,23 +71,31 @@ func New(config Config) (*Agent, error) {
 		return nil, fmt.Errorf("configure the agent: %w", err)
 	}
 	webUIs := tunnel.New(tunnel.Config{Resolver: config.Flink, Namespaces: config.Namespaces, Send: outbox.TunnelReply, Log: log})
-	return &Agent{
-		driver: d,
-		tunnel: webUIs,
-		link: link.New(link.Config{
-			Target:  config.ControlPlane,
-			Dial:    config.dial,
-			Handler: d,
-			Outbox:  outbox,
-			Fetch:   config.fetch(outbox),
-			Tunnel:  webUIs,
-			Log:     log,
-			Backoff: config.Timing.Backoff,
-		}),
-	}, nil
+	a := &Agent{driver: d, tunnel: webUIs, outbox: outbox}
+	a.link = link.New(link.Config{
+		Target:  config.ControlPlane,
+		Dial:    config.dial,
+		Handler: a.share(config.SQL),
+		Outbox:  outbox,
+		Fetch:   config.fetch(outbox),
+		Tunnel:  webUIs,
+		Log:     log,
+		Backoff: config.Timing.Backoff,
+	})
+	return a, nil
 }
 
-// fetch hands requests for rows to the SQL driver, if there is one.
+// share gives statements to the SQL driver, if it runs any.
+func (a *Agent) share(rows RowSource) link.Handler {
+	statements, runs := rows.(StatementDriver)
+	if !runs {
+		return a.driver
+	}
+	a.statements = statements
+	return &handler{Driver: a.driver, statements: statements}
+}
+
+// fetch hands requests for rows to the one who has them, if there is one.
 func (c Config) fetch(outbox *link.Outbox) func(*agentv1.FetchResults) {
 	if c.SQL == nil {
 		return nil
@@ -97,10 +108,13 @@ func (c Config) fetch(outbox *link.Outbox) func(*agentv1.FetchResults) {
 // logged, and tried again at most every half a minute, since tokens and
 // certificates get mended while the agent runs.
 func (a *Agent) Run(ctx context.Context) error {
-	var both sync.WaitGroup
-	both.Go(func() { a.driver.Run(ctx) })
-	both.Go(func() { a.link.Run(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { a.driver.Run(ctx) })
+	all.Go(func() { a.link.Run(ctx) })
+	if a.statements != nil {
+		all.Go(func() { a.statements.Run(ctx, a.outbox) })
+	}
+	all.Wait()
 	a.tunnel.Close()
 	return nil
 }

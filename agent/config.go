@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
-	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
 // Config is all that an agent needs to know.
@@ -30,9 +29,10 @@ type Config struct {
 	Namespaces []string
 	// Labels describe the cluster when it registers for the first time.
 	Labels map[string]string
-	// SQL hands out the rows of interactive statements. Where it is nil, there
-	// are none to be had.
-	SQL SQLDriver
+	// SQL hands out the rows of interactive statements, and runs statements if it
+	// is a StatementDriver too, such as sql.Driver. Where it is nil, there are
+	// none to be had.
+	SQL RowSource
 	// Flink tells where Flink clusters answer. Where it is nil, the agent reaches
 	// into none.
 	Flink flinkendpoint.Resolver
@@ -44,12 +44,6 @@ type Config struct {
 	DialOptions []grpc.DialOption
 	// Timing is for tests; production leaves it zero.
 	Timing Timing
-}
-
-// SQLDriver has the rows of the queries that run on a workload cluster.
-type SQLDriver interface {
-	// Fetch answers a request, at once or later. It does not block.
-	Fetch(request *agentv1.FetchResults, answer func(*agentv1.ResultPage))
 }
 
 // dnsLabel is what Kubernetes allows as the name of a namespace.

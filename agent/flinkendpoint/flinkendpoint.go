@@ -24,6 +24,14 @@ type Resolver interface {
 	SQLGateway(ctx context.Context, namespace, deployment string) (*url.URL, error)
 }
 
+// Deployment names a FlinkDeployment.
+type Deployment struct{ Namespace, Name string }
+
+// Lister lists the FlinkDeployments of a cluster.
+type Lister interface {
+	Deployments(ctx context.Context) ([]Deployment, error)
+}
+
 // dnsLabel is what the operator takes as the name of a deployment, and
 // Kubernetes as that of a namespace.
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)

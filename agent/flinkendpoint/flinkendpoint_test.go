@@ -117,3 +117,16 @@ func TestLocalTakesLoopbackAddressesOnly(t *testing.T) {
 		})
 	}
 }
+
+func TestDeploymentsOfTheNamespaces(t *testing.T) {
+	config := apiServer(t, "/apis/flink.apache.org/v1beta1/namespaces/flink/flinkdeployments", `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeploymentList","items":[
+		{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"pool","namespace":"flink"}}]}`)
+	k, err := NewKubernetes(config, "flink", "without-any")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := k.Deployments(t.Context())
+	if err != nil || len(got) != 1 || got[0] != (Deployment{Namespace: "flink", Name: "pool"}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}

@@ -26,15 +26,19 @@ var pods = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 // Kubernetes resolves as the Flink Kubernetes Operator lays clusters out: REST
 // by the operator's Service, the gateway by the address of the JobManager's
 // pod, as that Service does not have its port. It takes the right to list pods.
-type Kubernetes struct{ client dynamic.Interface }
+type Kubernetes struct {
+	lister
+	client dynamic.Interface
+}
 
-// NewKubernetes makes a resolver that asks the given API server.
-func NewKubernetes(config *rest.Config) (*Kubernetes, error) {
+// NewKubernetes makes a resolver that asks the given API server. It lists the
+// deployments of the given namespaces only; of all where there are none.
+func NewKubernetes(config *rest.Config, namespaces ...string) (*Kubernetes, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client to find JobManagers with: %w", err)
 	}
-	return &Kubernetes{client: client}, nil
+	return &Kubernetes{lister: lister{client, namespaces}, client: client}, nil
 }
 
 // REST names the operator's Service; whether it answers is not looked at.

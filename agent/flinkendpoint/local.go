@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
@@ -21,19 +20,21 @@ const (
 	InfoSQLGateway = "weir-sql-gateway"
 )
 
-var deployments = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkdeployments"}
-
 // Local resolves FlinkDeployments that run as processes of this machine. It
 // takes their word for where, but only on the loopback interface.
-type Local struct{ client dynamic.Interface }
+type Local struct {
+	lister
+	client dynamic.Interface
+}
 
-// NewLocal makes a resolver that asks the given API server.
-func NewLocal(config *rest.Config) (*Local, error) {
+// NewLocal makes a resolver that asks the given API server. It lists the
+// deployments of the given namespaces only; of all where there are none.
+func NewLocal(config *rest.Config, namespaces ...string) (*Local, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client to find local Flink processes with: %w", err)
 	}
-	return &Local{client: client}, nil
+	return &Local{lister: lister{client, namespaces}, client: client}, nil
 }
 
 // REST is where the JobManager's process serves.

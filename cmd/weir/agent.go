@@ -10,6 +10,7 @@ import (
 
 	"github.com/openweir/weir/agent"
 	"github.com/openweir/weir/agent/flinkendpoint"
+	"github.com/openweir/weir/agent/sql"
 )
 
 func agentCommand(log func() *slog.Logger) *cobra.Command {
@@ -31,11 +32,14 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 				return err
 			}
 			config.Kubernetes = kubernetes
-			if config.Flink, err = flinkResolver(kubernetes, localFlink); err != nil {
+			flink, err := flinkResolver(kubernetes, localFlink, config.Namespaces)
+			if err != nil {
 				return err
 			}
+			config.Flink = flink
 			config.Version = buildVersion().Version
 			config.Log = log()
+			config.SQL = sql.New(sql.Config{Endpoints: flink, Log: config.Log})
 			a, err := agent.New(config)
 			if err != nil {
 				return err
@@ -60,11 +64,11 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 }
 
 // flinkResolver tells where Flink clusters answer.
-func flinkResolver(kubernetes *rest.Config, local bool) (flinkendpoint.Resolver, error) {
+func flinkResolver(kubernetes *rest.Config, local bool, namespaces []string) (sql.Endpoints, error) {
 	if local {
-		return flinkendpoint.NewLocal(kubernetes)
+		return flinkendpoint.NewLocal(kubernetes, namespaces...)
 	}
-	return flinkendpoint.NewKubernetes(kubernetes)
+	return flinkendpoint.NewKubernetes(kubernetes, namespaces...)
 }
 
 func kubernetesConfig(kubeconfig string) (*rest.Config, error) {

@@ -1,0 +1,422 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/openweir/weir/agent/flinkrest"
+	"github.com/openweir/weir/agent/sql/gateway"
+	"github.com/openweir/weir/agent/sql/row"
+)
+
+// query is a query that was begun, with what is known of it.
+type query struct {
+	fingerprint string // of the Spec that it was begun for
+	deployment  string
+	nonce       int64
+	session     *gateway.Session
+	operation   *gateway.Operation
+	token       int64
+	format      gateway.Format
+	encoder     row.Encoder
+	job         string
+	pause       time.Duration // until the next look at the result
+	followed    time.Time     // when the job was last looked at
+	touched     time.Time     // when the session was last used
+	probed      bool          // whether the columns that identify a row were asked for
+	ended       bool
+	suspended   bool
+}
+
+// lost tells users of a query whose rows were in a process that has ended.
+const lost = "The agent was restarted while the query ran, and its rows were lost with it. Create the statement again."
+
+// stepQuery works on a query.
+func (s *statement) stepQuery(ctx context.Context, w *want) (time.Duration, error) {
+	if s.query == nil {
+		if over, err := s.lookBack(ctx, w); over || err != nil {
+			return 0, err
+		}
+	}
+	q := s.query
+	switch {
+	case w.spec.suspended():
+		return s.suspendQuery(ctx)
+	case q == nil || q.suspended || q.fingerprint != w.spec.fingerprint() || q.nonce != w.spec.SavepointRedeployNonce:
+		if q != nil {
+			if err := s.endQuery(ctx); err != nil {
+				return 0, err
+			}
+		}
+		return 0, s.beginQuery(ctx, w)
+	case q.ended:
+		return s.retain(), nil
+	case q.touchedLongAgo(s.driver.timing.Heartbeat) && s.spool.full():
+		q.touched = time.Now()
+		return 0, q.session.Heartbeat(ctx)
+	case s.spool.full():
+		// What was not handed out has to be first: the gateway, and then the job,
+		// wait too.
+		return s.driver.timing.Follow, s.followQuery(ctx, w)
+	}
+	return s.readQuery(ctx, w)
+}
+
+func (q *query) touchedLongAgo(limit time.Duration) bool { return time.Since(q.touched) > limit }
+
+// over is a query that this process knows to have ended.
+func over(w *want) *query {
+	return &query{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, ended: true}
+}
+
+// lookBack looks for a job of the statement that a former process has begun. It
+// is true where there was one.
+func (s *statement) lookBack(ctx context.Context, w *want) (bool, error) {
+	ends, err := s.connect(ctx, w.spec)
+	if err != nil {
+		return false, err
+	}
+	jobs, err := jobsOf(ctx, ends.rest, s.id)
+	if err != nil {
+		return false, err
+	}
+	known := w.spec.Known
+	if len(jobs) == 0 && known.JobID == "" && !known.ended() || known.Phase == "STOPPED" && (len(jobs) == 0 || jobs[0].State.Ended()) {
+		return false, nil
+	}
+	state, id := flinkrest.State(known.State), known.JobID
+	if len(jobs) > 0 {
+		state, id = jobs[0].State, jobs[0].ID
+	}
+	for _, job := range jobs {
+		if !job.State.Ended() {
+			if err := s.driver.cancelJob(ctx, ends.rest, job.ID); err != nil {
+				return false, err
+			}
+		}
+	}
+	s.query = over(w)
+	s.query.job = id
+	s.spool.drop()
+	s.update(func(st *status) {
+		st.JobStatus = &jobStatus{JobID: id, JobName: s.id.marker(), State: string(state)}
+		switch {
+		case w.spec.suspended():
+			st.LifecycleState, st.JobStatus.State = lifecycleSuspended, string(flinkrest.Finished)
+			s.query.suspended = true
+		case state == flinkrest.Finished || known.Phase == "COMPLETED":
+			st.LifecycleState, st.JobStatus.State = lifecycleStable, string(flinkrest.Finished)
+		default:
+			st.LifecycleState, st.Error = lifecycleFailed, lost
+		}
+	})
+	return true, nil
+}
+
+// beginQuery opens a session, prepares it, and begins to run the statement.
+func (s *statement) beginQuery(ctx context.Context, w *want) error {
+	ends, err := s.connect(ctx, w.spec)
+	if err != nil {
+		return err
+	}
+	release, err := s.driver.mayPlan(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	s.renewSpool()
+	s.update(func(st *status) { *st = status{LifecycleState: lifecycleCreated} })
+	q := &query{
+		fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, deployment: w.spec.Deployment,
+		format: gateway.JSON, touched: time.Now(),
+	}
+	q.session, err = prepare(ctx, ends.gateway, s.id, w.spec)
+	if q.session != nil {
+		s.query = q // so that whatever happens, the session gets closed
+	}
+	if err == nil {
+		told := planTraits(ctx, q.session, w.spec)
+		s.update(func(st *status) { st.Traits = told })
+		q.operation, err = q.session.Execute(ctx, w.spec.Statement, nil)
+	}
+	if err == nil {
+		err = s.firstPage(ctx, q)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() == nil && gateway.IsFailure(err) && !gateway.IsLost(err) && !gateway.IsTransient(err):
+		return s.failQuery(ctx, err.Error())
+	}
+	s.query = nil
+	if q.session != nil {
+		_ = q.session.Close(context.WithoutCancel(ctx)) // it would expire
+	}
+	return err
+}
+
+// firstPage waits until the statement was planned and submitted.
+func (s *statement) firstPage(ctx context.Context, q *query) error {
+	pace := pacer{min: s.driver.timing.PollMin, max: s.driver.timing.PollMax}
+	for {
+		page, err := q.operation.Fetch(ctx, q.token, q.format)
+		switch {
+		case gateway.IsUnwritable(err) && q.format == gateway.JSON:
+			q.format, q.encoder.Text = gateway.PlainText, true
+		case err != nil:
+			return err
+		case page.Ready:
+			return s.take(ctx, q, page)
+		}
+		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// take keeps what a page has.
+func (s *statement) take(ctx context.Context, q *query, page *gateway.Page) error {
+	q.touched = time.Now()
+	if q.job == "" && page.JobID != "" {
+		q.job = page.JobID
+	}
+	if q.encoder.Columns == nil {
+		q.encoder.Columns = page.Columns
+		s.update(func(st *status) {
+			told := *st.Traits
+			told.Schema.columns = gateway.Schema(page.Columns)
+			st.Traits = &told
+			st.LifecycleState = lifecycleDeployed
+			st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), State: "CREATED", StartTime: stamp(time.Now())}
+		})
+	}
+	rows := make([]string, len(page.Rows))
+	for i, r := range page.Rows {
+		text, err := q.encoder.Encode(r)
+		if err != nil {
+			return s.failQuery(ctx, "A row of the query cannot be read: "+err.Error()+".")
+		}
+		rows[i] = text
+	}
+	s.spool.add(rows)
+	q.token = page.Next
+	if page.Last {
+		return s.finishQuery(ctx, q)
+	}
+	q.pause = min(max(q.pause*2, s.driver.timing.PollMin), s.driver.timing.PollMax)
+	if len(rows) > 0 {
+		q.pause = 0
+	}
+	return nil
+}
+
+// readQuery reads the next page.
+func (s *statement) readQuery(ctx context.Context, w *want) (time.Duration, error) {
+	q := s.query
+	if err := s.followQuery(ctx, w); err != nil {
+		return 0, err
+	}
+	ends, err := s.connect(ctx, w.spec)
+	if err != nil {
+		return 0, err
+	}
+	// The gateway may have another address by now.
+	q.session, q.operation = q.session.At(ends.gateway), q.operation.At(ends.gateway)
+	page, err := q.operation.Fetch(ctx, q.token, q.format)
+	switch {
+	case gateway.IsUnwritable(err) && q.format == gateway.JSON:
+		q.format, q.encoder.Text = gateway.PlainText, true
+		return 0, nil
+	case gateway.IsLost(err):
+		return 0, s.failQuery(ctx, "The SQL gateway was restarted while the query ran, and its rows were lost with it. Create the statement again.")
+	case gateway.IsFailure(err) && ctx.Err() == nil:
+		return 0, s.failQuery(ctx, err.Error())
+	case err != nil:
+		return 0, err
+	}
+	if err := s.take(ctx, q, page); err != nil || q.ended {
+		return 0, err
+	}
+	if !q.probed && q.pause > 0 {
+		q.probed = true
+		s.probeUpsertColumns(ctx, w, q)
+	}
+	return q.pause, nil
+}
+
+// followQuery looks at the job of the query, if it is time to.
+func (s *statement) followQuery(ctx context.Context, w *want) error {
+	q := s.query
+	if q.job == "" || time.Since(q.followed) < s.driver.timing.Follow && !q.followed.IsZero() {
+		return nil
+	}
+	ends, err := s.connect(ctx, w.spec)
+	if err != nil {
+		return err
+	}
+	job, err := ends.rest.Job(ctx, q.job)
+	if errors.Is(err, flinkrest.ErrNotFound) {
+		return nil // the gateway will tell what became of it
+	}
+	if err != nil {
+		return err
+	}
+	q.followed = time.Now()
+	if job.State.Ended() && !q.ended {
+		return nil // there may be rows yet; the end of the result is the query's
+	}
+	s.observeJob(job)
+	return nil
+}
+
+// observeJob notes the state of the statement's job.
+func (s *statement) observeJob(job *flinkrest.JobDetails) {
+	s.update(func(st *status) {
+		before := st.JobStatus
+		st.JobStatus = &jobStatus{
+			JobID: job.ID, JobName: job.Name, State: string(job.State),
+			StartTime: stamp(job.StartTime.Time()), UpdateTime: stamp(job.UpdateTime()),
+		}
+		if before != nil && before.JobID == job.ID {
+			st.JobStatus.UpgradeSavepointPath = before.UpgradeSavepointPath
+		}
+		switch {
+		case job.State == flinkrest.Failed:
+			st.LifecycleState = lifecycleFailed
+		case job.State == flinkrest.Running || job.State == flinkrest.Finished:
+			st.LifecycleState = lifecycleStable
+		case st.LifecycleState != lifecycleStable:
+			st.LifecycleState = lifecycleDeployed
+		}
+	})
+}
+
+// finishQuery notes that all rows were read.
+func (s *statement) finishQuery(ctx context.Context, q *query) error {
+	q.ended = true
+	s.spool.finish()
+	s.update(func(st *status) {
+		st.LifecycleState = lifecycleStable
+		job := jobStatus{JobName: s.id.marker()}
+		if st.JobStatus != nil {
+			job = *st.JobStatus
+		}
+		job.State, job.UpdateTime = string(flinkrest.Finished), stamp(time.Now())
+		st.JobStatus = &job
+	})
+	if err := q.close(ctx); err != nil {
+		s.log.Debug("could not close the session of a query", "error", err) // it expires
+	}
+	return nil
+}
+
+// failQuery notes that the query has failed, for good.
+func (s *statement) failQuery(ctx context.Context, sentence string) error {
+	q := s.query
+	if q.job != "" {
+		s.tellExceptions(ctx, q.job)
+	}
+	if err := s.endQuery(ctx); err != nil {
+		return err
+	}
+	s.query = q
+	q.ended = true
+	s.spool.finish()
+	s.update(func(st *status) {
+		st.LifecycleState, st.Error = lifecycleFailed, sentence
+		if st.JobStatus != nil {
+			job := *st.JobStatus
+			job.State = string(flinkrest.Failed)
+			st.JobStatus = &job
+		}
+	})
+	return nil
+}
+
+// suspendQuery ends a query that shall not run. It begins anew when it shall.
+func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
+	if s.query == nil {
+		s.query = &query{ended: true, suspended: true}
+	}
+	if !s.query.suspended {
+		if err := s.endQuery(ctx); err != nil {
+			return 0, err
+		}
+		s.query = &query{ended: true, suspended: true}
+		s.spool.finish()
+	}
+	s.update(func(st *status) {
+		st.LifecycleState, st.Error = lifecycleSuspended, ""
+		if st.JobStatus != nil {
+			job := *st.JobStatus
+			job.State = string(flinkrest.Finished)
+			st.JobStatus = &job
+		}
+	})
+	return s.retain(), nil
+}
+
+// retain says how long there is nothing to do for a query that has ended. In
+// the end its rows are forgotten.
+func (s *statement) retain() time.Duration {
+	left := s.driver.timing.Retention - s.spool.idle()
+	if left <= 0 {
+		s.spool.drop()
+		return s.driver.timing.Retention
+	}
+	return left
+}
+
+// endQuery ends the query's session, and sees to it that its job is gone.
+func (s *statement) endQuery(ctx context.Context) error {
+	q := s.query
+	if q.session == nil {
+		s.query = nil
+		return nil
+	}
+	rest, err := s.driver.rest(ctx, s.id.namespace, q.deployment)
+	if err != nil {
+		return err
+	}
+	if !q.ended {
+		s.driver.settle(ctx, rest, s.id.marker())
+	}
+	closed := q.close(ctx)
+	jobs, err := jobsOf(ctx, rest, s.id)
+	if err != nil {
+		return errors.Join(err, closed)
+	}
+	for _, job := range jobs {
+		if job.State.Ended() {
+			continue
+		}
+		if err := s.driver.cancelJob(ctx, rest, job.ID); err != nil {
+			return err
+		}
+	}
+	s.query = nil
+	return nil
+}
+
+// close closes the session, once. What is lost already is closed.
+func (q *query) close(ctx context.Context) error {
+	if q.session == nil {
+		return nil
+	}
+	if err := q.session.Close(ctx); err != nil && !gateway.IsFailure(err) {
+		return fmt.Errorf("close the session of the query: %w", err)
+	}
+	q.session = nil
+	return nil
+}
+
+// renewSpool makes room for the rows of a query that begins.
+func (s *statement) renewSpool() {
+	fresh := newSpool(&s.driver.spooled, time.Now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spool.drop()
+	s.spool = fresh
+}
