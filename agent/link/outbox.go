@@ -41,7 +41,7 @@ type Outbox struct {
 	tunnels tunnelReplies
 	// muted says that nothing is to be said: the cluster is decommissioned.
 	muted bool
-	// turn passes from state to events to tunnels, so that none starves.
+	// turn passes from events to state to tunnels, so that none starves.
 	turn int
 
 	ready chan struct{} // holds a token while there may be something to send
@@ -148,7 +148,7 @@ func (o *Outbox) wake() {
 func (o *Outbox) next() *agentv1.ConnectRequest {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	sources := [...]func() *agentv1.ConnectRequest{o.nextState, o.nextEvent, o.nextReply}
+	sources := [...]func() *agentv1.ConnectRequest{o.nextEvent, o.nextState, o.nextReply}
 	var m *agentv1.ConnectRequest
 	for i := 0; i < len(sources) && m == nil; i++ {
 		m = sources[o.turn]()

@@ -96,7 +96,7 @@ func newRequest(ctx context.Context, base *url.URL, m *agentv1.TunnelRequest) (*
 	// Not http.NewRequest, which would parse what is no URL.
 	request := &http.Request{
 		Method: http.MethodGet,
-		URL:    &url.URL{Scheme: base.Scheme, Host: base.Host, Path: m.GetPath(), RawQuery: m.GetQuery()},
+		URL:    &url.URL{Scheme: base.Scheme, Host: base.Host, Path: m.GetPath(), RawPath: m.GetPath(), RawQuery: m.GetQuery()},
 		Host:   base.Host,
 		// No User-Agent, as there is one value and it is empty.
 		Header:     http.Header{"User-Agent": {""}},

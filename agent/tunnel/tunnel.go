@@ -74,7 +74,6 @@ type Config struct {
 type Tunnel struct {
 	config    Config
 	transport *http.Transport
-	client    *http.Client
 
 	mu      sync.Mutex
 	fetches map[string]*fetch // by request
@@ -92,16 +91,7 @@ type fetch struct {
 // New makes a tunnel.
 func New(config Config) *Tunnel {
 	config.Limits = config.Limits.complete()
-	transport := newTransport()
-	return &Tunnel{
-		config:    config,
-		transport: transport,
-		client: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		fetches: map[string]*fetch{},
-	}
+	return &Tunnel{config: config, transport: newTransport(), fetches: map[string]*fetch{}}
 }
 
 // Open begins to answer a request, and returns at once.
@@ -212,7 +202,8 @@ func (t *Tunnel) serve(ctx context.Context, f *fetch) error {
 	if err != nil {
 		return err
 	}
-	response, err := t.client.Do(request)
+	// Not by a client, which would look at redirects.
+	response, err := t.transport.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("ask Flink: %w", err)
 	}
