@@ -38,14 +38,40 @@ func withGateway(cluster rules.Object) rules.Object {
 	if len(all) == 0 {
 		all = append(all, rules.Object{"name": mainContainer})
 	}
+	sidecar := gateway(cluster)
+	if mounts := mountsOf(append(append([]any{}, own...), base...)); len(mounts) > 0 {
+		sidecar["volumeMounts"] = mounts
+	}
 	out := rules.Merge(cluster, nil)
-	rules.SetField(out, append(all, gateway(cluster)), "jobManager", "podTemplate", "spec", "containers")
+	rules.SetField(out, append(all, sidecar), "jobManager", "podTemplate", "spec", "containers")
 	return out
 }
 
 func containers(cluster rules.Object, path ...string) []any {
 	list, _ := rules.Field(cluster, path...).([]any)
 	return list
+}
+
+// mountsOf are the volumes of Flink's own container: what users put there, such
+// as connectors and trust stores, is for the gateway too, which plans the
+// statements.
+func mountsOf(containers []any) []any {
+	var out []any
+	seen := map[string]bool{}
+	for _, container := range containers {
+		if nameOf(container) != mainContainer {
+			continue
+		}
+		mounts, _ := container.(rules.Object)["volumeMounts"].([]any)
+		for _, mount := range mounts {
+			fields, _ := mount.(rules.Object)
+			if path := rules.String(fields, "mountPath"); path != "" && !seen[path] {
+				seen[path] = true
+				out = append(out, mount)
+			}
+		}
+	}
+	return out
 }
 
 func nameOf(container any) string {

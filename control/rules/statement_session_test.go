@@ -1,0 +1,119 @@
+package rules_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/openweir/weir/control/rules"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func TestClusterWhoseAgentRunsSQL(t *testing.T) {
+	for name, test := range map[string]struct {
+		cluster *storev1.ClusterStatusRecord
+		want    bool
+	}{
+		"no agent has told yet": {nil, true},
+		"its agent says so":     {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{"flinkdeployments.flink.apache.org", "statements.sql.weir.dev"}}, true},
+		"its agent does not":    {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{"flinkdeployments.flink.apache.org"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) { same(t, rules.RunsSQL(test.cluster), test.want) })
+	}
+}
+
+func TestReleasesOfFlinkWithASQLDriver(t *testing.T) {
+	for version, want := range map[string]bool{"v1_20": false, "v2_0": true, "v2_2": true, "v10_1": true, "": false, "two": false} {
+		t.Run(version, func(t *testing.T) { same(t, rules.HasSQLDriver(rules.Object{"flinkVersion": version}), want) })
+	}
+}
+
+const pooled = `{"flinkConfiguration":{"execution.checkpointing.interval":10000,"execution.target":"kubernetes-session","restart-strategy.type":"fixed-delay",` +
+	`"state.backend.type":"rocksdb","table.exec.state.ttl":"1 h","rest.port":"8091","taskmanager.numberOfTaskSlots":2}}`
+
+// TestJobGetsWhatItsClusterSaysOfJobs: the gateway that submits it has not the
+// cluster's configuration.
+func TestJobGetsWhatItsClusterSaysOfJobs(t *testing.T) {
+	own := map[string]string{"table.exec.state.ttl": "2 h", "taskmanager.memory": "own"}
+	same(t, rules.Field(statementJob(t, pooled, true, own).SessionStatement("pool"), "configuration").(rules.Object), rules.Object{
+		"execution.checkpointing.interval": "10000", "restart-strategy.type": "fixed-delay", "state.backend.type": "rocksdb",
+		"table.exec.state.ttl": "2 h", "taskmanager.memory": "own",
+	})
+	// With checkpoints, rows of a query would come out with each checkpoint only.
+	same(t, rules.Field(statementJob(t, pooled, false, nil).SessionStatement("pool"), "configuration").(rules.Object), rules.Object{
+		"state.backend.type": "rocksdb", "table.exec.state.ttl": "1 h",
+	})
+	asked := map[string]string{"execution.checkpointing.interval": "1s"}
+	same(t, rules.Field(statementJob(t, `{}`, false, asked).SessionStatement("pool"), "configuration").(rules.Object), rules.Object{
+		"execution.checkpointing.interval": "1s",
+	})
+}
+
+func TestUpgradeModeOnASessionCluster(t *testing.T) {
+	savepoints := map[string]string{"state.checkpoints.dir": "s3://c", "state.savepoints.dir": "s3://s"}
+	for name, test := range map[string]struct {
+		job  rules.StatementJob
+		want string
+	}{
+		"directories for both":             {statementJob(t, `{}`, true, savepoints), "savepoint"},
+		"none":                             {statementJob(t, `{}`, true, nil), "stateless"},
+		"last-state with savepoints":       {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, savepoints), "savepoint"},
+		"last-state without":               {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, nil), "stateless"},
+		"last-state of an interactive one": {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, false, savepoints), "stateless"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			same(t, rules.String(test.job.SessionStatement("pool"), "upgradeMode"), test.want)
+		})
+	}
+}
+
+func TestClusterOfAStatementHasNoJobAndTakesItsJobsAlong(t *testing.T) {
+	job := statementJob(t, `{"flinkVersion":"v1_20","job":{"parallelism":2}}`, true, nil)
+	same(t, job.SessionCluster(), rules.Object{
+		"flinkVersion":       "v1_20",
+		"flinkConfiguration": rules.Object{"kubernetes.operator.session.block-on-unmanaged-jobs": "false"},
+	})
+	chosen := statementJob(t, `{"flinkConfiguration":{"kubernetes.operator.session.block-on-unmanaged-jobs":"true"}}`, true, nil)
+	same(t, chosen.SessionCluster(), chosen.Cluster)
+}
+
+func TestPlannerKnowsBetterThanTheText(t *testing.T) {
+	guessed := &cmfv1.StatementTraits{SqlKind: "SELECT", IsBounded: proto.Bool(false), IsAppendOnly: proto.Bool(true), Schema: &cmfv1.ResultSchema{}}
+	traits := func(told string) *cmfv1.StatementTraits {
+		return rules.StatementTraits(&storev1.StatementRecord{Traits: guessed}, &storev1.StatusRecord{Traits: rules.ReportedTraits(object(t, told))})
+	}
+	same(t, traits(`{}`), guessed, protocmp.Transform())
+	same(t, traits(`{"traits":"none"}`), guessed, protocmp.Transform())
+	same(t, traits(`{"traits":{"isBounded":"perhaps"}}`), guessed, protocmp.Transform())
+	same(t, traits(`{"traits":{"isAppendOnly":false,"upsertColumns":[1,0],"later":1}}`), &cmfv1.StatementTraits{
+		SqlKind: "SELECT", IsBounded: proto.Bool(false), IsAppendOnly: proto.Bool(false), UpsertColumns: []int32{1, 0}, Schema: &cmfv1.ResultSchema{},
+	}, protocmp.Transform())
+	same(t, traits(`{"traits":{"isBounded":true,"schema":{"columns":[{"name":"n","type":{"type":"INTEGER"}}]}}}`), &cmfv1.StatementTraits{
+		SqlKind: "SELECT", IsBounded: proto.Bool(true), IsAppendOnly: proto.Bool(true),
+		Schema: &cmfv1.ResultSchema{Columns: []*cmfv1.ResultSchemaColumn{{Name: "n", Type: &cmfv1.DataType{Type: "INTEGER"}}}},
+	}, protocmp.Transform())
+}
+
+func TestPhaseThatFollowsFromTheClusterOfAStatement(t *testing.T) {
+	for name, test := range map[string]struct {
+		phase   string
+		cluster *storev1.StatusRecord
+		want    string
+	}{
+		"it is refused":             {"", &storev1.StatusRecord{Problem: &storev1.Problem{Reason: "Forbidden"}}, "FAILED"},
+		"it is tried again":         {"", &storev1.StatusRecord{Problem: &storev1.Problem{Reason: "Unavailable", Retrying: true}}, ""},
+		"its JobManager crashes":    {"RUNNING", &storev1.StatusRecord{JobManagerStatus: "ERROR"}, "FAILED"},
+		"it has failed":             {"RUNNING", &storev1.StatusRecord{LifecycleState: "FAILED"}, "FAILED"},
+		"it is ready":               {"RUNNING", &storev1.StatusRecord{JobManagerStatus: "READY", LifecycleState: "STABLE"}, "RUNNING"},
+		"after the statement ended": {"STOPPED", &storev1.StatusRecord{JobManagerStatus: "ERROR"}, "STOPPED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := &storev1.StatusRecord{Phase: test.phase, Generation: 1}
+			after := &storev1.StatusRecord{Phase: test.phase, Generation: 1, Cluster: test.cluster}
+			rules.ConcludeClusterPhase(deployedStatement(1, false, ""), before, after)
+			same(t, after.GetPhase(), test.want)
+		})
+	}
+}
