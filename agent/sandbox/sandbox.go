@@ -1,7 +1,8 @@
 // Package sandbox is a workload cluster inside the process: a stand-in for a
 // Kubernetes API server and one for the Flink Kubernetes Operator, for `weir
-// dev` and for tests. An agent talks to it as to any cluster, over HTTP on the
-// loopback interface. No Flink runs; what is simulated says so.
+// dev`, `weir sandbox` and tests. An agent talks to it as to any cluster, over
+// HTTP on the loopback interface. Without Flink homes no Flink runs, and what is
+// simulated says so; with them, Flink runs as processes of this machine.
 package sandbox
 
 import (
@@ -37,6 +38,17 @@ type Config struct {
 	// Pace is how long each step of the simulated operator takes, zero is
 	// DefaultPace.
 	Pace time.Duration
+	// FlinkHomes are folders of Flink distributions, out of which Flink runs as
+	// processes; none has it simulated. They need Dir.
+	FlinkHomes []string
+	// Supervisor is the command line of a program that ends in supervise.Main,
+	// under which the processes run.
+	Supervisor []string
+	// Address is where the API is served, on the loopback interface; empty
+	// leaves the port to the machine.
+	Address string
+	// Token is what clients show; empty makes one up.
+	Token string
 	// Log is told what goes wrong; nil is nobody.
 	Log *slog.Logger
 }
@@ -59,18 +71,27 @@ func New(config Config) (*Cluster, error) {
 	if config.Pace == 0 {
 		config.Pace = DefaultPace
 	}
-	c := &Cluster{token: rand.Text(), sql: sqlcluster.New(), log: config.Log.With("sandbox", config.Name)}
-	var err error
+	if config.Address == "" {
+		config.Address = "127.0.0.1:0"
+	}
+	if config.Token == "" {
+		config.Token = rand.Text()
+	}
+	c := &Cluster{token: config.Token, sql: sqlcluster.New(), log: config.Log.With("sandbox", config.Name)}
+	flink, err := processes(config, c.log)
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox %s: %w", config.Name, err)
+	}
 	c.server, err = apiserver.New(apiserver.Config{
 		Dir: config.Dir, Namespaces: config.Namespaces, Token: c.token, Log: c.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the API server of sandbox %s: %w", config.Name, err)
 	}
-	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if c.listener, err = net.Listen("tcp", config.Address); err != nil {
 		return nil, fmt.Errorf("find an address for sandbox %s: %w", config.Name, err)
 	}
-	c.operator, err = operator.New(operator.Config{Rest: c.RestConfig(), Pace: config.Pace, Log: c.log})
+	c.operator, err = operator.New(operator.Config{Rest: c.RestConfig(), Pace: config.Pace, Flink: flink, Log: c.log})
 	if err != nil {
 		return nil, fmt.Errorf("make the operator of sandbox %s: %w", config.Name, err)
 	}

@@ -59,7 +59,8 @@ func rootCommand() *cobra.Command {
 	root.PersistentFlags().TextVar(&out.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	root.PersistentFlags().BoolVar(&out.json, "log-json", false, "write the log as JSON")
 	log := func() *slog.Logger { return out.log(os.Stderr) }
-	root.AddCommand(devCommand(log), controlCommand(log), gatewayCommand(log), agentCommand(log), keysetCommand(), versionCommand())
+	root.AddCommand(devCommand(log), controlCommand(log), gatewayCommand(log), agentCommand(log), sandboxCommand(log),
+		keysetCommand(), superviseCommand(), versionCommand())
 	return root
 }
 

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -8,18 +9,21 @@ import (
 )
 
 // deployment moves a FlinkDeployment one step onwards.
-func deployment(t target, status *deploymentStatus, sessionJobs func() []string, now time.Time, pace time.Duration) outcome {
+func deployment(ctx context.Context, on engine, t target, status *deploymentStatus, sessionJobs func() []string, now time.Time, pace time.Duration) outcome {
 	if status.ClusterInfo == nil {
 		status.ClusterInfo = map[string]string{}
 	}
-	status.ClusterInfo[marker] = "simulated"
 	m := &machine{
 		target:  t,
+		engine:  on,
 		status:  &status.commonStatus,
 		manager: &status.JobManagerDeploymentStatus,
 		memory:  status.ClusterInfo,
 		validate: func(reconciled spec) error {
-			return validateDeployment(t.name, t.spec, reconciled)
+			if err := validateDeployment(t.name, on.effective(t.namespace, t.name, t.spec), reconciled); err != nil {
+				return err
+			}
+			return on.supports(t.spec.text("flinkVersion"))
 		},
 		blocked: func() string {
 			names := sessionJobs()
@@ -31,25 +35,22 @@ func deployment(t target, status *deploymentStatus, sessionJobs func() []string,
 		now:  now,
 		pace: t.duration(AnnotationPace, pace),
 	}
-	out := m.step()
-	status.describe(t.name, now)
+	out := m.step(ctx)
+	status.describe(on, t, now)
 	return out
 }
 
 // describe fills in what follows from the rest of the status and the spec in
 // force.
-func (s *deploymentStatus) describe(name string, now time.Time) {
+func (s *deploymentStatus) describe(on engine, t target, now time.Time) {
 	reconciled := readRecorded(s.ReconciliationStatus.LastReconciledSpec)
-	if reconciled == nil {
-		return
+	if reconciled != nil {
+		s.TaskManager = &taskManager{LabelSelector: "component=taskmanager,app=" + t.name, Replicas: reconciled.taskManagers()}
 	}
-	if s.JobManagerDeploymentStatus == managerReady {
-		version := strings.ReplaceAll(strings.TrimPrefix(reconciled.text("flinkVersion"), "v"), "_", ".")
-		s.ClusterInfo["flink-version"] = version + ".0"
-		s.ClusterInfo["flink-revision"] = "weir-sandbox"
+	on.describe(t, s, reconciled)
+	if reconciled != nil {
+		s.setRunning(reconciled, now)
 	}
-	s.TaskManager = &taskManager{LabelSelector: "component=taskmanager,app=" + name, Replicas: reconciled.taskManagers()}
-	s.setRunning(reconciled, now)
 }
 
 // taskManagers is how many TaskManagers the job needs.
@@ -103,17 +104,19 @@ func camel(constant string) string {
 
 // sessionJob moves a FlinkSessionJob one step onwards. cluster is its session
 // cluster's spec, nil where there is none, and ready whether it can take jobs.
-func sessionJob(t target, status *commonStatus, cluster spec, ready bool, now time.Time, pace time.Duration) outcome {
+func sessionJob(ctx context.Context, on engine, t target, status *commonStatus, cluster spec, ready bool, now time.Time, pace time.Duration) outcome {
 	m := &machine{
 		target:       t,
+		engine:       on,
 		status:       status,
 		clusterReady: ready,
+		cluster:      cluster,
 		validate: func(reconciled spec) error {
-			return validateSessionJob(t.spec, reconciled, cluster)
+			return validateSessionJob(t.spec, reconciled, cluster, on.fetches)
 		},
 		blocked: func() string { return "" },
 		now:     now,
 		pace:    t.duration(AnnotationPace, pace),
 	}
-	return m.step()
+	return m.step(ctx)
 }

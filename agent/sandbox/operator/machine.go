@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -31,6 +32,8 @@ type outcome struct {
 	wait time.Duration
 	// finished says that the object may go.
 	finished bool
+	// told is called once the status is written and the events are told.
+	told []func()
 }
 
 // takenSavepoint is a savepoint that the operator took by itself.
@@ -44,12 +47,15 @@ type takenSavepoint struct {
 // another stopped.
 type machine struct {
 	target
+	engine engine
 	status *commonStatus
 	// manager is the JobManager's status; nil for a session job, whose
 	// JobManager is its session cluster's.
 	manager *string
 	// clusterReady tells, for a session job, whether that JobManager is there.
 	clusterReady bool
+	// cluster is, for a session job, the spec of its cluster.
+	cluster spec
 	// memory holds what the sandbox has to remember; nil for a session job.
 	memory map[string]string
 	// validate returns what is wrong with the spec.
@@ -68,18 +74,18 @@ type machine struct {
 func (m *machine) slow() time.Duration { return 10 * m.pace }
 
 // step makes one step.
-func (m *machine) step() outcome {
+func (m *machine) step(ctx context.Context) outcome {
 	switch {
 	case m.deleting:
-		m.delete()
+		m.delete(ctx)
 	case m.status.LifecycleState == "":
 		m.status.ReconciliationStatus.State = reconcileUpgrading
 		if m.manager != nil {
 			*m.manager = managerMissing
 		}
 		m.out.wait = m.pace
-	case !m.change():
-		m.progress()
+	case !m.change(ctx):
+		m.progress(ctx)
 	}
 	m.status.LifecycleState = m.status.lifecycle(m.managerStatus())
 	return m.out
@@ -139,52 +145,36 @@ func (m *machine) markStable() {
 	m.status.Error = ""
 }
 
+// progress moves the deployment in force onwards.
+func (m *machine) progress(ctx context.Context) {
+	reconciled := readRecorded(m.status.ReconciliationStatus.LastReconciledSpec)
+	if reconciled != nil && !reconciled.suspended() {
+		m.engine.progress(ctx, m, reconciled)
+	}
+}
+
 // delete makes one step towards the end of the object.
-func (m *machine) delete() {
+func (m *machine) delete(ctx context.Context) {
 	if m.status.LifecycleState != lifecycleDeleting {
 		m.status.LifecycleState = lifecycleDeleting
 		m.tell(componentOperator, normal, "Cleanup", "Cleaning up "+m.kind)
 		m.out.wait = m.pace
 		return
 	}
+	// What blocks it wakes it again when it goes.
 	reason := m.blocked()
-	switch {
-	case reason != "":
-		// What blocks it wakes it again when it goes.
-	case m.faulty(faultCleanup):
-		reason = "The cluster could not be removed " + simulated
-	case m.savepointOnDeletion() && m.savepointFails(m.status.Error != ""):
-		reason = savepointFailure
-		m.out.wait = m.slow()
+	if reason == "" {
+		reason, m.out.finished = m.engine.remove(ctx, m)
 	}
 	if reason != "" {
 		m.fail("org.apache.flink.kubernetes.operator.exception.ReconciliationException", reason,
 			event{component: componentOperator, kind: warning, reason: "CleanupFailed"})
-		return
 	}
-	if m.savepointOnDeletion() {
-		m.out.savepoint = &takenSavepoint{path: m.newSavepoint(), at: m.now}
-	}
-	m.out.finished = true
 }
 
 func (m *machine) savepointOnDeletion() bool {
 	return m.status.JobStatus.State == jobRunning &&
 		strings.EqualFold(m.spec.config()["kubernetes.operator.job.savepoint-on-deletion"], "true")
-}
-
-// newSavepoint is where a savepoint of the job would be.
-func (m *machine) newSavepoint() string { return savepointPath(m.status.JobStatus.JobID) }
-
-func savepointPath(jobID string) string {
-	return fmt.Sprintf("file:///weir-sandbox/savepoints/savepoint-%s-%s", prefix(jobID, 6), randomHex(6))
-}
-
-// checkpointPath is where the last checkpoint of the job would be, one a
-// minute.
-func checkpointPath(job jobStatus, now time.Time) string {
-	number := int64(now.Sub(fromMillis(job.StartTime))/time.Minute) + 1
-	return fmt.Sprintf("file:///weir-sandbox/checkpoints/%s/chk-%d", job.JobID, number)
 }
 
 func prefix(text string, length int) string { return text[:min(length, len(text))] }

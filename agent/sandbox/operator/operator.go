@@ -1,7 +1,8 @@
 // Package operator is a stand-in for the Flink Kubernetes Operator. It walks
 // FlinkDeployments, FlinkSessionJobs and FlinkStateSnapshots through the
-// operator's life cycle without running any Flink, and fails where annotations
-// tell it to. It knows its API server only through client-go's dynamic client.
+// operator's life cycle. What Flink runs on is an engine: a simulation, that
+// runs nothing and fails where annotations tell it to, or processes of this
+// machine. It knows its API server only through client-go's dynamic client.
 //
 // All that it knows is in the objects' status: each step reads the objects,
 // decides (machine, snapshotter: pure functions of object and time) and writes
@@ -21,6 +22,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
+
+	"github.com/openweir/weir/agent/sandbox/localflink"
 )
 
 // flinkVersion is the API version of the operator's resources.
@@ -44,6 +47,9 @@ type Config struct {
 	Rest *rest.Config
 	// Pace is how long a step takes.
 	Pace time.Duration
+	// Flink runs Flink for the operator, which closes it when it ends; nil
+	// simulates it.
+	Flink *localflink.Clusters
 	// Log is told what goes wrong.
 	Log *slog.Logger
 }
@@ -58,6 +64,8 @@ type key struct {
 // look at; an object at rest has no timer and no goroutine.
 type Operator struct {
 	client    dynamic.Interface
+	engine    engine
+	flink     *localflink.Clusters
 	pace      time.Duration
 	log       *slog.Logger
 	informers map[schema.GroupVersionResource]cache.SharedIndexInformer
@@ -78,12 +86,15 @@ func New(config Config) (*Operator, error) {
 		return nil, fmt.Errorf("make the operator's client: %w", err)
 	}
 	o := &Operator{
-		client: client, pace: config.Pace, log: config.Log,
+		client: client, engine: simulation{}, flink: config.Flink, pace: config.Pace, log: config.Log,
 		informers: map[schema.GroupVersionResource]cache.SharedIndexInformer{},
 		notBefore: map[key]time.Time{},
 	}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
+	}
+	if o.flink != nil {
+		o.engine = newProcesses(o.flink)
 	}
 	for _, resource := range []schema.GroupVersionResource{deployments, sessionJobs, snapshots} {
 		if o.informers[resource], err = o.informer(resource); err != nil {
@@ -98,6 +109,9 @@ func New(config Config) (*Operator, error) {
 func (o *Operator) Run(ctx context.Context) error {
 	o.queue = workqueue.NewTypedRateLimitingQueue(
 		workqueue.NewTypedItemExponentialFailureRateLimiter[key](max(o.pace/10, time.Millisecond), 5*time.Second))
+	if o.flink != nil {
+		defer o.flink.Close()
+	}
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer o.queue.ShutDown()

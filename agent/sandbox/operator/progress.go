@@ -6,28 +6,6 @@ import (
 	"time"
 )
 
-// progress moves the deployment in force onwards.
-func (m *machine) progress() {
-	reconciled := readRecorded(m.status.ReconciliationStatus.LastReconciledSpec)
-	if reconciled == nil || reconciled.suspended() {
-		return
-	}
-	if m.manager == nil {
-		m.progressSessionJob()
-		return
-	}
-	switch *m.manager {
-	case managerDeploying:
-		m.progressImage()
-	case managerNotReady:
-		m.progressManager(reconciled)
-	case managerReady:
-		if reconciled.job() != nil {
-			m.progressJob(reconciled.config()["pipeline.name"])
-		}
-	}
-}
-
 // progressSessionJob moves the job on as long as its cluster is there.
 func (m *machine) progressSessionJob() {
 	if m.clusterReady {

@@ -71,7 +71,7 @@ func (o *Operator) step(ctx context.Context, t target, k key, object *unstructur
 			return nil, outcome{}, err
 		}
 		jobs := func() []string { return o.jobsOf(t.namespace, t.name) }
-		return status, deployment(t, status, jobs, now, o.pace), nil
+		return status, deployment(ctx, o.engine, t, status, jobs, now, o.pace), nil
 	case sessionJobs:
 		status := &commonStatus{}
 		if err := readStatus(object, status); err != nil {
@@ -81,7 +81,7 @@ func (o *Operator) step(ctx context.Context, t target, k key, object *unstructur
 		if err != nil {
 			return nil, outcome{}, err
 		}
-		return status, sessionJob(t, status, cluster, ready, now, o.pace), nil
+		return status, sessionJob(ctx, o.engine, t, status, cluster, ready, now, o.pace), nil
 	default:
 		status := &snapshotStatus{}
 		if err := readStatus(object, status); err != nil {
@@ -91,8 +91,8 @@ func (o *Operator) step(ctx context.Context, t target, k key, object *unstructur
 		if err != nil {
 			return nil, outcome{}, err
 		}
-		s := &snapshotter{target: t, status: status, job: job, now: now, pace: t.duration(AnnotationPace, o.pace)}
-		return status, s.step(), nil
+		s := &snapshotter{target: t, engine: o.engine, status: status, job: job, now: now, pace: t.duration(AnnotationPace, o.pace)}
+		return status, s.step(ctx), nil
 	}
 }
 
@@ -108,7 +108,7 @@ func (o *Operator) sessionCluster(t target) (spec, bool, error) {
 		return nil, false, err
 	}
 	ready := status.JobManagerDeploymentStatus == managerReady && object.GetDeletionTimestamp() == nil
-	return newSpec(object.Object), ready, nil
+	return o.engine.effective(t.namespace, object.GetName(), newSpec(object.Object)), ready, nil
 }
 
 // snapshotJob returns the job that a snapshot is of, or nil. It is asked for
@@ -216,6 +216,9 @@ func (o *Operator) follow(ctx context.Context, t target, out outcome) error {
 		if err := o.record(ctx, t, e); err != nil && ctx.Err() == nil {
 			o.log.Debug("the sandbox's operator cannot tell an event", "about", t.name, "reason", e.reason, "error", err)
 		}
+	}
+	for _, told := range out.told {
+		told()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ type snapshotJob struct {
 // snapshotter moves a FlinkStateSnapshot one step onwards.
 type snapshotter struct {
 	target
+	engine engine
 	status *snapshotStatus
 	// job is nil where it does not exist.
 	job  *snapshotJob
@@ -43,17 +45,17 @@ type snapshotter struct {
 	out  outcome
 }
 
-func (s *snapshotter) step() outcome {
+func (s *snapshotter) step(ctx context.Context) outcome {
 	switch {
 	case s.deleting:
-		s.delete()
+		s.delete(ctx)
 	case s.status.State == "":
 		s.status.State = snapshotPending
 		s.out.wait = s.pace
 	case s.status.State == snapshotPending:
 		s.trigger()
 	case s.status.State == snapshotInProgress:
-		s.complete()
+		s.complete(ctx)
 	case s.status.State == snapshotFailed && s.again():
 		s.status.State = snapshotPending
 		s.out.wait = s.pace
@@ -85,29 +87,29 @@ func (s *snapshotter) trigger() {
 }
 
 // complete ends what trigger started.
-func (s *snapshotter) complete() {
+func (s *snapshotter) complete(ctx context.Context) {
 	if !s.running() {
 		s.abandon()
 		return
 	}
-	if s.spec["savepoint"] != nil && s.job.savepointFails(s.status.Failures > 0) {
-		s.fail()
-		return
+	path, done, err := s.engine.snapshot(ctx, s)
+	switch {
+	case err != nil:
+		s.fail(err.Error())
+	case done:
+		s.status.Path = path
+		s.finish(snapshotCompleted)
+	default:
+		s.out.wait = s.pace
 	}
-	if s.spec["checkpoint"] != nil {
-		s.status.Path = checkpointPath(s.job.status, s.now)
-	} else {
-		s.status.Path = savepointPath(s.job.status.JobID)
-	}
-	s.finish(snapshotCompleted)
 }
 
 // fail notes a failed try. The next comes ever later, and never where the
 // limit is reached.
-func (s *snapshotter) fail() {
+func (s *snapshotter) fail(message string) {
 	s.status.Failures++
-	s.status.Error = errorJSON("org.apache.flink.runtime.checkpoint.CheckpointException", savepointFailure)
-	s.tell("SavepointError", savepointFailure)
+	s.status.Error = errorJSON("org.apache.flink.runtime.checkpoint.CheckpointException", message)
+	s.tell("SavepointError", message)
 	s.finish(snapshotFailed)
 	if s.again() {
 		s.out.wait = 10 * s.pace << min(s.status.Failures-1, 10)
@@ -142,9 +144,9 @@ func (s *snapshotter) finish(state string) {
 
 // delete lets the snapshot go, after its data, which only a running job can
 // dispose of.
-func (s *snapshotter) delete() {
+func (s *snapshotter) delete(ctx context.Context) {
 	if s.status.State == snapshotInProgress {
-		s.complete()
+		s.complete(ctx)
 		s.out.wait = s.pace
 		return
 	}
@@ -155,6 +157,18 @@ func (s *snapshotter) delete() {
 		s.tell("CleanupFailed", "The savepoint cannot be disposed of: the job is not running")
 		s.out.wait = max(10*s.pace, 10*time.Second)
 		return
+	}
+	if disposes {
+		done, err := s.engine.dispose(ctx, s)
+		if err != nil {
+			s.tell("CleanupFailed", "The savepoint cannot be disposed of: "+err.Error())
+			s.out.wait = max(10*s.pace, 10*time.Second)
+			return
+		}
+		if !done {
+			s.out.wait = s.pace
+			return
+		}
 	}
 	s.out.finished = true
 }

@@ -1,10 +1,13 @@
 package operator
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // change works on what the user changed. It returns false where there is
 // nothing to do about it now, and the job in force goes on.
-func (m *machine) change() bool {
+func (m *machine) change(ctx context.Context) bool {
 	recorded := &m.status.ReconciliationStatus
 	upgrading := recorded.State == reconcileUpgrading
 	observed := m.status.ObservedGeneration
@@ -31,7 +34,7 @@ func (m *machine) change() bool {
 	case upgrading:
 		m.deploy(desired, reconciled)
 	default:
-		return m.upgrade(desired, reconciled)
+		return m.upgrade(ctx, desired, reconciled)
 	}
 	return true
 }
@@ -91,7 +94,7 @@ func (m *machine) recordSuspended(desired spec, mode string) {
 
 // upgrade compares the spec in force with the desired one and does what the
 // difference asks for.
-func (m *machine) upgrade(desired, reconciled spec) bool {
+func (m *machine) upgrade(ctx context.Context, desired, reconciled spec) bool {
 	kind, diff := compare(reconciled, desired)
 	stable := m.status.ReconciliationStatus.LastStableSpec == m.status.ReconciliationStatus.LastReconciledSpec
 	suspended := reconciled.suspended()
@@ -115,9 +118,8 @@ func (m *machine) upgrade(desired, reconciled spec) bool {
 		announce()
 		m.upgradeSuspended(kind, desired, reconciled)
 	default:
-		mode, ok := m.stop(kind, desired, reconciled)
+		mode, ok := m.stop(ctx, kind, desired, reconciled)
 		if !ok {
-			m.out.wait = m.slow()
 			return true
 		}
 		announce()
@@ -147,9 +149,9 @@ func (m *machine) upgradeSuspended(kind change, desired, reconciled spec) {
 
 // stop stops the job in the way that its upgrade mode says, and returns the
 // mode that was really used. It returns false where it could not.
-func (m *machine) stop(kind change, desired, reconciled spec) (string, bool) {
+func (m *machine) stop(ctx context.Context, kind change, desired, reconciled spec) (string, bool) {
 	if reconciled.job() == nil {
-		m.suspended(managerMissing)
+		m.suspended(ctx, managerMissing)
 		return "", true
 	}
 	running := m.status.JobStatus.State == jobRunning
@@ -162,61 +164,62 @@ func (m *machine) stop(kind change, desired, reconciled spec) (string, bool) {
 		mode = upgradeSavepoint
 	case mode == upgradeSavepoint && !running:
 		if strings.EqualFold(reconciled.config()["kubernetes.operator.job.upgrade.last-state-fallback.enabled"], "false") {
+			m.out.wait = m.slow()
 			return "", false
 		}
 		mode = upgradeLastState
 	}
 	switch mode {
 	case upgradeSavepoint:
-		return mode, m.stopWithSavepoint()
+		return mode, m.stopWithSavepoint(ctx, reconciled)
 	case upgradeLastState:
-		return m.stopWithLastState(reconciled, otherVersion), true
+		return m.stopWithLastState(ctx, reconciled, otherVersion), true
 	}
 	m.status.JobStatus.UpgradeSavepointPath = ""
-	m.suspended(managerMissing)
+	m.suspended(ctx, managerMissing)
 	return upgradeStateless, true
 }
 
-// stopWithSavepoint leaves the JobManager there, as Flink does.
-func (m *machine) stopWithSavepoint() bool {
-	if m.savepointFails(m.status.Error != "") {
-		m.fail("org.apache.flink.kubernetes.operator.exception.UpgradeFailureException", savepointFailure,
+// stopWithSavepoint leaves the JobManager there, as Flink does. It returns
+// false until there is a savepoint.
+func (m *machine) stopWithSavepoint(ctx context.Context, reconciled spec) bool {
+	path, err := m.engine.savepoint(ctx, m, reconciled)
+	switch {
+	case err != nil:
+		m.fail("org.apache.flink.kubernetes.operator.exception.UpgradeFailureException", err.Error(),
 			event{component: componentOperator, kind: warning, reason: "SavepointError"})
+		m.out.wait = m.slow()
+		return false
+	case path == "":
+		m.out.wait = m.pace
 		return false
 	}
-	path := m.newSavepoint()
 	m.status.JobStatus.UpgradeSavepointPath = path
 	m.out.savepoint = &takenSavepoint{path: path, at: m.now}
-	m.suspended(managerReady)
+	m.suspended(ctx, managerReady)
 	return true
 }
 
-// stopWithLastState keeps the metadata of high availability where there is
-// some that the next run can read, else notes the last checkpoint.
-func (m *machine) stopWithLastState(reconciled spec, otherVersion bool) string {
+// stopWithLastState stops the job as it is, and returns the mode that says
+// where it goes on from.
+func (m *machine) stopWithLastState(ctx context.Context, reconciled spec, otherVersion bool) string {
 	job := &m.status.JobStatus
-	mode := upgradeSavepoint
-	switch {
-	case reconciled.highlyAvailable() && m.manager != nil && !otherVersion:
-		job.UpgradeSavepointPath = lastState
-		mode = upgradeLastState
-	case job.StartTime != "":
-		job.UpgradeSavepointPath = checkpointPath(*job, m.now)
-	case job.UpgradeSavepointPath == "":
-		// It never ran, so there is no state to lose.
-		mode = upgradeStateless
+	if state := m.engine.checkpoint(ctx, m, reconciled, otherVersion); state != "" {
+		job.UpgradeSavepointPath = state
 	}
-	m.suspended(managerMissing)
-	return mode
+	m.suspended(ctx, managerMissing)
+	// Without a path it never had state to lose.
+	return restoreMode(job.UpgradeSavepointPath)
 }
 
 // suspended notes that the job, or the session cluster, is stopped.
-func (m *machine) suspended(manager string) {
+func (m *machine) suspended(ctx context.Context, manager string) {
 	m.tell(componentJobManager, normal, "Suspended", "Suspending existing deployment")
 	m.setManager(manager)
 	if m.spec.job() != nil {
 		m.setJob(jobFinished)
 	}
+	m.engine.stop(ctx, m)
 }
 
 // deploy starts the job, from what the stop left or the user names.

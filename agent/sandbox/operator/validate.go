@@ -37,6 +37,7 @@ func validateDeployment(name string, s, reconciled spec) error {
 			}
 			return nil
 		},
+		func() error { return validateAutoscaler(s.config()) },
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -93,16 +94,19 @@ func validateIngress(s spec) error {
 	if s["ingress"] == nil {
 		return nil
 	}
-	template := s.text("ingress", "template")
-	if template == "" {
+	if s.at("ingress", "template") == nil {
 		return fmt.Errorf("spec.ingress.template must be set")
 	}
-	rendered := strings.NewReplacer("{{name}}", "name", "{{namespace}}", "namespace").Replace(template)
-	if _, err := url.Parse("http://" + rendered); err != nil || strings.ContainsAny(rendered, "{}") {
+	template := s.text("ingress", "template")
+	if port := ingressPort.FindStringSubmatch(template); port != nil && strings.Trim(port[1], "0123456789") != "" {
 		return fmt.Errorf("spec.ingress.template %q does not render to a URL", template)
 	}
 	return nil
 }
+
+// ingressPort finds the port of a template, the only part of it that can be
+// wrong to the operator.
+var ingressPort = regexp.MustCompile(`^(?:https?://)?[^/?#:\[\]]*:([^/?#]*)`)
 
 func validateLogging(s spec) error {
 	files, _ := s["logConfiguration"].(map[string]any)
@@ -141,7 +145,7 @@ func validateJob(s spec) error {
 		return fmt.Errorf("spec.job.savepointTriggerNonce needs state.savepoints.dir in spec.flinkConfiguration")
 	case periodic != "" && periodic != "0":
 		return fmt.Errorf("periodic savepoints need state.savepoints.dir in spec.flinkConfiguration")
-	case maxAge != "" && s.upgradeMode() == upgradeLastState:
+	case maxAge != "":
 		return fmt.Errorf("a maximum age of checkpoints needs state.savepoints.dir in spec.flinkConfiguration")
 	}
 	return nil
@@ -211,7 +215,8 @@ func validateChange(s, reconciled spec) error {
 
 // validateSessionJob returns the first rule that a FlinkSessionJob breaks.
 // cluster is the spec of its session cluster; nil where there is none yet.
-func validateSessionJob(s, reconciled, cluster spec) error {
+// fetches tells whether the jar can be had.
+func validateSessionJob(s, reconciled, cluster spec, fetches func(uri string) error) error {
 	name := s.text("deploymentName")
 	if !namePattern.MatchString(name) {
 		return fmt.Errorf("spec.deploymentName %q must match %s", name, namePattern)
@@ -222,7 +227,7 @@ func validateSessionJob(s, reconciled, cluster spec) error {
 	if reconciled != nil && reconciled.text("deploymentName") != name {
 		return fmt.Errorf("spec.deploymentName cannot change")
 	}
-	if err := validateArtifact(s.text("job", "jarURI")); err != nil {
+	if err := fetches(s.text("job", "jarURI")); err != nil {
 		return err
 	}
 	if cluster == nil {
@@ -235,7 +240,7 @@ func validateSessionJob(s, reconciled, cluster spec) error {
 }
 
 // validateArtifact holds the jar of a session job to the schemes and hosts that
-// the operator fetches from by default. The sandbox resolves no names.
+// the operator fetches from by default. The simulation resolves no names.
 func validateArtifact(jar string) error {
 	if jar == "" {
 		return nil

@@ -1,0 +1,32 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/openweir/weir/agent/sandbox/localflink"
+)
+
+// processes returns what runs Flink out of the homes of a configuration; nil
+// where there are none, and Flink is simulated.
+func processes(config Config, log *slog.Logger) (*localflink.Clusters, error) {
+	if len(config.FlinkHomes) == 0 {
+		return nil, nil
+	}
+	if config.Dir == "" || len(config.Supervisor) == 0 {
+		return nil, errors.New("processes of Flink need a folder and a supervisor")
+	}
+	homes, err := localflink.OpenHomes(config.FlinkHomes)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(filepath.Join(config.Dir, "flink"))
+	if err != nil {
+		return nil, fmt.Errorf("find the folder for Flink: %w", err)
+	}
+	return localflink.New(localflink.Config{
+		Homes: homes, Dir: dir, Start: localflink.Supervised(config.Supervisor), Log: log,
+	}), nil
+}

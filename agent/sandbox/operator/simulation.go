@@ -1,0 +1,104 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// simulation runs nothing: all goes well after a step each, but for what
+// annotations ask for.
+type simulation struct{}
+
+func (simulation) supports(string) error { return nil }
+
+func (simulation) effective(_, _ string, s spec) spec { return s }
+
+func (simulation) fetches(uri string) error { return validateArtifact(uri) }
+
+func (simulation) describe(_ target, status *deploymentStatus, reconciled spec) {
+	status.ClusterInfo[marker] = "simulated"
+	if reconciled != nil && status.JobManagerDeploymentStatus == managerReady {
+		version := strings.ReplaceAll(strings.TrimPrefix(reconciled.text("flinkVersion"), "v"), "_", ".")
+		status.ClusterInfo["flink-version"] = version + ".0"
+		status.ClusterInfo["flink-revision"] = "weir-sandbox"
+	}
+}
+
+func (simulation) progress(_ context.Context, m *machine, reconciled spec) {
+	if m.manager == nil {
+		m.progressSessionJob()
+		return
+	}
+	switch *m.manager {
+	case managerDeploying:
+		m.progressImage()
+	case managerNotReady:
+		m.progressManager(reconciled)
+	case managerReady:
+		if reconciled.job() != nil {
+			m.progressJob(reconciled.config()["pipeline.name"])
+		}
+	}
+}
+
+func (simulation) savepoint(_ context.Context, m *machine, _ spec) (string, error) {
+	if m.savepointFails(m.status.Error != "") {
+		return "", errors.New(savepointFailure)
+	}
+	return savepointPath(m.status.JobStatus.JobID), nil
+}
+
+// checkpoint keeps the metadata of high availability where there is some that
+// the next run can read, else notes the last checkpoint.
+func (simulation) checkpoint(_ context.Context, m *machine, reconciled spec, otherVersion bool) string {
+	job := m.status.JobStatus
+	switch {
+	case reconciled.highlyAvailable() && m.manager != nil && !otherVersion:
+		return lastState
+	case job.StartTime != "":
+		return checkpointPath(job, m.now)
+	}
+	return ""
+}
+
+func (simulation) stop(context.Context, *machine) {}
+
+func (simulation) remove(_ context.Context, m *machine) (string, bool) {
+	switch {
+	case m.faulty(faultCleanup):
+		return "The cluster could not be removed " + simulated, false
+	case m.savepointOnDeletion() && m.savepointFails(m.status.Error != ""):
+		m.out.wait = m.slow()
+		return savepointFailure, false
+	}
+	if m.savepointOnDeletion() {
+		m.out.savepoint = &takenSavepoint{path: savepointPath(m.status.JobStatus.JobID), at: m.now}
+	}
+	return "", true
+}
+
+func (simulation) snapshot(_ context.Context, s *snapshotter) (string, bool, error) {
+	switch {
+	case s.spec["checkpoint"] != nil:
+		return checkpointPath(s.job.status, s.now), true, nil
+	case s.job.savepointFails(s.status.Failures > 0):
+		return "", true, errors.New(savepointFailure)
+	}
+	return savepointPath(s.job.status.JobID), true, nil
+}
+
+func (simulation) dispose(context.Context, *snapshotter) (bool, error) { return true, nil }
+
+func savepointPath(jobID string) string {
+	return fmt.Sprintf("file:///weir-sandbox/savepoints/savepoint-%s-%s", prefix(jobID, 6), randomHex(6))
+}
+
+// checkpointPath is where the last checkpoint of the job would be, one a
+// minute.
+func checkpointPath(job jobStatus, now time.Time) string {
+	number := int64(now.Sub(fromMillis(job.StartTime))/time.Minute) + 1
+	return fmt.Sprintf("file:///weir-sandbox/checkpoints/%s/chk-%d", job.JobID, number)
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openweir/weir/agent/sandbox/supervise"
+)
+
+// superviseName is the command under which the processes of a sandbox run.
+const superviseName = "supervise"
+
+func superviseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    superviseName + " program arguments...",
+		Short:  "Run a program that ends when standard input does",
+		Hidden: true,
+		// Everything that follows is the program's.
+		DisableFlagParsing: true,
+		Run:                func(_ *cobra.Command, args []string) { os.Exit(supervise.Main(args)) },
+	}
+}
+
+// supervisor is the command line of the supervisor.
+func supervisor() ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, which supervises others: %w", err)
+	}
+	return []string{self, superviseName}, nil
+}
