@@ -37,7 +37,7 @@ func (v *visible) andTopics(catalog, database string, names []string) []string {
 			return slices.Compact(names)
 		}
 	}
-	v.err = unreachable(catalog, database, err)
+	v.err = &unreachableDatabase{catalog, database, err}
 	return names
 }
 
@@ -53,14 +53,24 @@ func (v *visible) topic(path metadata.Path) (*storev1.TableRecord, bool) {
 			return table, table != nil
 		}
 	}
-	v.err = unreachable(path.Catalog, path.Database, err)
+	v.err = &unreachableDatabase{path.Catalog, path.Database, err}
 	return nil, false
 }
 
-// unreachable is a sentence for the user.
-func unreachable(catalog, database string, err error) error {
-	return fmt.Errorf("database %s cannot be used: %w", token.QuoteParts(catalog, database), err)
+// unreachableDatabase is why a statement that names a database cannot run. The
+// text is for the user.
+type unreachableDatabase struct {
+	catalog, database string
+	reason            error
 }
+
+// Error is a whole sentence.
+func (e *unreachableDatabase) Error() string {
+	return "Database " + token.QuoteParts(e.catalog, e.database) + " cannot be used: " + e.reason.Error() + "."
+}
+
+// Unwrap gives the reason.
+func (e *unreachableDatabase) Unwrap() error { return e.reason }
 
 // topicEffect makes the topic of a table that was created, and deletes that of
 // one that was dropped.
@@ -81,7 +91,7 @@ func (s *Services) topicEffect(ctx context.Context, effect *metadata.Effect, see
 		err = s.topics.DeleteTopic(ctx, at, effect.Path.Table)
 	}
 	if err != nil {
-		return unreachable(effect.Path.Catalog, effect.Path.Database, err)
+		return &unreachableDatabase{effect.Path.Catalog, effect.Path.Database, err}
 	}
 	return nil
 }
