@@ -10,14 +10,15 @@ import (
 
 // SpecInForce is the specification that the operator carried out last for the
 // resource with the uid, which it keeps in the status of the FlinkDeployment.
-// It is nil before the first deployment, up to which everything may change.
+// It is nil until the operator has taken up the first, and everything may
+// change.
 func SpecInForce(reported *storev1.StatusRecord, uid string) Object {
 	parsed, err := ParseText(reported.GetStatus())
 	if err != nil || reported.GetOwnerUid() != uid {
 		return nil
 	}
 	recorded, err := ParseText(String(parsed, "reconciliationStatus", "lastReconciledSpec"))
-	if err != nil || Field(recorded, "resource_metadata", "firstDeployment") == true {
+	if err != nil {
 		return nil
 	}
 	spec, _ := Field(recorded, "spec").(Object)

@@ -17,7 +17,6 @@ func TestSpecInForce(t *testing.T) {
 		"of a resource of before":     {recorded, "u-0", nil},
 		"nothing reported":            {``, "u-1", nil},
 		"nothing carried out":         {`{"reconciliationStatus":{"state":"UPGRADING"}}`, "u-1", nil},
-		"the first is under way":      {`{"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":{},\"resource_metadata\":{\"firstDeployment\":true}}"}}`, "u-1", nil},
 		"a record that is no JSON":    {`{"reconciliationStatus":{"lastReconciledSpec":"{"}}`, "u-1", nil},
 		"a record of something else":  {`{"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":1}"}}`, "u-1", nil},
 		"a status that is no such":    {`{"reconciliationStatus":1}`, "u-1", nil},
