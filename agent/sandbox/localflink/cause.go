@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,11 +19,15 @@ const maxCause = 1500
 // is printed or logged.
 var throwable = regexp.MustCompile(`^(?:Caused by: |Exception in thread "[^"]*" )?((?:[a-z][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)[\w$]*(?::.*)?)$`)
 
-// hidden are causes that say nothing of the cause.
-var hidden = regexp.MustCompile(`SecurityContextInitializeException|^java\.lang\.reflect\.`)
+// logged is a line that begins an entry of the log.
+var logged = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`)
 
-// cause tells why a process ended, out of what it wrote: the innermost of the
-// last exceptions, or else the last lines.
+// final is an entry of the log in which a process says why it ends. What
+// follows it are consequences.
+var final = regexp.MustCompile(`ERROR.*(?:Fatal error|Could not start|Terminating)`)
+
+// cause tells why a process ended, out of what it wrote: the innermost cause of
+// what it says it ended for, else of the last exception, else the last lines.
 func cause(output string) string {
 	data, err := readTail(output)
 	if err != nil {
@@ -33,14 +38,41 @@ func cause(output string) string {
 
 func causeOf(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		found := throwable.FindStringSubmatch(strings.TrimSpace(lines[i]))
-		if found != nil && !hidden.MatchString(found[1]) {
-			return found[1][:min(len(found[1]), maxCause)]
-		}
+	found := innermost(entry(lines))
+	if found == "" {
+		found = innermost(lines)
+	}
+	if found != "" {
+		return found[:min(len(found), maxCause)]
 	}
 	last := strings.Join(lines[max(0, len(lines)-5):], "\n")
 	return last[max(0, len(last)-maxCause):]
+}
+
+// entry is the first entry of the log in which the process says that it ends.
+func entry(lines []string) []string {
+	for i, line := range lines {
+		if !final.MatchString(line) {
+			continue
+		}
+		end := i + 1
+		for end < len(lines) && !logged.MatchString(lines[end]) {
+			end++
+		}
+		return lines[i:end]
+	}
+	return nil
+}
+
+// innermost is the last exception of several lines: causes follow what they
+// are the cause of.
+func innermost(lines []string) string {
+	for _, line := range slices.Backward(lines) {
+		if found := throwable.FindStringSubmatch(strings.TrimSpace(line)); found != nil {
+			return found[1]
+		}
+	}
+	return ""
 }
 
 func readTail(path string) ([]byte, error) {

@@ -38,8 +38,9 @@ func options(home Home, spec Spec, at ports) (map[string]string, error) {
 		"heartbeat.timeout":                                         "20000",
 		"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
 		// TaskManagers come when slots are short, so a request for one is not
-		// hopeless however long ago the cluster started. In milliseconds.
-		"resourcemanager.standalone.start-up-time": "315360000000",
+		// hopeless however long ago the cluster started. These are 100 days in
+		// milliseconds; timers of the JobManager go to 248 days.
+		"resourcemanager.standalone.start-up-time": "8640000000",
 	}
 	for name, value := range spec.Options {
 		if !isForeign(name) {

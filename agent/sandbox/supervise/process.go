@@ -87,7 +87,7 @@ func (p *Process) Err() error {
 	switch {
 	case ok && status.Signaled():
 		return Killed(status.Signal())
-	case exit.ExitCode() > signalled:
+	case exit.ExitCode() > signalled && exit.ExitCode() <= signalled+lastSignal:
 		return Killed(exit.ExitCode() - signalled)
 	}
 	return fmt.Errorf("exit code %d", exit.ExitCode())

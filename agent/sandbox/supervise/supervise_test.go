@@ -101,10 +101,11 @@ func TestHowAProcessEnds(t *testing.T) {
 	tests := map[string]struct {
 		script, want string
 	}{
-		"well":            {script: "exit 0", want: "<nil>"},
-		"with a code":     {script: "exit 3", want: "exit code 3"},
-		"by a signal":     {script: "kill -9 $$", want: "killed by signal 9 (killed)"},
-		"without a shell": {script: "exec /no/such/program", want: "exit code 127"},
+		"well":             {script: "exit 0", want: "<nil>"},
+		"with a code":      {script: "exit 3", want: "exit code 3"},
+		"with Java's code": {script: "exit 239", want: "exit code 239"},
+		"by a signal":      {script: "kill -9 $$", want: "killed by signal 9 (killed)"},
+		"without a shell":  {script: "exec /no/such/program", want: "exit code 127"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,10 @@ import (
 // as shells have it.
 const signalled = 128
 
+// lastSignal is the highest number of a signal. Java machines end with codes
+// above 128 that mean something else.
+const lastSignal = 64
+
 // Main is the supervisor: it runs a command and returns its exit code. When
 // standard input closes it kills its whole process group, itself included.
 func Main(command []string) int {
