@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint generate integration conformance flink e2e bench fuzz clean \
+.PHONY: help run build test lint generate integration conformance flink kafka e2e bench fuzz clean \
 	lint-format lint-go lint-proto lint-breaking lint-generated lint-imports
 
 TOOLS := $(CURDIR)/.build/tools
@@ -83,8 +83,12 @@ conformance: ## Hold a running Weir to the REST contract, and to its own OpenAPI
 flink: ## Make Flink distributions in .build/flink, from published packages.
 	tools/flink/assemble.sh $(FLINK)
 
-e2e: flink ## Run the tests on real Flink, in every release of FLINK.
+kafka: ## Make a Kafka broker and a schema registry in .build/kafka, from published packages.
+	tools/kafka/assemble.sh
+
+e2e: flink kafka ## Run the tests on real Flink, in every release of FLINK.
 	cd integration && WEIR_FLINK_HOMES="$(subst $(space),:,$(addprefix $(CURDIR)/.build/flink/,$(FLINK)))" \
+		WEIR_KAFKA_HOME="$(CURDIR)/.build/kafka" \
 		go test -count=1 -timeout 45m -tags flink -p 1 ./realflink/...
 
 bench: ## Measure REST and gRPC beside a kube-apiserver and bare etcd.
