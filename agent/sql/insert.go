@@ -130,11 +130,9 @@ func (s *statement) adopt(ctx context.Context, w *want) error {
 	if err != nil {
 		return err
 	}
-	s.observeJob(job)
+	s.observeJob(ctx, job)
 	if i.stopped {
 		s.tellStopped()
-	} else if i.state == flinkrest.Failed {
-		s.tellFailed(ctx, i.job)
 	}
 	return nil
 }
@@ -208,7 +206,7 @@ func (s *statement) follow(ctx context.Context, w *want) (time.Duration, error) 
 	}
 	changed := i.state != job.State
 	i.missing, i.state = time.Time{}, job.State
-	s.observeJob(job)
+	s.observeJob(ctx, job)
 	const seldom = 5 // of five looks at the job, one is a closer one
 	if changed || time.Since(i.looked) > seldom*s.driver.timing.Follow {
 		i.looked = time.Now()
@@ -217,10 +215,7 @@ func (s *statement) follow(ctx context.Context, w *want) (time.Duration, error) 
 			i.checkpoint = snapshots.Checkpoint
 		}
 	}
-	switch job.State {
-	case flinkrest.Failed:
-		s.tellFailed(ctx, i.job)
-	case flinkrest.Canceled:
+	if job.State == flinkrest.Canceled {
 		s.update(func(st *status) {
 			st.LifecycleState, st.Error = lifecycleFailed, "The job was cancelled on the Flink cluster, and not by Weir."
 		})
@@ -251,15 +246,6 @@ func (s *statement) missed(w *want) (time.Duration, error) {
 		i.savepoint = i.checkpoint
 	}
 	return 0, nil
-}
-
-// tellFailed reports what a job has failed with.
-func (s *statement) tellFailed(ctx context.Context, job string) {
-	sentence := s.tellExceptions(ctx, job)
-	if sentence == "" {
-		sentence = "The job has failed, and Flink does not tell what with."
-	}
-	s.update(func(st *status) { st.LifecycleState, st.Error = lifecycleFailed, sentence })
 }
 
 // tellStopped reports that nothing runs and that nothing shall.

@@ -13,12 +13,10 @@ const (
 	optionParameters  = "pipeline.global-job-parameters"
 	optionMode        = "execution.runtime-mode"
 	optionInterval    = "execution.checkpointing.interval"
+	optionConsistency = "execution.checkpointing.mode"
 	optionRestart     = "restart-strategy.type"
 	optionRestartOld  = "restart-strategy"
 	optionSync        = "table.dml-sync"
-	// never is an interval that turns checkpoints off. Flink has no other word for
-	// it that overrides an interval of the cluster's.
-	never = "0"
 )
 
 // The entries of a job's parameters that tell what it was made of.
@@ -47,10 +45,12 @@ func sessionOptions(s *Spec, marker string) map[string]string {
 		out[optionSync] = "false"
 		return out
 	}
-	// With checkpoints, rows would be seen only once one is complete; and rows
-	// that were handed out cannot be taken back when a job starts again.
-	if out[optionInterval] == "" {
-		out[optionInterval] = never
+	// Flink shows the rows of a job with checkpoints only once one is complete,
+	// unless they may come twice. They do not, as no job starts again: rows that
+	// were handed out cannot be taken back. An interval of the cluster's has no
+	// word that turns it off.
+	if out[optionInterval] == "" && out[optionConsistency] == "" {
+		out[optionConsistency] = "AT_LEAST_ONCE"
 	}
 	if out[optionRestart] == "" && out[optionRestartOld] == "" {
 		out[optionRestart] = "none"

@@ -267,12 +267,19 @@ func (s *statement) followQuery(ctx context.Context, w *want) error {
 	if job.State.Ended() && !q.ended {
 		return nil // there may be rows yet; the end of the result is the query's
 	}
-	s.observeJob(job)
+	s.observeJob(ctx, job)
 	return nil
 }
 
-// observeJob notes the state of the statement's job.
-func (s *statement) observeJob(job *flinkrest.JobDetails) {
+// observeJob notes the state of the statement's job, and what it has failed
+// with.
+func (s *statement) observeJob(ctx context.Context, job *flinkrest.JobDetails) {
+	sentence := ""
+	if job.State == flinkrest.Failed {
+		if sentence = s.tellExceptions(ctx, job.ID); sentence == "" {
+			sentence = "The job has failed, and Flink does not tell what with."
+		}
+	}
 	s.update(func(st *status) {
 		before := st.JobStatus
 		st.JobStatus = &jobStatus{
@@ -284,7 +291,7 @@ func (s *statement) observeJob(job *flinkrest.JobDetails) {
 		}
 		switch {
 		case job.State == flinkrest.Failed:
-			st.LifecycleState = lifecycleFailed
+			st.LifecycleState, st.Error = lifecycleFailed, sentence
 		case job.State == flinkrest.Running || job.State == flinkrest.Finished:
 			st.LifecycleState = lifecycleStable
 		case st.LifecycleState != lifecycleStable:
@@ -323,7 +330,6 @@ func (s *statement) failQuery(ctx context.Context, sentence string) error {
 	}
 	s.query = q
 	q.ended = true
-	s.spool.finish()
 	s.update(func(st *status) {
 		st.LifecycleState, st.Error = lifecycleFailed, sentence
 		if st.JobStatus != nil {
@@ -345,7 +351,6 @@ func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 		s.query = &query{ended: true, suspended: true}
-		s.spool.finish()
 	}
 	s.update(func(st *status) {
 		st.LifecycleState, st.Error = lifecycleSuspended, ""

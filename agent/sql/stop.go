@@ -65,9 +65,8 @@ func placeOfSavepoints(ctx context.Context, rest *flinkrest.Client, spec *Spec) 
 func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job *flinkrest.JobDetails) error {
 	i := s.insert
 	i.state = job.State
-	s.observeJob(job)
+	s.observeJob(ctx, job)
 	if job.State == flinkrest.Failed {
-		s.tellFailed(ctx, i.job)
 		return nil
 	}
 	return s.adoptEnded(ctx, rest, i, Known{})

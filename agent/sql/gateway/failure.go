@@ -91,10 +91,9 @@ func causes(trace string) []cause {
 	return out
 }
 
-// telling are the exceptions whose messages Flink writes for users, from those
-// that say most to those that say least.
-var telling = []string{"SqlParserException", "SqlParserEOFException", "ValidationException", "TableException", "CatalogException",
-	"DatabaseNotExistException", "TableNotExistException", "SqlValidatorException"}
+// telling are the exceptions whose messages Flink writes for users.
+var telling = []string{"SqlParserException", "ValidationException", "TableException", "CatalogException",
+	"DatabaseNotExistException", "TableNotExistException"}
 
 // Sentence is what a stack trace says to a user: the message of the innermost
 // exception that is the planner's, or else of the innermost one at all.
