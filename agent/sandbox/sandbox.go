@@ -8,6 +8,8 @@ package sandbox
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net"
@@ -39,8 +41,10 @@ type Config struct {
 	// DefaultPace.
 	Pace time.Duration
 	// FlinkHomes are folders of Flink distributions, out of which Flink runs as
-	// processes; none has it simulated. They need Dir.
+	// processes; none has it simulated.
 	FlinkHomes []string
+	// FlinkDir is the folder for the processes' state, configuration and logs.
+	FlinkDir string
 	// Supervisor is the command line of a program that ends in supervise.Main,
 	// under which the processes run.
 	Supervisor []string
@@ -49,6 +53,9 @@ type Config struct {
 	Address string
 	// Token is what clients show; empty makes one up.
 	Token string
+	// Certificate is what the API is served with, and signs itself; without
+	// one it is not encrypted.
+	Certificate *tls.Certificate
 	// Log is told what goes wrong; nil is nobody.
 	Log *slog.Logger
 }
@@ -57,10 +64,12 @@ type Config struct {
 type Cluster struct {
 	listener net.Listener
 	token    string
-	server   *apiserver.Server
-	operator *operator.Operator
-	sql      *sqlcluster.Cluster
-	log      *slog.Logger
+	// authority is the certificate as clients have to know it; nil without one.
+	authority []byte
+	server    *apiserver.Server
+	operator  *operator.Operator
+	sql       *sqlcluster.Cluster
+	log       *slog.Logger
 }
 
 // New returns a cluster that has its address but answers only once it runs.
@@ -91,6 +100,10 @@ func New(config Config) (*Cluster, error) {
 	if c.listener, err = net.Listen("tcp", config.Address); err != nil {
 		return nil, fmt.Errorf("find an address for sandbox %s: %w", config.Name, err)
 	}
+	if config.Certificate != nil {
+		c.authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificate.Certificate[0]})
+		c.listener = tls.NewListener(c.listener, &tls.Config{Certificates: []tls.Certificate{*config.Certificate}, MinVersion: tls.VersionTLS13})
+	}
 	c.operator, err = operator.New(operator.Config{Rest: c.RestConfig(), Pace: config.Pace, Flink: flink, Log: c.log})
 	if err != nil {
 		return nil, fmt.Errorf("make the operator of sandbox %s: %w", config.Name, err)
@@ -100,9 +113,14 @@ func New(config Config) (*Cluster, error) {
 
 // RestConfig returns how to reach the cluster. The caller may change it.
 func (c *Cluster) RestConfig() *rest.Config {
+	scheme := "http://"
+	if c.authority != nil {
+		scheme = "https://"
+	}
 	return &rest.Config{
-		Host:        "http://" + c.listener.Addr().String(),
-		BearerToken: c.token,
+		Host:            scheme + c.listener.Addr().String(),
+		TLSClientConfig: rest.TLSClientConfig{CAData: c.authority},
+		BearerToken:     c.token,
 		// There is nobody to be spared: client and server are one process.
 		QPS: -1,
 	}

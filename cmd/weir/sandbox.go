@@ -63,13 +63,18 @@ func runSandbox(ctx context.Context, flags sandboxFlags, out io.Writer, log *slo
 	if err != nil {
 		return err
 	}
+	certificate, err := keptCertificate(filepath.Join(flags.dataDir, "certificate.pem"))
+	if err != nil {
+		return err
+	}
 	supervisor, err := supervisor()
 	if err != nil {
 		return err
 	}
 	cluster, err := sandbox.New(sandbox.Config{
 		Name: flags.name, Namespaces: flags.namespaces, Dir: filepath.Join(flags.dataDir, "cluster"),
-		FlinkHomes: flags.homes, Supervisor: supervisor, Address: flags.listen, Token: token, Log: log,
+		FlinkHomes: flags.homes, FlinkDir: filepath.Join(flags.dataDir, "flink"), Supervisor: supervisor, Address: flags.listen, Token: token,
+		Certificate: &certificate, Log: log,
 	})
 	if err != nil {
 		return err
@@ -106,7 +111,7 @@ func keptToken(path string) (string, error) {
 func writeKubeconfig(path, name string, cluster *sandbox.Cluster) error {
 	at := cluster.RestConfig()
 	config := clientcmdapi.NewConfig()
-	config.Clusters[name] = &clientcmdapi.Cluster{Server: at.Host}
+	config.Clusters[name] = &clientcmdapi.Cluster{Server: at.Host, CertificateAuthorityData: at.CAData}
 	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: at.BearerToken}
 	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name, Namespace: "default"}
 	config.CurrentContext = name
