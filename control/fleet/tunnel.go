@@ -35,9 +35,6 @@ func (f *Fleet) FetchFlinkWebUI(ctx context.Context, cluster string, request *ag
 	if s == nil {
 		return f.outOfReach(ctx, cluster)
 	}
-	if s.idle.Load() {
-		return fault.Unavailable(nil, "Kubernetes cluster '%s' is decommissioned: its agent does nothing.", cluster)
-	}
 	request.RequestId = uuid.NewString()
 	request.Window = tunnelWindow
 	t := newTunnel()

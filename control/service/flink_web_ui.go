@@ -56,6 +56,9 @@ func (s *flinkWebUIs) flinkCluster(ctx context.Context, req *cmfv1.FetchFlinkWeb
 		}
 		return s.clusterOfStatement(env.Value, record)
 	}
+	if req.GetAppName() == "" {
+		return flinkCluster{}, fault.Invalid("app_name or stmt_name: is required")
+	}
 	env, record, err := s.application(ctx, req.GetEnvName(), req.GetAppName())
 	if err != nil {
 		return flinkCluster{}, err

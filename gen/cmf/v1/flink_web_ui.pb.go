@@ -25,7 +25,7 @@ const (
 type FetchFlinkWebUIRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	// Whose Flink cluster is meant.
+	// Whose Flink cluster is meant. Required.
 	//
 	// Types that are valid to be assigned to Target:
 	//
@@ -34,9 +34,9 @@ type FetchFlinkWebUIRequest struct {
 	Target isFetchFlinkWebUIRequest_Target `protobuf_oneof:"target"`
 	// GET, or HEAD, which is answered as GET without its body.
 	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
-	// The path of Flink's REST API, from its first slash, with every character
-	// other than those of the rule left out of the question: Flink has no use for
-	// escapes in paths, and has been fooled by them.
+	// The path of Flink's REST API, from its first slash. It has no escapes, for
+	// which Flink has no use and by which it has been fooled, no empty segments
+	// and no dot segments.
 	Path string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
 	// The query as it is in a URL, without its question mark.
 	Query string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
@@ -350,7 +350,7 @@ var File_cmf_v1_flink_web_ui_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_flink_web_ui_proto_rawDesc = "" +
 	"\n" +
-	"\x19cmf/v1/flink_web_ui.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\"\xde\x02\n" +
+	"\x19cmf/v1/flink_web_ui.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\"\xd7\x02\n" +
 	"\x16FetchFlinkWebUIRequest\x12!\n" +
 	"\benv_name\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\aenvName\x12\x1b\n" +
 	"\bapp_name\x18\x02 \x01(\tH\x00R\aappName\x12\x1d\n" +
@@ -358,8 +358,8 @@ const file_cmf_v1_flink_web_ui_proto_rawDesc = "" +
 	"\x06method\x18\x04 \x01(\tB\x10\xbaH\rr\vR\x03GETR\x04HEADR\x06method\x12B\n" +
 	"\x04path\x18\x05 \x01(\tB.\xbaH+r)\x10\x01\x18\x80 2\"^(/[A-Za-z0-9._~!$'()*,=:@-]+)*/?$R\x04path\x12(\n" +
 	"\x05query\x18\x06 \x01(\tB\x12\xbaH\x0fr\r\x18\x80@2\b^[!-~]*$R\x05query\x12<\n" +
-	"\aheaders\x18\a \x03(\v2\x18.cmf.v1.FlinkWebUIHeaderB\b\xbaH\x05\x92\x01\x02\x10 R\aheadersB\x0f\n" +
-	"\x06target\x12\x05\xbaH\x02\b\x01\"e\n" +
+	"\aheaders\x18\a \x03(\v2\x18.cmf.v1.FlinkWebUIHeaderB\b\xbaH\x05\x92\x01\x02\x10 R\aheadersB\b\n" +
+	"\x06target\"e\n" +
 	"\x17FetchFlinkWebUIResponse\x12,\n" +
 	"\x04head\x18\x01 \x01(\v2\x16.cmf.v1.FlinkWebUIHeadH\x00R\x04head\x12\x14\n" +
 	"\x04body\x18\x02 \x01(\fH\x00R\x04bodyB\x06\n" +
