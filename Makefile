@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint generate integration conformance flink kafka e2e bench fuzz clean \
+.PHONY: help run build test lint generate integration conformance flink kafka operator e2e bench fuzz clean \
 	lint-format lint-go lint-proto lint-breaking lint-generated lint-imports
 
 TOOLS := $(CURDIR)/.build/tools
@@ -23,6 +23,8 @@ FUZZTIME ?= 10s
 
 # The releases of Flink that Weir is tested with.
 FLINK ?= 1.20.3 2.2.0
+# The release of the Flink operator whose definitions are fetched.
+OPERATOR ?= 1.10.0
 empty :=
 space := $(empty) $(empty)
 
@@ -86,10 +88,15 @@ flink: ## Make Flink distributions in .build/flink, from published packages.
 kafka: ## Make a Kafka broker and a schema registry in .build/kafka, from published packages.
 	tools/kafka/assemble.sh
 
-e2e: flink kafka ## Run the tests on real Flink, in every release of FLINK.
+operator: ## Fetch what is published of the Flink operator into .build/operator.
+	tools/operator/assemble.sh $(OPERATOR)
+
+e2e: flink kafka operator ## Run the tests on real Flink, in every release of FLINK, and on the operator's definitions.
 	cd integration && WEIR_FLINK_HOMES="$(subst $(space),:,$(addprefix $(CURDIR)/.build/flink/,$(FLINK)))" \
 		WEIR_KAFKA_HOME="$(CURDIR)/.build/kafka" \
 		go test -count=1 -timeout 45m -tags flink -p 1 ./realflink/...
+	cd integration && WEIR_OPERATOR_HOME="$(CURDIR)/.build/operator/$(OPERATOR)" \
+		go test -count=1 -timeout 15m -tags flink -run '^TestReleasedDefinitions$$' ./scenario
 
 bench: ## Measure REST and gRPC beside a kube-apiserver and bare etcd.
 	cd integration && go run ./bench $(ARGS)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openweir/weir/agent/sandbox/operator"
 	"github.com/openweir/weir/integration/build"
@@ -110,7 +111,12 @@ func startWorkload(ctx context.Context, dir, name string) (*workload, error) {
 
 // installFlink makes the custom resource definitions and starts the operator.
 func (w *workload) installFlink(ctx context.Context) error {
-	if err := w.Apply(ctx, flink.Definitions()...); err != nil {
+	return w.installDefinitions(ctx, flink.Definitions())
+}
+
+// installDefinitions is installFlink with definitions of the caller's choice.
+func (w *workload) installDefinitions(ctx context.Context, definitions []*unstructured.Unstructured) error {
+	if err := w.Apply(ctx, definitions...); err != nil {
 		return err
 	}
 	if err := flink.Served(ctx, w.Client); err != nil {
