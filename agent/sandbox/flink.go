@@ -15,14 +15,14 @@ func processes(config Config, log *slog.Logger) (*localflink.Clusters, error) {
 	if len(config.FlinkHomes) == 0 {
 		return nil, nil
 	}
-	if config.Dir == "" || len(config.Supervisor) == 0 {
+	if config.FlinkDir == "" || len(config.Supervisor) == 0 {
 		return nil, errors.New("processes of Flink need a folder and a supervisor")
 	}
 	homes, err := localflink.OpenHomes(config.FlinkHomes)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(filepath.Join(config.Dir, "flink"))
+	dir, err := filepath.Abs(config.FlinkDir)
 	if err != nil {
 		return nil, fmt.Errorf("find the folder for Flink: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,7 +19,9 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/agent"
+	"github.com/openweir/weir/agent/flinkendpoint"
 	"github.com/openweir/weir/agent/sandbox"
+	"github.com/openweir/weir/agent/sql"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/seal"
@@ -38,6 +41,7 @@ type devFlags struct {
 	dataDir    string
 	clusters   int
 	pace       time.Duration
+	flinkHomes []string
 	kafka      bool
 }
 
@@ -48,7 +52,8 @@ func devCommand(log func() *slog.Logger) *cobra.Command {
 		Short: "Run the whole system in one process, with sandbox workload clusters",
 		Long: "Runs the whole system in one process with nothing to install: an etcd, the control plane, the\n" +
 			"REST gateway, and sandbox workload clusters, each with a real agent. The API servers and Flink\n" +
-			"operators of the sandboxes are simulated: no Flink runs.",
+			"operators of the sandboxes are simulated: no Flink runs, unless --flink-home names distributions\n" +
+			"of it. Then it runs as processes of this machine, which end with this one.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if flags.clusters < 1 || flags.clusters > 100 {
@@ -65,6 +70,7 @@ func devCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
 	f.StringVar(&flags.dataDir, "data-dir", "", "keep the state in this folder across restarts (default: a temporary folder)")
 	f.IntVar(&flags.clusters, "clusters", 2, "number of sandbox workload clusters")
+	f.StringSliceVar(&flags.flinkHomes, "flink-home", nil, "run Flink, out of these folders of Flink distributions; spec.flinkVersion selects one")
 	f.DurationVar(&flags.pace, "pace", sandbox.DefaultPace, "how long each step of the simulated operator takes")
 	f.BoolVar(&flags.kafka, "kafka", false, "read the topics and schemas of databases as tables, and make and delete topics with tables; without, tables are only declared")
 	return cmd
@@ -98,6 +104,11 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 		return err
 	}
 	defer unlock()
+	flinkDir, removeFlink, err := flags.flinkDir()
+	if err != nil {
+		return err
+	}
+	defer removeFlink()
 	etcd, err := embedded.Start(ctx, embedded.Config{Dir: within(flags.dataDir, "etcd"), Log: log})
 	if err != nil {
 		return fmt.Errorf("start etcd: %w", err)
@@ -129,7 +140,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	clusters, err := sandboxes(flags, token, grpcListener.Addr().String(), log)
+	clusters, err := sandboxes(flags, flinkDir, token, grpcListener.Addr().String(), log)
 	if err != nil {
 		return err
 	}
@@ -168,28 +179,57 @@ type devMember struct {
 	agent   *agent.Agent
 }
 
-func sandboxes(flags devFlags, token, controlPlane string, log *slog.Logger) ([]devMember, error) {
+func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.Logger) ([]devMember, error) {
+	supervisor, err := supervisor()
+	if err != nil {
+		return nil, err
+	}
 	members := make([]devMember, flags.clusters)
 	for n := range members {
 		name := devCluster(n)
 		cluster, err := sandbox.New(sandbox.Config{
 			Name: name, Namespaces: devNamespaces, Dir: within(flags.dataDir, "sandbox", name), Pace: flags.pace, Log: log,
+			FlinkHomes: flags.flinkHomes, FlinkDir: within(flinkDir, name), Supervisor: supervisor,
 		})
 		if err != nil {
 			return nil, err
 		}
-		a, err := agent.New(agent.Config{
+		config := agent.Config{
 			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), SQL: cluster.SQL(),
 			Identity: agent.Identity{Token: token, Insecure: true},
 			Labels:   map[string]string{"weir.sandbox": "true"},
 			Version:  buildVersion().Version, Log: log,
-		})
+		}
+		if len(flags.flinkHomes) > 0 {
+			flink, err := flinkendpoint.NewLocal(cluster.RestConfig())
+			if err != nil {
+				return nil, err
+			}
+			config.Flink, config.SQL = flink, sql.New(sql.Config{Endpoints: flink, Log: log})
+		}
+		a, err := agent.New(config)
 		if err != nil {
 			return nil, err
 		}
 		members[n] = devMember{sandbox: cluster, agent: a}
 	}
 	return members, nil
+}
+
+// flinkDir is the folder for what Flink's processes write, and what removes it
+// where nothing is to be kept.
+func (f devFlags) flinkDir() (dir string, remove func(), err error) {
+	if len(f.flinkHomes) == 0 {
+		return "", func() {}, nil
+	}
+	if f.dataDir != "" {
+		return within(f.dataDir, "flink"), func() {}, nil
+	}
+	dir, err = os.MkdirTemp("", "weir-flink-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a folder for Flink: %w", err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
 }
 
 // connected waits until every sandbox cluster is registered and connected.
@@ -217,6 +257,10 @@ func welcome(out io.Writer, rest, grpc net.Addr, flags devFlags, clusters int) e
 	if flags.dataDir != "" {
 		state = flags.dataDir
 	}
+	flink := "Their API servers and operators are simulated: no Flink runs in them."
+	if len(flags.flinkHomes) > 0 {
+		flink = "Flink runs as processes of this machine, out of " + strings.Join(flags.flinkHomes, ", ") + "."
+	}
 	_, err := fmt.Fprintf(out, `
 Weir is running.
 
@@ -224,7 +268,7 @@ Weir is running.
   gRPC      %[2]s
   state     %[3]s
   clusters  %[4]d sandbox clusters, the first is default-k8s-cluster; namespaces default and flink.
-            Their API servers and operators are simulated: no Flink runs in them.
+            %[5]s
 
 Try:
 
@@ -237,7 +281,7 @@ Try:
   curl %[1]s/cmf/api/v1/environments/test/applications/curl-example
 
 Ctrl-C ends it.
-`, url, grpc, state, clusters)
+`, url, grpc, state, clusters, flink)
 	return err
 }
 

@@ -24,6 +24,8 @@ type engine interface {
 	// savepoint stops the job with a savepoint and returns where that is: empty
 	// until it is there. To ask again asks for the same one.
 	savepoint(ctx context.Context, m *machine, reconciled spec) (path string, err error)
+	// format is that of such savepoints.
+	format(reconciled spec) string
 	// checkpoint stops the job as it is and returns the state to go on from:
 	// a path, the mark lastState, or nothing where it has none.
 	checkpoint(ctx context.Context, m *machine, reconciled spec, otherVersion bool) string

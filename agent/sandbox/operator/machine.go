@@ -38,8 +38,8 @@ type outcome struct {
 
 // takenSavepoint is a savepoint that the operator took by itself.
 type takenSavepoint struct {
-	path string
-	at   time.Time
+	path, format string
+	at           time.Time
 }
 
 // machine moves a FlinkDeployment or a FlinkSessionJob one step onwards. It

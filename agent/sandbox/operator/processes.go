@@ -302,7 +302,7 @@ func (p *processes) remove(ctx context.Context, m *machine) (string, bool) {
 			m.out.wait = m.pace
 			return "", false
 		}
-		m.out.savepoint = &takenSavepoint{path: path, at: m.now}
+		m.out.savepoint = &takenSavepoint{path: path, format: p.format(reconciled), at: m.now}
 	}
 	if m.manager == nil {
 		p.cancel(ctx, m)

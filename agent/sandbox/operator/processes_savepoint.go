@@ -30,7 +30,7 @@ func (p *processes) savepoint(ctx context.Context, m *machine, reconciled spec) 
 	if flinkrest.NotFound(err) {
 		config := reconciled.config()
 		return "", client.Stop(ctx, job, flinkrest.Stop{
-			Directory: savepoints(config), Format: format(config), Trigger: at.trigger,
+			Directory: savepoints(config), Format: p.format(reconciled), Trigger: at.trigger,
 			Drain: strings.EqualFold(config["kubernetes.operator.job.drain-on-savepoint-deletion"], "true"),
 		})
 	}
@@ -56,8 +56,18 @@ func savepoints(config map[string]string) string {
 	return firstOf(config, "execution.checkpointing.savepoint-dir", "state.savepoints.dir")
 }
 
-func format(config map[string]string) string {
-	return strings.ToUpper(config["kubernetes.operator.savepoint.format.type"])
+// nativeFormat is that of savepoints where nothing asks for another. The
+// operator's default is the canonical one, which jobs with asynchronous state
+// cannot write: they fail.
+const nativeFormat = "NATIVE"
+
+// format is that of the savepoints that a job is stopped with.
+func (p *processes) format(reconciled spec) string {
+	asked := strings.ToUpper(reconciled.config()["kubernetes.operator.savepoint.format.type"])
+	if asked == "" || asked == "DEFAULT" {
+		return nativeFormat
+	}
+	return asked
 }
 
 // snapshot triggers under the id that the status has, so that it is taken once
@@ -92,9 +102,11 @@ func (p *processes) trigger(ctx context.Context, client *flinkrest.Client, s *sn
 	if directory == "" {
 		directory = savepoints(s.job.spec.config())
 	}
-	return client.Savepoint(ctx, job, flinkrest.Savepoint{
-		Directory: directory, Format: s.spec.text("savepoint", "formatType"), Trigger: trigger,
-	})
+	asked := s.spec.text("savepoint", "formatType")
+	if asked == "" {
+		asked = nativeFormat
+	}
+	return client.Savepoint(ctx, job, flinkrest.Savepoint{Directory: directory, Format: asked, Trigger: trigger})
 }
 
 func (p *processes) dispose(ctx context.Context, s *snapshotter) (bool, error) {

@@ -51,6 +51,11 @@ func (simulation) savepoint(_ context.Context, m *machine, _ spec) (string, erro
 	return savepointPath(m.status.JobStatus.JobID), nil
 }
 
+// canonicalFormat is the operator's format of savepoints.
+const canonicalFormat = "CANONICAL"
+
+func (simulation) format(spec) string { return canonicalFormat }
+
 // checkpoint keeps the metadata of high availability where there is some that
 // the next run can read, else notes the last checkpoint.
 func (simulation) checkpoint(_ context.Context, m *machine, reconciled spec, otherVersion bool) string {
@@ -75,7 +80,7 @@ func (simulation) remove(_ context.Context, m *machine) (string, bool) {
 		return savepointFailure, false
 	}
 	if m.savepointOnDeletion() {
-		m.out.savepoint = &takenSavepoint{path: savepointPath(m.status.JobStatus.JobID), at: m.now}
+		m.out.savepoint = &takenSavepoint{path: savepointPath(m.status.JobStatus.JobID), format: canonicalFormat, at: m.now}
 	}
 	return "", true
 }

@@ -211,7 +211,7 @@ func savepointObject(of target, taken *takenSavepoint) map[string]any {
 			"backoffLimit": int64(0),
 			"jobReference": map[string]any{"kind": of.kind, "name": of.name},
 			"savepoint": map[string]any{
-				"path": taken.path, "alreadyExists": true, "formatType": "CANONICAL",
+				"path": taken.path, "alreadyExists": true, "formatType": taken.format,
 				"disposeOnDelete": strings.EqualFold(of.spec.config()["kubernetes.operator.savepoint.dispose-on-delete"], "true"),
 			},
 		},

@@ -195,7 +195,7 @@ func (m *machine) stopWithSavepoint(ctx context.Context, reconciled spec) bool {
 		return false
 	}
 	m.status.JobStatus.UpgradeSavepointPath = path
-	m.out.savepoint = &takenSavepoint{path: path, at: m.now}
+	m.out.savepoint = &takenSavepoint{path: path, format: m.engine.format(reconciled), at: m.now}
 	m.suspended(ctx, managerReady)
 	return true
 }
