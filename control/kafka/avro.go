@@ -1,10 +1,7 @@
 package kafka
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/hamba/avro/v2"
 
@@ -32,13 +29,9 @@ var errTooLarge = fmt.Errorf("the schema has more than %d types", maxTypes)
 // and read enumerations and fixed. The error says why the format cannot read the
 // schema.
 func avroFields(s *subject) ([]field, string, error) {
-	text, err := inlined(s)
+	text, schema, err := readable(s)
 	if err != nil {
 		return nil, "", err
-	}
-	schema, err := avro.ParseBytesWithCache(text, "", &avro.SchemaCache{})
-	if err != nil {
-		return nil, "", fmt.Errorf("the schema is not valid: %w", brief(err, timeout))
 	}
 	record, ok := schema.(*avro.RecordSchema)
 	if !ok {
@@ -168,8 +161,6 @@ func primitive(s *avro.PrimitiveSchema) (*cmfv1.DataType, error) {
 		switch s.Logical().Type() {
 		case avro.Date:
 			return logical.NotNull(logical.Of(logical.Date)), nil
-		case avro.TimeMillis:
-			return logical.NotNull(logical.WithPrecision(logical.Time, 3)), nil
 		case avro.TimestampMillis:
 			return logical.NotNull(logical.WithPrecision(logical.Timestamp, 3)), nil
 		case avro.Decimal:
@@ -192,154 +183,4 @@ func decimalOf(s *avro.DecimalLogicalSchema) (*cmfv1.DataType, error) {
 		return nil, fmt.Errorf("a decimal with precision %d and scale %d is not read", s.Precision(), s.Scale())
 	}
 	return logical.NotNull(logical.DecimalOf(int32(s.Precision()), int32(s.Scale()))), nil
-}
-
-// inlined is the text of a schema with the definitions of other subjects where
-// they are first named, as Flink reads a text that stands alone.
-func inlined(s *subject) ([]byte, error) {
-	in := inliner{defined: map[string]any{}, written: map[string]bool{}}
-	for _, ref := range s.references {
-		tree, err := decode(ref.text)
-		if err != nil {
-			return nil, fmt.Errorf("the schema %s is not valid: %w", ref.name, brief(err, timeout))
-		}
-		in.define(tree, "")
-	}
-	tree, err := decode(s.text)
-	if err != nil {
-		return nil, fmt.Errorf("the schema is not valid: %w", brief(err, timeout))
-	}
-	tree, err = in.expand(tree, "", 0)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(tree)
-}
-
-// decode keeps numbers as they are written.
-func decode(text string) (any, error) {
-	// A schema may be the bare name of a type, which is no JSON.
-	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
-	decoder.UseNumber()
-	var tree any
-	err := decoder.Decode(&tree)
-	return tree, err
-}
-
-type inliner struct {
-	// defined are the definitions of other subjects by full name.
-	defined map[string]any
-	// written are the names whose definition stands further up already.
-	written map[string]bool
-}
-
-// define takes note of what a schema of another subject defines, at its top or
-// as the branches of a union there. What is defined within goes with it.
-func (in inliner) define(tree any, namespace string) {
-	switch t := tree.(type) {
-	case []any:
-		for _, branch := range t {
-			in.define(branch, namespace)
-		}
-	case map[string]any:
-		if name, inner := fullName(t, namespace); name != "" {
-			t["name"], t["namespace"] = name[strings.LastIndex(name, ".")+1:], inner
-			in.defined[name] = t
-		}
-	}
-}
-
-// fullName is the name of a record, an enumeration or a fixed, and the namespace
-// that holds within it.
-func fullName(definition map[string]any, namespace string) (name, inner string) {
-	switch definition["type"] {
-	case "record", "error", "enum", "fixed":
-	default:
-		return "", namespace
-	}
-	name, _ = definition["name"].(string)
-	if at := strings.LastIndex(name, "."); at >= 0 {
-		return name, name[:at]
-	}
-	if given, ok := definition["namespace"].(string); ok {
-		namespace = given
-	}
-	if namespace == "" {
-		return name, ""
-	}
-	return namespace + "." + name, namespace
-}
-
-// keys of a definition below which are schemas; fields are special.
-var schemaKeys = []string{"type", "items", "values"}
-
-// logicalAsLong are the logical types that Flink's format takes for
-// milliseconds, although they are not, so that they have to be read as the
-// numbers that they are.
-var logicalAsLong = map[any]bool{"timestamp-micros": true, "time-micros": true}
-
-func (in inliner) expand(tree any, namespace string, depth int) (any, error) {
-	if depth > 4*maxDepth {
-		return nil, fmt.Errorf("the schema nests too deep")
-	}
-	switch t := tree.(type) {
-	case string:
-		return in.named(t, namespace, depth)
-	case []any:
-		for i := range t {
-			var err error
-			if t[i], err = in.expand(t[i], namespace, depth+1); err != nil {
-				return nil, err
-			}
-		}
-	case map[string]any:
-		return t, in.expandMap(t, namespace, depth)
-	}
-	return tree, nil
-}
-
-func (in inliner) expandMap(t map[string]any, namespace string, depth int) error {
-	name, inner := fullName(t, namespace)
-	if name != "" {
-		in.written[name] = true
-	}
-	if logicalAsLong[t["logicalType"]] {
-		delete(t, "logicalType")
-	}
-	for _, key := range schemaKeys {
-		if _, given := t[key]; !given || (key == "type" && name != "") {
-			continue
-		}
-		expanded, err := in.expand(t[key], inner, depth+1)
-		if err != nil {
-			return err
-		}
-		t[key] = expanded
-	}
-	fields, _ := t["fields"].([]any)
-	for _, f := range fields {
-		f, ok := f.(map[string]any)
-		if !ok {
-			return fmt.Errorf("the record %s has a field that is no object", name)
-		}
-		expanded, err := in.expand(f["type"], inner, depth+1)
-		if err != nil {
-			return err
-		}
-		f["type"] = expanded
-	}
-	return nil
-}
-
-// named puts the definition where a name is first used.
-func (in inliner) named(name, namespace string, depth int) (any, error) {
-	for _, full := range []string{namespace + "." + name, name} {
-		definition, found := in.defined[full]
-		if !found || in.written[full] {
-			continue
-		}
-		in.written[full] = true
-		return in.expand(definition, "", depth+1)
-	}
-	return name, nil
 }

@@ -39,7 +39,7 @@ func TestAvroBecomesColumnsAsFlinkReadsThem(t *testing.T) {
 		"a union of one":     {`["int"]`, "INT NOT NULL"},
 		"uuid":               {`{"type":"string","logicalType":"uuid"}`, "STRING NOT NULL"},
 		"date":               {`{"type":"int","logicalType":"date"}`, "DATE NOT NULL"},
-		"time":               {`{"type":"int","logicalType":"time-millis"}`, "TIME(3) NOT NULL"},
+		"time as a number":   {`{"type":"int","logicalType":"time-millis"}`, "INT NOT NULL"},
 		"timestamp":          {`{"type":"long","logicalType":"timestamp-millis"}`, "TIMESTAMP(3) NOT NULL"},
 		"timestamp in µs":    {`{"type":"long","logicalType":"timestamp-micros"}`, "BIGINT NOT NULL"},
 		"time in µs or null": {`["null",{"type":"long","logicalType":"time-micros"}]`, "BIGINT"},
@@ -51,7 +51,9 @@ func TestAvroBecomesColumnsAsFlinkReadsThem(t *testing.T) {
 		"array":              {`{"type":"array","items":["null","int"]}`, "ARRAY<INT> NOT NULL"},
 		"map":                {`{"type":"map","values":"boolean"}`, "MAP<STRING NOT NULL, BOOLEAN NOT NULL> NOT NULL"},
 		"record":             {`{"type":"record","name":"R","fields":[{"name":"x","type":"float"},{"name":"y","type":["null","string"]}]}`, "ROW<`x` FLOAT NOT NULL, `y` STRING> NOT NULL"},
-		"record or null":     {`["null",{"type":"record","name":"R","fields":[{"name":"x","type":"float"}]}]`, "ROW<`x` FLOAT NOT NULL>"},
+		"record or null":     {`["null",{"type":"record","name":"R","fields":[{"name":"x","type":"float"}]}]`, "ROW<`x` FLOAT>"},
+		"record within a record that may be null": {`["null",{"type":"record","name":"R","fields":[{"name":"in","type":{"type":"record","name":"In","fields":[{"name":"y","type":"int","default":7}]}},{"name":"list","type":{"type":"array","items":"In"}}]}]`,
+			"ROW<`in` ROW<`y` INT>, `list` ARRAY<ROW<`y` INT> NOT NULL>>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := avroOf("t-value", record(`{"name":"f","type":`+test.fieldType+`}`))
@@ -60,7 +62,7 @@ func TestAvroBecomesColumnsAsFlinkReadsThem(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 			schema := table.GetOptions()["value.avro-confluent.schema"]
-			if !strings.Contains(schema, `"shop"`) || strings.Contains(schema, "micros") {
+			if !strings.Contains(schema, `"shop"`) || strings.Contains(schema, "micros") || strings.Contains(schema, "time-millis") {
 				t.Errorf("the schema that Flink gets is %s", schema)
 			}
 		})
@@ -98,7 +100,7 @@ func TestAvroThatRefersToOtherSubjects(t *testing.T) {
 		{"shop.Address", `{"type":"record","name":"shop.Address","fields":[{"name":"street","type":"string"},{"name":"level","type":"other.Level"}]}`},
 	}
 	table := tableOf(t.Context(), "t", false, nil, s)
-	want := "( `key` BYTES, `from` ROW<`street` STRING NOT NULL, `level` STRING NOT NULL> NOT NULL, `to` ROW<`street` STRING NOT NULL, `level` STRING NOT NULL>, `level` STRING NOT NULL )"
+	want := "( `key` BYTES, `from` ROW<`street` STRING, `level` STRING> NOT NULL, `to` ROW<`street` STRING, `level` STRING>, `level` STRING NOT NULL )"
 	if got := definition(table); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
