@@ -322,6 +322,7 @@ func (s *statement) finishQuery(ctx context.Context, q *query) error {
 // failQuery notes that the query has failed, for good.
 func (s *statement) failQuery(ctx context.Context, sentence string) error {
 	q := s.query
+	s.findJob(ctx, q)
 	if q.job != "" {
 		s.tellExceptions(ctx, q.job)
 	}
@@ -339,6 +340,21 @@ func (s *statement) failQuery(ctx context.Context, sentence string) error {
 		}
 	})
 	return nil
+}
+
+// findJob finds the job of a query that has failed before the gateway named it.
+func (s *statement) findJob(ctx context.Context, q *query) {
+	if q.job != "" || s.ends.rest == nil {
+		return
+	}
+	jobs, err := jobsOf(ctx, s.ends.rest, s.id)
+	if err != nil || len(jobs) == 0 {
+		return
+	}
+	q.job = jobs[0].ID
+	s.update(func(st *status) {
+		st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), StartTime: stamp(jobs[0].StartTime.Time())}
+	})
 }
 
 // suspendQuery ends a query that shall not run. It begins anew when it shall.

@@ -92,7 +92,7 @@ func causes(trace string) []cause {
 }
 
 // telling are the exceptions whose messages Flink writes for users.
-var telling = []string{"SqlParserException", "ValidationException", "TableException", "CatalogException",
+var telling = []string{"SqlParserException", "SqlParserEOFException", "ValidationException", "TableException", "CatalogException",
 	"DatabaseNotExistException", "TableNotExistException"}
 
 // Sentence is what a stack trace says to a user: the message of the innermost

@@ -1,0 +1,351 @@
+package sql
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// agent is a process with a driver, and the control plane's view of it.
+type agent struct {
+	t      *testing.T
+	driver *Driver
+	end    func()
+
+	mu       sync.Mutex
+	acks     []*agentv1.Ack
+	statuses []*agentv1.StatusReport
+	events   []*agentv1.EventReport
+}
+
+func (a *agent) Ack(m *agentv1.Ack) { a.note(func() { a.acks = append(a.acks, m) }) }
+func (a *agent) Status(m *agentv1.StatusReport) {
+	a.note(func() { a.statuses = append(a.statuses, m) })
+}
+func (a *agent) Event(m *agentv1.EventReport) { a.note(func() { a.events = append(a.events, m) }) }
+
+func (a *agent) note(what func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	what()
+}
+
+// start begins a process that ends with the test, or by end.
+func start(t *testing.T, f *flink) *agent {
+	t.Helper()
+	a := &agent{t: t}
+	a.driver = New(Config{Endpoints: f, Log: slog.New(slog.DiscardHandler), Timing: Timing{
+		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, Follow: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
+		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Farewell: time.Second,
+	}})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { a.driver.Run(ctx, a) })
+	a.end = func() {
+		cancel()
+		running.Wait()
+	}
+	t.Cleanup(a.end)
+	a.driver.Welcome(false)
+	return a
+}
+
+// kill ends a process as kill -9 would.
+func (a *agent) kill() {
+	a.driver.Disconnected(true)
+	a.end()
+}
+
+func ref() *agentv1.ObjectRef {
+	return &agentv1.ObjectRef{ApiVersion: APIVersion, Kind: Kind, Namespace: "n", Name: "s"}
+}
+
+func (a *agent) apply(generation int64, spec Spec) {
+	a.t.Helper()
+	spec.Deployment = "pool"
+	manifest, err := json.Marshal(map[string]any{
+		"apiVersion": APIVersion, "kind": Kind, "metadata": map[string]any{"name": "s", "namespace": "n"}, "spec": spec,
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.driver.Apply(&agentv1.Apply{Ref: ref(), OwnerUid: "u", Generation: generation, Hash: fmt.Sprint("h", generation), Manifest: string(manifest)})
+}
+
+func (a *agent) fetch(offset int64) *agentv1.ResultPage {
+	var page *agentv1.ResultPage
+	a.driver.Fetch(&agentv1.FetchResults{RequestId: "r", Ref: ref(), OwnerUid: "u", Offset: offset, MaxRows: 1000}, func(p *agentv1.ResultPage) { page = p })
+	return page
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("waited %s for %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *agent) last() (status, int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var s status
+	if len(a.statuses) == 0 {
+		return s, 0
+	}
+	report := a.statuses[len(a.statuses)-1]
+	var parsed struct {
+		LifecycleState, Error string
+		JobStatus             *jobStatus
+		Exceptions            []exception
+	}
+	if err := json.Unmarshal([]byte(report.GetStatus()), &parsed); err != nil {
+		a.t.Errorf("the status %s: %v", report.GetStatus(), err)
+	}
+	s.LifecycleState, s.Error, s.JobStatus, s.Exceptions = parsed.LifecycleState, parsed.Error, parsed.JobStatus, parsed.Exceptions
+	return s, report.GetGeneration()
+}
+
+// reaches waits for a status of a generation.
+func (a *agent) reaches(generation int64, lifecycle, job string) status {
+	a.t.Helper()
+	var s status
+	eventually(a.t, fmt.Sprintf("generation %d to be %s with a job that is %s", generation, lifecycle, job), func() bool {
+		var at int64
+		s, at = a.last()
+		state := ""
+		if s.JobStatus != nil {
+			state = s.JobStatus.State
+		}
+		return at == generation && s.LifecycleState == lifecycle && state == job
+	})
+	return s
+}
+
+func (a *agent) acked(outcome agentv1.Outcome) *agentv1.Ack {
+	a.t.Helper()
+	var last *agentv1.Ack
+	eventually(a.t, "the acknowledgement "+outcome.String(), func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.acks) > 0 {
+			last = a.acks[len(a.acks)-1]
+		}
+		return last.GetOutcome() == outcome
+	})
+	return last
+}
+
+func endless() Spec { return Spec{Statement: "SELECT endless", Setup: []string{"CREATE TABLE t"}} }
+
+func TestAQueryIsReadToItsEnd(t *testing.T) {
+	f := newFlink(t)
+	for i := range 25 {
+		f.rows <- fmt.Sprint(i)
+	}
+	a := start(t, f)
+	a.apply(1, Spec{Statement: "SELECT bounded", Setup: []string{"CREATE TABLE t", "USE x"}})
+	a.reaches(1, "STABLE", "FINISHED")
+	page := a.fetch(0)
+	if len(page.GetRows()) != 25 || page.GetRows()[3] != `{"op":0,"row":["3"]}` || !page.GetFinished() || page.GetNextOffset() != 25 {
+		t.Errorf("the rows are %v", page)
+	}
+	f.at(func() {
+		want := "CREATE TABLE t|USE x|EXPLAIN SELECT bounded|EXPLAIN CHANGELOG_MODE SELECT bounded|SELECT bounded"
+		if got := strings.Join(f.ran, "|"); got != want {
+			t.Errorf("Flink ran %s", got)
+		}
+	})
+	eventually(t, "the session to be closed", func() (closed bool) { f.at(func() { closed = len(f.sessions) == 0 }); return closed })
+	if held := a.driver.Held(); len(held) != 1 || held[0].GetHash() != "h1" {
+		t.Errorf("held are %v", held)
+	}
+}
+
+// TestAQueryThatNobodyReadsWaits: the driver stops to read, and reads on when
+// rows are handed out.
+func TestAQueryThatNobodyReadsWaits(t *testing.T) {
+	f := newFlink(t)
+	const rows = spoolRows + 30_000
+	for i := range rows {
+		f.rows <- fmt.Sprint(i)
+	}
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	offset := int64(0)
+	eventually(t, "all rows to be handed out", func() bool {
+		page := a.fetch(offset)
+		if page.GetFailure() != 0 {
+			t.Fatalf("at %d: %v", offset, page)
+		}
+		for i, row := range page.GetRows() {
+			if want := fmt.Sprintf(`{"op":0,"row":["%d"]}`, offset+int64(i)); row != want {
+				t.Fatalf("row %d is %s", offset+int64(i), row)
+			}
+		}
+		offset = page.GetNextOffset()
+		return offset == rows
+	})
+	if page := a.fetch(0); page.GetFailure() != agentv1.ResultFailure_RESULT_FAILURE_GONE {
+		t.Error("rows are kept for ever")
+	}
+}
+
+func TestASentenceOfThePlannerIsTheError(t *testing.T) {
+	for name, spec := range map[string]Spec{
+		"query":  {Statement: "SELECT wrong"},
+		"insert": {Statement: "INSERT wrong", Detached: true},
+		"setup":  {Statement: "SELECT endless", Setup: []string{"CREATE wrong"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlink(t)
+			f.failures["SELECT wrong"], f.failures["INSERT wrong"], f.failures["CREATE wrong"] = "Not so.", "Not so.", "Not so."
+			a := start(t, f)
+			a.apply(1, spec)
+			if s := a.reaches(1, "FAILED", ""); s.Error != "Not so." {
+				t.Errorf("the error is %q", s.Error)
+			}
+			eventually(t, "the session to be closed", func() (closed bool) { f.at(func() { closed = len(f.sessions) == 0 }); return closed })
+		})
+	}
+}
+
+func TestAStatementWaitsForItsCluster(t *testing.T) {
+	f := newFlink(t)
+	f.down = true
+	a := start(t, f)
+	a.apply(1, endless())
+	if ack := a.acked(agentv1.Outcome_OUTCOME_RETRYING); !strings.Contains(ack.GetMessage(), "session cluster 'pool'") {
+		t.Errorf("the user is told %q", ack.GetMessage())
+	}
+	a.reaches(1, "CREATED", "")
+	f.at(func() { f.down = false })
+	a.reaches(1, "STABLE", "RUNNING")
+	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
+}
+
+func TestAQueryThatIsDeletedLeavesNoJob(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	a.driver.Delete(&agentv1.Delete{Ref: ref(), OwnerUid: "u"})
+	a.acked(agentv1.Outcome_OUTCOME_DELETED)
+	if left := f.alive(); len(left) > 0 || len(a.driver.Held()) > 0 {
+		t.Errorf("left are the jobs %v", left)
+	}
+}
+
+func TestAQueryOfAnAgentThatWasKilledFails(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	a.kill()
+	if len(f.alive()) != 1 {
+		t.Fatal("the job went with the agent")
+	}
+	b := start(t, f)
+	b.apply(1, endless())
+	if s := b.reaches(1, "FAILED", "RUNNING"); s.Error != lost {
+		t.Errorf("the error is %q", s.Error)
+	}
+	if left := f.alive(); len(left) > 0 {
+		t.Errorf("left are the jobs %v", left)
+	}
+	if page := b.fetch(0); page.GetFailure() != agentv1.ResultFailure_RESULT_FAILURE_GONE {
+		t.Errorf("its rows are %v", page)
+	}
+}
+
+func TestAnAgentThatEndsClosesItsQueries(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	a.end()
+	if left := f.alive(); len(left) > 0 {
+		t.Errorf("left are the jobs %v", left)
+	}
+}
+
+func TestAGatewayThatForgetsItsSessionsFailsQueries(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	f.at(func() { clear(f.sessions) })
+	if s := a.reaches(1, "FAILED", "FAILED"); !strings.Contains(s.Error, "The SQL gateway was restarted") {
+		t.Errorf("the error is %q", s.Error)
+	}
+	if left := f.alive(); len(left) > 0 {
+		t.Errorf("left are the jobs %v", left)
+	}
+}
+
+func TestStraysAreCancelledOnceAllIsSaid(t *testing.T) {
+	f := newFlink(t)
+	f.jobs = []*job{
+		{id: "1", name: "weir/u-gone/n/gone", state: "RUNNING"},
+		{id: "2", name: "weir/u/n/s", state: "RUNNING"},
+		{id: "3", name: "somebody's own", state: "RUNNING"},
+	}
+	a := start(t, f)
+	a.apply(1, Spec{Statement: "INSERT", Detached: true})
+	a.reaches(1, "STABLE", "RUNNING")
+	if len(f.alive()) != 3 {
+		t.Errorf("before all is said, there are %v", f.alive())
+	}
+	a.driver.Synced()
+	eventually(t, "the stray to be gone", func() bool { return len(f.alive()) == 2 })
+	for _, j := range f.alive() {
+		if j.id == "1" {
+			t.Error("the wrong job was cancelled")
+		}
+	}
+}
+
+func TestManifestsThatAreWrongAreRefused(t *testing.T) {
+	a := start(t, newFlink(t))
+	a.driver.Apply(&agentv1.Apply{Ref: ref(), OwnerUid: "u", Generation: 1, Manifest: `{}`})
+	if ack := a.acked(agentv1.Outcome_OUTCOME_REFUSED); ack.GetReason() != "Invalid" || !strings.Contains(ack.GetMessage(), "spec.statement") {
+		t.Errorf("the refusal is %v", ack)
+	}
+	other := ref()
+	other.Kind = "View"
+	a.driver.Apply(&agentv1.Apply{Ref: other, OwnerUid: "u", Generation: 1, Manifest: `{}`})
+	eventually(t, "the other kind to be refused", func() bool { return a.acked(agentv1.Outcome_OUTCOME_REFUSED).GetReason() == "UnsupportedKind" })
+}
+
+func TestWelcomeHearsEverythingAnew(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
+	a.driver.Disconnected(false)
+	a.note(func() { a.statuses, a.acks = nil, nil })
+	a.driver.Welcome(false)
+	a.reaches(1, "STABLE", "RUNNING")
+	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
+}

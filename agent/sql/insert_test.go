@@ -1,0 +1,220 @@
+package sql
+
+import (
+	"strings"
+	"testing"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+func insertion() Spec {
+	return Spec{
+		Statement: "INSERT INTO t", Detached: true, UpgradeMode: "savepoint", Parallelism: 1,
+		Configuration: map[string]string{"state.savepoints.dir": "file:///sp"},
+	}
+}
+
+func TestAnInsertOutlivesItsAgent(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	before := a.reaches(1, "STABLE", "RUNNING")
+	a.kill()
+	b := start(t, f)
+	b.apply(1, insertion())
+	after := b.reaches(1, "STABLE", "RUNNING")
+	if before.JobStatus.JobID != after.JobStatus.JobID || len(f.jobs) != 1 {
+		t.Errorf("the job was %+v and is %+v", before.JobStatus, after.JobStatus)
+	}
+}
+
+func TestAnInsertOutlivesAnAgentThatEnds(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	a.reaches(1, "STABLE", "RUNNING")
+	a.end()
+	if len(f.alive()) != 1 {
+		t.Error("the job went with the agent")
+	}
+}
+
+func TestStoppedWithASavepointAndResumedFromIt(t *testing.T) {
+	for _, restarts := range []bool{false, true} {
+		f := newFlink(t)
+		a := start(t, f)
+		spec := insertion()
+		a.apply(1, spec)
+		first := a.reaches(1, "STABLE", "RUNNING")
+		spec.State = "suspended"
+		a.apply(2, spec)
+		stopped := a.reaches(2, "SUSPENDED", "FINISHED")
+		path := "file:///sp/savepoint-" + first.JobStatus.JobID
+		if stopped.JobStatus.UpgradeSavepointPath != path {
+			t.Fatalf("stopped, the job is %+v", stopped.JobStatus)
+		}
+		if restarts {
+			a.kill()
+			a = start(t, f)
+		}
+		spec.State = "running"
+		a.apply(3, spec)
+		a.reaches(3, "STABLE", "RUNNING")
+		f.at(func() {
+			if len(f.jobs) != 2 || f.jobs[1].restored != path {
+				t.Errorf("restarted: %v; the jobs are %+v", restarts, f.jobs)
+			}
+		})
+	}
+}
+
+// TestAChangeWhileTheAgentWasAway is noticed by what the job was made of.
+func TestAChangeWhileTheAgentWasAway(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	spec := insertion()
+	a.apply(1, spec)
+	first := a.reaches(1, "STABLE", "RUNNING")
+	a.kill()
+	b := start(t, f)
+	spec.Parallelism = 4
+	b.apply(2, spec)
+	eventually(t, "a job of another parallelism", func() bool {
+		s, at := b.last()
+		return at == 2 && s.LifecycleState == "STABLE" && s.JobStatus.JobID != first.JobStatus.JobID && s.JobStatus.State == "RUNNING"
+	})
+	f.at(func() {
+		if f.jobs[1].restored != "file:///sp/savepoint-"+first.JobStatus.JobID {
+			t.Errorf("the job goes on from %q", f.jobs[1].restored)
+		}
+	})
+}
+
+func TestANewNonceGoesBackToTheSavepointNamed(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	spec := insertion()
+	a.apply(1, spec)
+	first := a.reaches(1, "STABLE", "RUNNING")
+	spec.InitialSavepointPath, spec.SavepointRedeployNonce = "file:///elsewhere", 2
+	a.apply(2, spec)
+	eventually(t, "another job", func() bool {
+		s, at := a.last()
+		return at == 2 && s.JobStatus.JobID != first.JobStatus.JobID && s.JobStatus.State == "RUNNING"
+	})
+	f.at(func() {
+		if f.jobs[0].state != "CANCELED" || f.jobs[1].restored != "file:///elsewhere" {
+			t.Errorf("the jobs are %+v and %+v", f.jobs[0], f.jobs[1])
+		}
+	})
+}
+
+func TestWithoutAPlaceForSavepointsTheJobIsCancelled(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	spec := insertion()
+	spec.Configuration = nil
+	a.apply(1, spec)
+	a.reaches(1, "STABLE", "RUNNING")
+	spec.State = "suspended"
+	a.apply(2, spec)
+	if s := a.reaches(2, "SUSPENDED", "FINISHED"); s.JobStatus.UpgradeSavepointPath != "" {
+		t.Errorf("the job is %+v", s.JobStatus)
+	}
+	spec.State = "running"
+	a.apply(3, spec)
+	a.reaches(3, "STABLE", "RUNNING")
+}
+
+func TestAnInsertThatIsDoneIsNotRunAgain(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	a.reaches(1, "STABLE", "RUNNING")
+	f.at(func() { f.jobs[0].state = "FINISHED" })
+	s := a.reaches(1, "STABLE", "FINISHED")
+	a.kill()
+
+	// Flink remembers.
+	b := start(t, f)
+	b.apply(1, insertion())
+	b.reaches(1, "STABLE", "FINISHED")
+	b.kill()
+
+	// Flink has forgotten, and the control plane remembers.
+	f.at(func() { f.jobs = nil })
+	spec := insertion()
+	spec.Known = Known{JobID: s.JobStatus.JobID, State: "FINISHED", Phase: "COMPLETED"}
+	c := start(t, f)
+	c.apply(1, spec)
+	c.reaches(1, "STABLE", "FINISHED")
+	c.acked(agentv1.Outcome_OUTCOME_APPLIED)
+	if len(f.alive()) > 0 {
+		t.Errorf("it runs again: %v", f.alive())
+	}
+}
+
+func TestAJobThatItsJobManagerLostIsSubmittedAgain(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	first := a.reaches(1, "STABLE", "RUNNING")
+	f.at(func() { f.jobs[0] = &job{id: "another", name: "somebody's", state: "RUNNING"} })
+	a.reaches(1, "STABLE", "RECONCILING")
+	eventually(t, "the job to be there again", func() bool {
+		s, _ := a.last()
+		return s.JobStatus.State == "RUNNING" && s.JobStatus.JobID != first.JobStatus.JobID
+	})
+}
+
+func TestAJobThatFailsTellsItsExceptions(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	a.reaches(1, "STABLE", "RUNNING")
+	f.at(func() { f.jobs[0].state = "FAILED" })
+	s := a.reaches(1, "FAILED", "FAILED")
+	if s.Error != `For input string: "x"` || len(s.Exceptions) != 1 || s.Exceptions[0].Name != "java.lang.NumberFormatException" {
+		t.Errorf("the status is %+v", s)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.events) == 0 || a.events[0].GetReason() != "JobException" || !strings.HasPrefix(a.events[0].GetId(), f.jobs[0].id+"/") {
+		t.Errorf("the events are %v", a.events)
+	}
+}
+
+func TestAJobThatOthersCancelledHasFailed(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	a.reaches(1, "STABLE", "RUNNING")
+	f.at(func() { f.jobs[0].state = "CANCELED" })
+	if s := a.reaches(1, "FAILED", "CANCELED"); !strings.Contains(s.Error, "not by Weir") {
+		t.Errorf("the error is %q", s.Error)
+	}
+}
+
+func TestAReleasedInsertRunsOn(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, insertion())
+	a.reaches(1, "STABLE", "RUNNING")
+	a.driver.Delete(&agentv1.Delete{Ref: ref(), OwnerUid: "u", Release: true})
+	a.acked(agentv1.Outcome_OUTCOME_DELETED)
+	a.driver.Synced()
+	if len(f.alive()) != 1 {
+		t.Error("the job was cancelled")
+	}
+}
+
+func TestAnInsertThatNoProcessKnowsIsDeleted(t *testing.T) {
+	f := newFlink(t)
+	f.jobs = []*job{{id: "1", name: "weir/u/n/s", state: "RUNNING"}}
+	a := start(t, f)
+	a.driver.Delete(&agentv1.Delete{Ref: ref(), OwnerUid: "u"})
+	a.acked(agentv1.Outcome_OUTCOME_DELETED)
+	if left := f.alive(); len(left) > 0 {
+		t.Errorf("left are the jobs %v", left)
+	}
+}
