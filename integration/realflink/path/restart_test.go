@@ -95,7 +95,7 @@ func outlive(t *testing.T, s *site, kind string) {
 	out := filepath.Join(t.TempDir(), "copies")
 	s.catalog("shop", "sales", "127.0.0.1:1", "http://127.0.0.1:1")
 	s.pool("pool", kind)
-	s.answered("make-numbers", "pool", "CREATE TABLE numbers (n BIGINT) WITH ('connector'='datagen', 'rows-per-second'='20', 'fields.n.kind'='sequence', 'fields.n.start'='1', 'fields.n.end'='100000000')")
+	s.answered("make-numbers", "pool", "CREATE TABLE numbers (n BIGINT) WITH ('connector'='datagen', 'rows-per-second'='20', 'fields.n.kind'='sequence', 'fields.n.start'='1', 'fields.n.end'='200000')")
 	s.answered("make-copies", "pool", "CREATE TABLE copies (n BIGINT) WITH ('connector'='filesystem', 'path'='file://"+out+"', 'format'='csv', 'sink.rolling-policy.rollover-interval'='1s', 'sink.rolling-policy.check-interval'='1s')")
 	s.statement("copy", "pool", "INSERT INTO copies SELECT n FROM numbers", map[string]string{"execution.checkpointing.interval": "1s"})
 	s.awaitPhase("copy", "RUNNING")

@@ -45,6 +45,9 @@ func (s *site) awaitPhase(name string, phases ...string) weir.Object {
 				return nil
 			}
 		}
+		if statement.String("status", "phase") == "FAILED" {
+			s.t.Fatalf("statement %s has failed: %v", name, statement.At("status"))
+		}
 		return fmt.Errorf("its status is %v", statement.At("status"))
 	})
 	return statement
@@ -119,7 +122,7 @@ func TestStatements(t *testing.T) {
 		})
 		t.Run("a query without end", func(t *testing.T) {
 			s := s.in(t)
-			s.answered("make-numbers", "pool", "CREATE TABLE numbers (n BIGINT, k INT) WITH ('connector'='datagen', 'rows-per-second'='50', 'fields.n.kind'='sequence', 'fields.n.start'='1', 'fields.n.end'='100000000', 'fields.k.min'='0', 'fields.k.max'='3')")
+			s.answered("make-numbers", "pool", "CREATE TABLE numbers (n BIGINT, k INT) WITH ('connector'='datagen', 'rows-per-second'='50', 'fields.n.kind'='sequence', 'fields.n.start'='1', 'fields.n.end'='200000', 'fields.k.min'='0', 'fields.k.max'='3')")
 			s.statement("numbers", "pool", "SELECT n FROM numbers", nil)
 			s.awaitPhase("numbers", "RUNNING")
 			for i, row := range s.rows("numbers", 200) {
