@@ -40,7 +40,6 @@ type Agent struct {
 	link   *link.Link
 	driver *driver.Driver
 	tunnel *tunnel.Tunnel
-	outbox *link.Outbox
 	// statements is nil where the agent runs no statements.
 	statements StatementDriver
 }
@@ -71,11 +70,11 @@ func New(config Config) (*Agent, error) {
 		return nil, fmt.Errorf("configure the agent: %w", err)
 	}
 	webUIs := tunnel.New(tunnel.Config{Resolver: config.Flink, Namespaces: config.Namespaces, Send: outbox.TunnelReply, Log: log})
-	a := &Agent{driver: d, tunnel: webUIs, outbox: outbox}
+	a := &Agent{driver: d, tunnel: webUIs}
 	a.link = link.New(link.Config{
 		Target:  config.ControlPlane,
 		Dial:    config.dial,
-		Handler: a.share(config.SQL),
+		Handler: a.share(config.SQL, outbox),
 		Outbox:  outbox,
 		Fetch:   config.fetch(outbox),
 		Tunnel:  webUIs,
@@ -86,12 +85,13 @@ func New(config Config) (*Agent, error) {
 }
 
 // share gives statements to the SQL driver, if it runs any.
-func (a *Agent) share(rows RowSource) link.Handler {
+func (a *Agent) share(rows RowSource, outbox *link.Outbox) link.Handler {
 	statements, runs := rows.(StatementDriver)
 	if !runs {
 		return a.driver
 	}
 	a.statements = statements
+	statements.Report(outbox)
 	return &handler{Driver: a.driver, statements: statements}
 }
 
@@ -112,7 +112,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	all.Go(func() { a.driver.Run(ctx) })
 	all.Go(func() { a.link.Run(ctx) })
 	if a.statements != nil {
-		all.Go(func() { a.statements.Run(ctx, a.outbox) })
+		all.Go(func() { a.statements.Run(ctx) })
 	}
 	all.Wait()
 	a.tunnel.Close()

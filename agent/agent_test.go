@@ -94,11 +94,17 @@ func first(values []string) string {
 // serve runs a control plane until the test ends.
 func serve(t *testing.T, options ...grpc.ServerOption) (*fleet, string) {
 	t.Helper()
+	f := &fleet{said: make(chan *agentv1.ConnectRequest, 100), token: make(chan string, 100), uris: make(chan []*url.URL, 100)}
+	return f, listen(t, f, options...)
+}
+
+// listen serves agents until the test ends, and says where.
+func listen(t *testing.T, f agentv1.FleetServiceServer, options ...grpc.ServerOption) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{said: make(chan *agentv1.ConnectRequest, 100), token: make(chan string, 100), uris: make(chan []*url.URL, 100)}
 	server := grpc.NewServer(options...)
 	agentv1.RegisterFleetServiceServer(server, f)
 	var serving sync.WaitGroup
@@ -107,7 +113,7 @@ func serve(t *testing.T, options ...grpc.ServerOption) (*fleet, string) {
 		server.Stop()
 		serving.Wait()
 	})
-	return f, listener.Addr().String()
+	return listener.Addr().String()
 }
 
 // kubernetes runs an API server until the test ends.

@@ -18,7 +18,9 @@ type RowSource interface {
 type StatementDriver interface {
 	RowSource
 	// Run works until ctx ends, and returns when everything has come to rest.
-	Run(ctx context.Context, reports sql.Reporter)
+	Run(ctx context.Context)
+	// Report names the one to report to. It is called before anything else.
+	Report(to sql.Reporter)
 	// Handles tells whether an object is the driver's affair, and not one of the
 	// API server's.
 	Handles(*agentv1.ObjectRef) bool

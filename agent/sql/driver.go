@@ -79,7 +79,8 @@ type Driver struct {
 // errAbandoned ends the work on a statement and leaves what runs as it is.
 var errAbandoned = errors.New("the agent stands back from the cluster")
 
-// New makes a driver. It does nothing before Run.
+// New makes a driver. It says nothing before Report and does nothing before
+// Run.
 func New(config Config) *Driver {
 	log := config.Log
 	if log == nil {
@@ -98,12 +99,14 @@ func New(config Config) *Driver {
 	}
 }
 
+// Report names the one to report to. It is called once, before anything else.
+func (d *Driver) Report(to Reporter) { d.reports.Store(&to) }
+
 // Run works until ctx ends, and returns when everything has come to rest. It
 // can be called once.
-func (d *Driver) Run(ctx context.Context, reports Reporter) {
+func (d *Driver) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.reports.Store(&reports)
 	d.mu.Lock()
 	d.ctx = ctx
 	for _, s := range d.statements {

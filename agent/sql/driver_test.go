@@ -49,9 +49,10 @@ func start(t *testing.T, f *flink) *agent {
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, Follow: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
 		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Farewell: time.Second,
 	}})
+	a.driver.Report(a)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { a.driver.Run(ctx, a) })
+	running.Go(func() { a.driver.Run(ctx) })
 	a.end = func() {
 		cancel()
 		running.Wait()
@@ -85,7 +86,7 @@ func (a *agent) apply(generation int64, spec Spec) {
 
 func (a *agent) fetch(offset int64) *agentv1.ResultPage {
 	var page *agentv1.ResultPage
-	a.driver.Fetch(&agentv1.FetchResults{RequestId: "r", Ref: ref(), OwnerUid: "u", Offset: offset, MaxRows: 1000}, func(p *agentv1.ResultPage) { page = p })
+	a.driver.Fetch(&agentv1.FetchResults{RequestId: "r", Ref: ref(), OwnerUid: "u", Offset: offset, MaxRows: 5000}, func(p *agentv1.ResultPage) { page = p })
 	return page
 }
 
@@ -185,7 +186,7 @@ func TestAQueryIsReadToItsEnd(t *testing.T) {
 // rows are handed out.
 func TestAQueryThatNobodyReadsWaits(t *testing.T) {
 	f := newFlink(t)
-	const rows = spoolRows + 30_000
+	const rows = spoolRows + 12_000
 	for i := range rows {
 		f.rows <- fmt.Sprint(i)
 	}
@@ -348,4 +349,54 @@ func TestWelcomeHearsEverythingAnew(t *testing.T) {
 	a.driver.Welcome(false)
 	a.reaches(1, "STABLE", "RUNNING")
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
+}
+
+// TestWhatTheControlPlaneKnowsOfAQuery decides what a new process does with one
+// whose job Flink has forgotten.
+func TestWhatTheControlPlaneKnowsOfAQuery(t *testing.T) {
+	for _, test := range []struct {
+		known                 Known
+		lifecycle, job, error string
+	}{
+		{Known{}, "STABLE", "RUNNING", ""},
+		{Known{JobID: "j", State: "FINISHED", Phase: "PENDING"}, "STABLE", "RUNNING", ""},
+		{Known{JobID: "j", State: "FINISHED", Phase: "COMPLETED"}, "STABLE", "FINISHED", ""},
+		{Known{JobID: "j", State: "RUNNING", Phase: "RUNNING"}, "FAILED", "RUNNING", lost},
+	} {
+		t.Run(test.known.Phase, func(t *testing.T) {
+			a := start(t, newFlink(t))
+			spec := endless()
+			spec.Known = test.known
+			a.apply(1, spec)
+			if s := a.reaches(1, test.lifecycle, test.job); s.Error != test.error {
+				t.Errorf("the error is %q", s.Error)
+			}
+		})
+	}
+}
+
+func TestWhatFailedBeforeIsNotRunAgain(t *testing.T) {
+	for _, detached := range []bool{false, true} {
+		f := newFlink(t)
+		a := start(t, f)
+		spec := Spec{Statement: "INSERT INTO t", Detached: detached, Known: Known{Phase: "FAILED"}}
+		a.apply(1, spec)
+		a.acked(agentv1.Outcome_OUTCOME_APPLIED)
+		if s, at := a.last(); at != 0 || len(f.alive()) > 0 {
+			t.Errorf("detached: %v; reported is %+v", detached, s)
+		}
+	}
+}
+
+func TestAStatementOfAnotherOwnerReplacesTheOneBefore(t *testing.T) {
+	f := newFlink(t)
+	a := start(t, f)
+	a.apply(1, endless())
+	a.reaches(1, "STABLE", "RUNNING")
+	other := &agentv1.Apply{Ref: ref(), OwnerUid: "u2", Generation: 1, Hash: "h", Manifest: `{"metadata":{"name":"s","namespace":"n"},"spec":{"deployment":"pool","statement":"SELECT endless"}}`}
+	a.driver.Apply(other)
+	eventually(t, "the job of the other owner alone", func() bool {
+		alive := f.alive()
+		return len(alive) == 1 && alive[0].name == "weir/u2/n/s"
+	})
 }

@@ -175,18 +175,16 @@ func remembered(spec *Spec, known Known) *insert {
 	return i
 }
 
-// tellAdopted reports what is remembered of a statement.
+// tellAdopted reports that a statement is done whose job is forgotten. Of one
+// that has failed, the control plane knows more.
 func (s *statement) tellAdopted(known Known) {
-	if !known.ended() {
+	if known.Phase != "COMPLETED" {
 		return
 	}
 	i := s.insert
 	s.update(func(st *status) {
 		st.JobStatus = &jobStatus{JobID: i.job, JobName: s.id.marker(), State: string(i.state), UpgradeSavepointPath: i.savepoint}
 		st.LifecycleState = lifecycleStable
-		if i.state == flinkrest.Failed {
-			st.LifecycleState, st.Error = lifecycleFailed, "The job has failed. What with is not known any more, as Flink has forgotten the job."
-		}
 	})
 }
 

@@ -69,6 +69,9 @@ type Known struct {
 // ended tells whether the statement's job has ended of itself.
 func (k Known) ended() bool { return k.Phase == "COMPLETED" || k.Phase == "FAILED" }
 
+// begins tells whether the statement is to begin, or to begin again.
+func (k Known) begins() bool { return k.Phase == "PENDING" || k.Phase == "STOPPED" }
+
 func (s *Spec) suspended() bool { return s.State == "suspended" }
 
 // stateful tells whether the job's state is kept when it is stopped.

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/openweir/weir/agent/flinkrest"
@@ -29,9 +28,6 @@ type query struct {
 	ended       bool
 	suspended   bool
 }
-
-// lost tells users of a query whose rows were in a process that has ended.
-const lost = "The agent was restarted while the query ran, and its rows were lost with it. Create the statement again."
 
 // stepQuery works on a query.
 func (s *statement) stepQuery(ctx context.Context, w *want) (time.Duration, error) {
@@ -65,55 +61,6 @@ func (s *statement) stepQuery(ctx context.Context, w *want) (time.Duration, erro
 }
 
 func (q *query) touchedLongAgo(limit time.Duration) bool { return time.Since(q.touched) > limit }
-
-// over is a query that this process knows to have ended.
-func over(w *want) *query {
-	return &query{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, ended: true}
-}
-
-// lookBack looks for a job of the statement that a former process has begun. It
-// is true where there was one.
-func (s *statement) lookBack(ctx context.Context, w *want) (bool, error) {
-	ends, err := s.connect(ctx, w.spec)
-	if err != nil {
-		return false, err
-	}
-	jobs, err := jobsOf(ctx, ends.rest, s.id)
-	if err != nil {
-		return false, err
-	}
-	known := w.spec.Known
-	if len(jobs) == 0 && known.JobID == "" && !known.ended() || known.Phase == "STOPPED" && (len(jobs) == 0 || jobs[0].State.Ended()) {
-		return false, nil
-	}
-	state, id := flinkrest.State(known.State), known.JobID
-	if len(jobs) > 0 {
-		state, id = jobs[0].State, jobs[0].ID
-	}
-	for _, job := range jobs {
-		if !job.State.Ended() {
-			if err := s.driver.cancelJob(ctx, ends.rest, job.ID); err != nil {
-				return false, err
-			}
-		}
-	}
-	s.query = over(w)
-	s.query.job = id
-	s.spool.drop()
-	s.update(func(st *status) {
-		st.JobStatus = &jobStatus{JobID: id, JobName: s.id.marker(), State: string(state)}
-		switch {
-		case w.spec.suspended():
-			st.LifecycleState, st.JobStatus.State = lifecycleSuspended, string(flinkrest.Finished)
-			s.query.suspended = true
-		case state == flinkrest.Finished || known.Phase == "COMPLETED":
-			st.LifecycleState, st.JobStatus.State = lifecycleStable, string(flinkrest.Finished)
-		default:
-			st.LifecycleState, st.Error = lifecycleFailed, lost
-		}
-	})
-	return true, nil
-}
 
 // beginQuery opens a session, prepares it, and begins to run the statement.
 func (s *statement) beginQuery(ctx context.Context, w *want) error {
@@ -355,82 +302,6 @@ func (s *statement) findJob(ctx context.Context, q *query) {
 	s.update(func(st *status) {
 		st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), StartTime: stamp(jobs[0].StartTime.Time())}
 	})
-}
-
-// suspendQuery ends a query that shall not run. It begins anew when it shall.
-func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
-	if s.query == nil {
-		s.query = &query{ended: true, suspended: true}
-	}
-	if !s.query.suspended {
-		if err := s.endQuery(ctx); err != nil {
-			return 0, err
-		}
-		s.query = &query{ended: true, suspended: true}
-	}
-	s.update(func(st *status) {
-		st.LifecycleState, st.Error = lifecycleSuspended, ""
-		if st.JobStatus != nil {
-			job := *st.JobStatus
-			job.State = string(flinkrest.Finished)
-			st.JobStatus = &job
-		}
-	})
-	return s.retain(), nil
-}
-
-// retain says how long there is nothing to do for a query that has ended. In
-// the end its rows are forgotten.
-func (s *statement) retain() time.Duration {
-	left := s.driver.timing.Retention - s.spool.idle()
-	if left <= 0 {
-		s.spool.drop()
-		return s.driver.timing.Retention
-	}
-	return left
-}
-
-// endQuery ends the query's session, and sees to it that its job is gone.
-func (s *statement) endQuery(ctx context.Context) error {
-	q := s.query
-	if q.session == nil {
-		s.query = nil
-		return nil
-	}
-	rest, err := s.driver.rest(ctx, s.id.namespace, q.deployment)
-	if err != nil {
-		return err
-	}
-	if !q.ended {
-		s.driver.settle(ctx, rest, s.id.marker())
-	}
-	closed := q.close(ctx)
-	jobs, err := jobsOf(ctx, rest, s.id)
-	if err != nil {
-		return errors.Join(err, closed)
-	}
-	for _, job := range jobs {
-		if job.State.Ended() {
-			continue
-		}
-		if err := s.driver.cancelJob(ctx, rest, job.ID); err != nil {
-			return err
-		}
-	}
-	s.query = nil
-	return nil
-}
-
-// close closes the session, once. What is lost already is closed.
-func (q *query) close(ctx context.Context) error {
-	if q.session == nil {
-		return nil
-	}
-	if err := q.session.Close(ctx); err != nil && !gateway.IsFailure(err) {
-		return fmt.Errorf("close the session of the query: %w", err)
-	}
-	q.session = nil
-	return nil
 }
 
 // renewSpool makes room for the rows of a query that begins.

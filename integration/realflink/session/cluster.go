@@ -46,6 +46,8 @@ type Cluster struct {
 	logs    string
 	env     []string
 	gateway *process.Process
+	// test is the one that the cluster ends with, above those that use it.
+	test *testing.T
 }
 
 // Start starts a cluster of a Flink distribution, which ends with the test.
@@ -53,7 +55,7 @@ type Cluster struct {
 func Start(t *testing.T, home string, settings ...string) *Cluster {
 	t.Helper()
 	dir := t.TempDir()
-	c := &Cluster{home: home, Dir: dir, logs: filepath.Join(dir, "logs")}
+	c := &Cluster{test: t, home: home, Dir: dir, logs: filepath.Join(dir, "logs")}
 	conf := filepath.Join(dir, "conf")
 	for _, folder := range []string{conf, c.logs, filepath.Join(dir, "tmp")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -107,7 +109,7 @@ func (c *Cluster) run(t *testing.T, program string) *process.Process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Kill)
+	c.test.Cleanup(p.Kill)
 	return p
 }
 

@@ -106,9 +106,9 @@ func plannerErrors(t *testing.T, cluster *session.Cluster) {
 	a := start(t, cluster)
 	for i, test := range []struct{ statement, want string }{
 		{"SELEKT 1", "SQL parse failed. Non-query expression encountered in illegal context"},
-		{"SELECT * FROM", "SQL parse failed. Encountered \"<EOF>\" at line 1, column 13."},
+		{"SELECT * FROM", "Encountered \"<EOF>\" at line 1, column 13."},
 		{"SELECT * FROM nothing", "SQL validation failed. From line 1, column 15 to line 1, column 21: Object 'nothing' not found"},
-		{"SELECT a FROM (VALUES (1)) AS t (b)", "SQL validation failed. From line 1, column 8 to line 1, column 8: Column 'a' not found in any table"},
+		{"SELECT a FROM (VALUES (1)) AS t (b)", "SQL validation failed. At line 1, column 8: Column 'a' not found in any table"},
 	} {
 		name := fmt.Sprint("wrong-", i)
 		a.apply(statement{name: name, spec: sql.Spec{Statement: test.statement}})

@@ -86,11 +86,12 @@ func start(t *testing.T, cluster *session.Cluster) *agent {
 			Timing: sql.Timing{Follow: 200 * time.Millisecond, PollMax: 200 * time.Millisecond, Lost: 2 * time.Second},
 		}),
 	}
+	a.driver.Report(a)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.driver.Run(ctx, a)
+		a.driver.Run(ctx)
 	}()
 	a.end = func() {
 		cancel()
