@@ -37,6 +37,8 @@ func options(home Home, spec Spec, at ports) (map[string]string, error) {
 		"heartbeat.interval":                                        "3000",
 		"heartbeat.timeout":                                         "20000",
 		"execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+		// How old answers of the JobManager may be, in milliseconds.
+		"web.refresh-interval": "500",
 		// TaskManagers come when slots are short, so a request for one is not
 		// hopeless however long ago the cluster started. These are 100 days in
 		// milliseconds; timers of the JobManager go to 248 days.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/openweir/weir/agent/sandbox/flinkrest"
 )
@@ -90,8 +91,15 @@ func (p *processes) snapshot(ctx context.Context, s *snapshotter) (string, bool,
 	if err == nil && result.Failure != "" {
 		err = errors.New(rootCause(result.Failure))
 	}
+	if err == nil && result.Location == "" && s.now.Sub(s.triggered()) < unknownTime {
+		return "", false, nil
+	}
 	return result.Location, result.Done, err
 }
+
+// unknownTime is how long a snapshot is asked for that is there, but Flink's
+// answers, which it caches, do not say where.
+const unknownTime = 10 * time.Second
 
 func (p *processes) trigger(ctx context.Context, client *flinkrest.Client, s *snapshotter) error {
 	job, trigger := s.job.status.JobID, s.status.TriggerID

@@ -179,6 +179,15 @@ func (s *snapshotter) tell(reason, message string) {
 
 func (s *snapshotter) stamp() string { return s.now.UTC().Format(time.RFC3339Nano) }
 
+// triggered is when the snapshot was asked for.
+func (s *snapshotter) triggered() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, s.status.TriggerTimestamp)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
 // labels are what the operator marks snapshots with, so that they can be
 // selected.
 func (s *snapshotter) labels() map[string]string {
