@@ -41,6 +41,9 @@ asked for, with Secrets and ConfigMaps, in every namespace it works in. */}}
 - apiGroups: [""]
   resources: [events]
   verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
 {{- if .Values.rbac.secrets }}
 - apiGroups: [""]
   resources: [secrets, configmaps]
