@@ -26,7 +26,9 @@ func processes(config Config, log *slog.Logger) (*localflink.Clusters, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder for Flink: %w", err)
 	}
-	return localflink.New(localflink.Config{
-		Homes: homes, Dir: dir, Start: localflink.Supervised(config.Supervisor), Log: log,
-	}), nil
+	start := config.start
+	if start == nil {
+		start = localflink.Supervised(config.Supervisor)
+	}
+	return localflink.New(localflink.Config{Homes: homes, Dir: dir, Start: start, Log: log}), nil
 }

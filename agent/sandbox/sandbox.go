@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/openweir/weir/agent/sandbox/apiserver"
+	"github.com/openweir/weir/agent/sandbox/localflink"
 	"github.com/openweir/weir/agent/sandbox/operator"
 	"github.com/openweir/weir/agent/sandbox/sqlcluster"
 )
@@ -58,6 +59,9 @@ type Config struct {
 	Certificate *tls.Certificate
 	// Log is told what goes wrong; nil is nobody.
 	Log *slog.Logger
+
+	// start starts processes in place of the supervisor; for tests.
+	start localflink.Starter
 }
 
 // Cluster is a simulated workload cluster.
