@@ -57,7 +57,7 @@ func (g *gateway) addFlinkWebUIs() error {
 // flinkWebUI answers a request of a path of a web UI.
 func (g *gateway) flinkWebUI(ex *exchange, r *http.Request, target func(*cmfv1.FetchFlinkWebUIRequest, string)) {
 	trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", ex.pattern))
-	guardWebUI(ex.Header(), r)
+	guardWebUI(ex.Header(), r, ex.path)
 	switch {
 	case r.URL.Host != "":
 		ex.fail(http.StatusBadRequest, "A web UI is asked for by a path, not by a URL.")

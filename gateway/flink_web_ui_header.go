@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -31,24 +34,52 @@ var webUIResponseHeader = []string{
 	"Content-Type", "Etag", "Last-Modified", "Retry-After",
 }
 
-// webUIPolicy has browsers treat whatever a Flink cluster serves as a stranger:
+// The policy has browsers treat whatever a Flink cluster serves as a stranger:
 // who runs a job there can make it serve anything. A sandbox without
 // allow-same-origin gives a page an origin of its own, in which it has no
-// cookies, can read nothing of Weir and, as Weir refuses what pages of other
-// origins want changed, change nothing either.
-const webUIPolicy = "sandbox allow-scripts allow-downloads allow-popups; default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; " +
+// cookies, can read nothing of Weir's API and, as Weir refuses what pages of
+// other origins want changed, change nothing either. What it loads and reads is
+// of its own web UI.
+const webUIPolicy = "sandbox allow-scripts allow-downloads allow-popups; default-src %s 'unsafe-inline' 'unsafe-eval' data: blob:; " +
 	"object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'"
 
-// guardWebUI sets the headers that keep a web UI from doing harm.
-func guardWebUI(h http.Header, r *http.Request) {
-	h["Content-Security-Policy"] = []string{webUIPolicy}
+// guardWebUI sets the headers that keep the web UI at a path from doing harm.
+func guardWebUI(h http.Header, r *http.Request, path string) {
+	h["Content-Security-Policy"] = []string{fmt.Sprintf(webUIPolicy, webUISource(r, path))}
 	h["Referrer-Policy"] = []string{"no-referrer"}
 	h["Vary"] = []string{"Accept-Encoding, Origin"}
 	if r.Header.Get("Origin") == "null" {
 		// A sandboxed page's own scripts and requests are of another origin than
-		// itself. No credentials are allowed with them.
+		// itself, and Flink's web UI makes its requests with credentials.
 		h["Access-Control-Allow-Origin"] = []string{"null"}
+		h["Access-Control-Allow-Credentials"] = []string{"true"}
+		if r.Method == http.MethodOptions {
+			// It asks for logs with a Cache-Control, which browsers first ask about.
+			h["Access-Control-Allow-Headers"] = []string{"Cache-Control"}
+		}
 	}
+}
+
+// cliHeader is set by the command line client, which serves one web UI at the
+// root of an origin that only it knows.
+const cliHeader = "X-Confluent-Cli-Version"
+
+// plainHost is a name or an IPv4 address, perhaps with a port; policies cannot
+// name others.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]+)?$`)
+
+// webUISource is what a browser sees the web UI at a path as, in the terms of a
+// policy.
+func webUISource(r *http.Request, path string) string {
+	host := r.Host
+	if forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Host"), ","); forwarded != "" {
+		host = strings.TrimSpace(forwarded)
+	}
+	if r.Header.Get(cliHeader) != "" || !plainHost.MatchString(host) {
+		return "'self'"
+	}
+	escaped := (&url.URL{Path: path}).EscapedPath()
+	return host + strings.NewReplacer(";", "%3B", ",", "%2C", "'", "%27").Replace(escaped) + "/"
 }
 
 // beginWebUI answers with Flink's status and headers, or with 502 where they

@@ -115,7 +115,7 @@ func TestWebUIAnswersArePassedOn(t *testing.T) {
 			for name, want := range map[string]string{
 				"Content-Type": "text/html", "Etag": `"a"`, "Content-Encoding": "gzip", "Content-Length": "6",
 				"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff", "Access-Control-Allow-Origin": "null",
-				"Access-Control-Allow-Credentials": "", "Referrer-Policy": "no-referrer",
+				"Access-Control-Allow-Credentials": "true", "Referrer-Policy": "no-referrer",
 			} {
 				if value := got.header.Get(name); value != want {
 					t.Errorf("%s is %q, want %q", name, value, want)
@@ -172,6 +172,31 @@ func TestWhatAHostileWebUISendsStaysOut(t *testing.T) {
 func startWebUIs(t testing.TB, w *webUIs, configure ...func(*gateway.Config)) *rest {
 	t.Helper()
 	return startWith(t, webUITransports["in process"](t, w), configure...)
+}
+
+// TestAWebUIMayLoadWhatIsItsOwn, and not what belongs to the web UI of another job.
+func TestAWebUIMayLoadWhatIsItsOwn(t *testing.T) {
+	s := startWebUIs(t, flinkAnswering(nil, headPart(200)))
+	host := strings.TrimPrefix(s.url, "http://")
+	for name, test := range map[string]struct {
+		path    string
+		headers []string
+		want    string
+	}{
+		"itself":               {webUI + "/", nil, host + webUI + "/"},
+		"of a statement":       {statementWebUI + "/a/b", nil, host + statementWebUI + "/"},
+		"behind a proxy":       {webUI + "/", []string{"X-Forwarded-Host: weir.example, inner"}, "weir.example" + webUI + "/"},
+		"at a port":            {webUI + "/", []string{"X-Forwarded-Host: weir.example:8443"}, "weir.example:8443" + webUI + "/"},
+		"behind the CLI":       {webUI + "/", []string{"x-confluent-cli-version: 4"}, "'self'"},
+		"an address in braces": {webUI + "/", []string{"X-Forwarded-Host: [::1]:8080"}, "'self'"},
+		"a hostile host":       {webUI + "/", []string{"X-Forwarded-Host: *; script-src *"}, "'self'"},
+		"a strange name":       {"/cmf/api/v1/environments/a;b,c'd%20e/applications/app1/flink-web-ui/", nil, host + "/cmf/api/v1/environments/a%3Bb%2Cc%27d%20e/applications/app1/flink-web-ui/"},
+	} {
+		got := s.do(t, "GET", test.path, "", test.headers...).header.Get("Content-Security-Policy")
+		if !strings.Contains(got, "; default-src "+test.want+" 'unsafe-inline' ") {
+			t.Errorf("%s: the policy is %q, want %s", name, got, test.want)
+		}
+	}
 }
 
 func TestPathsOfWebUIs(t *testing.T) {
@@ -275,6 +300,12 @@ func TestWebUIsAreReadOnly(t *testing.T) {
 	}
 	if got := s.do(t, "OPTIONS", webUI+"/jobs", ""); got.status != http.StatusNoContent || got.header.Get("Allow") != "GET, HEAD, OPTIONS" {
 		t.Errorf("OPTIONS: %d, Allow %q", got.status, got.header.Get("Allow"))
+	}
+	preflight := s.do(t, "OPTIONS", webUI+"/jobmanager/log", "", "Origin: null", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: cache-control")
+	for name, want := range map[string]string{"Access-Control-Allow-Origin": "null", "Access-Control-Allow-Headers": "Cache-Control", "Access-Control-Allow-Methods": ""} {
+		if got := preflight.header.Get(name); preflight.status != http.StatusNoContent || got != want {
+			t.Errorf("a preflight is answered %d with %s %q, want %q", preflight.status, name, got, want)
+		}
 	}
 	for _, header := range []string{"Upgrade: websocket", "Upgrade: h2c"} {
 		if got := s.do(t, "GET", webUI+"/", "", header, "Connection: Upgrade"); got.status != http.StatusBadRequest {

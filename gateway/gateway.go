@@ -119,6 +119,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.serve(ex, r)
 	case r.Method == http.MethodOptions:
 		ex.Header().Set("Allow", n.allow)
+		if n.open {
+			guardWebUI(ex.Header(), r, path)
+		}
 		ex.finish(http.StatusNoContent, nil)
 	default:
 		ex.Header().Set("Allow", n.allow)
