@@ -4,148 +4,150 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 )
 
-// State is the state of a job.
-type State string
+// Job is a job as the list of all jobs shows it.
+type Job struct {
+	ID    string `json:"jid"`
+	Name  string `json:"name"`
+	State string `json:"state"`
+	// Start is in epoch milliseconds.
+	Start int64 `json:"start-time"`
+	Tasks Tasks `json:"tasks"`
+	// Timestamps are when the job came into its states, in epoch milliseconds. The
+	// list of all jobs has none.
+	Timestamps map[string]int64 `json:"timestamps"`
+}
 
-// The states that a job rests in for ever.
+// Tasks counts the tasks of a job that do not run yet.
+type Tasks struct {
+	Created      int `json:"created"`
+	Scheduled    int `json:"scheduled"`
+	Deploying    int `json:"deploying"`
+	Initializing int `json:"initializing"`
+}
+
+// The states that jobs end in, and the one in which a savepoint can be taken.
 const (
-	Finished State = "FINISHED"
-	Failed   State = "FAILED"
-	Canceled State = "CANCELED"
-	// Running is the one state in which a savepoint can be taken.
-	Running State = "RUNNING"
+	Finished = "FINISHED"
+	Failed   = "FAILED"
+	Canceled = "CANCELED"
+	Running  = "RUNNING"
 )
 
-// Ended tells whether a job in this state does nothing any more.
-func (s State) Ended() bool { return s == Finished || s == Failed || s == Canceled }
+// Ended tells whether a job in a state will not run any more.
+func Ended(state string) bool { return state == Finished || state == Failed || state == Canceled }
 
-// Millis is a time in milliseconds since 1970.
-type Millis int64
+// Ended tells whether the job will not run any more.
+func (j Job) Ended() bool { return Ended(j.State) }
 
-// Time is the time; zero where there is none.
-func (m Millis) Time() time.Time {
-	if m <= 0 {
+// StartTime is when the job was submitted.
+func (j Job) StartTime() time.Time { return fromMillis(j.Start) }
+
+// UpdateTime is when the job came into its state; zero where that is not told.
+func (j Job) UpdateTime() time.Time { return fromMillis(j.Timestamps[j.State]) }
+
+func fromMillis(at int64) time.Time {
+	if at <= 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(int64(m)).UTC()
+	return time.UnixMilli(at).UTC()
 }
 
-// Job is a line of the overview of all jobs.
-type Job struct {
-	ID               string `json:"jid"`
-	Name             string `json:"name"`
-	State            State  `json:"state"`
-	StartTime        Millis `json:"start-time"`
-	LastModification Millis `json:"last-modification"`
-	Tasks            struct {
-		Total        int `json:"total"`
-		Running      int `json:"running"`
-		Deploying    int `json:"deploying"`
-		Initializing int `json:"initializing"`
-	} `json:"tasks"`
-}
-
-// Jobs lists the jobs that the JobManager knows, those that ended lately among
-// them.
+// Jobs lists the jobs that the JobManager knows.
 func (c *Client) Jobs(ctx context.Context) ([]Job, error) {
-	var out struct{ Jobs []Job }
-	if err := c.call(ctx, http.MethodGet, "/jobs/overview", nil, &out); err != nil {
-		return nil, fmt.Errorf("list the jobs: %w", err)
+	var list struct {
+		Jobs []Job `json:"jobs"`
 	}
-	return out.Jobs, nil
+	err := c.do(ctx, http.MethodGet, "/jobs/overview", nil, &list)
+	return list.Jobs, err
 }
 
-// JobDetails is what Flink tells of one job.
-type JobDetails struct {
-	ID         string           `json:"jid"`
-	Name       string           `json:"name"`
-	State      State            `json:"state"`
-	StartTime  Millis           `json:"start-time"`
-	Now        Millis           `json:"now"`
-	Timestamps map[State]Millis `json:"timestamps"`
-	Vertices   []struct {
-		ID     string `json:"id"`
-		Name   string `json:"name"`
-		Status string `json:"status"`
-	} `json:"vertices"`
+// Job asks for one job.
+func (c *Client) Job(ctx context.Context, id string) (Job, error) {
+	var job Job
+	err := c.do(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id), nil, &job)
+	return job, err
 }
 
-// UpdateTime is when the job came into its state.
-func (j *JobDetails) UpdateTime() time.Time { return j.Timestamps[j.State].Time() }
-
-// Job looks a job up. The error is ErrNotFound where it is not known any more.
-func (c *Client) Job(ctx context.Context, id string) (*JobDetails, error) {
-	out := &JobDetails{}
-	if err := c.call(ctx, http.MethodGet, "/jobs/"+id, nil, out); err != nil {
-		return nil, fmt.Errorf("look up job %s: %w", id, err)
-	}
-	return out, nil
-}
-
-// Cancel ends a job. That takes a while: see Job.
+// Cancel asks for a job to be cancelled, and does not wait until it is.
 func (c *Client) Cancel(ctx context.Context, id string) error {
-	if err := c.call(ctx, http.MethodPatch, "/jobs/"+id+"?mode=cancel", nil, nil); err != nil {
-		return fmt.Errorf("cancel job %s: %w", id, err)
-	}
-	return nil
+	return c.do(ctx, http.MethodPatch, "/jobs/"+url.PathEscape(id)+"?mode=cancel", nil, nil)
 }
 
 // Exception is an entry of a job's exception history.
 type Exception struct {
-	Name       string `json:"exceptionName"`
-	StackTrace string `json:"stacktrace"`
-	Timestamp  Millis `json:"timestamp"`
-	TaskName   string `json:"taskName"`
-	Endpoint   string `json:"endpoint"`
+	Name  string `json:"exceptionName"`
+	Stack string `json:"stacktrace"`
+	// Timestamp is in epoch milliseconds.
+	Timestamp   int64             `json:"timestamp"`
+	Task        string            `json:"taskName"`
+	Endpoint    string            `json:"endpoint"`
+	TaskManager string            `json:"taskManagerId"`
+	Labels      map[string]string `json:"failureLabels"`
 }
 
-// Exceptions is the history of a job's exceptions, newest first.
-func (c *Client) Exceptions(ctx context.Context, id string, limit int) ([]Exception, error) {
-	var out struct {
-		ExceptionHistory struct{ Entries []Exception }
+// Exceptions lists a job's exceptions, the newest first.
+func (c *Client) Exceptions(ctx context.Context, id string) ([]Exception, error) {
+	var answer struct {
+		History struct {
+			Entries []Exception `json:"entries"`
+		} `json:"exceptionHistory"`
 	}
-	if err := c.call(ctx, http.MethodGet, fmt.Sprintf("/jobs/%s/exceptions?maxExceptions=%d", id, limit), nil, &out); err != nil {
-		return nil, fmt.Errorf("read the exceptions of job %s: %w", id, err)
-	}
-	return out.ExceptionHistory.Entries, nil
+	err := c.do(ctx, http.MethodGet, fmt.Sprintf("/jobs/%s/exceptions?maxExceptions=10", url.PathEscape(id)), nil, &answer)
+	return answer.History.Entries, err
 }
+
+// Time is when the exception happened.
+func (e Exception) Time() time.Time { return fromMillis(e.Timestamp) }
 
 // Parameters are the global parameters that a job was submitted with.
 func (c *Client) Parameters(ctx context.Context, id string) (map[string]string, error) {
-	var out struct {
+	var answer struct {
 		Execution struct {
 			Parameters map[string]string `json:"user-config"`
 		} `json:"execution-config"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/jobs/"+id+"/config", nil, &out); err != nil {
-		return nil, fmt.Errorf("read the parameters of job %s: %w", id, err)
-	}
-	return out.Execution.Parameters, nil
+	err := c.do(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id)+"/config", nil, &answer)
+	return answer.Execution.Parameters, err
 }
 
-// JobManagerConfig is the configuration of the cluster.
-func (c *Client) JobManagerConfig(ctx context.Context) (map[string]string, error) {
-	var entries []struct{ Key, Value string }
-	if err := c.call(ctx, http.MethodGet, "/jobmanager/config", nil, &entries); err != nil {
-		return nil, fmt.Errorf("read the configuration of the JobManager: %w", err)
-	}
-	out := make(map[string]string, len(entries))
-	for _, entry := range entries {
-		out[entry.Key] = entry.Value
-	}
-	return out, nil
+// Snapshots are the newest of a job's checkpoints and savepoints.
+type Snapshots struct {
+	// Savepoint is the path of the last savepoint that was completed, and
+	// Checkpoint that of the last checkpoint; empty where there was none.
+	Savepoint  string
+	Checkpoint string
+	// Stopped tells that the savepoint was taken to stop the job.
+	Stopped bool
 }
 
-// Version is the release of Flink that the cluster runs.
-func (c *Client) Version(ctx context.Context) (string, error) {
-	var out struct {
-		Version string `json:"flink-version"`
+// Snapshots asks what snapshots of a job there are. A job that makes no
+// checkpoints has none.
+func (c *Client) Snapshots(ctx context.Context, id string) (Snapshots, error) {
+	type snapshot struct {
+		Path string `json:"external_path"`
+		Type string `json:"checkpoint_type"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/config", nil, &out); err != nil {
-		return "", fmt.Errorf("ask for Flink's version: %w", err)
+	var answer struct {
+		Latest struct {
+			Completed snapshot `json:"completed"`
+			Savepoint snapshot `json:"savepoint"`
+		} `json:"latest"`
 	}
-	return out.Version, nil
+	err := c.do(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id)+"/checkpoints", nil, &answer)
+	if err != nil && !NotFound(err) {
+		return Snapshots{}, err
+	}
+	last := answer.Latest
+	return Snapshots{Savepoint: last.Savepoint.Path, Checkpoint: last.Completed.Path, Stopped: last.Savepoint.Type == "SYNC_SAVEPOINT"}, nil
+}
+
+// LastCheckpoint returns where the last completed checkpoint of a job is, or
+// nothing where there is none.
+func (c *Client) LastCheckpoint(ctx context.Context, id string) (string, error) {
+	snapshots, err := c.Snapshots(ctx, id)
+	return snapshots.Checkpoint, err
 }

@@ -27,7 +27,7 @@ func (s *statement) tellExceptions(ctx context.Context, job string) string {
 	if err != nil {
 		return ""
 	}
-	history, err := ends.rest.Exceptions(ctx, job, maxExceptions)
+	history, err := ends.rest.Exceptions(ctx, job)
 	if err != nil {
 		s.log.Debug("could not read the exceptions of a job", "job", job, "error", err)
 		return ""
@@ -45,7 +45,7 @@ func (s *statement) tellExceptions(ctx context.Context, job string) string {
 			reports.Event(&agentv1.EventReport{
 				Id: e.ID, Ref: s.ref, OwnerUid: s.id.owner, Source: agentv1.EventSource_EVENT_SOURCE_KUBERNETES,
 				Type: "Warning", Reason: "JobException", Message: e.Name + ": " + e.Message,
-				Time: timestamppb.New(history[i].Timestamp.Time()),
+				Time: timestamppb.New(history[i].Time()),
 			})
 		}
 	}
@@ -53,16 +53,16 @@ func (s *statement) tellExceptions(ctx context.Context, job string) string {
 }
 
 func readException(job string, entry flinkrest.Exception) exception {
-	class, sentence := gateway.Cause(entry.StackTrace)
+	class, sentence := gateway.Cause(entry.Stack)
 	if class == "" {
 		class = entry.Name
 	}
 	if sentence == "" {
 		sentence = class
 	}
-	sum := sha256.Sum256([]byte(entry.StackTrace))
+	sum := sha256.Sum256([]byte(entry.Stack))
 	return exception{
 		ID:   fmt.Sprintf("%s/%d/%s", job, entry.Timestamp, hex.EncodeToString(sum[:4])),
-		Name: class, Message: sentence, Timestamp: stamp(entry.Timestamp.Time()),
+		Name: class, Message: sentence, Timestamp: stamp(entry.Time()),
 	}
 }

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -17,7 +16,7 @@ type insert struct {
 	fingerprint string
 	nonce       int64
 	job         string
-	state       flinkrest.State
+	state       string
 	// stopped tells that the job was stopped to be started again; it goes on from
 	// savepoint, if there is one.
 	stopped   bool
@@ -38,7 +37,7 @@ type insert struct {
 }
 
 func (i *insert) lives() bool {
-	return i.job != "" && !i.state.Ended() && !i.stopped && !i.refused
+	return i.job != "" && !flinkrest.Ended(i.state) && !i.stopped && !i.refused
 }
 
 // is tells whether the job is the one that is wanted.
@@ -104,7 +103,7 @@ func (s *statement) adopt(ctx context.Context, w *want) error {
 		return nil
 	}
 	for _, job := range jobs[1:] {
-		if !job.State.Ended() {
+		if !job.Ended() {
 			if err := s.driver.cancelJob(ctx, ends.rest, job.ID); err != nil {
 				return err
 			}
@@ -112,14 +111,14 @@ func (s *statement) adopt(ctx context.Context, w *want) error {
 	}
 	i := &insert{job: jobs[0].ID, state: jobs[0].State, fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce}
 	parameters, err := ends.rest.Parameters(ctx, i.job)
-	if err != nil && !errors.Is(err, flinkrest.ErrNotFound) {
+	if err != nil && !flinkrest.NotFound(err) {
 		return err
 	}
 	if fingerprint := parameters[parameterSpec]; fingerprint != "" {
 		i.fingerprint = fingerprint
 		i.nonce, _ = strconv.ParseInt(parameters[parameterNonce], 10, 64)
 	}
-	if i.state.Ended() {
+	if flinkrest.Ended(i.state) {
 		if err := s.adoptEnded(ctx, ends.rest, i, known); err != nil {
 			return err
 		}
@@ -183,7 +182,7 @@ func (s *statement) tellAdopted(known Known) {
 	}
 	i := s.insert
 	s.update(func(st *status) {
-		st.JobStatus = &jobStatus{JobID: i.job, JobName: s.id.marker(), State: string(i.state), UpgradeSavepointPath: i.savepoint}
+		st.JobStatus = &jobStatus{JobID: i.job, JobName: s.id.marker(), State: i.state, UpgradeSavepointPath: i.savepoint}
 		st.LifecycleState = lifecycleStable
 	})
 }
@@ -196,7 +195,7 @@ func (s *statement) follow(ctx context.Context, w *want) (time.Duration, error) 
 		return 0, err
 	}
 	job, err := ends.rest.Job(ctx, i.job)
-	if errors.Is(err, flinkrest.ErrNotFound) {
+	if flinkrest.NotFound(err) {
 		return s.missed(w)
 	}
 	if err != nil {
@@ -262,7 +261,7 @@ func (s *statement) tellStopped() {
 		if st.JobStatus != nil {
 			job = *st.JobStatus
 		}
-		job.State, job.UpgradeSavepointPath = string(flinkrest.Finished), i.savepoint
+		job.State, job.UpgradeSavepointPath = flinkrest.Finished, i.savepoint
 		st.JobStatus = &job
 	})
 }
@@ -286,7 +285,7 @@ func (s *statement) submit(ctx context.Context, w *want, from string) error {
 	// Looked at once more: an answer to an earlier attempt may have been lost.
 	if jobs, err := jobsOf(ctx, ends.rest, s.id); err != nil {
 		return err
-	} else if len(jobs) > 0 && !jobs[0].State.Ended() {
+	} else if len(jobs) > 0 && !jobs[0].Ended() {
 		s.insert = nil
 		return nil
 	}

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/openweir/weir/agent/flinkrest"
@@ -204,14 +203,14 @@ func (s *statement) followQuery(ctx context.Context, w *want) error {
 		return err
 	}
 	job, err := ends.rest.Job(ctx, q.job)
-	if errors.Is(err, flinkrest.ErrNotFound) {
+	if flinkrest.NotFound(err) {
 		return nil // the gateway will tell what became of it
 	}
 	if err != nil {
 		return err
 	}
 	q.followed = time.Now()
-	if job.State.Ended() && !q.ended {
+	if job.Ended() && !q.ended {
 		return nil // there may be rows yet; the end of the result is the query's
 	}
 	s.observeJob(ctx, job)
@@ -220,7 +219,7 @@ func (s *statement) followQuery(ctx context.Context, w *want) error {
 
 // observeJob notes the state of the statement's job, and what it has failed
 // with.
-func (s *statement) observeJob(ctx context.Context, job *flinkrest.JobDetails) {
+func (s *statement) observeJob(ctx context.Context, job flinkrest.Job) {
 	sentence := ""
 	if job.State == flinkrest.Failed {
 		if sentence = s.tellExceptions(ctx, job.ID); sentence == "" {
@@ -230,8 +229,8 @@ func (s *statement) observeJob(ctx context.Context, job *flinkrest.JobDetails) {
 	s.update(func(st *status) {
 		before := st.JobStatus
 		st.JobStatus = &jobStatus{
-			JobID: job.ID, JobName: job.Name, State: string(job.State),
-			StartTime: stamp(job.StartTime.Time()), UpdateTime: stamp(job.UpdateTime()),
+			JobID: job.ID, JobName: job.Name, State: job.State,
+			StartTime: stamp(job.StartTime()), UpdateTime: stamp(job.UpdateTime()),
 		}
 		if before != nil && before.JobID == job.ID {
 			st.JobStatus.UpgradeSavepointPath = before.UpgradeSavepointPath
@@ -257,7 +256,7 @@ func (s *statement) finishQuery(ctx context.Context, q *query) error {
 		if st.JobStatus != nil {
 			job = *st.JobStatus
 		}
-		job.State, job.UpdateTime = string(flinkrest.Finished), stamp(time.Now())
+		job.State, job.UpdateTime = flinkrest.Finished, stamp(time.Now())
 		st.JobStatus = &job
 	})
 	if err := q.close(ctx); err != nil {
@@ -282,7 +281,7 @@ func (s *statement) failQuery(ctx context.Context, sentence string) error {
 		st.LifecycleState, st.Error = lifecycleFailed, sentence
 		if st.JobStatus != nil {
 			job := *st.JobStatus
-			job.State = string(flinkrest.Failed)
+			job.State = flinkrest.Failed
 			st.JobStatus = &job
 		}
 	})
@@ -300,7 +299,7 @@ func (s *statement) findJob(ctx context.Context, q *query) {
 	}
 	q.job = jobs[0].ID
 	s.update(func(st *status) {
-		st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), StartTime: stamp(jobs[0].StartTime.Time())}
+		st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), StartTime: stamp(jobs[0].StartTime())}
 	})
 }
 

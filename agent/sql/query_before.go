@@ -26,8 +26,8 @@ func (s *statement) lookBack(ctx context.Context, w *want) (bool, error) {
 		return false, err
 	}
 	known := w.spec.Known
-	before := flinkrest.Job{ID: known.JobID, State: flinkrest.State(known.State)}
-	live := len(jobs) > 0 && !jobs[0].State.Ended()
+	before := flinkrest.Job{ID: known.JobID, State: known.State}
+	live := len(jobs) > 0 && !jobs[0].Ended()
 	switch {
 	case len(jobs) == 0 && known.JobID == "" && !known.ended(), !live && known.begins():
 		return false, nil
@@ -35,7 +35,7 @@ func (s *statement) lookBack(ctx context.Context, w *want) (bool, error) {
 		before = jobs[0]
 	}
 	for _, job := range jobs {
-		if job.State.Ended() {
+		if job.Ended() {
 			continue
 		}
 		s.driver.settle(ctx, ends.rest, s.id.marker())
@@ -64,12 +64,12 @@ func (s *statement) tellBefore(ctx context.Context, w *want, before flinkrest.Jo
 		}
 	}
 	s.update(func(st *status) {
-		st.JobStatus = &jobStatus{JobID: before.ID, JobName: s.id.marker(), State: string(before.State)}
+		st.JobStatus = &jobStatus{JobID: before.ID, JobName: s.id.marker(), State: before.State}
 		switch {
 		case w.spec.suspended():
-			st.LifecycleState, st.JobStatus.State = lifecycleSuspended, string(flinkrest.Finished)
+			st.LifecycleState, st.JobStatus.State = lifecycleSuspended, flinkrest.Finished
 		case before.State == flinkrest.Finished || known.Phase == "COMPLETED":
-			st.LifecycleState, st.JobStatus.State = lifecycleStable, string(flinkrest.Finished)
+			st.LifecycleState, st.JobStatus.State = lifecycleStable, flinkrest.Finished
 		default:
 			st.LifecycleState, st.Error = lifecycleFailed, sentence
 		}

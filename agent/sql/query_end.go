@@ -25,7 +25,7 @@ func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
 		st.LifecycleState, st.Error = lifecycleSuspended, ""
 		if st.JobStatus != nil {
 			job := *st.JobStatus
-			job.State = string(flinkrest.Finished)
+			job.State = flinkrest.Finished
 			st.JobStatus = &job
 		}
 	})
@@ -63,7 +63,7 @@ func (s *statement) endQuery(ctx context.Context) error {
 		return errors.Join(err, closed)
 	}
 	for _, job := range jobs {
-		if job.State.Ended() {
+		if job.Ended() {
 			continue
 		}
 		if err := s.driver.cancelJob(ctx, rest, job.ID); err != nil {

@@ -220,10 +220,15 @@ func explain(w wishes, err error) string {
 	if errors.As(err, &wait) {
 		return wait.sentence
 	}
-	if w.want == nil {
-		return "The session clusters cannot be asked for the statement's job: " + err.Error() + "."
+	said := err.Error()
+	var failure *flinkrest.Error
+	if errors.As(err, &failure) {
+		said = gateway.Sentence(failure.Message) // and not the stack behind it
 	}
-	return "The session cluster '" + w.want.spec.Deployment + "' does not answer yet: " + err.Error() + "."
+	if w.want == nil {
+		return "The session clusters cannot be asked for the statement's job: " + said + "."
+	}
+	return "The session cluster '" + w.want.spec.Deployment + "' does not answer yet: " + said + "."
 }
 
 // waiting is an error that already says what a statement waits for.
@@ -314,7 +319,7 @@ func (d *Driver) rest(ctx context.Context, namespace, deployment string) (*flink
 	if err != nil {
 		return nil, err
 	}
-	return flinkrest.New(at, d.client), nil
+	return flinkrest.New(at.String(), d.client), nil
 }
 
 // update changes the status and reports it, if that makes a difference.

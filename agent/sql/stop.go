@@ -1,10 +1,10 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,13 +36,13 @@ func (s *statement) stop(ctx context.Context, w *want, keep bool) (time.Duration
 		return 0, nil
 	}
 	job, err := ends.rest.Job(ctx, i.job)
-	if errors.Is(err, flinkrest.ErrNotFound) {
+	if flinkrest.NotFound(err) {
 		return s.missed(w)
 	}
 	if err != nil {
 		return 0, err
 	}
-	if job.State.Ended() {
+	if job.Ended() {
 		return 0, s.stopEnded(ctx, ends.rest, job)
 	}
 	return s.takeSavepoint(ctx, ends.rest, job, directory)
@@ -54,7 +54,7 @@ func placeOfSavepoints(ctx context.Context, rest *flinkrest.Client, spec *Spec) 
 	if directory = savepointDirectory(spec.Configuration); directory != "" {
 		return directory, true, nil
 	}
-	configured, err := rest.JobManagerConfig(ctx)
+	configured, err := rest.Configuration(ctx)
 	if err != nil {
 		return "", false, err
 	}
@@ -62,7 +62,7 @@ func placeOfSavepoints(ctx context.Context, rest *flinkrest.Client, spec *Spec) 
 }
 
 // stopEnded notes what became of a job that was to be stopped.
-func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job *flinkrest.JobDetails) error {
+func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job flinkrest.Job) error {
 	i := s.insert
 	i.state = job.State
 	s.observeJob(ctx, job)
@@ -75,27 +75,27 @@ func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job *
 // takeSavepoint triggers the savepoint, or looks how far it is. The trigger's id
 // follows from what it is for, so that a process that was restarted finds it
 // again, and asking twice does nothing more.
-func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, job *flinkrest.JobDetails, directory string) (time.Duration, error) {
+func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, job flinkrest.Job, directory string) (time.Duration, error) {
 	i := s.insert
 	sum := md5.Sum(fmt.Appendf(nil, "%s/%s/%d", s.id.marker(), i.job, i.attempt)) // a name, not a secret
 	trigger := hex.EncodeToString(sum[:])
-	savepoint, err := rest.SavepointStatus(ctx, i.job, trigger)
+	savepoint, err := rest.SavepointResult(ctx, i.job, trigger)
 	switch {
-	case errors.Is(err, flinkrest.ErrNotFound):
+	case flinkrest.NotFound(err):
 		if job.State != flinkrest.Running {
 			return 0, &waiting{fmt.Sprintf("The job is %s; a savepoint can be taken only once it is RUNNING again.", job.State)}
 		}
-		return s.driver.timing.PollMin, rest.StopWithSavepoint(ctx, i.job, trigger, directory)
+		return s.driver.timing.PollMin, rest.Stop(ctx, i.job, flinkrest.Stop{Directory: directory, Format: "CANONICAL", Trigger: trigger})
 	case err != nil:
 		return 0, err
 	case !savepoint.Done:
 		return s.driver.timing.PollMax, nil
-	case savepoint.Failure != "":
+	case savepoint.Location == "":
 		i.attempt++
-		return 0, &waiting{"The savepoint to stop the job with has failed, and is tried again: " + gateway.Sentence(savepoint.Failure)}
+		return 0, &waiting{"The savepoint to stop the job with has failed, and is tried again: " + gateway.Sentence(cmp.Or(savepoint.Failure, "Flink names no location of it."))}
 	}
 	// The savepoint is there; the job ends a moment later.
-	if !job.State.Ended() {
+	if !job.Ended() {
 		i.savepoint = savepoint.Location
 		if err := s.awaitEnd(ctx, rest); err != nil {
 			return 0, err
@@ -111,7 +111,7 @@ func (s *statement) awaitEnd(ctx context.Context, rest *flinkrest.Client) error 
 	pace := pacer{min: s.driver.timing.PollMin, max: s.driver.timing.PollMax}
 	for {
 		job, err := rest.Job(ctx, s.insert.job)
-		if errors.Is(err, flinkrest.ErrNotFound) || err == nil && job.State.Ended() {
+		if flinkrest.NotFound(err) || err == nil && job.Ended() {
 			return nil
 		}
 		if err != nil {

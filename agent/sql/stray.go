@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,13 +23,13 @@ func jobsOf(ctx context.Context, rest *flinkrest.Client, id identity) ([]flinkre
 	marker := id.marker()
 	jobs = slices.DeleteFunc(jobs, func(job flinkrest.Job) bool { return job.Name != marker })
 	slices.SortFunc(jobs, func(a, b flinkrest.Job) int {
-		if a.State.Ended() != b.State.Ended() {
-			if b.State.Ended() {
+		if a.Ended() != b.Ended() {
+			if b.Ended() {
 				return -1
 			}
 			return 1
 		}
-		return int(b.StartTime - a.StartTime)
+		return int(b.Start - a.Start)
 	})
 	return jobs, nil
 }
@@ -41,14 +40,14 @@ func (d *Driver) cancelJob(ctx context.Context, rest *flinkrest.Client, id strin
 	for asked := false; ; {
 		job, err := rest.Job(ctx, id)
 		switch {
-		case errors.Is(err, flinkrest.ErrNotFound):
+		case flinkrest.NotFound(err):
 			return nil
 		case err != nil:
 			return err
-		case job.State.Ended():
+		case job.Ended():
 			return nil
 		case !asked:
-			if err := rest.Cancel(ctx, id); err != nil && !errors.Is(err, flinkrest.ErrNotFound) {
+			if err := rest.Cancel(ctx, id); err != nil && !flinkrest.NotFound(err) {
 				return err
 			}
 			asked = true
@@ -72,7 +71,7 @@ func (d *Driver) settle(ctx context.Context, rest *flinkrest.Client, marker stri
 			return
 		}
 		if !slices.ContainsFunc(jobs, func(job flinkrest.Job) bool {
-			return job.Name == marker && !job.State.Ended() && job.Tasks.Deploying+job.Tasks.Initializing > 0
+			return job.Name == marker && !job.Ended() && job.Tasks.Deploying+job.Tasks.Initializing > 0
 		}) || pace.wait(ctx) != nil {
 			return
 		}
@@ -103,7 +102,7 @@ func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, wh
 	}
 	for _, job := range jobs {
 		id, marked := readMarker(job.Name)
-		if !marked || job.State.Ended() || !whose(id) {
+		if !marked || job.Ended() || !whose(id) {
 			continue
 		}
 		d.settle(ctx, rest, job.Name)

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/openweir/weir/agent/sandbox/flinkrest"
+	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sandbox/localflink"
 )
 

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openweir/weir/agent/sandbox/flinkrest"
+	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sandbox/localflink"
 )
 

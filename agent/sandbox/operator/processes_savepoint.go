@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openweir/weir/agent/sandbox/flinkrest"
+	"github.com/openweir/weir/agent/flinkrest"
 )
 
 // savepoint stops the job under one trigger until that fails, however often it

@@ -249,7 +249,7 @@ func jobs(ctx context.Context, cluster *session.Cluster, name string) ([]flinkre
 	}
 	var out []flinkrest.Job
 	for _, job := range all.Jobs {
-		if !job.State.Ended() && (name == "" || strings.HasSuffix(job.Name, "/default/"+name)) {
+		if !job.Ended() && (name == "" || strings.HasSuffix(job.Name, "/default/"+name)) {
 			out = append(out, job)
 		}
 	}
