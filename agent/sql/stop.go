@@ -65,11 +65,15 @@ func placeOfSavepoints(ctx context.Context, rest *flinkrest.Client, spec *Spec) 
 func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job flinkrest.Job) error {
 	i := s.insert
 	i.state = job.State
-	s.observeJob(ctx, job)
-	if job.State == flinkrest.Failed {
-		return nil
+	if job.State != flinkrest.Failed {
+		if err := s.adoptEnded(ctx, rest, i, Known{}); err != nil {
+			return err
+		}
 	}
-	return s.adoptEnded(ctx, rest, i, Known{})
+	if !i.stopped { // a job that was stopped is FINISHED too, but not done
+		s.observeJob(ctx, job)
+	}
+	return nil
 }
 
 // takeSavepoint triggers the savepoint, or looks how far it is. The trigger's id
