@@ -200,6 +200,8 @@ func (s *statement) failed(w wishes, err error) time.Duration {
 	// What runs already may fail to answer now and then.
 	if s.failures > 2 || !s.begun() {
 		s.acknowledge(w, agentv1.Outcome_OUTCOME_RETRYING, "Unavailable", explain(w, err))
+	}
+	if !s.begun() {
 		s.update(func(*status) {}) // that nothing runs yet is a status too
 	}
 	pause := s.driver.timing.RetryMin << min(s.failures-1, 16)
