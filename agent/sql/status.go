@@ -20,9 +20,6 @@ const (
 	lifecycleFailed    = "FAILED"
 )
 
-// maxExceptions is how many exceptions of a job are told.
-const maxExceptions = 10
-
 // status is what is reported of a statement, in the shape of a
 // FlinkSessionJob's.
 type status struct {
