@@ -278,8 +278,11 @@ func (s *statement) submit(ctx context.Context, w *want, from string) error {
 	}
 	defer release()
 	s.update(func(st *status) {
-		if st.Error = ""; st.LifecycleState != lifecycleUpgrading {
-			st.LifecycleState = lifecycleCreated
+		if st.Error, st.LifecycleState = "", lifecycleCreated; st.JobStatus != nil {
+			// The job before is FINISHED where it was stopped, but the statement is not.
+			job := *st.JobStatus
+			job.State = "RECONCILING"
+			st.JobStatus, st.LifecycleState = &job, lifecycleUpgrading
 		}
 	})
 	// Looked at once more: an answer to an earlier attempt may have been lost.
