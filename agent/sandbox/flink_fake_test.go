@@ -167,7 +167,7 @@ func (f *fakeFlink) answer(w http.ResponseWriter, r *http.Request) {
 	case path[0] == "jobs" && path[1] == "overview":
 		jobs := []any{}
 		for id, job := range f.jobs {
-			jobs = append(jobs, map[string]any{"jid": id, "name": "fake", "state": job.state})
+			jobs = append(jobs, map[string]any{"jid": id, "name": "fake job", "state": job.state, "start-time": 1700000000000})
 		}
 		out = map[string]any{"jobs": jobs}
 	case f.jobs[path[1]] == nil:

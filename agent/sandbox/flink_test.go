@@ -92,7 +92,7 @@ func TestAnUnmanagedJobKeepsASessionCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool := c.await(deployments, "pool", failing)
-	if !strings.Contains(pool.failure(), "query (fake)") {
+	if !strings.Contains(pool.failure(), "query (fake job)") {
 		t.Errorf("the error is %s", pool.failure())
 	}
 	fake.change("query", func(j *fakeJob) { j.state = "CANCELED" })

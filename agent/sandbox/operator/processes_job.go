@@ -24,10 +24,13 @@ func (p *processes) watch(ctx context.Context, m *machine, reconciled spec) (kno
 	if err != nil {
 		return true
 	}
-	job, err := client.Job(ctx, m.status.JobStatus.JobID)
-	if err != nil {
+	job, err := find(ctx, client, m.status.JobStatus.JobID)
+	switch {
+	case err != nil:
+		return true
+	case job == nil:
 		// The program of an application may not have got to its job yet.
-		return !flinkrest.NotFound(err)
+		return false
 	}
 	m.status.JobStatus.JobName = job.Name
 	m.status.JobStatus.StartTime = strconv.FormatInt(job.Start, 10)
@@ -48,6 +51,21 @@ func (p *processes) watch(ctx context.Context, m *machine, reconciled spec) (kno
 		p.cancelled(ctx, m, reconciled, was)
 	}
 	return true
+}
+
+// find returns one job out of the list of all, nil where it is not there: Flink
+// cannot tell the details of one that failed before it had a plan.
+func find(ctx context.Context, client *flinkrest.Client, id string) (*flinkrest.Job, error) {
+	jobs, err := client.Jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, job := range jobs {
+		if job.ID == id {
+			return &job, nil
+		}
+	}
+	return nil, nil
 }
 
 // cancelled deploys a job again that was cancelled behind the operator's back:
