@@ -19,7 +19,7 @@ import (
 
 // patience is how long anything of Flink's may take: a JobManager, a
 // TaskManager and a SQL Gateway start on two busy cores.
-const patience = 4 * time.Minute
+const patience = 3 * time.Minute
 
 // onEveryRelease runs a test on each release of Flink, one after the other:
 // two clusters at a time would only make both slow.
@@ -43,7 +43,7 @@ type site struct {
 }
 
 // newSite starts everything and makes the environment "test".
-func newSite(t *testing.T, release, home string) *site {
+func newSite(t *testing.T, release, home string, changes ...func(*weir.Control)) *site {
 	t.Helper()
 	dir := t.TempDir()
 	parts := strings.Split(release, ".")
@@ -54,6 +54,9 @@ func newSite(t *testing.T, release, home string) *site {
 	s.Base = "http://" + http
 	s.control = weir.Control{
 		Binary: binary, Name: "control", Dir: dir, GRPC: s.address(), Admin: s.address(), HTTP: http, Heartbeat: time.Second,
+	}
+	for _, change := range changes {
+		change(&s.control)
 	}
 	s.agent = weir.Agent{
 		Binary: binary, Name: "agent", Dir: dir, Cluster: "default-k8s-cluster", Control: s.control.GRPC,
