@@ -103,12 +103,13 @@ func (k *stream) produce(topic string, key, value []byte) {
 	}
 }
 
-// cells are the rows of a statement, in any order.
+// cells are the rows of a statement, in any order. Whether a row that passes a
+// filter for the first time is inserted or updated differs between releases.
 func (s *site) cells(name string, atLeast int) []string {
 	s.t.Helper()
 	var out []string
 	for _, row := range s.rows(name, atLeast) {
-		out = append(out, fmt.Sprint(row.op, row.cells))
+		out = append(out, fmt.Sprint(row.cells))
 	}
 	slices.Sort(out)
 	return out
@@ -136,7 +137,7 @@ func TestTopics(t *testing.T) {
 			s.statement("copy", "pool", "INSERT INTO copies SELECT * FROM orders", nil)
 			s.awaitPhase("copy", "RUNNING")
 			s.statement("read", "pool", "SELECT id, item, level, address.street FROM copies", nil)
-			want := []string{"0 [0 pen HIGH Mill Lane]", "0 [1 pen HIGH High Street]", "0 [2 pen HIGH <nil>]"}
+			want := []string{"[0 pen HIGH Mill Lane]", "[1 pen HIGH High Street]", "[2 pen HIGH <nil>]"}
 			if got := s.cells("read", 3); !slices.Equal(got, want) {
 				t.Errorf("the copies are %q, want %q", got, want)
 			}
@@ -145,7 +146,7 @@ func TestTopics(t *testing.T) {
 			s.statement("count", "pool", "INSERT INTO totals SELECT level, COUNT(*) FROM orders GROUP BY level", nil)
 			s.awaitPhase("count", "RUNNING")
 			s.statement("totals", "pool", "SELECT total FROM totals WHERE total >= 3", nil)
-			if got, want := s.cells("totals", 1), []string{"0 [3]"}; !slices.Equal(got, want) {
+			if got, want := s.cells("totals", 1), []string{"[3]"}; !slices.Equal(got, want) {
 				t.Errorf("the totals are %q, want %q", got, want)
 			}
 
