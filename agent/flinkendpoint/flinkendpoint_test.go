@@ -32,7 +32,7 @@ func TestRESTIsTheOperatorsService(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := k.REST(t.Context(), "flink", "pool-1")
-	if err != nil || got.String() != "http://pool-1-rest.flink:8081" {
+	if err != nil || got.String() != "http://pool-1-rest.flink.svc:8081" {
 		t.Errorf("got %v, %v", got, err)
 	}
 }

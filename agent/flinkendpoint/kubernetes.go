@@ -46,7 +46,8 @@ func (k *Kubernetes) REST(_ context.Context, namespace, deployment string) (*url
 	if err := checkNames(namespace, deployment); err != nil {
 		return nil, err
 	}
-	return at(deployment+"-rest."+namespace, restPort), nil
+	// With "svc", so that no domain of the world can be meant by a namespace's name.
+	return at(deployment+"-rest."+namespace+".svc", restPort), nil
 }
 
 // SQLGateway is in the JobManager's pod that runs.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -164,6 +165,9 @@ func (c *cluster) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Flink's default is one folder of the machine, where the jars of every
+	// cluster and release would get into each other's class path.
+	all["user.artifacts.base-dir"] = filepath.Join(c.dir, "artifacts")
 	ctx, cancel := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	defer others.Wait()
