@@ -97,7 +97,7 @@ assemble() {
 		unzip -q "$libraries" -d "$work/libraries"
 		cp -r "$work/libraries"/pyflink/{bin,lib,opt,plugins,licenses} "$made/"
 		examples=2.3.0 avro=2.2.0
-		maven org.apache.flink:flink-sql-connector-kafka:4.0.1-2.0 "$made/lib"
+		maven org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2 "$made/lib"
 		;;
 	*) fail "no recipe for Flink $release; there are 1.20.3 and 2.2.0" ;;
 	esac

@@ -110,12 +110,3 @@ func setMemory(all map[string]string, spec Spec) error {
 	}
 	return nil
 }
-
-// slots is how many slots a TaskManager has.
-func (s Spec) slots() int {
-	slots, err := strconv.Atoi(s.Options["taskmanager.numberOfTaskSlots"])
-	if err != nil || slots < 1 {
-		return 1
-	}
-	return slots
-}

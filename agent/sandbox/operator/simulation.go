@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -46,7 +45,7 @@ func (simulation) progress(_ context.Context, m *machine, reconciled spec) {
 
 func (simulation) savepoint(_ context.Context, m *machine, _ spec) (string, error) {
 	if m.savepointFails(m.status.Error != "") {
-		return "", errors.New(savepointFailure)
+		return "", sentence(savepointFailure)
 	}
 	return savepointPath(m.status.JobStatus.JobID), nil
 }
@@ -90,7 +89,7 @@ func (simulation) snapshot(_ context.Context, s *snapshotter) (string, bool, err
 	case s.spec["checkpoint"] != nil:
 		return checkpointPath(s.job.status, s.now), true, nil
 	case s.job.savepointFails(s.status.Failures > 0):
-		return "", true, errors.New(savepointFailure)
+		return "", true, sentence(savepointFailure)
 	}
 	return savepointPath(s.job.status.JobID), true, nil
 }
@@ -107,3 +106,9 @@ func checkpointPath(job jobStatus, now time.Time) string {
 	number := int64(now.Sub(fromMillis(job.StartTime))/time.Minute) + 1
 	return fmt.Sprintf("file:///weir-sandbox/checkpoints/%s/chk-%d", job.JobID, number)
 }
+
+// sentence is an error with the words that the operator has for it.
+type sentence string
+
+// Error returns the words.
+func (s sentence) Error() string { return string(s) }
