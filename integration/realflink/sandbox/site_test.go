@@ -76,6 +76,8 @@ func (s *site) start() {
 		if err != nil {
 			return err
 		}
+		// Waiting must not be slowed down, which hides what is waited for.
+		config.QPS = -1
 		if s.client, err = dynamic.NewForConfig(config); err != nil {
 			return err
 		}
