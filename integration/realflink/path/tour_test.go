@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openweir/weir/integration/process"
 	"github.com/openweir/weir/integration/weir"
@@ -40,7 +41,7 @@ func tour(t *testing.T, release, home string, blocks [][]string) {
 	dir := t.TempDir()
 	s := &site{t: t}
 	http := s.address()
-	dev := weir.Dev{Binary: binary, Dir: dir, HTTP: http, GRPC: s.address(), Flags: []string{
+	dev := weir.Dev{Binary: binary, Dir: dir, HTTP: http, GRPC: s.address(), Pace: time.Second, Flags: []string{
 		"--flink-home=" + home, "--data-dir=" + filepath.Join(dir, "data"),
 	}}
 	p := s.start(dev.Start(t.Context()))
