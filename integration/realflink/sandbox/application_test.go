@@ -4,8 +4,10 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -115,6 +117,13 @@ func loseTheSandbox(t *testing.T, s *site) {
 		t.Errorf("the Java machines are %v", s.java(""))
 	}
 	before := s.await(deployments, "app", "running", object.runs)
+	own := filepath.Join(s.sandbox.Dir, "workload", "flink", "default", "app", "checkpoints", before.at("jobStatus", "jobId"), "chk-*", "_metadata")
+	s.until("it to have a checkpoint", func(context.Context) error {
+		if found, err := filepath.Glob(own); err != nil || len(found) == 0 {
+			return errors.Join(fmt.Errorf("there is none at %s", own), err)
+		}
+		return nil
+	})
 	s.process.Kill()
 	s.noJava()
 	s.start()
