@@ -50,6 +50,14 @@ func tour(t *testing.T, release, home string, blocks [][]string) {
 			s.showLogs(dir)
 		}
 	})
+	s.Base = "http://" + http
+	s.await("the sandbox to be connected", func(ctx context.Context) error {
+		cluster, err := s.Object(ctx, "GET", "/v1/kubernetes-clusters/default-k8s-cluster", "", 200)
+		if err == nil && cluster.String("status", "state") != "CONNECTED" {
+			err = fmt.Errorf("its status is %v", cluster.At("status"))
+		}
+		return err
+	})
 	minor := strings.Join(strings.Split(release, ".")[:2], ".")
 	adapt := strings.NewReplacer(
 		"localhost:8080", http, "flink:2.2.0", "flink:"+release, "v2_2", "v"+strings.ReplaceAll(minor, ".", "_"),
