@@ -111,6 +111,9 @@ func TestTheWholeAPIHasAForm(t *testing.T) {
 	protoregistry.GlobalFiles.RangeFilesByPackage("cmf.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Messages().Len() {
 			message := file.Messages().Get(i)
+			if message == (&cmfv1.FetchFlinkWebUIResponse{}).ProtoReflect().Descriptor() {
+				continue // pages of Flink's go to browsers as they are
+			}
 			if object := message.Fields().ByName("object"); object != nil && message.Fields().ByName("type") != nil {
 				message = object.Message() // the event around it is the gateway's to write
 			}
