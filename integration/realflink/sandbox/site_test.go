@@ -5,6 +5,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -226,6 +227,9 @@ func (s *site) allTasksRun(deployment object) {
 		}
 		if err := s.rest(ctx, deployment, "/jobs/"+deployment.at("jobStatus", "jobId"), &job); err != nil {
 			return err
+		}
+		if len(job.Vertices) == 0 {
+			return errors.New("the job is not initialized")
 		}
 		for _, vertex := range job.Vertices {
 			if vertex.Status != "RUNNING" {
