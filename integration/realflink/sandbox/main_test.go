@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/integration/build"
+	"github.com/openweir/weir/integration/realflink/session"
 )
 
 // binary is the program under test.
@@ -31,12 +32,13 @@ func TestMain(m *testing.M) {
 }
 
 func prepare() (err error) {
-	homes = map[string]string{}
-	for _, home := range filepath.SplitList(os.Getenv("WEIR_FLINK_HOMES")) {
-		homes[filepath.Base(home)] = home
+	named, err := session.NamedHomes()
+	if err != nil {
+		return err
 	}
-	if len(homes) == 0 {
-		return fmt.Errorf("WEIR_FLINK_HOMES names no Flink distribution; make e2e makes some and sets it")
+	homes = map[string]string{}
+	for _, home := range named {
+		homes[filepath.Base(home)] = home
 	}
 	binary, err = build.Weir(context.Background())
 	return err

@@ -6,6 +6,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,11 +29,20 @@ const starting = 3 * time.Minute
 // that was asked for and has none fails.
 func Homes(t *testing.T) []string {
 	t.Helper()
-	homes := filepath.SplitList(os.Getenv("WEIR_FLINK_HOMES"))
-	if len(homes) == 0 {
-		t.Fatal("WEIR_FLINK_HOMES names no Flink distribution; `make flink` makes some")
+	homes, err := NamedHomes()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return homes
+}
+
+// NamedHomes is Homes for what runs before any test.
+func NamedHomes() ([]string, error) {
+	homes := filepath.SplitList(os.Getenv("WEIR_FLINK_HOMES"))
+	if len(homes) == 0 {
+		return nil, errors.New("WEIR_FLINK_HOMES names no Flink distribution; make e2e makes some and sets it")
+	}
+	return homes, nil
 }
 
 // Cluster is a session cluster of one TaskManager.
