@@ -10,7 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
@@ -31,7 +32,7 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	name := hello.GetCluster()
 	grant, err := f.Etcd.Grant(ctx, int64(max(2, (f.Heartbeat*missedHeartbeats).Seconds())))
 	if err != nil {
-		return nil, false, fault.Unavailable(err, "etcd grants no lease.")
+		return nil, false, apierror.Unavailable(err, "etcd grants no lease.")
 	}
 	s := &session{
 		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,
@@ -111,12 +112,12 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello, known bool
 
 func newCluster(name string, labels map[string]string, now *timestamppb.Timestamp) *cmfv1.KubernetesCluster {
 	cluster := &cmfv1.KubernetesCluster{
-		ApiVersion: rules.APIVersion,
-		Kind:       rules.KindCluster,
+		ApiVersion: contract.APIVersion,
+		Kind:       contract.KindCluster,
 		Metadata: &cmfv1.KubernetesClusterMetadata{
 			Name: name, Uid: uuid.NewString(), CreationTimestamp: now, UpdateTimestamp: now,
 		},
-		Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: rules.LifecycleActive},
+		Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: contract.LifecycleActive},
 	}
 	if len(labels) > 0 {
 		cluster.Metadata.Labels = &cmfv1.StringMap{Entries: labels}

@@ -9,12 +9,14 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // storeDeletion drops the tombstone of an object that is gone.
@@ -156,23 +158,23 @@ func observe(record *storev1.ApplicationRecord, before *storev1.StatusRecord, ne
 }
 
 func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *storev1.StatusRecord, report *agentv1.StatusReport) {
-	parsed, err := rules.ParseText(report.GetStatus())
+	parsed, err := openjson.ParseText(report.GetStatus())
 	if err != nil {
 		return // an agent that sends no JSON has nothing to say
 	}
 	normal := rules.NormalStatus(parsed)
 	status, instance := o.status, record.GetInstance()
-	status.Status = rules.FormatText(normal)
+	status.Status = openjson.Text(normal)
 	status.Generation = report.GetGeneration()
-	status.LifecycleState = rules.String(normal, "lifecycleState")
-	status.JobState = rules.String(normal, "jobStatus", "state")
-	status.JobId = rules.String(normal, "jobStatus", "jobId")
-	status.Error = rules.OperatorError(rules.String(normal, "error"))
+	status.LifecycleState = openjson.String(normal, "lifecycleState")
+	status.JobState = openjson.String(normal, "jobStatus", "state")
+	status.JobId = openjson.String(normal, "jobStatus", "jobId")
+	status.Error = rules.OperatorError(openjson.String(normal, "error"))
 
 	if s := status.GetLifecycleState(); s != "" && s != before.GetLifecycleState() {
 		o.events = append(o.events, state.NewStatusEvent(state.EventClusterStatus, instance, "Cluster status changed to "+s+".", s))
 	}
-	if s := status.GetJobState(); s != before.GetJobState() && (s != rules.StateReconciling || before.GetJobState() != "") {
+	if s := status.GetJobState(); s != before.GetJobState() && (s != contract.StateReconciling || before.GetJobState() != "") {
 		o.events = append(o.events, state.NewStatusEvent(state.EventJobStatus, instance, "Job status changed to "+s+".", s))
 	}
 	if e := status.GetError(); e != "" && e != before.GetError() {
@@ -181,7 +183,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	// The operator's status lags behind the specification: until it has
 	// observed the object's newest generation, it tells of the run before.
 	current := report.GetGeneration() == record.GetGeneration() &&
-		rules.Integer(normal, "observedGeneration") >= report.GetObjectGeneration()
+		openjson.Int64(normal, "observedGeneration") >= report.GetObjectGeneration()
 	if current && instance != "" {
 		o.job = &cmfv1.InstanceJobStatus{JobId: status.GetJobId(), State: status.GetJobState()}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // storeObject stores what is new of the object of a resource. conclude, if not
@@ -83,7 +84,7 @@ func observeObject(before *storev1.StatusRecord, next *report, owner string) *st
 	}
 	if s := next.status; s.GetOwnerUid() == owner && !s.GetDeleting() && s.GetGeneration() >= after.GetGeneration() {
 		// An agent that sends no JSON has nothing to say.
-		if parsed, err := rules.ParseText(s.GetStatus()); err == nil {
+		if parsed, err := openjson.ParseText(s.GetStatus()); err == nil {
 			readObject(after, s, parsed)
 		}
 	}
@@ -93,12 +94,12 @@ func observeObject(before *storev1.StatusRecord, next *report, owner string) *st
 	return after
 }
 
-func readObject(after *storev1.StatusRecord, report *agentv1.StatusReport, status rules.Object) {
-	after.Status = rules.FormatText(status)
+func readObject(after *storev1.StatusRecord, report *agentv1.StatusReport, status openjson.Object) {
+	after.Status = openjson.Text(status)
 	after.Generation = report.GetGeneration()
-	after.LifecycleState = rules.String(status, "lifecycleState")
-	after.JobManagerStatus = rules.String(status, "jobManagerDeploymentStatus")
-	after.JobState = rules.String(status, "jobStatus", "state")
-	after.JobId = rules.String(status, "jobStatus", "jobId")
-	after.Error = rules.OperatorError(rules.String(status, "error"))
+	after.LifecycleState = openjson.String(status, "lifecycleState")
+	after.JobManagerStatus = openjson.String(status, "jobManagerDeploymentStatus")
+	after.JobState = openjson.String(status, "jobStatus", "state")
+	after.JobId = openjson.String(status, "jobStatus", "jobId")
+	after.Error = rules.OperatorError(openjson.String(status, "error"))
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -66,9 +66,9 @@ func (f *Fleet) FetchResults(ctx context.Context, cluster string, request *agent
 	case page := <-answer:
 		return page, nil
 	case <-s.stream.Context().Done():
-		return nil, fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before it could hand out rows. Try again.", cluster)
+		return nil, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before it could hand out rows. Try again.", cluster)
 	case <-timeout.C:
-		return nil, fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' has handed out no rows within %s.", cluster, fetchTimeout)
+		return nil, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has handed out no rows within %s.", cluster, fetchTimeout)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -77,7 +77,7 @@ func (f *Fleet) FetchResults(ctx context.Context, cluster string, request *agent
 // elsewhere says why a cluster has no session here.
 func (f *Fleet) elsewhere(cluster string) error {
 	if session, ok := f.State.Sessions.Cached(cluster); ok && session.Value.GetReplica() != f.Replica {
-		return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can fetch rows from it. Try again.", cluster, session.Value.GetReplica())
+		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can fetch rows from it. Try again.", cluster, session.Value.GetReplica())
 	}
-	return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no rows can be fetched from it.", cluster)
+	return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no rows can be fetched from it.", cluster)
 }

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -177,7 +177,7 @@ func firstMessage(ctx context.Context, received <-chan *agentv1.ConnectRequest, 
 }
 
 func checkHello(hello *agentv1.Hello) error {
-	var v fault.Violations
+	var v apierror.Violations
 	rules.CheckName(&v, "cluster", hello.GetCluster())
 	if hello.GetProcessId() == "" {
 		v.Addf("process_id: must not be empty")

@@ -12,6 +12,7 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func (f *Fleet) addStatements() {
@@ -58,7 +59,7 @@ func (r *reports) storeStatement(ctx context.Context, next *report, claim *store
 // liftTraits takes out of a status what is kept elsewhere: the traits, and the
 // exceptions, of which events tell.
 func liftTraits(status *storev1.StatusRecord) {
-	parsed, err := rules.ParseText(status.GetStatus())
+	parsed, err := openjson.ParseText(status.GetStatus())
 	if err != nil || parsed["traits"] == nil && parsed["exceptions"] == nil {
 		return
 	}
@@ -67,7 +68,7 @@ func liftTraits(status *storev1.StatusRecord) {
 	}
 	delete(parsed, "traits")
 	delete(parsed, "exceptions")
-	status.Status = rules.FormatText(parsed)
+	status.Status = openjson.Text(parsed)
 }
 
 // observed tells whether a report has a status of the object as it now is: the
@@ -77,8 +78,8 @@ func observed(next *report, owner string) bool {
 	if report.GetOwnerUid() != owner {
 		return false
 	}
-	status, err := rules.ParseText(report.GetStatus())
-	return err == nil && rules.Integer(status, "observedGeneration") >= report.GetObjectGeneration()
+	status, err := openjson.ParseText(report.GetStatus())
+	return err == nil && openjson.Int64(status, "observedGeneration") >= report.GetObjectGeneration()
 }
 
 // exceptions are those that a report tells of: the job's, which are told as
@@ -94,11 +95,11 @@ func exceptions(next *report, owner string, before, after *storev1.StatusRecord)
 	}
 	byOperator := next.ref.GetKind() != render.KindStatement
 	if failure := after.GetError(); byOperator && failure != "" && failure != before.GetError() {
-		status, _ := rules.ParseText(after.GetStatus())
-		text := rules.String(status, "error")
+		status, _ := openjson.ParseText(after.GetStatus())
+		text := openjson.String(status, "error")
 		class := classOf(failure)
-		if told, err := rules.ParseText(text); err == nil && rules.String(told, "type") != "" {
-			class = rules.String(told, "type")
+		if told, err := openjson.ParseText(text); err == nil && openjson.String(told, "type") != "" {
+			class = openjson.String(told, "type")
 		}
 		now := time.Now()
 		out = append(out, state.Exception{ID: owner + "/" + now.Format(time.RFC3339Nano), Class: class, Message: failure, At: now})

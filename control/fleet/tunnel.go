@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -39,7 +39,7 @@ func (f *Fleet) FetchFlinkWebUI(ctx context.Context, cluster string, request *ag
 	request.Window = tunnelWindow
 	t := newTunnel()
 	if !s.tunnels.open(request.GetRequestId(), t) {
-		return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' has %d requests for web UIs to answer already. Try again.", cluster, maxTunnels)
+		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has %d requests for web UIs to answer already. Try again.", cluster, maxTunnels)
 	}
 	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}})
 	err := s.relay(ctx, request.GetRequestId(), t, send)
@@ -59,9 +59,9 @@ func (f *Fleet) outOfReach(ctx context.Context, cluster string) error {
 	if replica := session.Value.GetReplica(); ok && replica != f.Replica {
 		// What fails here is a context that is no server's, which has no use for it.
 		_ = grpc.SetTrailer(ctx, metadata.Pairs(replicaTrailer, replica))
-		return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can reach web UIs there. Try again.", cluster, replica)
+		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can reach web UIs there. Try again.", cluster, replica)
 	}
-	return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no web UI can be reached there.", cluster)
+	return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no web UI can be reached there.", cluster)
 }
 
 // relay hands on an answer until its end.
@@ -72,7 +72,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 	for {
 		part := t.take()
 		if part.broken {
-			return fault.BadGateway("The agent of Kubernetes cluster '%s' does not keep to the protocol.", s.cluster)
+			return apierror.BadGateway("The agent of Kubernetes cluster '%s' does not keep to the protocol.", s.cluster)
 		}
 		if part.head != nil {
 			if err := send(&cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Head{Head: part.head}}); err != nil {
@@ -99,9 +99,9 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 		select {
 		case <-t.ready:
 		case <-s.stream.Context().Done():
-			return fault.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before the answer was complete. Try again.", s.cluster)
+			return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before the answer was complete. Try again.", s.cluster)
 		case <-silence.C:
-			return fault.Timeout("The agent of Kubernetes cluster '%s' has said nothing for %s. It may be older than the web UI's tunnel.", s.cluster, tunnelPatience)
+			return apierror.Timeout("The agent of Kubernetes cluster '%s' has said nothing for %s. It may be older than the web UI's tunnel.", s.cluster, tunnelPatience)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -115,15 +115,15 @@ func endOf(end *agentv1.TunnelEnd) error {
 	case agentv1.TunnelFailure_TUNNEL_FAILURE_UNSPECIFIED:
 		return nil
 	case agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID:
-		return fault.Invalid(end.GetMessage())
+		return apierror.Invalid(end.GetMessage())
 	case agentv1.TunnelFailure_TUNNEL_FAILURE_FORBIDDEN:
-		return fault.Forbidden("%s", end.GetMessage())
+		return apierror.Forbidden("%s", end.GetMessage())
 	case agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER:
-		return fault.BadGateway("%s", end.GetMessage())
+		return apierror.BadGateway("%s", end.GetMessage())
 	case agentv1.TunnelFailure_TUNNEL_FAILURE_TIMEOUT:
-		return fault.Timeout("%s", end.GetMessage())
+		return apierror.Timeout("%s", end.GetMessage())
 	default:
-		return fault.Unavailable(nil, "%s", end.GetMessage())
+		return apierror.Unavailable(nil, "%s", end.GetMessage())
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -73,7 +73,7 @@ func finish(ctx context.Context, log *slog.Logger, method string, begun time.Tim
 // no cause, as the end of an agent's session does: the agent is to come again,
 // and nothing has failed.
 func bareStatus(err error) bool {
-	_, isFault := err.(*fault.Fault)
+	_, isFault := err.(*apierror.Error)
 	_, isStatus := status.FromError(err)
 	return isStatus && !isFault && errors.Unwrap(err) == nil
 }

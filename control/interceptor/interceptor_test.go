@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/interceptor"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -140,7 +140,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		logged string // what must be in the log; empty where nothing may be
 	}{
 		"no error":        {func() error { return nil }, codes.OK, "", ""},
-		"a fault":         {func() error { return fault.NotFound("None.") }, codes.NotFound, "None.", ""},
+		"an API error":    {func() error { return apierror.NotFound("None.") }, codes.NotFound, "None.", ""},
 		"a status":        {func() error { return status.Error(codes.PermissionDenied, "No.") }, codes.PermissionDenied, "No.", ""},
 		"a panic":         {func() error { panic("boom") }, codes.Internal, "Internal error.", "panic: boom"},
 		"a runtime error": {func() error { var v any = 1; return errors.New(v.(string)) }, codes.Internal, "Internal error.", "interface conversion"},

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 )
 
 // Order compares two resources: negative where a comes before b, 0 where the
@@ -65,7 +65,7 @@ func inTurn[T any](orders []Order[T]) Order[T] {
 
 // parseSort reads the sort parameters, each "property" or "property,asc" or
 // "property,desc". Blank ones count as not given.
-func parseSort[T any](kind *Kind[T], sort []string, violations *fault.Violations) []Order[T] {
+func parseSort[T any](kind *Kind[T], sort []string, violations *apierror.Violations) []Order[T] {
 	var orders []Order[T]
 	for _, criterion := range sort {
 		if strings.TrimSpace(criterion) == "" {

@@ -3,7 +3,7 @@ package query
 import (
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -23,7 +23,7 @@ type Page[T any] struct {
 }
 
 // parsePage reads page and size.
-func parsePage(params Params, violations *fault.Violations) (number, size int32) {
+func parsePage(params Params, violations *apierror.Violations) (number, size int32) {
 	number, size = 0, DefaultSize
 	if params.Page != nil {
 		number = *params.Page

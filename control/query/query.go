@@ -3,7 +3,7 @@ package query
 import (
 	"slices"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/query/filter"
 )
@@ -19,10 +19,10 @@ type Query[T any] struct {
 	Fields fields.Projection
 }
 
-// Parse checks the parameters against what the kind allows. The error is a
-// fault that lists everything that is wrong with them.
+// Parse checks the parameters against what the kind allows. The error
+// lists everything that is wrong with them.
 func Parse[T any](kind *Kind[T], params Params) (Query[T], error) {
-	var violations fault.Violations
+	var violations apierror.Violations
 	var q Query[T]
 	q.number, q.size = parsePage(params, &violations)
 
@@ -44,7 +44,7 @@ func Parse[T any](kind *Kind[T], params Params) (Query[T], error) {
 	return q, nil
 }
 
-func parseFilter[T any](kind *Kind[T], input string, violations *fault.Violations) []func(T) bool {
+func parseFilter[T any](kind *Kind[T], input string, violations *apierror.Violations) []func(T) bool {
 	if input != "" && !kind.Filterable {
 		violations.Addf("filter: %s cannot be filtered.", kind.Plural)
 		return nil
@@ -54,7 +54,7 @@ func parseFilter[T any](kind *Kind[T], input string, violations *fault.Violation
 	return filter.Compile(parsed, kind.getters())
 }
 
-func parseFields[T any](kind *Kind[T], input string, violations *fault.Violations) fields.Projection {
+func parseFields[T any](kind *Kind[T], input string, violations *apierror.Violations) fields.Projection {
 	if kind.Message == nil {
 		if input != "" {
 			violations.Addf("fields: the fields of %s cannot be chosen.", kind.Plural)

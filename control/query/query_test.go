@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/query/fields"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -199,9 +199,9 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse(test.kind, test.params)
-			f, ok := err.(*fault.Fault)
+			f, ok := err.(*apierror.Error)
 			if !ok {
-				t.Fatalf("got %v, want a fault", err)
+				t.Fatalf("got %v, want an API error", err)
 			}
 			if diff := cmp.Diff(test.want, f.Messages()); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)

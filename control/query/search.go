@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 )
 
 // Scope tells whether a search finds a resource in one of its fields.
@@ -44,7 +44,7 @@ func Equals[T any](field func(T) string) Scope[T] {
 
 // parseSearch makes a predicate of search and searchScope: the term has to be
 // found in one of the scopes. It is nil where nothing is searched for.
-func parseSearch[T any](kind *Kind[T], search, searchScope string, violations *fault.Violations) func(T) bool {
+func parseSearch[T any](kind *Kind[T], search, searchScope string, violations *apierror.Violations) func(T) bool {
 	blank := strings.TrimSpace(searchScope) == ""
 	switch {
 	case search == "" && blank:

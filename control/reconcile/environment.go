@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/run"
 	"github.com/openweir/weir/control/state"
@@ -60,7 +60,7 @@ func (r *Reconciler) refresh(ctx context.Context, envName string, app store.Obje
 	key := app.Key
 	reported, _ := r.State.ApplicationStatus.Cached(key)
 	plan, err := run.Next(env.Value, app.Value, app.Value.GetApplication(), nil, rules.SpecInForce(reported.Value, app.Value.GetApplication().GetMetadata().GetUid()))
-	var refused *fault.Fault
+	var refused *apierror.Error
 	if errors.As(err, &refused) {
 		return r.reportRefused(ctx, env, key, app.Value, refused)
 	}

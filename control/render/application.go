@@ -13,6 +13,7 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // The operator's API.
@@ -45,28 +46,28 @@ func DeploymentRef(env *cmfv1.Environment, application string) *agentv1.ObjectRe
 // cluster together with the instance that it begins, not before.
 func Application(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance *cmfv1.FlinkApplicationInstance) (*agentv1.Apply, error) {
 	app := record.GetApplication()
-	spec, err := rules.ParseObject(app.GetSpec())
+	spec, err := openjson.Parse(app.GetSpec())
 	if err != nil {
 		return nil, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
 	}
-	defaults, err := rules.ParseObject(env.GetFlinkApplicationDefaults())
+	defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
 	}
-	var effective rules.Object
+	var effective openjson.Object
 	if instance == nil {
 		effective = rules.Effective(spec, defaults)
-	} else if effective, err = rules.ParseObject(instance.GetStatus().GetSpec()); err != nil {
+	} else if effective, err = openjson.Parse(instance.GetStatus().GetSpec()); err != nil {
 		return nil, fmt.Errorf("specification of instance %s: %w", instance.GetMetadata().GetName(), err)
 	}
 	if effective == nil {
 		return nil, fmt.Errorf("instance %s has no specification", instance.GetMetadata().GetName())
 	}
-	rules.SetField(effective, rules.DesiredState(spec), "job", "state")
+	openjson.Set(effective, rules.DesiredState(spec), "job", "state")
 	setStart(effective, record.GetStart())
 	if instance != nil {
-		rules.SetField(effective, instance.GetMetadata().GetName(), "podTemplate", "metadata", "annotations", instanceAnnotation)
-		rules.SetField(effective, "flink", "podTemplate", "metadata", "annotations", originAnnotation)
+		openjson.Set(effective, instance.GetMetadata().GetName(), "podTemplate", "metadata", "annotations", instanceAnnotation)
+		openjson.Set(effective, "flink", "podTemplate", "metadata", "annotations", originAnnotation)
 	}
 	metadata := app.GetMetadata()
 	labels := maps.Clone(metadata.GetLabels())
@@ -82,12 +83,12 @@ func Application(env *cmfv1.Environment, record *storev1.ApplicationRecord, inst
 }
 
 // annotations are the application's under those of the environment's defaults.
-func annotations(metadata *cmfv1.ObjectMeta, defaults rules.Object) map[string]string {
+func annotations(metadata *cmfv1.ObjectMeta, defaults openjson.Object) map[string]string {
 	out := maps.Clone(metadata.GetAnnotations())
 	if out == nil {
 		out = map[string]string{}
 	}
-	enforced, _ := rules.Field(defaults, "metadata", "annotations").(rules.Object)
+	enforced, _ := openjson.Field(defaults, "metadata", "annotations").(openjson.Object)
 	for key, value := range enforced {
 		if s, ok := value.(string); ok {
 			out[key] = s
@@ -96,7 +97,7 @@ func annotations(metadata *cmfv1.ObjectMeta, defaults rules.Object) map[string]s
 	return out
 }
 
-func object(ref *agentv1.ObjectRef, owner string, generation int64, labels, annotations map[string]string, spec rules.Object) (*agentv1.Apply, error) {
+func object(ref *agentv1.ObjectRef, owner string, generation int64, labels, annotations map[string]string, spec openjson.Object) (*agentv1.Apply, error) {
 	metadata := map[string]any{"name": ref.GetName(), "namespace": ref.GetNamespace()}
 	if len(labels) > 0 {
 		metadata["labels"] = labels

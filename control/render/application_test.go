@@ -18,6 +18,7 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -70,17 +71,17 @@ func record(spec string) *storev1.ApplicationRecord {
 // instance is one that began with the environment and the application given.
 func instance(t testing.TB, env *cmfv1.Environment, record *storev1.ApplicationRecord) *cmfv1.FlinkApplicationInstance {
 	t.Helper()
-	own, err := rules.ParseObject(record.GetApplication().GetSpec())
+	own, err := openjson.Parse(record.GetApplication().GetSpec())
 	if err != nil {
 		t.Fatal(err)
 	}
-	enforced, err := rules.ParseObject(env.GetFlinkApplicationDefaults())
+	enforced, err := openjson.Parse(env.GetFlinkApplicationDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &cmfv1.FlinkApplicationInstance{
 		Metadata: &cmfv1.ObjectMeta{Name: "01980d2e-7c1a-7e1f-8f5b-3f6f6f6f6f6f"},
-		Status:   &cmfv1.ApplicationInstanceStatus{Spec: rules.FormatObject(rules.Effective(own, enforced))},
+		Status:   &cmfv1.ApplicationInstanceStatus{Spec: openjson.Format(rules.Effective(own, enforced))},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/openweir/weir/control/rules"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // ComputePool renders the session cluster of a shared pool: a FlinkDeployment
@@ -29,12 +30,12 @@ func ComputePool(env *cmfv1.Environment, pool *cmfv1.ComputePool, version int64,
 
 // PoolCluster is the specification of a pool's clusters, with the defaults of
 // its environment.
-func PoolCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool) (rules.Object, error) {
-	template, err := rules.ParseObject(pool.GetSpec().GetClusterSpec())
+func PoolCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool) (openjson.Object, error) {
+	template, err := openjson.Parse(pool.GetSpec().GetClusterSpec())
 	if err != nil {
 		return nil, fmt.Errorf("specification of compute pool %s: %w", pool.GetMetadata().GetName(), err)
 	}
-	defaults, err := rules.ParseObject(env.GetComputePoolDefaults())
+	defaults, err := openjson.Parse(env.GetComputePoolDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("pool defaults of environment %s: %w", env.GetName(), err)
 	}

@@ -1,10 +1,11 @@
 package render
 
 import (
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/contract"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // Kinds of the operator beside FlinkDeployment.
@@ -31,7 +32,7 @@ func SnapshotRef(env *cmfv1.Environment, uid string) *agentv1.ObjectRef {
 // should it ever be made again.
 func Savepoint(env *cmfv1.Environment, record *storev1.SavepointRecord, status *cmfv1.SavepointStatus) (*agentv1.Apply, error) {
 	metadata, spec := record.GetSavepoint().GetMetadata(), record.GetSavepoint().GetSpec()
-	savepoint := rules.Object{
+	savepoint := openjson.Object{
 		"formatType":      spec.GetFormatType(),
 		"disposeOnDelete": record.GetDeleting(),
 		"alreadyExists":   false,
@@ -39,16 +40,16 @@ func Savepoint(env *cmfv1.Environment, record *storev1.SavepointRecord, status *
 	if spec.GetPath() != "" {
 		savepoint["path"] = spec.GetPath()
 	}
-	if status.GetState() == rules.SavepointCompleted && status.GetPath() != "" {
+	if status.GetState() == contract.SavepointCompleted && status.GetPath() != "" {
 		savepoint["path"], savepoint["alreadyExists"] = status.GetPath(), true
 	}
 	labels := map[string]string{}
 	if len(env.GetName()) <= 63 {
 		labels[environmentLabel] = env.GetName()
 	}
-	return object(SnapshotRef(env, metadata.GetUid()), metadata.GetUid(), record.GetGeneration(), labels, nil, rules.Object{
+	return object(SnapshotRef(env, metadata.GetUid()), metadata.GetUid(), record.GetGeneration(), labels, nil, openjson.Object{
 		"backoffLimit": spec.GetBackoffLimit(),
-		"jobReference": rules.Object{"kind": record.GetJobKind(), "name": record.GetJobName()},
+		"jobReference": openjson.Object{"kind": record.GetJobKind(), "name": record.GetJobName()},
 		"savepoint":    savepoint,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/openjson"
 )
 
 // The containers of a JobManager's pod: Flink's own, as the operator wants it
@@ -23,7 +24,7 @@ const (
 // index unless it is told to merge them by name. So the gateway comes behind as
 // many containers as either has, each named as it is: either way it is merged
 // with none of them.
-func withGateway(cluster rules.Object) rules.Object {
+func withGateway(cluster openjson.Object) openjson.Object {
 	own := containers(cluster, "jobManager", "podTemplate", "spec", "containers")
 	base := containers(cluster, "podTemplate", "spec", "containers")
 	for _, container := range append(append([]any{}, own...), base...) {
@@ -33,22 +34,22 @@ func withGateway(cluster rules.Object) rules.Object {
 	}
 	all := append([]any{}, own...)
 	for i := len(own); i < len(base); i++ {
-		all = append(all, rules.Object{"name": nameOf(base[i])})
+		all = append(all, openjson.Object{"name": nameOf(base[i])})
 	}
 	if len(all) == 0 {
-		all = append(all, rules.Object{"name": mainContainer})
+		all = append(all, openjson.Object{"name": mainContainer})
 	}
 	sidecar := gateway(cluster)
 	if mounts := mountsOf(append(append([]any{}, own...), base...)); len(mounts) > 0 {
 		sidecar["volumeMounts"] = mounts
 	}
-	out := rules.Merge(cluster, nil)
-	rules.SetField(out, append(all, sidecar), "jobManager", "podTemplate", "spec", "containers")
+	out := openjson.Merge(cluster, nil)
+	openjson.Set(out, append(all, sidecar), "jobManager", "podTemplate", "spec", "containers")
 	return out
 }
 
-func containers(cluster rules.Object, path ...string) []any {
-	list, _ := rules.Field(cluster, path...).([]any)
+func containers(cluster openjson.Object, path ...string) []any {
+	list, _ := openjson.Field(cluster, path...).([]any)
 	return list
 }
 
@@ -62,10 +63,10 @@ func mountsOf(containers []any) []any {
 		if nameOf(container) != mainContainer {
 			continue
 		}
-		mounts, _ := container.(rules.Object)["volumeMounts"].([]any)
+		mounts, _ := container.(openjson.Object)["volumeMounts"].([]any)
 		for _, mount := range mounts {
-			fields, _ := mount.(rules.Object)
-			if path := rules.String(fields, "mountPath"); path != "" && !seen[path] {
+			fields, _ := mount.(openjson.Object)
+			if path := openjson.String(fields, "mountPath"); path != "" && !seen[path] {
 				seen[path] = true
 				out = append(out, mount)
 			}
@@ -75,16 +76,16 @@ func mountsOf(containers []any) []any {
 }
 
 func nameOf(container any) string {
-	fields, _ := container.(rules.Object)
-	return rules.String(fields, "name")
+	fields, _ := container.(openjson.Object)
+	return openjson.String(fields, "name")
 }
 
 // gateway is the container of the SQL gateway. It has not the configuration of
 // the cluster, which the operator mounts into Flink's own container only, so it
 // is told where the JobManager is: next to it. Memory is for plans, and for the
 // two pages of rows that the gateway keeps of a query.
-func gateway(cluster rules.Object) rules.Object {
-	return rules.Object{
+func gateway(cluster openjson.Object) openjson.Object {
+	return openjson.Object{
 		"name":  gatewayContainer,
 		"image": rules.FlinkImage(cluster),
 		"command": []any{
@@ -96,15 +97,15 @@ func gateway(cluster rules.Object) rules.Object {
 			"-Drest.address=localhost",
 			"-Drest.port=" + restPort(cluster),
 		},
-		"env":       []any{rules.Object{"name": "JVM_ARGS", "value": "-Xmx512m"}},
-		"ports":     []any{rules.Object{"name": gatewayContainer, "containerPort": gatewayPort}},
-		"resources": rules.Object{"requests": rules.Object{"cpu": "100m", "memory": "1Gi"}, "limits": rules.Object{"memory": "1Gi"}},
+		"env":       []any{openjson.Object{"name": "JVM_ARGS", "value": "-Xmx512m"}},
+		"ports":     []any{openjson.Object{"name": gatewayContainer, "containerPort": gatewayPort}},
+		"resources": openjson.Object{"requests": openjson.Object{"cpu": "100m", "memory": "1Gi"}, "limits": openjson.Object{"memory": "1Gi"}},
 	}
 }
 
 // restPort is where the JobManager serves REST.
-func restPort(cluster rules.Object) string {
-	configuration, _ := cluster["flinkConfiguration"].(rules.Object)
+func restPort(cluster openjson.Object) string {
+	configuration, _ := cluster["flinkConfiguration"].(openjson.Object)
 	switch port := configuration["rest.port"].(type) {
 	case string:
 		return port

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // TestGatewayBesideOtherContainers: the operator merges the lists of containers
@@ -30,14 +30,14 @@ func TestGatewayBesideOtherContainers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			manifest, err := rules.ParseText(apply.GetManifest())
+			manifest, err := openjson.ParseText(apply.GetManifest())
 			if err != nil {
 				t.Fatal(err)
 			}
-			containers, _ := rules.Field(manifest, "spec", "jobManager", "podTemplate", "spec", "containers").([]any)
+			containers, _ := openjson.Field(manifest, "spec", "jobManager", "podTemplate", "spec", "containers").([]any)
 			var names []string
 			for _, container := range containers {
-				names = append(names, rules.String(container.(rules.Object), "name"))
+				names = append(names, openjson.String(container.(openjson.Object), "name"))
 			}
 			if got := strings.Join(names, " "); got != test.want {
 				t.Errorf("they are %q, want %q", got, test.want)

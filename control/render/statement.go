@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/contract"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // StatementRef names the object that runs a statement: a FlinkDeployment, a
@@ -31,14 +32,14 @@ func StatementRef(env *cmfv1.Environment, kind, statement string) *agentv1.Objec
 func Statement(env *cmfv1.Environment, record *storev1.StatementRecord) (*agentv1.Apply, error) {
 	statement := record.GetStatement()
 	metadata := statement.GetMetadata()
-	spec, err := rules.ParseObject(record.GetObjectSpec())
+	spec, err := openjson.Parse(record.GetObjectSpec())
 	if err != nil {
 		return nil, fmt.Errorf("specification of the object of statement %s: %w", metadata.GetName(), err)
 	}
 	if spec == nil {
 		return nil, fmt.Errorf("statement %s has no specification of an object", metadata.GetName())
 	}
-	rules.SetField(spec, desiredState(statement), "job", "state")
+	openjson.Set(spec, desiredState(statement), "job", "state")
 	setStart(spec, record.GetStart())
 	return object(StatementRef(env, record.GetObjectKind(), metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
 		environmentLabels(env, metadata), maps.Clone(metadata.GetAnnotations()), spec)
@@ -47,20 +48,20 @@ func Statement(env *cmfv1.Environment, record *storev1.StatementRecord) (*agentv
 // desiredState is what the job of a statement is to be.
 func desiredState(statement *cmfv1.Statement) string {
 	if statement.GetSpec().GetStopped() {
-		return rules.JobSuspended
+		return contract.JobSuspended
 	}
-	return rules.JobRunning
+	return contract.JobRunning
 }
 
 // setStart makes a job start from a savepoint, nil where it goes on from its
 // own state.
-func setStart(spec rules.Object, start *storev1.SavepointStart) {
+func setStart(spec openjson.Object, start *storev1.SavepointStart) {
 	if start == nil {
 		return
 	}
-	rules.SetField(spec, start.GetPath(), "job", "initialSavepointPath")
-	rules.SetField(spec, start.GetNonce(), "job", "savepointRedeployNonce")
+	openjson.Set(spec, start.GetPath(), "job", "initialSavepointPath")
+	openjson.Set(spec, start.GetNonce(), "job", "savepointRedeployNonce")
 	if start.GetAllowNonRestoredState() {
-		rules.SetField(spec, true, "job", "allowNonRestoredState")
+		openjson.Set(spec, true, "job", "allowNonRestoredState")
 	}
 }

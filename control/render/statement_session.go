@@ -10,6 +10,7 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // What the SQL driver of an agent keeps: objects that no Kubernetes has, but
@@ -45,7 +46,7 @@ func sessionStatement(
 ) (*agentv1.Apply, error) {
 	statement := record.GetStatement()
 	metadataOf := statement.GetMetadata()
-	spec, err := rules.ParseObject(record.GetObjectSpec())
+	spec, err := openjson.Parse(record.GetObjectSpec())
 	if err != nil {
 		return nil, fmt.Errorf("specification of the object of statement %s: %w", metadataOf.GetName(), err)
 	}
@@ -62,7 +63,7 @@ func sessionStatement(
 	spec["savepointRedeployNonce"] = record.GetStart().GetNonce()
 	spec["allowNonRestoredState"] = record.GetStart().GetAllowNonRestoredState()
 	if reported != nil {
-		spec["known"] = rules.Object{
+		spec["known"] = openjson.Object{
 			"generation":           reported.GetGeneration(),
 			"phase":                rules.StatementPhase(record, reported),
 			"jobId":                reported.GetJobId(),
@@ -78,7 +79,7 @@ func sessionStatement(
 // its own; nil where it has none.
 func StatementCluster(env *cmfv1.Environment, record *storev1.StatementRecord) (*agentv1.Apply, error) {
 	metadataOf := record.GetStatement().GetMetadata()
-	spec, err := rules.ParseObject(record.GetClusterSpec())
+	spec, err := openjson.Parse(record.GetClusterSpec())
 	if err != nil {
 		return nil, fmt.Errorf("specification of the cluster of statement %s: %w", metadataOf.GetName(), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/sql/ddl"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // sessionRecord is a statement that the SQL driver runs, on a cluster of its own
@@ -29,9 +30,9 @@ func sessionRecord(t *testing.T, shared, detached bool) *storev1.StatementRecord
 	deployment := "shared"
 	if !shared {
 		deployment = record.GetStatement().GetMetadata().GetName()
-		record.ClusterSpec = rules.FormatObject(job.SessionCluster())
+		record.ClusterSpec = openjson.Format(job.SessionCluster())
 	}
-	record.ObjectKind, record.ObjectSpec = render.KindStatement, rules.FormatObject(job.SessionStatement(deployment))
+	record.ObjectKind, record.ObjectSpec = render.KindStatement, openjson.Format(job.SessionStatement(deployment))
 	record.Catalog, record.Database = "shop", "sales"
 	record.Tables = []*storev1.StatementTable{{Catalog: "shop", Database: "sales", Name: "source", Definition: &storev1.TableRecord{
 		Columns: []*storev1.TableColumn{{Name: "line", Kind: storev1.TableColumn_KIND_PHYSICAL, Type: "STRING"}},

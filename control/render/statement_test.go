@@ -9,6 +9,7 @@ import (
 	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func statementRecord(t *testing.T, shared, detached bool) *storev1.StatementRecord {
@@ -36,9 +37,9 @@ func statementRecord(t *testing.T, shared, detached bool) *storev1.StatementReco
 		},
 	}
 	if shared {
-		record.ObjectKind, record.ObjectSpec = render.KindSessionJob, rules.FormatObject(job.SessionJob("shared"))
+		record.ObjectKind, record.ObjectSpec = render.KindSessionJob, openjson.Format(job.SessionJob("shared"))
 	} else {
-		record.ObjectKind, record.ObjectSpec = render.KindDeployment, rules.FormatObject(job.Application())
+		record.ObjectKind, record.ObjectSpec = render.KindDeployment, openjson.Format(job.Application())
 	}
 	return record
 }

@@ -6,21 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
-// Kinds and versions of the contract.
+// Fields of a specification.
 const (
-	APIVersion          = "cmf.confluent.io/v1"
-	EventAPIVersion     = "cmf.confluent.io/v1alpha1"
-	KindApplication     = "FlinkApplication"
-	KindInstance        = "FlinkApplicationInstance"
-	KindEvent           = "FlinkApplicationEvent"
-	KindCluster         = "KubernetesCluster"
-	JobRunning          = "running"
-	JobSuspended        = "suspended"
-	StateReconciling    = "RECONCILING"
 	startFromSavepoint  = "startFromSavepoint"
 	flinkConfigurations = "flinkConfiguration"
 )
@@ -28,11 +21,11 @@ const (
 // CheckApplication notes what is wrong with an application by itself, before
 // the environment's defaults are known.
 func CheckApplication(app *cmfv1.FlinkApplication) error {
-	var v fault.Violations
+	var v apierror.Violations
 	CheckObjectName(&v, "metadata.name", app.GetMetadata().GetName())
-	CheckKind(&v, app.GetKind(), KindApplication)
+	CheckKind(&v, app.GetKind(), contract.KindApplication)
 	CheckObjectMarks(&v, app.GetMetadata())
-	if spec, err := ParseObject(app.GetSpec()); err != nil {
+	if spec, err := openjson.Parse(app.GetSpec()); err != nil {
 		v.Addf("spec: %v", err)
 	} else {
 		checkSavepointStart(&v, spec)
@@ -43,41 +36,41 @@ func CheckApplication(app *cmfv1.FlinkApplication) error {
 // Effective is what an application runs with: its own specification under the
 // environment's defaults, which win key by key. startFromSavepoint is taken
 // out: it is an instruction to Weir, not a field of the operator.
-func Effective(spec, defaults Object) Object {
-	enforced, _ := Field(defaults, "spec").(Object)
+func Effective(spec, defaults openjson.Object) openjson.Object {
+	enforced, _ := openjson.Field(defaults, "spec").(openjson.Object)
 	own := withFlatConfiguration(spec)
-	out := Merge(own, withFlatConfiguration(enforced))
+	out := openjson.Merge(own, withFlatConfiguration(enforced))
 	delete(out, startFromSavepoint)
-	if job, ok := out["job"].(Object); ok {
-		out["job"] = without(job, startFromSavepoint)
+	if job, ok := out["job"].(openjson.Object); ok {
+		out["job"] = openjson.Without(job, startFromSavepoint)
 	}
 	return out
 }
 
-func withFlatConfiguration(spec Object) Object {
-	configuration, ok := spec[flinkConfigurations].(Object)
+func withFlatConfiguration(spec openjson.Object) openjson.Object {
+	configuration, ok := spec[flinkConfigurations].(openjson.Object)
 	if !ok {
 		return spec
 	}
-	return with(spec, flinkConfigurations, FlattenConfiguration(configuration))
+	return openjson.With(spec, flinkConfigurations, FlattenConfiguration(configuration))
 }
 
 // EffectiveHash identifies what an instance runs. job.state does not count:
 // suspending ends a run, it makes no other one.
-func EffectiveHash(effective Object) string {
-	job, ok := effective["job"].(Object)
+func EffectiveHash(effective openjson.Object) string {
+	job, ok := effective["job"].(openjson.Object)
 	if !ok {
-		return Hash(effective)
+		return openjson.Hash(effective)
 	}
-	return Hash(with(effective, "job", without(job, "state")))
+	return openjson.Hash(openjson.With(effective, "job", openjson.Without(job, "state")))
 }
 
 // DesiredState is job.state of a specification: running unless suspended.
-func DesiredState(spec Object) string {
-	if String(spec, "job", "state") == JobSuspended {
-		return JobSuspended
+func DesiredState(spec openjson.Object) string {
+	if openjson.String(spec, "job", "state") == contract.JobSuspended {
+		return contract.JobSuspended
 	}
-	return JobRunning
+	return contract.JobRunning
 }
 
 var (
@@ -92,8 +85,8 @@ var (
 // what its custom resource definition would: a user learns of it at once and
 // not from a status later. Only rules that hold whatever the operator's own
 // configuration is are checked here.
-func CheckEffective(effective Object) error {
-	var v fault.Violations
+func CheckEffective(effective openjson.Object) error {
+	var v apierror.Violations
 	checkCluster(&v, effective)
 	if account := effective["serviceAccount"]; account == nil || account == "" {
 		v.Addf("spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults")
@@ -103,7 +96,7 @@ func CheckEffective(effective Object) error {
 	return v.Unprocessable()
 }
 
-func checkConfiguration(v *fault.Violations, effective Object) {
+func checkConfiguration(v *apierror.Violations, effective openjson.Object) {
 	configuration := checkObject(v, effective, flinkConfigurations)
 	for _, key := range forbiddenKeys {
 		if _, set := configuration[key]; set {
@@ -112,7 +105,7 @@ func checkConfiguration(v *fault.Violations, effective Object) {
 	}
 }
 
-func checkProcess(v *fault.Violations, effective Object, process string) {
+func checkProcess(v *apierror.Violations, effective openjson.Object, process string) {
 	section := checkObject(v, effective, process)
 	if replicas := section["replicas"]; replicas != nil {
 		checkPositive(v, "spec."+process+".replicas", replicas)
@@ -129,7 +122,7 @@ func checkProcess(v *fault.Violations, effective Object, process string) {
 	checkStorage(v, effective, process)
 }
 
-func checkJob(v *fault.Violations, effective Object) {
+func checkJob(v *apierror.Violations, effective openjson.Object) {
 	if effective["job"] == nil {
 		v.Addf("spec.job: must be set: a FlinkApplication runs one job")
 		return
@@ -142,9 +135,9 @@ func checkJob(v *fault.Violations, effective Object) {
 	checkString(v, effective, "job", "entryClass")
 	checkString(v, effective, "job", "initialSavepointPath")
 	checkNonces(v, job)
-	checkOneOf(v, effective, []string{JobRunning, JobSuspended}, "job", "state")
+	checkOneOf(v, effective, []string{contract.JobRunning, contract.JobSuspended}, "job", "state")
 	checkOneOf(v, effective, upgradeModes, "job", "upgradeMode")
-	switch parallelism, replicas := job["parallelism"], Field(effective, "taskManager", "replicas"); {
+	switch parallelism, replicas := job["parallelism"], openjson.Field(effective, "taskManager", "replicas"); {
 	case parallelism != nil && replicas != nil:
 		// The operator takes the parallelism from the TaskManagers.
 		if !isInteger(parallelism) {
@@ -162,8 +155,8 @@ func checkJob(v *fault.Violations, effective Object) {
 	}
 }
 
-func checkString(v *fault.Violations, o Object, path ...string) string {
-	value := Field(o, path...)
+func checkString(v *apierror.Violations, o openjson.Object, path ...string) string {
+	value := openjson.Field(o, path...)
 	if value == nil {
 		return ""
 	}
@@ -176,26 +169,26 @@ func checkString(v *fault.Violations, o Object, path ...string) string {
 
 // checkObject gives the object under a path of a specification, nil where
 // there is none.
-func checkObject(v *fault.Violations, spec Object, path ...string) Object {
+func checkObject(v *apierror.Violations, spec openjson.Object, path ...string) openjson.Object {
 	return checkObjectAt(v, "spec", spec, path...)
 }
 
-func checkObjectAt(v *fault.Violations, field string, o Object, path ...string) Object {
-	value := Field(o, path...)
-	object, ok := value.(Object)
+func checkObjectAt(v *apierror.Violations, field string, o openjson.Object, path ...string) openjson.Object {
+	value := openjson.Field(o, path...)
+	object, ok := value.(openjson.Object)
 	if value != nil && !ok {
 		v.Addf("%s.%s: must be an object", field, strings.Join(path, "."))
 	}
 	return object
 }
 
-func checkOneOf(v *fault.Violations, o Object, allowed []string, path ...string) {
+func checkOneOf(v *apierror.Violations, o openjson.Object, allowed []string, path ...string) {
 	if s := checkString(v, o, path...); s != "" && !slices.Contains(allowed, s) {
 		v.Addf("spec.%s: must be one of %s, got %q", strings.Join(path, "."), strings.Join(allowed, ", "), s)
 	}
 }
 
-func checkPositive(v *fault.Violations, field string, value any) {
+func checkPositive(v *apierror.Violations, field string, value any) {
 	number, ok := value.(json.Number)
 	if !ok {
 		v.Addf("%s: must be an integer", field)
@@ -223,9 +216,9 @@ func isPositive(value any) bool {
 
 // Warnings are what a user should know of an effective specification although
 // it is accepted.
-func Warnings(effective Object) []string {
+func Warnings(effective openjson.Object) []string {
 	warnings := demandWarnings(effective)
-	if Field(effective, "job", "upgradeMode") == nil {
+	if openjson.Field(effective, "job", "upgradeMode") == nil {
 		warnings = append(warnings, "spec.job.upgradeMode is not set. The operator's default is stateless: every change of the application, and suspending it, loses the job's state. Set savepoint or last-state to keep it.")
 	}
 	return warnings

@@ -5,15 +5,16 @@ import (
 
 	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func TestSpecInForce(t *testing.T) {
 	const recorded = `{"reconciliationStatus":{"lastReconciledSpec":"{\"spec\":{\"mode\":\"native\"},\"resource_metadata\":{\"firstDeployment\":false}}"}}`
 	for name, test := range map[string]struct {
 		status, owner string
-		want          rules.Object
+		want          openjson.Object
 	}{
-		"carried out":                 {recorded, "u-1", rules.Object{"mode": "native"}},
+		"carried out":                 {recorded, "u-1", openjson.Object{"mode": "native"}},
 		"of a resource of before":     {recorded, "u-0", nil},
 		"nothing reported":            {``, "u-1", nil},
 		"nothing carried out":         {`{"reconciliationStatus":{"state":"UPGRADING"}}`, "u-1", nil},
@@ -54,7 +55,7 @@ func TestCheckChange(t *testing.T) {
 		"the nonce taken away":        {`{"job":{"savepointRedeployNonce":1}}`, `{"job":{}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var inForce rules.Object
+			var inForce openjson.Object
 			if test.inForce != "" {
 				inForce = object(t, test.inForce)
 			}

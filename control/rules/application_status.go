@@ -4,36 +4,38 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // notReported is the status of an application that no agent has reported on.
 // Clients of CMF depend on jobName and state being there from the first answer.
-const notReported = `{"jobStatus":{"jobName":"","state":"` + StateReconciling + `"}}`
+const notReported = `{"jobStatus":{"jobName":"","state":"` + contract.StateReconciling + `"}}`
 
 // NormalStatus makes the status of a FlinkDeployment fit to be shown as it is:
 // jobStatus always has a jobName and a state, and what ApplicationStatus adds
 // is not there yet.
-func NormalStatus(status Object) Object {
-	job, _ := status["jobStatus"].(Object)
+func NormalStatus(status openjson.Object) openjson.Object {
+	job, _ := status["jobStatus"].(openjson.Object)
 	if job == nil {
-		job = Object{}
+		job = openjson.Object{}
 	}
 	if _, ok := job["jobName"].(string); !ok {
-		job = with(job, "jobName", "")
+		job = openjson.With(job, "jobName", "")
 	}
 	if state, ok := job["state"].(string); !ok || state == "" {
-		job = with(job, "state", StateReconciling)
+		job = openjson.With(job, "state", contract.StateReconciling)
 	}
 	if status == nil {
-		status = Object{}
+		status = openjson.Object{}
 	}
-	normal := with(status, "jobStatus", job)
+	normal := openjson.With(status, "jobStatus", job)
 	for _, field := range []string{"currentDeployedInstanceName", "warning", "resourceSummary"} {
 		delete(normal, field)
 	}
-	if String(normal, "error") == "" {
+	if openjson.String(normal, "error") == "" {
 		delete(normal, "error")
 	}
 	return normal
@@ -48,17 +50,17 @@ func ApplicationStatus(record *storev1.ApplicationRecord, reported *storev1.Stat
 		status = notReported
 	}
 	if instance := record.GetInstance(); instance != "" {
-		status = AppendField(status, "currentDeployedInstanceName", instance)
+		status = openjson.AppendField(status, "currentDeployedInstanceName", instance)
 	}
 	if problem := reported.GetProblem(); problem != nil {
 		if reported.GetError() == "" {
-			status = AppendField(status, "error", problem.GetReason()+": "+problem.GetMessage())
+			status = openjson.AppendField(status, "error", problem.GetReason()+": "+problem.GetMessage())
 		} else {
 			warning = strings.TrimSpace(problem.GetReason() + ": " + problem.GetMessage() + " " + warning)
 		}
 	}
 	if warning != "" {
-		status = AppendField(status, "warning", warning)
+		status = openjson.AppendField(status, "warning", warning)
 	}
 	return status
 }
@@ -66,11 +68,11 @@ func ApplicationStatus(record *storev1.ApplicationRecord, reported *storev1.Stat
 // OperatorError is the sentence in status.error, which the operator writes as
 // JSON in most cases and as plain text in some.
 func OperatorError(text string) string {
-	parsed, err := ParseText(text)
-	if err != nil || String(parsed, "message") == "" {
+	parsed, err := openjson.ParseText(text)
+	if err != nil || openjson.String(parsed, "message") == "" {
 		return text
 	}
-	return String(parsed, "message")
+	return openjson.String(parsed, "message")
 }
 
 // FormatUsage writes a summary of resources as JSON.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func TestNormalStatus(t *testing.T) {
@@ -23,7 +24,7 @@ func TestNormalStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			reported := object(t, test.status)
-			same(t, rules.FormatText(rules.NormalStatus(reported)), test.want)
+			same(t, openjson.Text(rules.NormalStatus(reported)), test.want)
 			same(t, reported, object(t, test.status))
 		})
 	}
@@ -65,7 +66,7 @@ func TestApplicationStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := rules.ApplicationStatus(&storev1.ApplicationRecord{Instance: test.instance}, test.reported, test.warning)
 			same(t, got, test.want)
-			if err := rules.CheckObject(got); err != nil {
+			if err := openjson.Check(got); err != nil {
 				t.Errorf("it %v", err)
 			}
 		})
@@ -77,12 +78,12 @@ func TestApplicationStatusOfAnyNormalStatusIsJSON(t *testing.T) {
 	for _, text := range []string{`{"error":null}`, `{"error":"e"}`, `{"error":{}}`, `{"warning":"w","currentDeployedInstanceName":"i"}`} {
 		normal := rules.NormalStatus(object(t, text))
 		reported := &storev1.StatusRecord{
-			Status:  rules.FormatText(normal),
-			Error:   rules.OperatorError(rules.String(normal, "error")),
+			Status:  openjson.Text(normal),
+			Error:   rules.OperatorError(openjson.String(normal, "error")),
 			Problem: &storev1.Problem{Reason: "R", Message: "m"},
 		}
 		got := rules.ApplicationStatus(&storev1.ApplicationRecord{Instance: "i"}, reported, "stale")
-		if err := rules.CheckObject(got); err != nil {
+		if err := openjson.Check(got); err != nil {
 			t.Errorf("of %s: %s %v", text, got, err)
 		}
 	}

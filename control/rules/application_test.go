@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // runnable is the least that a specification must have.
@@ -80,7 +82,7 @@ func TestCheckEffective(t *testing.T) {
 			"spec.job: must be set: a FlinkApplication runs one job"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			effective := rules.Merge(object(t, runnable), object(t, test.over))
+			effective := openjson.Merge(object(t, runnable), object(t, test.over))
 			same(t, messages(t, rules.CheckEffective(effective)), test.want)
 		})
 	}
@@ -135,11 +137,11 @@ func TestCheckApplication(t *testing.T) {
 
 func TestDesiredState(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"job":{"state":"suspended"}}`: rules.JobSuspended,
-		`{"job":{"state":"running"}}`:   rules.JobRunning,
-		`{"job":{"state":null}}`:        rules.JobRunning,
-		`{"job":{}}`:                    rules.JobRunning,
-		`{}`:                            rules.JobRunning,
+		`{"job":{"state":"suspended"}}`: contract.JobSuspended,
+		`{"job":{"state":"running"}}`:   contract.JobRunning,
+		`{"job":{"state":null}}`:        contract.JobRunning,
+		`{"job":{}}`:                    contract.JobRunning,
+		`{}`:                            contract.JobRunning,
 	} {
 		same(t, rules.DesiredState(object(t, text)), want)
 	}

@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/openjson"
 )
 
 // Options of the operator's autoscaler. Each may also be written with
@@ -41,8 +42,8 @@ var autoscalerRanges = []struct {
 
 // checkAutoscaler notes numbers that the autoscaler would refuse, where a
 // specification turns it on.
-func checkAutoscaler(v *fault.Violations, effective Object) {
-	configuration, _ := effective[flinkConfigurations].(Object)
+func checkAutoscaler(v *apierror.Violations, effective openjson.Object) {
+	configuration, _ := effective[flinkConfigurations].(openjson.Object)
 	if _, enabled := autoscalerOption(configuration, autoscalerEnabled); !isTrue(enabled) {
 		return
 	}
@@ -69,7 +70,7 @@ func checkAutoscaler(v *fault.Violations, effective Object) {
 
 // checkUtilization notes bounds on the wrong side of the target, where both are
 // given.
-func checkUtilization(v *fault.Violations, configuration Object) {
+func checkUtilization(v *apierror.Violations, configuration openjson.Object) {
 	_, given := autoscalerOption(configuration, utilizationTarget)
 	target, err := decimal(given)
 	if given == nil || err != nil {
@@ -89,7 +90,7 @@ func checkUtilization(v *fault.Violations, configuration Object) {
 
 // autoscalerOption is an option of the autoscaler, and the name by which it is
 // given.
-func autoscalerOption(configuration Object, option string) (name string, value any) {
+func autoscalerOption(configuration openjson.Object, option string) (name string, value any) {
 	for _, name := range []string{option, "kubernetes.operator." + option} {
 		if value := configuration[name]; value != nil {
 			return name, value

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/openjson"
 )
 
 func TestAutoscaler(t *testing.T) {
@@ -36,7 +37,7 @@ func TestAutoscaler(t *testing.T) {
 			at("job.autoscaler.observed-scalability.coefficient-min", "must be between 0.01 and 1, got 0")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec := rules.Merge(object(t, runnable), rules.Object{"flinkConfiguration": object(t, test.options)})
+			spec := openjson.Merge(object(t, runnable), openjson.Object{"flinkConfiguration": object(t, test.options)})
 			same(t, messages(t, rules.CheckEffective(spec)), test.want)
 		})
 	}

@@ -3,21 +3,16 @@ package rules
 import (
 	"fmt"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// Kinds of the contract that describe Kafka.
-const (
-	KindKafkaCatalog  = "KafkaCatalog"
-	KindKafkaDatabase = "KafkaDatabase"
 )
 
 // CheckKafkaCatalog notes what is wrong with a catalog.
 func CheckKafkaCatalog(catalog *cmfv1.KafkaCatalog) error {
-	var v fault.Violations
+	var v apierror.Violations
 	CheckName(&v, "metadata.name", catalog.GetMetadata().GetName())
-	CheckKind(&v, catalog.GetKind(), KindKafkaCatalog)
+	CheckKind(&v, catalog.GetKind(), contract.KindKafkaCatalog)
 	var names []string
 	for i, cluster := range catalog.GetSpec().GetKafkaClusters() {
 		CheckName(&v, fmt.Sprintf("spec.kafkaClusters[%d].databaseName", i), cluster.GetDatabaseName())
@@ -32,7 +27,7 @@ func CheckKafkaCatalog(catalog *cmfv1.KafkaCatalog) error {
 // checkDistinct refuses names that are there twice. field is a format for the
 // place of the one with a number.
 func checkDistinct(names []string, field string) error {
-	var v fault.Violations
+	var v apierror.Violations
 	seen := map[string]bool{}
 	for i, name := range names {
 		if seen[name] {
@@ -46,7 +41,7 @@ func checkDistinct(names []string, field string) error {
 // CheckCatalogUpdate notes changes of what cannot change.
 func CheckCatalogUpdate(after *cmfv1.KafkaCatalog) error {
 	if len(after.GetSpec().GetKafkaClusters()) > 0 {
-		return fault.Unprocessable("spec.kafkaClusters: cannot change after creation; create, update and delete the catalog's databases instead")
+		return apierror.Unprocessable("spec.kafkaClusters: cannot change after creation; create, update and delete the catalog's databases instead")
 	}
 	return nil
 }
@@ -69,9 +64,9 @@ func LegacyDatabases(catalog *cmfv1.KafkaCatalog) []*cmfv1.KafkaDatabase {
 
 // CheckKafkaDatabase notes what is wrong with a database.
 func CheckKafkaDatabase(database *cmfv1.KafkaDatabase) error {
-	var v fault.Violations
+	var v apierror.Violations
 	CheckName(&v, "metadata.name", database.GetMetadata().GetName())
-	CheckKind(&v, database.GetKind(), KindKafkaDatabase)
+	CheckKind(&v, database.GetKind(), contract.KindKafkaDatabase)
 	for i, env := range database.GetSpec().GetDdlEnvironments() {
 		CheckName(&v, fmt.Sprintf("spec.ddlEnvironments[%d]", i), env)
 	}

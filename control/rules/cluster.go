@@ -3,41 +3,34 @@ package rules
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// States of a cluster's life cycle and of its connection.
-const (
-	LifecycleActive         = "ACTIVE"
-	LifecycleDecommissioned = "DECOMMISSIONED"
-	ClusterConnected        = "CONNECTED"
-	ClusterDisconnected     = "DISCONNECTED"
-	ClusterDecommissioned   = "DECOMMISSIONED"
-)
-
 // Decommissioned tells whether users took the cluster out of service.
 func Decommissioned(cluster *cmfv1.KubernetesCluster) bool {
-	return cluster.GetSpec().GetLifecycleState() == LifecycleDecommissioned
+	return cluster.GetSpec().GetLifecycleState() == contract.LifecycleDecommissioned
 }
 
 // CheckClusterUpdate notes what is wrong with an update of the cluster called
 // name.
 func CheckClusterUpdate(name string, update *cmfv1.KubernetesCluster) error {
-	var v fault.Violations
+	var v apierror.Violations
 	if n := update.GetMetadata().GetName(); n != "" && n != name {
 		v.Addf("metadata.name: must equal the name in the path, '%s'", name)
 	}
-	CheckKind(&v, update.GetKind(), KindCluster)
+	CheckKind(&v, update.GetKind(), contract.KindCluster)
 	return v.Invalid()
 }
 
 // UpdateCluster lays an update over what is stored: what is absent stays.
 func UpdateCluster(before, update *cmfv1.KubernetesCluster) *cmfv1.KubernetesCluster {
-	after := cloneOf(before)
+	after := proto.CloneOf(before)
 	if s := update.GetSpec().GetLifecycleState(); s != "" {
 		after.Spec.LifecycleState = s
 	}
@@ -56,16 +49,16 @@ func ClusterStatus(cluster *cmfv1.KubernetesCluster, reported *storev1.ClusterSt
 	last := latest(reported.GetLastHeartbeat(), session.GetLastHeartbeat())
 	switch {
 	case Decommissioned(cluster):
-		return &cmfv1.KubernetesClusterStatus{State: ClusterDecommissioned, LastHeartbeatTimestamp: last}
+		return &cmfv1.KubernetesClusterStatus{State: contract.ClusterDecommissioned, LastHeartbeatTimestamp: last}
 	case session == nil:
 		message := reported.GetDisconnectMessage()
 		if message == "" {
 			message = "No agent of this cluster is connected."
 		}
-		return &cmfv1.KubernetesClusterStatus{State: ClusterDisconnected, Message: message, LastHeartbeatTimestamp: last}
+		return &cmfv1.KubernetesClusterStatus{State: contract.ClusterDisconnected, Message: message, LastHeartbeatTimestamp: last}
 	default:
 		return &cmfv1.KubernetesClusterStatus{
-			State:                  ClusterConnected,
+			State:                  contract.ClusterConnected,
 			Message:                reported.GetKubernetesError(),
 			LastHeartbeatTimestamp: last,
 			KubernetesVersion:      reported.GetKubernetesVersion(),
@@ -77,9 +70,9 @@ func ClusterStatus(cluster *cmfv1.KubernetesCluster, reported *storev1.ClusterSt
 // where they are not.
 func StaleWarning(name string, status *cmfv1.KubernetesClusterStatus) string {
 	switch status.GetState() {
-	case ClusterConnected:
+	case contract.ClusterConnected:
 		return ""
-	case ClusterDecommissioned:
+	case contract.ClusterDecommissioned:
 		return "The status may be stale: Kubernetes cluster '" + name + "' is decommissioned."
 	default:
 		since := ""

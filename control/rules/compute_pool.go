@@ -3,19 +3,10 @@ package rules
 import (
 	"strings"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// KindComputePool is the contract's.
-const KindComputePool = "ComputePool"
-
-// Types of compute pools, and what users want of a shared one.
-const (
-	PoolDedicated = "DEDICATED"
-	PoolShared    = "SHARED"
-	PoolRunning   = "RUNNING"
-	PoolSuspended = "SUSPENDED"
+	"github.com/openweir/weir/openjson"
 )
 
 // defaultServiceAccount is the one that the operator's chart makes for jobs.
@@ -30,18 +21,18 @@ var jobOfStatements = []string{"jarURI", "entryClass", "args", "state"}
 
 // CheckComputePool notes what is wrong with a pool by itself.
 func CheckComputePool(pool *cmfv1.ComputePool) error {
-	var v fault.Violations
+	var v apierror.Violations
 	CheckObjectName(&v, "metadata.name", pool.GetMetadata().GetName())
-	CheckKind(&v, pool.GetKind(), KindComputePool)
+	CheckKind(&v, pool.GetKind(), contract.KindComputePool)
 	CheckObjectMarks(&v, pool.GetMetadata())
 	if err := v.Invalid(); err != nil {
 		return err
 	}
 	spec := pool.GetSpec()
-	if spec.GetState() != "" && spec.GetType() != PoolShared {
-		v.Addf("spec.state: can only be set for pools of type %s", PoolShared)
+	if spec.GetState() != "" && spec.GetType() != contract.PoolShared {
+		v.Addf("spec.state: can only be set for pools of type %s", contract.PoolShared)
 	}
-	template, err := ParseObject(spec.GetClusterSpec())
+	template, err := openjson.Parse(spec.GetClusterSpec())
 	if err != nil {
 		v.Addf("spec.clusterSpec: %v", err)
 	}
@@ -57,21 +48,21 @@ func CheckComputePool(pool *cmfv1.ComputePool) error {
 // CheckPoolUpdate notes changes of what cannot change.
 func CheckPoolUpdate(before, after *cmfv1.ComputePool) error {
 	if was := before.GetSpec().GetType(); after.GetSpec().GetType() != was {
-		return fault.Unprocessable("spec.type: cannot change after creation, it is '" + was + "'")
+		return apierror.Unprocessable("spec.type: cannot change after creation, it is '" + was + "'")
 	}
 	return nil
 }
 
 // WantsCluster tells whether a pool has a session cluster of its own running.
 func WantsCluster(pool *cmfv1.ComputePool) bool {
-	return pool.GetSpec().GetType() == PoolShared && pool.GetSpec().GetState() != PoolSuspended
+	return pool.GetSpec().GetType() == contract.PoolShared && pool.GetSpec().GetState() != contract.PoolSuspended
 }
 
 // ClusterSpec is the specification of a pool's clusters: its own under the
 // environment's computePoolDefaults, which win key by key.
-func ClusterSpec(template, defaults Object) Object {
+func ClusterSpec(template, defaults openjson.Object) openjson.Object {
 	own := withFlatConfiguration(template)
-	out := Merge(own, withFlatConfiguration(poolDefaults(defaults)))
+	out := openjson.Merge(own, withFlatConfiguration(poolDefaults(defaults)))
 	if account := out["serviceAccount"]; account == nil || account == "" {
 		out["serviceAccount"] = defaultServiceAccount
 	}
@@ -80,16 +71,16 @@ func ClusterSpec(template, defaults Object) Object {
 
 // poolDefaults is the clusterSpec of defaults, which clients write with the
 // specification of a pool around it and without.
-func poolDefaults(defaults Object) Object {
-	if inner, ok := Field(defaults, "spec", clusterSpec).(Object); ok {
+func poolDefaults(defaults openjson.Object) openjson.Object {
+	if inner, ok := openjson.Field(defaults, "spec", clusterSpec).(openjson.Object); ok {
 		return inner
 	}
-	inner, _ := Field(defaults, clusterSpec).(Object)
+	inner, _ := openjson.Field(defaults, clusterSpec).(openjson.Object)
 	return inner
 }
 
 // checkPoolDefaults notes defaults that no pool could be given.
-func checkPoolDefaults(v *fault.Violations, defaults Object) {
+func checkPoolDefaults(v *apierror.Violations, defaults openjson.Object) {
 	const field = "computePoolDefaults"
 	for _, path := range [][]string{{clusterSpec}, {"spec"}, {"spec", clusterSpec}} {
 		checkObjectAt(v, field, defaults, path...)
@@ -97,7 +88,7 @@ func checkPoolDefaults(v *fault.Violations, defaults Object) {
 	within := poolDefaults(defaults)
 	checkObjectAt(v, field+"."+clusterSpec, within, flinkConfigurations)
 	for _, name := range jobOfStatements {
-		if Field(within, "job", name) != nil {
+		if openjson.Field(within, "job", name) != nil {
 			v.Addf("%s.%s.job.%s: must not be set: statements bring their own job", field, clusterSpec, name)
 		}
 	}
@@ -105,17 +96,17 @@ func checkPoolDefaults(v *fault.Violations, defaults Object) {
 
 // CheckClusterSpec notes what the Flink operator would refuse in the
 // specification that a pool's clusters have.
-func CheckClusterSpec(effective Object) error {
-	var v fault.Violations
+func CheckClusterSpec(effective openjson.Object) error {
+	var v apierror.Violations
 	checkCluster(&v, effective)
 	checkOneOf(&v, effective, upgradeModes, "job", "upgradeMode")
-	checkDemands(&v, without(effective, "job"))
+	checkDemands(&v, openjson.Without(effective, "job"))
 	return ofClusterSpec(v).Unprocessable()
 }
 
 // ofClusterSpec makes violations of a FlinkDeployment's fields ones of a pool's.
-func ofClusterSpec(found fault.Violations) fault.Violations {
-	var v fault.Violations
+func ofClusterSpec(found apierror.Violations) apierror.Violations {
+	var v apierror.Violations
 	for _, violation := range found {
 		v.Addf("spec.clusterSpec.%s", strings.TrimPrefix(violation, "spec."))
 	}
@@ -123,7 +114,7 @@ func ofClusterSpec(found fault.Violations) fault.Violations {
 }
 
 // checkCluster is what holds for clusters with and without a job.
-func checkCluster(v *fault.Violations, effective Object) {
+func checkCluster(v *apierror.Violations, effective openjson.Object) {
 	checkString(v, effective, "image")
 	checkVersion(v, effective)
 	checkString(v, effective, "serviceAccount")

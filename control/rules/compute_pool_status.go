@@ -1,14 +1,9 @@
 package rules
 
 import (
+	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// Phases of a compute pool.
-const (
-	PhaseDedicated = "DEDICATED"
-	PhaseSuspended = "SUSPENDED"
 )
 
 // Values of status.jobManagerDeploymentStatus and of status.lifecycleState.
@@ -23,22 +18,22 @@ const (
 // an older one tells of another cluster.
 func PoolPhase(pool *cmfv1.ComputePool, revision int64, reported *storev1.StatusRecord) (phase, message string) {
 	switch {
-	case pool.GetSpec().GetType() == PoolDedicated:
-		return PhaseDedicated, ""
+	case pool.GetSpec().GetType() == contract.PoolDedicated:
+		return contract.PhaseDedicated, ""
 	case !WantsCluster(pool):
-		return PhaseSuspended, ""
+		return contract.PhaseSuspended, ""
 	case reported.GetProblem() != nil && !reported.GetProblem().GetRetrying():
-		return PhaseFailed, problemText(reported)
+		return contract.PhaseFailed, problemText(reported)
 	case reported.GetStatus() == "" || reported.GetGeneration() < revision:
-		return PhasePending, problemText(reported)
+		return contract.PhasePending, problemText(reported)
 	case reported.GetLifecycleState() == lifecycleFailed, reported.GetJobManagerStatus() == managerError:
-		return PhaseFailed, reported.GetError()
+		return contract.PhaseFailed, reported.GetError()
 	case reported.GetJobManagerStatus() == managerReady:
-		return PhaseRunning, problemText(reported)
+		return contract.PhaseRunning, problemText(reported)
 	case reported.GetError() != "":
-		return PhaseFailing, reported.GetError()
+		return contract.PhaseFailing, reported.GetError()
 	default:
-		return PhasePending, problemText(reported)
+		return contract.PhasePending, problemText(reported)
 	}
 }
 

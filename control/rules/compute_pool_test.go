@@ -8,6 +8,7 @@ import (
 	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func pool(kind, state, spec string) *cmfv1.ComputePool {
@@ -64,15 +65,15 @@ func TestClusterSpec(t *testing.T) {
 			`{"flinkConfiguration":{"a.b":1,"c":2},"flinkVersion":"v2_0","image":"flink:2","serviceAccount":"flink"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			template, err := rules.ParseText(own)
+			template, err := openjson.ParseText(own)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defaults, err := rules.ParseText(test.defaults)
+			defaults, err := openjson.ParseText(test.defaults)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, rules.FormatText(rules.ClusterSpec(template, defaults))); diff != "" {
+			if diff := cmp.Diff(test.want, openjson.Text(rules.ClusterSpec(template, defaults))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -80,7 +81,7 @@ func TestClusterSpec(t *testing.T) {
 }
 
 func TestClusterSpecThatTheOperatorWouldRefuse(t *testing.T) {
-	effective, err := rules.ParseText(`{"flinkVersion":"2.0","flinkConfiguration":{"kubernetes.cluster-id":"x","high-availability.type":"NONE"},"jobManager":{"replicas":2,"resource":{"memory":"much"}},
+	effective, err := openjson.ParseText(`{"flinkVersion":"2.0","flinkConfiguration":{"kubernetes.cluster-id":"x","high-availability.type":"NONE"},"jobManager":{"replicas":2,"resource":{"memory":"much"}},
 		"logConfiguration":{"x":""},"job":{"upgradeMode":"never"}}`)
 	if err != nil {
 		t.Fatal(err)

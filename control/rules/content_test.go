@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/grpc/status"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -63,7 +63,7 @@ func TestWhatIsWellFormedButCannotBe(t *testing.T) {
 
 // httpStatus is what REST clients get for an error about a request.
 func httpStatus(err error) int {
-	for _, detail := range status.Convert(fault.ToStatus(err).Err()).Details() {
+	for _, detail := range status.Convert(apierror.ToStatus(err).Err()).Details() {
 		if special, ok := detail.(*cmfv1.HttpStatus); ok {
 			return int(special.GetCode())
 		}

@@ -4,12 +4,12 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/openweir/weir/control/fault"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
+	"google.golang.org/protobuf/proto"
 
-// DefaultCluster is the cluster of an environment that names none.
-const DefaultCluster = "default-k8s-cluster"
+	"github.com/openweir/weir/control/apierror"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
+)
 
 // EnvironmentName is the name of an environment, which clients give at the top
 // level or in the metadata.
@@ -22,7 +22,7 @@ func EnvironmentName(env *cmfv1.Environment) string {
 
 // CheckEnvironment notes what is wrong with an environment by itself. Its
 // length and pattern rules are in the proto.
-func CheckEnvironment(v *fault.Violations, env *cmfv1.Environment) {
+func CheckEnvironment(v *apierror.Violations, env *cmfv1.Environment) {
 	inMetadata := env.GetMetadata().GetName()
 	switch {
 	case env.GetName() == "":
@@ -30,17 +30,17 @@ func CheckEnvironment(v *fault.Violations, env *cmfv1.Environment) {
 	case inMetadata != "" && inMetadata != env.GetName():
 		v.Addf("metadata.name: must equal name where both are given")
 	}
-	if defaults, err := ParseObject(env.GetFlinkApplicationDefaults()); err == nil {
+	if defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults()); err == nil {
 		checkApplicationDefaults(v, defaults)
 	}
-	if defaults, err := ParseObject(env.GetComputePoolDefaults()); err == nil {
+	if defaults, err := openjson.Parse(env.GetComputePoolDefaults()); err == nil {
 		checkPoolDefaults(v, defaults)
 	}
 }
 
 // checkApplicationDefaults notes what no application could be given. Whether a
 // specification is complete shows only with that of an application.
-func checkApplicationDefaults(v *fault.Violations, defaults Object) {
+func checkApplicationDefaults(v *apierror.Violations, defaults openjson.Object) {
 	const field = "flinkApplicationDefaults"
 	checkObjectAt(v, field, defaults, "spec")
 	checkObjectAt(v, field, defaults, "spec", flinkConfigurations)
@@ -48,7 +48,7 @@ func checkApplicationDefaults(v *fault.Violations, defaults Object) {
 	if job["state"] != nil {
 		v.Addf("%s.spec.job.state: cannot be a default: starting and suspending is done by application", field)
 	}
-	if Field(defaults, "spec", startFromSavepoint) != nil || job[startFromSavepoint] != nil {
+	if openjson.Field(defaults, "spec", startFromSavepoint) != nil || job[startFromSavepoint] != nil {
 		v.Addf("%s.spec: startFromSavepoint cannot be a default: a savepoint is of one application", field)
 	}
 	checkObjectAt(v, field, defaults, "metadata")
@@ -69,7 +69,7 @@ type Cluster struct {
 }
 
 // CheckPlacement notes what is wrong with where a new environment is to be.
-func CheckPlacement(v *fault.Violations, env *cmfv1.Environment, cluster Cluster) {
+func CheckPlacement(v *apierror.Violations, env *cmfv1.Environment, cluster Cluster) {
 	namespace := env.GetKubernetesNamespace()
 	switch {
 	case namespace == "":
@@ -86,7 +86,7 @@ func CheckPlacement(v *fault.Violations, env *cmfv1.Environment, cluster Cluster
 }
 
 // CheckUnmoved notes an attempt to move an environment to another place.
-func CheckUnmoved(v *fault.Violations, before, after *cmfv1.Environment) {
+func CheckUnmoved(v *apierror.Violations, before, after *cmfv1.Environment) {
 	if ns := after.GetKubernetesNamespace(); ns != "" && ns != before.GetKubernetesNamespace() {
 		v.Addf("kubernetesNamespace: cannot change after creation, it is '%s'", before.GetKubernetesNamespace())
 	}
@@ -98,7 +98,7 @@ func CheckUnmoved(v *fault.Violations, before, after *cmfv1.Environment) {
 // UpdateEnvironment lays an update over what is stored: what is absent stays,
 // an empty object clears.
 func UpdateEnvironment(before, update *cmfv1.Environment) *cmfv1.Environment {
-	after := cloneOf(before)
+	after := proto.CloneOf(before)
 	if update.GetFlinkApplicationDefaults() != nil {
 		after.FlinkApplicationDefaults = nonEmpty(update.GetFlinkApplicationDefaults())
 	}
@@ -126,7 +126,7 @@ func UpdateEnvironment(before, update *cmfv1.Environment) *cmfv1.Environment {
 }
 
 func nonEmpty(o *cmfv1.JsonObject) *cmfv1.JsonObject {
-	if parsed, err := ParseObject(o); err == nil && len(parsed) == 0 {
+	if parsed, err := openjson.Parse(o); err == nil && len(parsed) == 0 {
 		return nil
 	}
 	return o

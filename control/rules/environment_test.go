@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -44,7 +44,7 @@ func TestCheckEnvironment(t *testing.T) {
 		"annotations that are not": {withDefaults(`{"metadata":{"annotations":{"a":1,"weir.dev/owner":"x"}}}`), []string{`flinkApplicationDefaults.metadata.annotations["a"]: must be a string`, `flinkApplicationDefaults.metadata.annotations["weir.dev/owner"]: the prefix weir.dev/ is Weir's own`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var v fault.Violations
+			var v apierror.Violations
 			rules.CheckEnvironment(&v, test.env)
 			same(t, []string(v), test.want)
 		})
@@ -70,7 +70,7 @@ func TestCheckPlacement(t *testing.T) {
 			"Environment's kubernetesClusterName 'edge' is decommissioned."}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var v fault.Violations
+			var v apierror.Violations
 			rules.CheckPlacement(&v, test.env, test.cluster)
 			same(t, []string(v), test.want)
 		})
@@ -89,7 +89,7 @@ func TestCheckUnmoved(t *testing.T) {
 			"kubernetesNamespace: cannot change after creation, it is 'flink'", "kubernetesClusterName: cannot change after creation, it is 'edge'"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var v fault.Violations
+			var v apierror.Violations
 			rules.CheckUnmoved(&v, before, test.after)
 			same(t, []string(v), test.want)
 		})

@@ -12,7 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -35,7 +35,7 @@ var (
 )
 
 // CheckName notes what is wrong with the name of a resource.
-func CheckName(v *fault.Violations, field, name string) {
+func CheckName(v *apierror.Violations, field, name string) {
 	switch {
 	case name == "":
 		v.Addf("%s: must not be empty", field)
@@ -48,7 +48,7 @@ func CheckName(v *fault.Violations, field, name string) {
 
 // CheckObjectName notes what is wrong with the name of a resource that becomes
 // a Kubernetes object of the Flink operator.
-func CheckObjectName(v *fault.Violations, field, name string) {
+func CheckObjectName(v *apierror.Violations, field, name string) {
 	switch {
 	case name == "":
 		v.Addf("%s: must not be empty", field)
@@ -61,7 +61,7 @@ func CheckObjectName(v *fault.Violations, field, name string) {
 
 // CheckKind notes a kind other than want. A kind that is absent is taken to be
 // right, since clients of CMF leave it out.
-func CheckKind(v *fault.Violations, kind, want string) {
+func CheckKind(v *apierror.Violations, kind, want string) {
 	if kind != "" && kind != want {
 		v.Addf("kind: must be %q", want)
 	}
@@ -73,7 +73,7 @@ const MarkPrefix = "weir.dev/"
 
 // CheckObjectMarks notes labels and annotations that could not be put on the
 // Kubernetes object of a resource.
-func CheckObjectMarks(v *fault.Violations, metadata *cmfv1.ObjectMeta) {
+func CheckObjectMarks(v *apierror.Violations, metadata *cmfv1.ObjectMeta) {
 	labels := metadata.GetLabels()
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		checkMarkKey(v, fmt.Sprintf("metadata.labels[%q]", key), key)
@@ -88,11 +88,11 @@ func CheckObjectMarks(v *fault.Violations, metadata *cmfv1.ObjectMeta) {
 
 // checkAnnotationKey holds the key of an annotation to the rules of labels,
 // case aside, as Kubernetes does.
-func checkAnnotationKey(v *fault.Violations, metadata, key string) {
+func checkAnnotationKey(v *apierror.Violations, metadata, key string) {
 	checkMarkKey(v, fmt.Sprintf("%s.annotations[%q]", metadata, key), strings.ToLower(key))
 }
 
-func checkMarkKey(v *fault.Violations, field, key string) {
+func checkMarkKey(v *apierror.Violations, field, key string) {
 	if problems := validation.IsQualifiedName(key); len(problems) > 0 {
 		v.Addf("%s: %s", field, problems[0])
 	}

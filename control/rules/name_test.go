@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -40,7 +40,7 @@ func TestNames(t *testing.T) {
 		"a slash":                     {"or/ders", pattern, letters},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var resource, object fault.Violations
+			var resource, object apierror.Violations
 			rules.CheckName(&resource, "n", test.name)
 			rules.CheckObjectName(&object, "n", test.name)
 			same(t, strings.Join(resource, "; "), test.resource)
@@ -71,7 +71,7 @@ func TestCheckObjectMarks(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var v fault.Violations
+			var v apierror.Violations
 			rules.CheckObjectMarks(&v, test.metadata)
 			var fields []string
 			for _, violation := range v {

@@ -10,7 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/openjson"
 )
 
 // Options of Flink and of its operator that the operator's validator looks at.
@@ -45,8 +46,8 @@ type demand struct {
 }
 
 // demands are those that a specification does not meet by itself.
-func demands(effective Object) []demand {
-	configuration, _ := effective[flinkConfigurations].(Object)
+func demands(effective openjson.Object) []demand {
+	configuration, _ := effective[flinkConfigurations].(openjson.Object)
 	var open []demand
 	ask := func(field string, option settled, needs string) {
 		if option != on {
@@ -57,10 +58,10 @@ func demands(effective Object) []demand {
 	if isTrue(configuration[operatorRollback]) {
 		ask(optionField(operatorRollback), available, "high availability, by "+optionAvailability[0])
 	}
-	if n := integer(Field(effective, "jobManager", "replicas"), 1); n > 1 {
+	if n := integer(openjson.Field(effective, "jobManager", "replicas"), 1); n > 1 {
 		ask("spec.jobManager.replicas", available, "high availability, by "+optionAvailability[0]+", where it is more than 1")
 	}
-	mode := String(effective, "job", "upgradeMode")
+	mode := openjson.String(effective, "job", "upgradeMode")
 	if mode == "savepoint" || mode == "last-state" {
 		ask("spec.job.upgradeMode", option(configuration, optionCheckpoints), "a directory for checkpoints, by "+optionCheckpoints[0]+", where it is "+mode)
 	}
@@ -74,12 +75,12 @@ func demands(effective Object) []demand {
 
 // savepointUsers are the fields for which the operator would have to know where
 // to put savepoints.
-func savepointUsers(effective, configuration Object) []string {
+func savepointUsers(effective, configuration openjson.Object) []string {
 	var fields []string
-	if String(effective, "job", "upgradeMode") == "savepoint" {
+	if openjson.String(effective, "job", "upgradeMode") == "savepoint" {
 		fields = append(fields, "spec.job.upgradeMode")
 	}
-	if Field(effective, "job", "savepointTriggerNonce") != nil {
+	if openjson.Field(effective, "job", "savepointTriggerNonce") != nil {
 		fields = append(fields, "spec.job.savepointTriggerNonce")
 	}
 	for _, name := range []string{operatorPeriodic, operatorMaxAge} {
@@ -102,7 +103,7 @@ const (
 
 // option tells whether an option has a value. That an outdated name of it is
 // empty settles nothing, for the operator may set the current one.
-func option(configuration Object, names []string) settled {
+func option(configuration openjson.Object, names []string) settled {
 	for i, name := range names {
 		value := configuration[name]
 		switch {
@@ -117,7 +118,7 @@ func option(configuration Object, names []string) settled {
 }
 
 // availability tells whether JobManagers are highly available.
-func availability(configuration Object) settled {
+func availability(configuration openjson.Object) settled {
 	for i, name := range optionAvailability {
 		value := configuration[name]
 		switch {
@@ -136,8 +137,8 @@ func optionField(name string) string { return fmt.Sprintf("spec.%s[%q]", flinkCo
 func isTrue(value any) bool  { return value == true || strings.EqualFold(element(value), "true") }
 func isFalse(value any) bool { return value == false || strings.EqualFold(element(value), "false") }
 
-func checkDemands(v *fault.Violations, effective Object) {
-	configuration, _ := effective[flinkConfigurations].(Object)
+func checkDemands(v *apierror.Violations, effective openjson.Object) {
+	configuration, _ := effective[flinkConfigurations].(openjson.Object)
 	for _, demand := range demands(effective) {
 		if demand.refused {
 			v.Addf("%s: needs %s", demand.field, demand.needs)
@@ -150,19 +151,19 @@ func checkDemands(v *fault.Violations, effective Object) {
 
 // demandWarnings are the demands that the operator's own configuration may
 // meet, and that nothing meets if it does not.
-func demandWarnings(effective Object) []string {
+func demandWarnings(effective openjson.Object) []string {
 	var warnings []string
 	for _, demand := range demands(effective) {
 		if !demand.refused {
 			warnings = append(warnings, fmt.Sprintf("%s: needs %s. Neither the application nor its environment sets it: the operator refuses the application unless its own configuration does.", demand.field, demand.needs))
 		}
 	}
-	configuration, _ := effective[flinkConfigurations].(Object)
+	configuration, _ := effective[flinkConfigurations].(openjson.Object)
 	for _, process := range []struct {
 		name    string
 		options []string
 	}{{"jobManager", jobManagerMemory}, {"taskManager", taskManagerMemory}} {
-		memory := Field(effective, process.name, "resource", "memory")
+		memory := openjson.Field(effective, process.name, "resource", "memory")
 		if (memory == nil || memory == "") && !slices.ContainsFunc(process.options, func(name string) bool { return configuration[name] != nil }) {
 			warnings = append(warnings, fmt.Sprintf("spec.%s.resource.memory: is not set, nor is %s in the Flink configuration: the operator refuses the application unless its own configuration says how much memory there is.", process.name, process.options[0]))
 		}
@@ -175,7 +176,7 @@ const oldest = 15
 
 var flinkVersion = regexp.MustCompile(`^v([0-9]+)_([0-9]+)$`)
 
-func checkVersion(v *fault.Violations, effective Object) {
+func checkVersion(v *apierror.Violations, effective openjson.Object) {
 	version := checkString(v, effective, "flinkVersion")
 	parts := flinkVersion.FindStringSubmatch(version)
 	switch {
@@ -197,7 +198,7 @@ func tooOld(major, minor string) bool {
 // a cluster's logging.
 var logFiles = []string{"log4j-console.properties", "logback-console.xml"}
 
-func checkLogging(v *fault.Violations, effective Object) {
+func checkLogging(v *apierror.Violations, effective openjson.Object) {
 	files := checkObject(v, effective, "logConfiguration")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !slices.Contains(logFiles, name) {
@@ -214,7 +215,7 @@ var ingressPort = regexp.MustCompile(`(?i)^(?:https?://)?(?:[^/?#@]*@)?[^/?#:\[\
 
 var digits = regexp.MustCompile(`^[0-9]*$`)
 
-func checkIngress(v *fault.Violations, effective Object) {
+func checkIngress(v *apierror.Violations, effective openjson.Object) {
 	ingress := checkObject(v, effective, "ingress")
 	if ingress == nil {
 		return
@@ -228,7 +229,7 @@ func checkIngress(v *fault.Violations, effective Object) {
 	}
 }
 
-func checkStorage(v *fault.Violations, effective Object, process string) {
+func checkStorage(v *apierror.Violations, effective openjson.Object, process string) {
 	storage := checkString(v, effective, process, "resource", "ephemeralStorage")
 	if storage == "" {
 		return
@@ -240,7 +241,7 @@ func checkStorage(v *fault.Violations, effective Object, process string) {
 
 // checkNonces holds the fields of a job by which users make the operator act to
 // their types.
-func checkNonces(v *fault.Violations, job Object) {
+func checkNonces(v *apierror.Violations, job openjson.Object) {
 	for _, name := range []string{"savepointTriggerNonce", "checkpointTriggerNonce", "savepointRedeployNonce", "autoscalerResetNonce"} {
 		if value := job[name]; value != nil && !isInteger(value) {
 			v.Addf("spec.job.%s: must be an integer", name)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/openjson"
 )
 
 // What the operator refuses whatever its own configuration is.
@@ -63,7 +64,7 @@ func TestWhatTheOperatorIsSureToRefuse(t *testing.T) {
 			`spec.flinkConfiguration["kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age"]: needs a directory for savepoints, by execution.checkpointing.savepoint-dir`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			effective := rules.Effective(rules.Merge(object(t, runnable), object(t, test.over)), nil)
+			effective := rules.Effective(openjson.Merge(object(t, runnable), object(t, test.over)), nil)
 			same(t, messages(t, rules.CheckEffective(effective)), test.want)
 		})
 	}

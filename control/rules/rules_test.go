@@ -6,15 +6,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/openweir/weir/control/fault"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/apierror"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // object parses the text of a JSON object that a test is written with.
-func object(t testing.TB, text string) rules.Object {
+func object(t testing.TB, text string) openjson.Object {
 	t.Helper()
-	parsed, err := rules.ParseText(text)
+	parsed, err := openjson.ParseText(text)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -29,9 +29,9 @@ func messages(t testing.TB, err error) []string {
 	if err == nil {
 		return nil
 	}
-	var told *fault.Fault
+	var told *apierror.Error
 	if !errors.As(err, &told) {
-		t.Fatalf("%v is no fault", err)
+		t.Fatalf("%v is no API error", err)
 	}
 	return told.Messages()
 }

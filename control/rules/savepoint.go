@@ -6,20 +6,11 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// KindSavepoint is the contract's.
-const KindSavepoint = "Savepoint"
-
-// States of a savepoint, which are the operator's of a FlinkStateSnapshot.
-const (
-	SavepointPending   = "TRIGGER_PENDING"
-	SavepointCompleted = "COMPLETED"
-	SavepointFailed    = "FAILED"
-	SavepointAbandoned = "ABANDONED"
+	"github.com/openweir/weir/openjson"
 )
 
 const (
@@ -31,11 +22,11 @@ const (
 // CheckSavepoint notes what is wrong with a savepoint by itself. It may have no
 // name: one is made.
 func CheckSavepoint(savepoint *cmfv1.Savepoint) error {
-	var v fault.Violations
+	var v apierror.Violations
 	if savepoint.GetMetadata().GetName() != "" {
 		CheckName(&v, "metadata.name", savepoint.GetMetadata().GetName())
 	}
-	CheckKind(&v, savepoint.GetKind(), KindSavepoint)
+	CheckKind(&v, savepoint.GetKind(), contract.KindSavepoint)
 	return v.Invalid()
 }
 
@@ -46,7 +37,7 @@ func CheckTrigger(savepoint *cmfv1.Savepoint) error {
 		return err
 	}
 	if savepoint.GetSpec().GetFormatType() == unknownFormat {
-		return fault.Unprocessable("spec.formatType: must be CANONICAL or NATIVE: no savepoint can be taken in the format UNKNOWN, which stands for that of one that is there")
+		return apierror.Unprocessable("spec.formatType: must be CANONICAL or NATIVE: no savepoint can be taken in the format UNKNOWN, which stands for that of one that is there")
 	}
 	return nil
 }
@@ -58,7 +49,7 @@ func CheckDetachedSavepoint(savepoint *cmfv1.Savepoint) error {
 		return err
 	}
 	if savepoint.GetSpec().GetPath() == "" {
-		return fault.Unprocessable("spec.path: must not be empty: a detached savepoint is where its path says")
+		return apierror.Unprocessable("spec.path: must not be empty: a detached savepoint is where its path says")
 	}
 	return nil
 }
@@ -81,22 +72,22 @@ func SavepointSpec(spec *cmfv1.SavepointSpec) *cmfv1.SavepointSpec {
 // SavepointStatus is what users see of an attached savepoint. reported is nil
 // until the agent has reported on it.
 func SavepointStatus(record *storev1.SavepointRecord, reported *storev1.StatusRecord, warning string) *cmfv1.SavepointStatus {
-	out := &cmfv1.SavepointStatus{State: SavepointPending, Warning: warning}
-	if status, err := ParseText(reported.GetStatus()); err == nil && status != nil {
-		if state := String(status, "state"); state != "" {
+	out := &cmfv1.SavepointStatus{State: contract.SavepointPending, Warning: warning}
+	if status, err := openjson.ParseText(reported.GetStatus()); err == nil && status != nil {
+		if state := openjson.String(status, "state"); state != "" {
 			out.State = state
 		}
-		out.Path = String(status, "path")
-		out.TriggerTimestamp = timestampOf(String(status, "triggerTimestamp"))
-		out.ResultTimestamp = timestampOf(String(status, "resultTimestamp"))
-		out.Error = OperatorError(String(status, "error"))
-		out.Failures = proto.Int32(int32(Integer(status, "failures")))
+		out.Path = openjson.String(status, "path")
+		out.TriggerTimestamp = timestampOf(openjson.String(status, "triggerTimestamp"))
+		out.ResultTimestamp = timestampOf(openjson.String(status, "resultTimestamp"))
+		out.Error = OperatorError(openjson.String(status, "error"))
+		out.Failures = proto.Int32(int32(openjson.Int64(status, "failures")))
 	}
 	if problem := reported.GetProblem(); problem != nil && out.Error == "" {
 		out.Error = problem.GetReason() + ": " + problem.GetMessage()
 	}
 	if record.GetExpired() != "" && !SavepointEnded(out.GetState()) {
-		out.State, out.Error = SavepointFailed, record.GetExpired()
+		out.State, out.Error = contract.SavepointFailed, record.GetExpired()
 	}
 	if record.GetDeleting() {
 		out.PendingDeletion = proto.Bool(true)
@@ -106,7 +97,7 @@ func SavepointStatus(record *storev1.SavepointRecord, reported *storev1.StatusRe
 
 // SavepointEnded tells whether a savepoint in this state changes no more.
 func SavepointEnded(state string) bool {
-	return state == SavepointCompleted || state == SavepointFailed || state == SavepointAbandoned
+	return state == contract.SavepointCompleted || state == contract.SavepointFailed || state == contract.SavepointAbandoned
 }
 
 // timestampOf reads the operator's timestamps, which are RFC 3339 here.

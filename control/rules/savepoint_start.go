@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/openjson"
 )
 
 // SavepointReference is startFromSavepoint as the user wrote it.
@@ -21,18 +22,18 @@ type SavepointReference struct {
 
 // SavepointStart is the instruction of a specification to start from a
 // savepoint, which clients put beside the job or in it.
-func SavepointStart(spec Object) (SavepointReference, bool) {
-	at, ok := spec[startFromSavepoint].(Object)
+func SavepointStart(spec openjson.Object) (SavepointReference, bool) {
+	at, ok := spec[startFromSavepoint].(openjson.Object)
 	if !ok {
-		if at, ok = Field(spec, "job", startFromSavepoint).(Object); !ok {
+		if at, ok = openjson.Field(spec, "job", startFromSavepoint).(openjson.Object); !ok {
 			return SavepointReference{}, false
 		}
 	}
 	allow, _ := at["allowNonRestoredState"].(bool)
 	ref := SavepointReference{
-		Name:                  String(at, "savepointName"),
-		UID:                   String(at, "uid"),
-		Path:                  String(at, "initialSavepointPath"),
+		Name:                  openjson.String(at, "savepointName"),
+		UID:                   openjson.String(at, "uid"),
+		Path:                  openjson.String(at, "initialSavepointPath"),
 		AllowNonRestoredState: allow,
 	}
 	if nonce := at["savepointRedeployNonce"]; nonce != nil {
@@ -43,8 +44,8 @@ func SavepointStart(spec Object) (SavepointReference, bool) {
 
 // checkSavepointStart notes an instruction to start from a savepoint that could
 // not be followed: to pass over it would start the job without its state.
-func checkSavepointStart(v *fault.Violations, spec Object) {
-	beside, in := spec[startFromSavepoint], Field(spec, "job", startFromSavepoint)
+func checkSavepointStart(v *apierror.Violations, spec openjson.Object) {
+	beside, in := spec[startFromSavepoint], openjson.Field(spec, "job", startFromSavepoint)
 	if beside != nil && in != nil {
 		v.Addf("spec.startFromSavepoint: must not be given both here and as spec.job.startFromSavepoint")
 		return
@@ -56,7 +57,7 @@ func checkSavepointStart(v *fault.Violations, spec Object) {
 	}
 }
 
-func checkSavepointReference(v *fault.Violations, field string, spec, at Object, path []string) {
+func checkSavepointReference(v *apierror.Violations, field string, spec, at openjson.Object, path []string) {
 	named := false
 	for _, key := range []string{"savepointName", "uid", "initialSavepointPath"} {
 		checkString(v, spec, append(path, key)...)

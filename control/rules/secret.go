@@ -6,18 +6,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
-
-// Kinds of the contract that have to do with credentials.
-const (
-	KindSecret        = "Secret"
-	KindSecretMapping = "EnvironmentSecretMapping"
-)
-
-// Mask stands for every value of a secret in answers.
-const Mask = "****"
 
 // maxSecretBytes is what Kubernetes takes as a Secret.
 const maxSecretBytes = 1 << 20
@@ -36,20 +28,20 @@ func CheckSecretUpdate(secret *cmfv1.Secret) error {
 	if err := checkSecretItself(secret).Invalid(); err != nil {
 		return err
 	}
-	var v fault.Violations
+	var v apierror.Violations
 	checkSecretData(&v, secret)
 	return v.Unprocessable()
 }
 
-func checkSecretItself(secret *cmfv1.Secret) fault.Violations {
-	var v fault.Violations
+func checkSecretItself(secret *cmfv1.Secret) apierror.Violations {
+	var v apierror.Violations
 	CheckName(&v, "metadata.name", secret.GetMetadata().GetName())
-	CheckKind(&v, secret.GetKind(), KindSecret)
+	CheckKind(&v, secret.GetKind(), contract.KindSecret)
 	return v
 }
 
 // checkSecretData holds the data to what Kubernetes takes as a Secret.
-func checkSecretData(v *fault.Violations, secret *cmfv1.Secret) {
+func checkSecretData(v *apierror.Violations, secret *cmfv1.Secret) {
 	size := 0
 	data := secret.GetSpec().GetData()
 	for _, key := range slices.Sorted(maps.Keys(data)) {
@@ -68,7 +60,7 @@ func checkSecretData(v *fault.Violations, secret *cmfv1.Secret) {
 func Masked(secret *cmfv1.Secret, environments []string) *cmfv1.Secret {
 	data := make(map[string]string, len(secret.GetSpec().GetData()))
 	for key := range secret.GetSpec().GetData() {
-		data[key] = Mask
+		data[key] = contract.Mask
 	}
 	return &cmfv1.Secret{
 		ApiVersion: secret.GetApiVersion(),
@@ -82,8 +74,8 @@ func Masked(secret *cmfv1.Secret, environments []string) *cmfv1.Secret {
 // CheckSecretMapping notes what is wrong with a secret mapping. Its name is a
 // connection secret id, which catalogs choose.
 func CheckSecretMapping(mapping *cmfv1.EnvironmentSecretMapping) error {
-	var v fault.Violations
+	var v apierror.Violations
 	CheckName(&v, "metadata.name", mapping.GetMetadata().GetName())
-	CheckKind(&v, mapping.GetKind(), KindSecretMapping)
+	CheckKind(&v, mapping.GetKind(), contract.KindSecretMapping)
 	return v.Invalid()
 }

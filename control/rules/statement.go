@@ -8,25 +8,18 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// Kinds of the contract around statements.
-const (
-	KindStatement              = "Statement"
-	KindStatementResult        = "StatementResult"
-	KindStatementExceptionList = "StatementExceptionList"
-	KindStatementException     = "StatementException"
 )
 
 // CheckStatement notes what is wrong with a statement by itself. Its SQL is not
 // looked at here: that it cannot run is no error of the request.
 func CheckStatement(statement *cmfv1.Statement) error {
-	var v fault.Violations
+	var v apierror.Violations
 	CheckObjectName(&v, "metadata.name", statement.GetMetadata().GetName())
-	CheckKind(&v, statement.GetKind(), KindStatement)
+	CheckKind(&v, statement.GetKind(), contract.KindStatement)
 	CheckObjectMarks(&v, statement.GetMetadata())
 	if err := v.Invalid(); err != nil {
 		return err
@@ -42,14 +35,14 @@ func CheckStatement(statement *cmfv1.Statement) error {
 // CheckNewStatement notes what only an update may say.
 func CheckNewStatement(statement *cmfv1.Statement) error {
 	if statement.GetSpec().GetStartFromSavepoint() != nil {
-		return fault.Unprocessable("spec.startFromSavepoint: can only be given when a statement is updated")
+		return apierror.Unprocessable("spec.startFromSavepoint: can only be given when a statement is updated")
 	}
 	return nil
 }
 
 // StatementSpec is a specification with its defaults filled in.
 func StatementSpec(spec *cmfv1.StatementSpec) *cmfv1.StatementSpec {
-	out := cloneOf(spec)
+	out := proto.CloneOf(spec)
 	if out.Parallelism == nil {
 		out.Parallelism = proto.Int32(1)
 	}
@@ -63,7 +56,7 @@ func StatementSpec(spec *cmfv1.StatementSpec) *cmfv1.StatementSpec {
 // Clients send the whole specification back with one field changed, or only
 // what is to change.
 func UpdateStatementSpec(before, update *cmfv1.StatementSpec) *cmfv1.StatementSpec {
-	after := cloneOf(before)
+	after := proto.CloneOf(before)
 	after.ComputePoolName = update.GetComputePoolName()
 	if update.Parallelism != nil {
 		after.Parallelism = proto.Int32(update.GetParallelism())
@@ -79,7 +72,7 @@ func UpdateStatementSpec(before, update *cmfv1.StatementSpec) *cmfv1.StatementSp
 
 // CheckStatementUpdate notes changes of what cannot change.
 func CheckStatementUpdate(before, update *cmfv1.StatementSpec) error {
-	var v fault.Violations
+	var v apierror.Violations
 	if update.GetStatement() != before.GetStatement() {
 		v.Addf("spec.statement: cannot change after creation")
 	}
@@ -93,7 +86,7 @@ func CheckStatementUpdate(before, update *cmfv1.StatementSpec) error {
 	return v.Unprocessable()
 }
 
-func checkStatementSavepoint(v *fault.Violations, start *cmfv1.StatementStartFromSavepoint) {
+func checkStatementSavepoint(v *apierror.Violations, start *cmfv1.StatementStartFromSavepoint) {
 	if start == nil {
 		return
 	}
@@ -162,7 +155,7 @@ func Act(phase string, actions []StatementEvent) error {
 	for _, action := range actions {
 		next, ok := NextPhase(phase, action)
 		if !ok {
-			return fault.Unprocessable(fmt.Sprintf("%s: a statement that is %s cannot be %s; it would have to be %s",
+			return apierror.Unprocessable(fmt.Sprintf("%s: a statement that is %s cannot be %s; it would have to be %s",
 				actionFields[action].field, phase, actionFields[action].done, strings.Join(PhasesFor(action), ", ")))
 		}
 		phase = next
@@ -186,5 +179,5 @@ func Deployed(record *storev1.StatementRecord) bool { return record.GetObjectKin
 // Occupies tells whether a statement in a phase uses its pool's cluster, or is
 // about to.
 func Occupies(phase string) bool {
-	return phase == PhasePending || phase == PhaseRunning || phase == PhaseFailing
+	return phase == contract.PhasePending || phase == contract.PhaseRunning || phase == contract.PhaseFailing
 }

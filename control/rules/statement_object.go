@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // SQLDriver is Flink's own entry class for SQL in application mode. It is in
@@ -43,7 +44,7 @@ type StatementJob struct {
 	// Configuration is the statement's, with the defaults of the environment.
 	Configuration map[string]string
 	// Cluster is the pool's, with the defaults of the environment.
-	Cluster Object
+	Cluster openjson.Object
 	// Detached statements keep their state when they are stopped.
 	Detached bool
 	// Script is what Flink's SqlDriver runs in an application; the statement
@@ -53,16 +54,16 @@ type StatementJob struct {
 
 // effectiveConfiguration is what the job sees: the statement's options over
 // those of the cluster.
-func (j StatementJob) effectiveConfiguration() Object {
-	configuration, _ := j.Cluster[flinkConfigurations].(Object)
-	out := Merge(configuration, nil)
+func (j StatementJob) effectiveConfiguration() openjson.Object {
+	configuration, _ := j.Cluster[flinkConfigurations].(openjson.Object)
+	out := openjson.Merge(configuration, nil)
 	for key, value := range j.Configuration {
 		out[key] = value
 	}
 	return out
 }
 
-func anyOption(configuration Object, names ...string) bool {
+func anyOption(configuration openjson.Object, names ...string) bool {
 	for _, name := range names {
 		if value := configuration[name]; value != nil && value != "" && value != "0" {
 			return true
@@ -84,7 +85,7 @@ func (j StatementJob) Refusal() string {
 
 // upgradeMode is savepoint where the job can take savepoints by itself.
 func (j StatementJob) upgradeMode() string {
-	if mode := String(j.Cluster, "job", "upgradeMode"); mode != "" {
+	if mode := openjson.String(j.Cluster, "job", "upgradeMode"); mode != "" {
 		return mode
 	}
 	configuration := j.effectiveConfiguration()
@@ -96,18 +97,18 @@ func (j StatementJob) upgradeMode() string {
 
 // Remark is what users should know although the statement runs.
 func (j StatementJob) Remark() string {
-	if j.Detached && j.upgradeMode() == "stateless" && String(j.Cluster, "job", "upgradeMode") == "" {
+	if j.Detached && j.upgradeMode() == "stateless" && openjson.String(j.Cluster, "job", "upgradeMode") == "" {
 		return "Stopping or rescaling the statement loses its state: " + optionCheckpoints[0] + " and " + optionSavepoints[0] + " are not both set."
 	}
 	return ""
 }
 
-func (j StatementJob) job() Object {
+func (j StatementJob) job() openjson.Object {
 	script := j.Script
 	if script == "" {
 		script = j.Statement.GetStatement()
 	}
-	return Object{
+	return openjson.Object{
 		"entryClass":  SQLDriver,
 		"args":        []any{"--script", script},
 		"parallelism": j.Statement.GetParallelism(),
@@ -117,8 +118,8 @@ func (j StatementJob) job() Object {
 
 // Application is the specification of a FlinkDeployment that runs the statement
 // on a cluster of its own.
-func (j StatementJob) Application() Object {
-	out := Merge(j.Cluster, nil)
+func (j StatementJob) Application() openjson.Object {
+	out := openjson.Merge(j.Cluster, nil)
 	out[flinkConfigurations] = j.effectiveConfiguration()
 	job := j.job()
 	job["jarURI"] = "local:///opt/flink/opt/flink-sql-gateway-" + flinkRelease(out) + ".jar"
@@ -129,12 +130,12 @@ func (j StatementJob) Application() Object {
 // SessionJob is the specification of a FlinkSessionJob that runs the statement
 // on a session cluster. It has no jar: the operator makes an empty one, and the
 // entry class is on the cluster already.
-func (j StatementJob) SessionJob(deployment string) Object {
-	configuration := Object{}
+func (j StatementJob) SessionJob(deployment string) openjson.Object {
+	configuration := openjson.Object{}
 	for key, value := range j.Configuration {
 		configuration[key] = value
 	}
-	out := Object{"deploymentName": deployment, "job": j.job()}
+	out := openjson.Object{"deploymentName": deployment, "job": j.job()}
 	if len(configuration) > 0 {
 		out[flinkConfigurations] = configuration
 	}
@@ -145,8 +146,8 @@ var release = regexp.MustCompile(`[0-9]+\.[0-9]+\.[0-9]+`)
 
 // FlinkImage is the image of a cluster, Flink's own of its release where the
 // cluster names none.
-func FlinkImage(cluster Object) string {
-	if image := String(cluster, "image"); image != "" {
+func FlinkImage(cluster openjson.Object) string {
+	if image := openjson.String(cluster, "image"); image != "" {
 		return image
 	}
 	return "flink:" + flinkRelease(cluster)
@@ -154,10 +155,10 @@ func FlinkImage(cluster Object) string {
 
 // flinkRelease is the release of Flink in a cluster's image, which the name of
 // the jar carries: that of the image's tag, or else the first of flinkVersion.
-func flinkRelease(cluster Object) string {
-	image := String(cluster, "image")
+func flinkRelease(cluster openjson.Object) string {
+	image := openjson.String(cluster, "image")
 	if found := release.FindString(image[strings.LastIndex(image, "/")+1:]); found != "" {
 		return found
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(String(cluster, "flinkVersion"), "v"), "_", ".") + ".0"
+	return strings.ReplaceAll(strings.TrimPrefix(openjson.String(cluster, "flinkVersion"), "v"), "_", ".") + ".0"
 }

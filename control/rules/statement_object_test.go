@@ -7,6 +7,7 @@ import (
 
 	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func statementJob(t *testing.T, cluster string, detached bool, configuration map[string]string) rules.StatementJob {
@@ -57,7 +58,7 @@ func TestStatementKeepsItsStateWhereItCan(t *testing.T) {
 		"an interactive query's": {statementJob(t, `{}`, false, both), "stateless", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, rules.String(test.job.Application(), "job", "upgradeMode"), test.mode)
+			same(t, openjson.String(test.job.Application(), "job", "upgradeMode"), test.mode)
 			same(t, test.job.Remark() != "", test.remarks)
 		})
 	}
@@ -71,7 +72,7 @@ func TestJarOfTheSQLDriverBearsTheRelease(t *testing.T) {
 		`{"flinkVersion":"v2_1"}`:                                                   "2.1.0",
 	} {
 		t.Run(cluster, func(t *testing.T) {
-			same(t, rules.String(statementJob(t, cluster, true, nil).Application(), "job", "jarURI"),
+			same(t, openjson.String(statementJob(t, cluster, true, nil).Application(), "job", "jarURI"),
 				"local:///opt/flink/opt/flink-sql-gateway-"+want+".jar")
 		})
 	}

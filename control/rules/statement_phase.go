@@ -3,6 +3,7 @@ package rules
 import (
 	"slices"
 
+	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
@@ -32,7 +33,7 @@ const (
 
 // StatementPhases are the phases of statements, in the order of the columns of
 // statementTable.
-var StatementPhases = []string{PhasePending, PhaseRunning, PhaseFailing, PhaseStopped, PhaseCompleted, PhaseFailed, PhaseDeleting}
+var StatementPhases = []string{contract.PhasePending, contract.PhaseRunning, contract.PhaseFailing, contract.PhaseStopped, contract.PhaseCompleted, contract.PhaseFailed, contract.PhaseDeleting}
 
 // statementTable is the phase machine of statements. A row has the phase that
 // follows for each phase in StatementPhases; an empty one means that the event
@@ -40,18 +41,18 @@ var StatementPhases = []string{PhasePending, PhaseRunning, PhaseFailing, PhaseSt
 // over.
 var statementTable = map[StatementEvent][7]string{
 	//                 PENDING        RUNNING        FAILING        STOPPED        COMPLETED      FAILED         DELETING
-	StatementStart:    {"", "", "", PhasePending, "", "", ""},
-	StatementStop:     {PhasePending, PhaseRunning, PhaseFailing, "", "", "", ""},
-	StatementRescale:  {PhasePending, PhasePending, PhasePending, PhaseStopped, "", "", ""},
-	StatementRedeploy: {PhasePending, PhasePending, PhasePending, PhaseStopped, "", PhasePending, ""},
-	StatementMove:     {"", "", "", PhaseStopped, "", "", ""},
-	StatementDelete:   {PhaseDeleting, PhaseDeleting, PhaseDeleting, PhaseDeleting, PhaseDeleting, PhaseDeleting, PhaseDeleting},
-	JobWaits:          {PhasePending, PhaseRunning, PhaseFailing, "", "", "", ""},
-	JobRuns:           {PhaseRunning, PhaseRunning, PhaseRunning, "", "", PhaseRunning, ""},
-	JobRecovers:       {PhaseFailing, PhaseFailing, PhaseFailing, "", "", PhaseFailing, ""},
-	JobFails:          {PhaseFailed, PhaseFailed, PhaseFailed, "", "", PhaseFailed, ""},
-	JobFinishes:       {PhaseCompleted, PhaseCompleted, PhaseCompleted, "", PhaseCompleted, PhaseCompleted, ""},
-	JobStops:          {PhaseStopped, PhaseStopped, PhaseStopped, PhaseStopped, "", "", ""},
+	StatementStart:    {"", "", "", contract.PhasePending, "", "", ""},
+	StatementStop:     {contract.PhasePending, contract.PhaseRunning, contract.PhaseFailing, "", "", "", ""},
+	StatementRescale:  {contract.PhasePending, contract.PhasePending, contract.PhasePending, contract.PhaseStopped, "", "", ""},
+	StatementRedeploy: {contract.PhasePending, contract.PhasePending, contract.PhasePending, contract.PhaseStopped, "", contract.PhasePending, ""},
+	StatementMove:     {"", "", "", contract.PhaseStopped, "", "", ""},
+	StatementDelete:   {contract.PhaseDeleting, contract.PhaseDeleting, contract.PhaseDeleting, contract.PhaseDeleting, contract.PhaseDeleting, contract.PhaseDeleting, contract.PhaseDeleting},
+	JobWaits:          {contract.PhasePending, contract.PhaseRunning, contract.PhaseFailing, "", "", "", ""},
+	JobRuns:           {contract.PhaseRunning, contract.PhaseRunning, contract.PhaseRunning, "", "", contract.PhaseRunning, ""},
+	JobRecovers:       {contract.PhaseFailing, contract.PhaseFailing, contract.PhaseFailing, "", "", contract.PhaseFailing, ""},
+	JobFails:          {contract.PhaseFailed, contract.PhaseFailed, contract.PhaseFailed, "", "", contract.PhaseFailed, ""},
+	JobFinishes:       {contract.PhaseCompleted, contract.PhaseCompleted, contract.PhaseCompleted, "", contract.PhaseCompleted, contract.PhaseCompleted, ""},
+	JobStops:          {contract.PhaseStopped, contract.PhaseStopped, contract.PhaseStopped, contract.PhaseStopped, "", "", ""},
 }
 
 // NextPhase is the phase that an event leads to. It is false where the event
@@ -81,15 +82,15 @@ func PhasesFor(event StatementEvent) []string {
 func StatementPhase(record *storev1.StatementRecord, reported *storev1.StatusRecord) string {
 	switch {
 	case record.GetDeleting():
-		return PhaseDeleting
+		return contract.PhaseDeleting
 	case record.GetPhase() != "":
 		return record.GetPhase()
 	}
 	phase := reported.GetPhase()
 	if phase == "" {
-		phase = PhasePending
+		phase = contract.PhasePending
 		if record.GetAction() == "" && record.GetStatement().GetSpec().GetStopped() {
-			phase = PhaseStopped // as it was created
+			phase = contract.PhaseStopped // as it was created
 		}
 	}
 	if reported.GetGeneration() < record.GetGeneration() {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // StatementResource is what an agent lists among its custom resource
@@ -20,8 +21,8 @@ func RunsSQL(cluster *storev1.ClusterStatusRecord) bool {
 
 // HasSQLDriver tells whether the release of Flink of a cluster runs SQL in
 // application mode by itself.
-func HasSQLDriver(cluster Object) bool {
-	major, _, _ := strings.Cut(strings.TrimPrefix(String(cluster, "flinkVersion"), "v"), "_")
+func HasSQLDriver(cluster openjson.Object) bool {
+	major, _, _ := strings.Cut(strings.TrimPrefix(openjson.String(cluster, "flinkVersion"), "v"), "_")
 	number, err := strconv.Atoi(major)
 	return err == nil && number >= 2
 }
@@ -40,9 +41,9 @@ const optionTarget = "execution.target"
 
 // sessionConfiguration is what the job of a statement is to be submitted with:
 // the statement's options over those of its cluster that concern jobs.
-func (j StatementJob) sessionConfiguration() Object {
-	out := Object{}
-	inherited, _ := j.Cluster[flinkConfigurations].(Object)
+func (j StatementJob) sessionConfiguration() openjson.Object {
+	out := openjson.Object{}
+	inherited, _ := j.Cluster[flinkConfigurations].(openjson.Object)
 	for key, value := range inherited {
 		if key != optionTarget && beginsWith(key, jobOptions) && (j.Detached || !beginsWith(key, recoveryOptions)) {
 			out[key] = element(value)
@@ -73,8 +74,8 @@ func (j StatementJob) sessionUpgradeMode() string {
 
 // SessionStatement is the specification of the object by which the SQL driver
 // runs the statement on the session cluster of a deployment.
-func (j StatementJob) SessionStatement(deployment string) Object {
-	return Object{
+func (j StatementJob) SessionStatement(deployment string) openjson.Object {
+	return openjson.Object{
 		"deployment":    deployment,
 		"detached":      j.Detached,
 		"statement":     j.Statement.GetStatement(),
@@ -90,11 +91,11 @@ const optionUnmanaged = "kubernetes.operator.session.block-on-unmanaged-jobs"
 
 // SessionCluster is the specification of a FlinkDeployment without a job, for
 // one statement alone. Its jobs go with it when it is deleted.
-func (j StatementJob) SessionCluster() Object {
-	out := Merge(j.Cluster, nil)
+func (j StatementJob) SessionCluster() openjson.Object {
+	out := openjson.Merge(j.Cluster, nil)
 	delete(out, "job")
-	configuration, _ := out[flinkConfigurations].(Object)
-	configuration = Merge(configuration, nil)
+	configuration, _ := out[flinkConfigurations].(openjson.Object)
+	configuration = openjson.Merge(configuration, nil)
 	if _, set := configuration[optionUnmanaged]; !set {
 		configuration[optionUnmanaged] = "false"
 	}
@@ -105,9 +106,9 @@ func (j StatementJob) SessionCluster() Object {
 // StoppedAt is where the savepoint is that was taken when a job was last
 // stopped; empty where there is none.
 func StoppedAt(reported *storev1.StatusRecord) string {
-	status, err := ParseText(reported.GetStatus())
+	status, err := openjson.ParseText(reported.GetStatus())
 	if err != nil {
 		return ""
 	}
-	return String(status, "jobStatus", "upgradeSavepointPath")
+	return openjson.String(status, "jobStatus", "upgradeSavepointPath")
 }

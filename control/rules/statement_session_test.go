@@ -9,6 +9,7 @@ import (
 	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 func TestClusterWhoseAgentRunsSQL(t *testing.T) {
@@ -26,7 +27,7 @@ func TestClusterWhoseAgentRunsSQL(t *testing.T) {
 
 func TestReleasesOfFlinkWithASQLDriver(t *testing.T) {
 	for version, want := range map[string]bool{"v1_20": false, "v2_0": true, "v2_2": true, "v10_1": true, "": false, "two": false} {
-		t.Run(version, func(t *testing.T) { same(t, rules.HasSQLDriver(rules.Object{"flinkVersion": version}), want) })
+		t.Run(version, func(t *testing.T) { same(t, rules.HasSQLDriver(openjson.Object{"flinkVersion": version}), want) })
 	}
 }
 
@@ -37,16 +38,16 @@ const pooled = `{"flinkConfiguration":{"execution.checkpointing.interval":10000,
 // cluster's configuration.
 func TestJobGetsWhatItsClusterSaysOfJobs(t *testing.T) {
 	own := map[string]string{"table.exec.state.ttl": "2 h", "taskmanager.memory": "own"}
-	same(t, rules.Field(statementJob(t, pooled, true, own).SessionStatement("pool"), "configuration").(rules.Object), rules.Object{
+	same(t, openjson.Field(statementJob(t, pooled, true, own).SessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"execution.checkpointing.interval": "10000", "restart-strategy.type": "fixed-delay", "state.backend.type": "rocksdb",
 		"table.exec.state.ttl": "2 h", "taskmanager.memory": "own",
 	})
 	// With checkpoints, rows of a query would come out with each checkpoint only.
-	same(t, rules.Field(statementJob(t, pooled, false, nil).SessionStatement("pool"), "configuration").(rules.Object), rules.Object{
+	same(t, openjson.Field(statementJob(t, pooled, false, nil).SessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"state.backend.type": "rocksdb", "table.exec.state.ttl": "1 h",
 	})
 	asked := map[string]string{"execution.checkpointing.interval": "1s"}
-	same(t, rules.Field(statementJob(t, `{}`, false, asked).SessionStatement("pool"), "configuration").(rules.Object), rules.Object{
+	same(t, openjson.Field(statementJob(t, `{}`, false, asked).SessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"execution.checkpointing.interval": "1s",
 	})
 }
@@ -64,16 +65,16 @@ func TestUpgradeModeOnASessionCluster(t *testing.T) {
 		"last-state of an interactive one": {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, false, savepoints), "stateless"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, rules.String(test.job.SessionStatement("pool"), "upgradeMode"), test.want)
+			same(t, openjson.String(test.job.SessionStatement("pool"), "upgradeMode"), test.want)
 		})
 	}
 }
 
 func TestClusterOfAStatementHasNoJobAndTakesItsJobsAlong(t *testing.T) {
 	job := statementJob(t, `{"flinkVersion":"v1_20","job":{"parallelism":2}}`, true, nil)
-	same(t, job.SessionCluster(), rules.Object{
+	same(t, job.SessionCluster(), openjson.Object{
 		"flinkVersion":       "v1_20",
-		"flinkConfiguration": rules.Object{"kubernetes.operator.session.block-on-unmanaged-jobs": "false"},
+		"flinkConfiguration": openjson.Object{"kubernetes.operator.session.block-on-unmanaged-jobs": "false"},
 	})
 	chosen := statementJob(t, `{"flinkConfiguration":{"kubernetes.operator.session.block-on-unmanaged-jobs":"true"}}`, true, nil)
 	same(t, chosen.SessionCluster(), chosen.Cluster)

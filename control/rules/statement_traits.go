@@ -6,17 +6,18 @@ import (
 
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // ReportedTraits are the traits in the status of a statement's object; nil
 // where there are none.
-func ReportedTraits(status Object) *cmfv1.StatementTraits {
-	told, ok := status["traits"].(Object)
+func ReportedTraits(status openjson.Object) *cmfv1.StatementTraits {
+	told, ok := status["traits"].(openjson.Object)
 	if !ok {
 		return nil
 	}
 	traits := &cmfv1.StatementTraits{}
-	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(FormatText(told)), traits); err != nil {
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(openjson.Text(told)), traits); err != nil {
 		return nil // an agent that sends something else has nothing to say
 	}
 	return traits

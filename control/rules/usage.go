@@ -7,42 +7,44 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/openweir/weir/control/contract"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // Usage adds up what an effective specification asks its cluster for while it
 // runs; nothing while it is suspended.
-func Usage(effective Object) *cmfv1.ResourceUsageSummary {
-	if DesiredState(effective) == JobSuspended {
+func Usage(effective openjson.Object) *cmfv1.ResourceUsageSummary {
+	if DesiredState(effective) == contract.JobSuspended {
 		return usage(process{}, 0, process{}, 0)
 	}
-	jobManagers := integer(Field(effective, "jobManager", "replicas"), 1)
-	taskManagers := integer(Field(effective, "taskManager", "replicas"), 0)
+	jobManagers := integer(openjson.Field(effective, "jobManager", "replicas"), 1)
+	taskManagers := integer(openjson.Field(effective, "taskManager", "replicas"), 0)
 	if taskManagers == 0 {
-		taskManagers = taskManagersFor(effective, integer(Field(effective, "job", "parallelism"), 1))
+		taskManagers = taskManagersFor(effective, integer(openjson.Field(effective, "job", "parallelism"), 1))
 	}
 	return usage(processOf(effective, "jobManager"), jobManagers, processOf(effective, "taskManager"), taskManagers)
 }
 
 // SessionUsage adds up what a session cluster asks for before any job runs on
 // it: the JobManagers, and TaskManagers where their number is fixed.
-func SessionUsage(effective Object) *cmfv1.ResourceUsageSummary {
-	return usage(processOf(effective, "jobManager"), integer(Field(effective, "jobManager", "replicas"), 1),
-		processOf(effective, "taskManager"), integer(Field(effective, "taskManager", "replicas"), 0))
+func SessionUsage(effective openjson.Object) *cmfv1.ResourceUsageSummary {
+	return usage(processOf(effective, "jobManager"), integer(openjson.Field(effective, "jobManager", "replicas"), 1),
+		processOf(effective, "taskManager"), integer(openjson.Field(effective, "taskManager", "replicas"), 0))
 }
 
 // SessionJobUsage is what a job adds to what its session cluster asks for:
 // nothing where the number of TaskManagers is fixed.
-func SessionJobUsage(cluster Object, parallelism int) *cmfv1.ResourceUsageSummary {
-	if integer(Field(cluster, "taskManager", "replicas"), 0) > 0 {
+func SessionJobUsage(cluster openjson.Object, parallelism int) *cmfv1.ResourceUsageSummary {
+	if integer(openjson.Field(cluster, "taskManager", "replicas"), 0) > 0 {
 		return usage(process{}, 0, process{}, 0)
 	}
 	return usage(process{}, 0, processOf(cluster, "taskManager"), taskManagersFor(cluster, parallelism))
 }
 
 // taskManagersFor is how many TaskManagers have slots for a job.
-func taskManagersFor(cluster Object, parallelism int) int {
-	slots := max(1, integer(Field(cluster, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
+func taskManagersFor(cluster openjson.Object, parallelism int) int {
+	slots := max(1, integer(openjson.Field(cluster, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
 	return (max(1, parallelism)-1)/slots + 1
 }
 
@@ -62,10 +64,10 @@ type process struct {
 	cpu, memory float64
 }
 
-func processOf(effective Object, name string) process {
-	number, _ := Field(effective, name, "resource", "cpu").(json.Number)
+func processOf(effective openjson.Object, name string) process {
+	number, _ := openjson.Field(effective, name, "resource", "cpu").(json.Number)
 	cpu, _ := number.Float64()
-	memory, _ := ParseMemory(fmt.Sprint(Field(effective, name, "resource", "memory")))
+	memory, _ := ParseMemory(fmt.Sprint(openjson.Field(effective, name, "resource", "memory")))
 	return process{cpu: cpu, memory: float64(memory)}
 }
 

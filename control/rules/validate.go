@@ -12,8 +12,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 var validator = sync.OnceValues(func() (protovalidate.Validator, error) { return protovalidate.New() })
@@ -21,8 +22,8 @@ var validator = sync.OnceValues(func() (protovalidate.Validator, error) { return
 // Validate notes where a request breaks the rules that the proto states, and
 // where its open-ended JSON is none. Fields go by their JSON names, as seen
 // from the body of the REST request.
-func Validate(request proto.Message) (fault.Violations, error) {
-	var v fault.Violations
+func Validate(request proto.Message) (apierror.Violations, error) {
+	var v apierror.Violations
 	checkOpenJSON(&v, "", request.ProtoReflect(), true)
 	check, err := validator()
 	if err != nil {
@@ -134,7 +135,7 @@ const (
 
 // checkOpenJSON checks every JsonObject in a message: gRPC clients may send any
 // text for one.
-func checkOpenJSON(v *fault.Violations, at string, message protoreflect.Message, request bool) {
+func checkOpenJSON(v *apierror.Violations, at string, message protoreflect.Message, request bool) {
 	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		if field.Message() == nil || field.IsMap() {
 			return true
@@ -151,7 +152,7 @@ func checkOpenJSON(v *fault.Violations, at string, message protoreflect.Message,
 				checkOpenJSON(v, name, m, false)
 				return
 			}
-			if err := CheckObject(m.Interface().(*cmfv1.JsonObject).GetJson()); err != nil {
+			if err := openjson.Check(m.Interface().(*cmfv1.JsonObject).GetJson()); err != nil {
 				v.Addf("%s: %v", name, err)
 			}
 		}

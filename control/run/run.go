@@ -11,11 +11,13 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // Plan is what follows from a new version of an application or of its
@@ -27,7 +29,7 @@ type Plan struct {
 	// none to begin.
 	Instance *cmfv1.FlinkApplicationInstance
 	// Effective is the specification with the environment's defaults.
-	Effective rules.Object
+	Effective openjson.Object
 	// Changed is false where nothing needs to be stored.
 	Changed bool
 }
@@ -37,16 +39,16 @@ type Plan struct {
 // startFromSavepoint with a path in the specification does. inForce is the
 // specification that the operator carried out last, nil where it has none. None
 // of the arguments is changed.
-func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce rules.Object) (Plan, error) {
-	spec, err := rules.ParseObject(app.GetSpec())
+func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce openjson.Object) (Plan, error) {
+	spec, err := openjson.Parse(app.GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
 	}
-	old, err := rules.ParseObject(before.GetApplication().GetSpec())
+	old, err := openjson.Parse(before.GetApplication().GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("stored specification of application %s: %w", app.GetMetadata().GetName(), err)
 	}
-	defaults, err := rules.ParseObject(env.GetFlinkApplicationDefaults())
+	defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults())
 	if err != nil {
 		return Plan{}, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
 	}
@@ -84,8 +86,8 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		}
 	}
 	hash := rules.EffectiveHash(effective)
-	if rules.DesiredState(spec) == rules.JobRunning && (start != nil || begins(before, old, hash)) {
-		plan.Instance = state.NewInstance(rules.FormatObject(effective))
+	if rules.DesiredState(spec) == contract.JobRunning && (start != nil || begins(before, old, hash)) {
+		plan.Instance = state.NewInstance(openjson.Format(effective))
 		plan.Record.Instance = plan.Instance.GetMetadata().GetName()
 		plan.Record.EffectiveHash = hash
 	}
@@ -95,23 +97,23 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 
 // started is a specification with the savepoint that it starts from in the place
 // of the operator's own fields.
-func started(effective rules.Object, start *storev1.SavepointStart) rules.Object {
+func started(effective openjson.Object, start *storev1.SavepointStart) openjson.Object {
 	if start == nil {
 		return effective
 	}
-	return rules.Merge(effective, rules.Object{"job": rules.Object{"savepointRedeployNonce": nil}})
+	return openjson.Merge(effective, openjson.Object{"job": openjson.Object{"savepointRedeployNonce": nil}})
 }
 
 // begins tells whether an application that is to run, and was as old says,
 // begins another run.
-func begins(before *storev1.ApplicationRecord, old rules.Object, hash string) bool {
-	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || rules.DesiredState(old) == rules.JobSuspended
+func begins(before *storev1.ApplicationRecord, old openjson.Object, hash string) bool {
+	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || rules.DesiredState(old) == contract.JobSuspended
 }
 
 // suspends tells whether a change only suspends an application. That has to be
 // possible even where the environment's defaults no longer let it run.
-func suspends(old, spec rules.Object) bool {
-	return old != nil && rules.DesiredState(spec) == rules.JobSuspended && rules.EffectiveHash(old) == rules.EffectiveHash(spec)
+func suspends(old, spec openjson.Object) bool {
+	return old != nil && rules.DesiredState(spec) == contract.JobSuspended && rules.EffectiveHash(old) == rules.EffectiveHash(spec)
 }
 
 // sameForUser tells whether two versions differ in nothing that a user wrote.
@@ -130,18 +132,18 @@ func sameForUser(a, b *cmfv1.FlinkApplication) bool {
 
 // startOf is the instruction of a specification to start from a savepoint, if it
 // is a new one: the same instruction with the same nonce is carried out once.
-func startOf(old, spec rules.Object) (*storev1.SavepointStart, error) {
+func startOf(old, spec openjson.Object) (*storev1.SavepointStart, error) {
 	ref, ok := newReference(old, spec)
 	if !ok {
 		return nil, nil
 	}
 	if ref.Path == "" {
-		return nil, fault.Unprocessable("spec: startFromSavepoint: savepoint '" + cmp.Or(ref.UID, ref.Name) + "' not found")
+		return nil, apierror.Unprocessable("spec: startFromSavepoint: savepoint '" + cmp.Or(ref.UID, ref.Name) + "' not found")
 	}
 	return Start(ref, ref.Path), nil
 }
 
-func newReference(old, spec rules.Object) (rules.SavepointReference, bool) {
+func newReference(old, spec openjson.Object) (rules.SavepointReference, bool) {
 	ref, ok := rules.SavepointStart(spec)
 	was, _ := rules.SavepointStart(old)
 	return ref, ok && was != ref
@@ -150,11 +152,11 @@ func newReference(old, spec rules.Object) (rules.SavepointReference, bool) {
 // Reference is the savepoint that a new version of an application is to start
 // from, if it says so and the version before did not say the same.
 func Reference(before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication) (rules.SavepointReference, bool) {
-	spec, err := rules.ParseObject(app.GetSpec())
+	spec, err := openjson.Parse(app.GetSpec())
 	if err != nil {
 		return rules.SavepointReference{}, false
 	}
-	old, err := rules.ParseObject(before.GetApplication().GetSpec())
+	old, err := openjson.Parse(before.GetApplication().GetSpec())
 	if err != nil {
 		return rules.SavepointReference{}, false
 	}
@@ -183,4 +185,6 @@ func withNonce(start *storev1.SavepointStart, generation int64, used ...int64) *
 }
 
 // ownNonce is the operator's nonce where a user sets it, beside Weir.
-func ownNonce(spec rules.Object) int64 { return rules.Integer(spec, "job", "savepointRedeployNonce") }
+func ownNonce(spec openjson.Object) int64 {
+	return openjson.Int64(spec, "job", "savepointRedeployNonce")
+}

@@ -8,25 +8,26 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/run"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // spec is a specification that may run, with the fields given laid over it.
 func spec(t testing.TB, over string) *cmfv1.JsonObject {
 	t.Helper()
-	base, err := rules.ParseText(`{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"parallelism":2,"state":"running"}}`)
+	base, err := openjson.ParseText(`{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"parallelism":2,"state":"running"}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields, err := rules.ParseText(over)
+	fields, err := openjson.ParseText(over)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rules.FormatObject(rules.Merge(base, fields))
+	return openjson.Format(openjson.Merge(base, fields))
 }
 
 func application(t testing.TB, over string) *cmfv1.FlinkApplication {
@@ -124,7 +125,7 @@ func TestNext(t *testing.T) {
 			}
 			if plan.Instance != nil {
 				want.Instance, want.EffectiveHash = plan.Instance.GetMetadata().GetName(), rules.EffectiveHash(plan.Effective)
-				effective := rules.FormatObject(plan.Effective)
+				effective := openjson.Format(plan.Effective)
 				if difference := cmp.Diff(effective, plan.Instance.GetStatus().GetSpec(), protocmp.Transform()); difference != "" {
 					t.Errorf("the instance's specification, want -, got +:\n%s", difference)
 				}
@@ -185,7 +186,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := run.Next(environment(test.defaults), h.record, application(t, test.after), nil, nil)
-			var refused *fault.Fault
+			var refused *apierror.Error
 			if !errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
 			}
@@ -196,7 +197,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
 	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
 	_, err := run.Next(environment(""), nil, app, nil, nil)
-	var refused *fault.Fault
+	var refused *apierror.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("the error is %v", err)
 	}
@@ -218,7 +219,7 @@ func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := plan()
-			var refused *fault.Fault
+			var refused *apierror.Error
 			if err == nil || errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
 			}
@@ -229,7 +230,7 @@ func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
 // TestNextSeesWhatIsInForce: what the operator would refuse because of what it
 // carried out last, a start from a savepoint being no such thing.
 func TestNextSeesWhatIsInForce(t *testing.T) {
-	inForce := rules.Object{"mode": "native", "job": rules.Object{"state": "running"}}
+	inForce := openjson.Object{"mode": "native", "job": openjson.Object{"state": "running"}}
 	redeploys := begin(t, `{}`)
 	for name, test := range map[string]struct {
 		after  string
@@ -244,7 +245,7 @@ func TestNextSeesWhatIsInForce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := run.Next(redeploys.env, redeploys.record, application(t, test.after), test.start, inForce)
-			var refused *fault.Fault
+			var refused *apierror.Error
 			if test.wanted && err != nil || !test.wanted && !errors.As(err, &refused) {
 				t.Errorf("got %v", err)
 			}

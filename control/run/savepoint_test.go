@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/run"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
@@ -64,7 +64,7 @@ func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
 func TestStartFromASavepointThatIsNotKnownIsRefused(t *testing.T) {
 	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
 		_, err := run.Next(environment(""), nil, application(t, `{"startFromSavepoint":`+reference+`}`), nil, nil)
-		var refused *fault.Fault
+		var refused *apierror.Error
 		if !errors.As(err, &refused) || err.Error() != "spec: startFromSavepoint: savepoint 'u-1' not found" {
 			t.Errorf("%s: the error is %v", reference, err)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/render"
@@ -18,6 +19,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 type applications struct {
@@ -35,7 +37,7 @@ func (s *Services) application(ctx context.Context, env, app string) (store.Obje
 	// The read of the environment has waited for the cache already.
 	record, ok := s.state.Applications.Cached(store.Key(env, app))
 	if !ok {
-		return environment, record, fault.NotFound("Application '%s' not found in environment '%s'.", app, env)
+		return environment, record, apierror.NotFound("Application '%s' not found in environment '%s'.", app, env)
 	}
 	return environment, record, nil
 }
@@ -70,7 +72,7 @@ func (s *applications) startOf(env *cmfv1.Environment, before *storev1.Applicati
 	}
 	path, err := s.savepointPath(s.ownerOf(env, app.GetMetadata().GetName()), ref)
 	if err != nil {
-		return nil, fault.Unprocessable("spec.startFromSavepoint: " + err.Error())
+		return nil, apierror.Unprocessable("spec.startFromSavepoint: " + err.Error())
 	}
 	return run.Start(ref, path), nil
 }
@@ -91,8 +93,8 @@ func written(before, app *cmfv1.FlinkApplication, now *timestamppb.Timestamp) *c
 		metadata.CreationTimestamp = now
 	}
 	return &cmfv1.FlinkApplication{
-		ApiVersion: rules.APIVersion,
-		Kind:       rules.KindApplication,
+		ApiVersion: contract.APIVersion,
+		Kind:       contract.KindApplication,
 		Metadata:   metadata,
 		Spec:       app.GetSpec(),
 	}
@@ -125,7 +127,7 @@ func (s *applications) save(
 		conds = append(conds, s.state.Applications.Absent(key))
 		claim := claimOf(env.Value, plan.Record)
 		if held, ok := s.state.Claims.Cached(claim); ok {
-			return nil, fault.Unprocessable(fmt.Sprintf("metadata.name: the FlinkDeployment '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
+			return nil, apierror.Unprocessable(fmt.Sprintf("metadata.name: the FlinkDeployment '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
 				app.GetMetadata().GetName(), env.Value.GetKubernetesNamespace(), env.Value.GetKubernetesClusterName(), held.Value.GetKey()))
 		}
 		conds = append(conds, s.state.Claims.Absent(claim))
@@ -202,7 +204,7 @@ func (s *Services) applicationView(key string, record *storev1.ApplicationRecord
 	reported, _ := s.state.ApplicationStatus.Cached(key)
 	view := applicationWith(record, reported.Value, warning)
 	if resources {
-		view.Status.Json = rules.AppendValue(view.GetStatus().GetJson(), "resourceSummary", rules.FormatUsage(s.applicationUsage(key, record)))
+		view.Status.Json = openjson.AppendValue(view.GetStatus().GetJson(), "resourceSummary", rules.FormatUsage(s.applicationUsage(key, record)))
 	}
 	return view
 }
@@ -250,15 +252,15 @@ func (s *Services) applicationUsage(key string, record *storev1.ApplicationRecor
 	if !ok {
 		return rules.AddUsage(nil, nil)
 	}
-	effective, err := rules.ParseObject(instance.Value.GetStatus().GetSpec())
+	effective, err := openjson.Parse(instance.Value.GetStatus().GetSpec())
 	if err != nil {
 		return rules.AddUsage(nil, nil)
 	}
-	spec, err := rules.ParseObject(record.GetApplication().GetSpec())
+	spec, err := openjson.Parse(record.GetApplication().GetSpec())
 	if err != nil {
 		return rules.AddUsage(nil, nil)
 	}
-	rules.SetField(effective, rules.DesiredState(spec), "job", "state")
+	openjson.Set(effective, rules.DesiredState(spec), "job", "state")
 	return rules.Usage(effective)
 }
 
@@ -315,11 +317,11 @@ func (s *applications) StartApplication(ctx context.Context, req *cmfv1.StartApp
 		}
 		start = &storev1.SavepointStart{Path: path}
 	}
-	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), rules.JobRunning, start)
+	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), contract.JobRunning, start)
 }
 
 func (s *applications) SuspendApplication(ctx context.Context, req *cmfv1.SuspendApplicationRequest) (*cmfv1.FlinkApplication, error) {
-	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), rules.JobSuspended, nil)
+	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), contract.JobSuspended, nil)
 }
 
 // setState sets job.state of an application's specification. An application
@@ -332,7 +334,7 @@ func (s *applications) setState(ctx context.Context, envName, name, want string,
 			return nil, err
 		}
 		app := before.Value.GetApplication()
-		spec, err := rules.ParseObject(app.GetSpec())
+		spec, err := openjson.Parse(app.GetSpec())
 		if err != nil {
 			return nil, fmt.Errorf("specification of application %s: %w", before.Key, err)
 		}
@@ -342,11 +344,11 @@ func (s *applications) setState(ctx context.Context, envName, name, want string,
 			}
 			return s.applicationView(before.Key, before.Value, s.staleWarning(env.Value), false), nil
 		}
-		rules.SetField(spec, want, "job", "state")
+		openjson.Set(spec, want, "job", "state")
 		return s.save(ctx, env, before, func(now *timestamppb.Timestamp) *cmfv1.FlinkApplication {
 			changed := clone(app)
 			changed.Metadata.UpdateTimestamp = now
-			changed.Spec = rules.FormatObject(spec)
+			changed.Spec = openjson.Format(spec)
 			return changed
 		}, start)
 	})

@@ -5,7 +5,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
@@ -20,7 +21,7 @@ type catalogs struct {
 
 func (s *Services) catalogKind() kind[*cmfv1.KafkaCatalog] {
 	return kind[*cmfv1.KafkaCatalog]{
-		noun: "Kafka catalog", name: rules.KindKafkaCatalog,
+		noun: "Kafka catalog", name: contract.KindKafkaCatalog,
 		store: s.state.Store, kept: s.state.Catalogs, list: query.KafkaCatalogs,
 		view: func(c *cmfv1.KafkaCatalog) *cmfv1.KafkaCatalog {
 			return &cmfv1.KafkaCatalog{
@@ -74,7 +75,7 @@ func (s *catalogs) CreateKafkaCatalog(ctx context.Context, req *cmfv1.CreateKafk
 func (s *catalogs) legacyDatabases(catalog string, from *cmfv1.KafkaCatalog) []store.Op {
 	var ops []store.Op
 	for _, database := range rules.LegacyDatabases(from) {
-		database.ApiVersion, database.Kind = rules.APIVersion, rules.KindKafkaDatabase
+		database.ApiVersion, database.Kind = contract.APIVersion, contract.KindKafkaDatabase
 		database.Metadata.Uid = uuid.NewString()
 		database.Metadata.CreationTimestamp = state.Now()
 		database.Metadata.UpdateTimestamp = database.Metadata.CreationTimestamp
@@ -118,7 +119,7 @@ func (s *catalogs) DeleteKafkaCatalog(ctx context.Context, req *cmfv1.DeleteKafk
 			names = append(names, database.Value.GetMetadata().GetName())
 		}
 		if len(names) > 0 {
-			return change{}, fault.InUse("Cannot delete Kafka catalog '%s': it contains databases [%s]", req.GetCatName(), abridge(names))
+			return change{}, apierror.InUse("Cannot delete Kafka catalog '%s': it contains databases [%s]", req.GetCatName(), abridge(names))
 		}
 		return change{conds: []store.Cond{s.state.Databases.EmptyUnder(catalog.Key)}}, nil
 	})

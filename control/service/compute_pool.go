@@ -7,7 +7,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
@@ -15,6 +16,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 type computePools struct {
@@ -25,7 +27,7 @@ type computePools struct {
 // poolKind is of the pools of one environment.
 func (s *Services) poolKind(env *cmfv1.Environment, resources bool) kind[*cmfv1.ComputePool] {
 	return kind[*cmfv1.ComputePool]{
-		noun: "Compute pool", name: rules.KindComputePool,
+		noun: "Compute pool", name: contract.KindComputePool,
 		store: s.state.Store, kept: s.state.ComputePools, list: query.ComputePools,
 		view: func(pool *cmfv1.ComputePool) *cmfv1.ComputePool { return s.poolView(env, pool, resources) },
 	}
@@ -57,15 +59,15 @@ func (s *computePools) CreateComputePool(ctx context.Context, req *cmfv1.CreateC
 // defaults filled in.
 func poolOf(pool *cmfv1.ComputePool) *cmfv1.ComputePool {
 	out := &cmfv1.ComputePool{Metadata: userMeta(pool.GetMetadata()), Spec: clone(pool.GetSpec())}
-	if out.Spec.GetType() == rules.PoolShared && out.Spec.GetState() == "" {
-		out.Spec.State = rules.PoolRunning
+	if out.Spec.GetType() == contract.PoolShared && out.Spec.GetState() == "" {
+		out.Spec.State = contract.PoolRunning
 	}
 	return out
 }
 
 // checkCluster holds what a pool's clusters would be to the rules. inForce is
 // what the operator carried out last for the pool; nil where there is nothing.
-func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool, inForce rules.Object) error {
+func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool, inForce openjson.Object) error {
 	effective, err := render.PoolCluster(env, pool)
 	if err != nil {
 		return err
@@ -79,7 +81,7 @@ func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool, inForce rules
 // freeDeployment refuses the name of a shared pool that another resource's
 // FlinkDeployment bears.
 func (s *Services) freeDeployment(env *cmfv1.Environment, spec *cmfv1.ComputePoolSpec, name string) error {
-	if spec.GetType() != rules.PoolShared {
+	if spec.GetType() != contract.PoolShared {
 		return nil
 	}
 	return s.unclaimed(env, render.KindDeployment, name)
@@ -91,7 +93,7 @@ func (s *Services) unclaimed(env *cmfv1.Environment, kind, name string) error {
 	if !ok {
 		return nil
 	}
-	return fault.Unprocessable(fmt.Sprintf("metadata.name: the %s '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
+	return apierror.Unprocessable(fmt.Sprintf("metadata.name: the %s '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
 		kind, name, env.GetKubernetesNamespace(), env.GetKubernetesClusterName(), held.Value.GetKey()))
 }
 
@@ -102,7 +104,7 @@ func objectClaim(env *cmfv1.Environment, kind, name string) string {
 
 // claimPool takes the FlinkDeployment of a shared pool.
 func (s *Services) claimPool(env *cmfv1.Environment, pool *cmfv1.ComputePool) change {
-	if pool.GetSpec().GetType() != rules.PoolShared {
+	if pool.GetSpec().GetType() != contract.PoolShared {
 		return change{}
 	}
 	name := pool.GetMetadata().GetName()
@@ -157,7 +159,7 @@ func (s *computePools) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateC
 			return after, change{}, nil
 		}
 		reported, _ := s.state.ComputePoolStatus.Cached(before.Key)
-		var inForce rules.Object
+		var inForce openjson.Object
 		if rules.WantsCluster(before.Value) {
 			inForce = rules.SpecInForce(reported.Value, before.Value.GetMetadata().GetUid())
 		}
@@ -210,7 +212,7 @@ func (s *Services) idle(pool store.Object[*cmfv1.ComputePool]) (change, error) {
 		}
 	}
 	if len(running) > 0 {
-		return change{}, fault.InUse("Cannot update compute pool '%s': statements [%s] run on it. Stop them first.", pool.Value.GetMetadata().GetName(), abridge(running))
+		return change{}, apierror.InUse("Cannot update compute pool '%s': statements [%s] run on it. Stop them first.", pool.Value.GetMetadata().GetName(), abridge(running))
 	}
 	return change{conds: []store.Cond{s.state.PoolStatements.NoneSince(pool.Key, newest)}}, nil
 }
@@ -222,7 +224,7 @@ func (s *computePools) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteC
 	}
 	err = s.poolKind(env.Value, false).remove(ctx, env.Key, req.GetComputePoolName(), func(_ context.Context, pool store.Object[*cmfv1.ComputePool]) (change, error) {
 		if statements := s.statementsOn(pool.Key); len(statements) > 0 {
-			return change{}, fault.InUse("Cannot delete compute pool '%s': statements [%s] use it. Delete them first.", req.GetComputePoolName(), abridge(statements))
+			return change{}, apierror.InUse("Cannot delete compute pool '%s': statements [%s] use it. Delete them first.", req.GetComputePoolName(), abridge(statements))
 		}
 		return change{
 			conds: []store.Cond{s.state.PoolStatements.EmptyUnder(pool.Key)},
@@ -248,7 +250,7 @@ func (s *Services) statementsOn(pool string) []string {
 // poolOps is what goes with a pool.
 func (s *Services) poolOps(env *cmfv1.Environment, pool store.Object[*cmfv1.ComputePool], release bool) []store.Op {
 	ops := []store.Op{s.state.ComputePoolStatus.Remove(pool.Key)}
-	if pool.Value.GetSpec().GetType() != rules.PoolShared {
+	if pool.Value.GetSpec().GetType() != contract.PoolShared {
 		return ops
 	}
 	metadata := pool.Value.GetMetadata()

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/store"
@@ -18,7 +19,7 @@ type databases struct {
 // to see the catalog as well.
 func (s *Services) databaseKind(catalog *cmfv1.KafkaCatalog) kind[*cmfv1.KafkaDatabase] {
 	return kind[*cmfv1.KafkaDatabase]{
-		noun: "Kafka database", name: rules.KindKafkaDatabase,
+		noun: "Kafka database", name: contract.KindKafkaDatabase,
 		store: s.state.Store, kept: s.state.Databases, list: query.KafkaDatabases,
 		view: func(d *cmfv1.KafkaDatabase) *cmfv1.KafkaDatabase {
 			return &cmfv1.KafkaDatabase{

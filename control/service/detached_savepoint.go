@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/filter"
 	"github.com/openweir/weir/control/rules"
@@ -19,7 +20,7 @@ type detachedSavepoints struct {
 
 func (s *Services) detachedKind() kind[*cmfv1.Savepoint] {
 	return kind[*cmfv1.Savepoint]{
-		noun: "Detached savepoint", name: rules.KindSavepoint,
+		noun: "Detached savepoint", name: contract.KindSavepoint,
 		store: s.state.Store, kept: s.state.DetachedSavepoints, list: query.Savepoints,
 		view: same[*cmfv1.Savepoint],
 	}
@@ -38,7 +39,7 @@ func (s *detachedSavepoints) CreateDetachedSavepoint(ctx context.Context, req *c
 	return s.detachedKind().create(ctx, "", &cmfv1.Savepoint{
 		Metadata: metadata,
 		Spec:     spec,
-		Status:   &cmfv1.SavepointStatus{State: rules.SavepointCompleted, Path: spec.GetPath(), ResultTimestamp: state.Now()},
+		Status:   &cmfv1.SavepointStatus{State: contract.SavepointCompleted, Path: spec.GetPath(), ResultTimestamp: state.Now()},
 	}, alone)
 }
 

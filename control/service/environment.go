@@ -11,7 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/rules"
@@ -30,7 +31,7 @@ type environments struct {
 func (s *Services) environment(ctx context.Context, name string) (store.Object[*cmfv1.Environment], error) {
 	env, err := s.state.Environments.Get(ctx, store.Key(name))
 	if errors.Is(err, store.ErrNotFound) {
-		return env, fault.NotFound("Environment '%s' not found.", name)
+		return env, apierror.NotFound("Environment '%s' not found.", name)
 	}
 	if err != nil {
 		return env, fmt.Errorf("read environment %s: %w", name, err)
@@ -58,10 +59,10 @@ func (s *environments) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1
 	})
 }
 
-func (s *environments) create(ctx context.Context, v fault.Violations, name string, env *cmfv1.Environment) (*cmfv1.Environment, error) {
+func (s *environments) create(ctx context.Context, v apierror.Violations, name string, env *cmfv1.Environment) (*cmfv1.Environment, error) {
 	if env.GetKubernetesClusterName() == "" {
 		env = clone(env)
-		env.KubernetesClusterName = rules.DefaultCluster
+		env.KubernetesClusterName = contract.DefaultCluster
 	}
 	cluster, placement, err := s.placement(ctx, env.GetKubernetesClusterName())
 	if err != nil {
@@ -96,7 +97,7 @@ func (s *environments) create(ctx context.Context, v fault.Violations, name stri
 	return s.view(created, true, false), nil
 }
 
-func (s *environments) update(ctx context.Context, v fault.Violations, before store.Object[*cmfv1.Environment], env *cmfv1.Environment) (*cmfv1.Environment, error) {
+func (s *environments) update(ctx context.Context, v apierror.Violations, before store.Object[*cmfv1.Environment], env *cmfv1.Environment) (*cmfv1.Environment, error) {
 	rules.CheckUnmoved(&v, before.Value, env)
 	if err := v.Invalid(); err != nil {
 		return nil, err
@@ -228,7 +229,7 @@ func (s *environments) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteE
 				return nil, err
 			}
 		} else if dependents := s.dependents(name); len(dependents) > 0 {
-			return nil, fault.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to drop the records and leave what runs on the Kubernetes cluster.", name, strings.Join(dependents, "; "))
+			return nil, apierror.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to drop the records and leave what runs on the Kubernetes cluster.", name, strings.Join(dependents, "; "))
 		}
 		if _, err := s.state.Store.Commit(ctx, conds, ops); err != nil {
 			return nil, fmt.Errorf("delete environment %s: %w", name, err)
@@ -326,7 +327,7 @@ func (s *Services) usageOf(env string) (*cmfv1.ResourcesByStatusAndTypeSummary, 
 // reported.
 func jobState(record *storev1.ApplicationRecord, status *storev1.StatusRecord) string {
 	if status.GetJobState() == "" || status.GetOwnerUid() != record.GetApplication().GetMetadata().GetUid() {
-		return rules.StateReconciling
+		return contract.StateReconciling
 	}
 	return status.GetJobState()
 }

@@ -5,13 +5,14 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 type flinkWebUIs struct {
@@ -57,7 +58,7 @@ func (s *flinkWebUIs) flinkCluster(ctx context.Context, req *cmfv1.FetchFlinkWeb
 		return s.clusterOfStatement(env.Value, record)
 	}
 	if req.GetAppName() == "" {
-		return flinkCluster{}, fault.Invalid("app_name or stmt_name: is required")
+		return flinkCluster{}, apierror.Invalid("app_name or stmt_name: is required")
 	}
 	env, record, err := s.application(ctx, req.GetEnvName(), req.GetAppName())
 	if err != nil {
@@ -76,9 +77,9 @@ func (s *flinkWebUIs) clusterOfStatement(env *cmfv1.Environment, object store.Ob
 	record, statement := object.Value, object.Value.GetStatement()
 	name, pool := statement.GetMetadata().GetName(), statement.GetSpec().GetComputePoolName()
 	if !rules.Deployed(record) {
-		return flinkCluster{}, fault.NotFound("Statement '%s' has no web UI: Flink does not run it.", name)
+		return flinkCluster{}, apierror.NotFound("Statement '%s' has no web UI: Flink does not run it.", name)
 	}
-	spec, err := rules.ParseObject(record.GetObjectSpec())
+	spec, err := openjson.Parse(record.GetObjectSpec())
 	if err != nil {
 		return flinkCluster{}, err
 	}
@@ -90,9 +91,9 @@ func (s *flinkWebUIs) clusterOfStatement(env *cmfv1.Environment, object store.Ob
 		cluster.reported = statusOf(reported.Value, statement.GetMetadata().GetUid())
 		return cluster, nil
 	case render.KindSessionJob:
-		cluster.deployment = rules.String(spec, "deploymentName")
+		cluster.deployment = openjson.String(spec, "deploymentName")
 	default:
-		cluster.deployment = rules.String(spec, "deployment")
+		cluster.deployment = openjson.String(spec, "deployment")
 	}
 	if cluster.deployment == pool {
 		cluster.of = "Compute pool '" + pool + "' of statement '" + name + "'"
@@ -113,20 +114,20 @@ func statusOf(reported *storev1.StatusRecord, owner string) *storev1.StatusRecor
 
 // runs says why nobody can be asked, as far as the last report tells.
 func (c flinkCluster) runs() error {
-	status, err := rules.ParseText(c.reported.GetStatus())
+	status, err := openjson.ParseText(c.reported.GetStatus())
 	if err != nil || status == nil {
 		return nil // the agent will find out
 	}
-	info, _ := status["clusterInfo"].(rules.Object)
+	info, _ := status["clusterInfo"].(openjson.Object)
 	_, sandbox := info["weir-sandbox"]
 	_, real := info["weir-rest"]
-	switch manager := rules.String(status, "jobManagerDeploymentStatus"); {
-	case rules.String(status, "lifecycleState") == "SUSPENDED":
-		return fault.Unavailable(nil, "%s is suspended, so there is no Flink cluster with a web UI.", c.of)
+	switch manager := openjson.String(status, "jobManagerDeploymentStatus"); {
+	case openjson.String(status, "lifecycleState") == "SUSPENDED":
+		return apierror.Unavailable(nil, "%s is suspended, so there is no Flink cluster with a web UI.", c.of)
 	case sandbox && !real:
-		return fault.Unavailable(nil, "The Flink cluster of %s is simulated by the Weir sandbox: no Flink runs, so there is no web UI.", c.of)
+		return apierror.Unavailable(nil, "The Flink cluster of %s is simulated by the Weir sandbox: no Flink runs, so there is no web UI.", c.of)
 	case manager == "MISSING":
-		return fault.Unavailable(nil, "The JobManager of %s does not run, so there is no web UI.", c.of)
+		return apierror.Unavailable(nil, "The JobManager of %s does not run, so there is no web UI.", c.of)
 	}
 	return nil
 }

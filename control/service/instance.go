@@ -3,7 +3,7 @@ package service
 import (
 	"context"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -34,7 +34,7 @@ func (s *instances) GetApplicationInstance(ctx context.Context, req *cmfv1.GetAp
 	}
 	instance, ok := s.state.Instances.Cached(store.Join(app.Key, req.GetInstName()))
 	if !ok {
-		return nil, fault.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
+		return nil, apierror.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
 	}
 	return instance.Value, nil
 }

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
-	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -68,7 +68,7 @@ func in(scope, name string) string {
 func (k kind[T]) get(ctx context.Context, scope, name string) (store.Object[T], error) {
 	object, err := k.kept.Get(ctx, in(scope, name))
 	if errors.Is(err, store.ErrNotFound) {
-		return object, fault.NotFound("%s '%s' not found.", k.noun, name)
+		return object, apierror.NotFound("%s '%s' not found.", k.noun, name)
 	}
 	if err != nil {
 		return object, fmt.Errorf("read %s %s: %w", k.noun, name, err)
@@ -96,7 +96,7 @@ func (k kind[T]) create(ctx context.Context, scope string, created T, spec func(
 		var none T
 		key := in(scope, name)
 		if _, err := k.kept.Get(ctx, key); err == nil {
-			return none, fault.AlreadyExists("%s '%s' already exists.", k.noun, name)
+			return none, apierror.AlreadyExists("%s '%s' already exists.", k.noun, name)
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return none, fmt.Errorf("read %s %s: %w", k.noun, name, err)
 		}
@@ -134,7 +134,7 @@ func (k kind[T]) update(ctx context.Context, scope, name string, metadata *cmfv1
 			return none, err
 		}
 		if given := metadata.GetName(); given != "" && given != name {
-			return none, fault.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", name))
+			return none, apierror.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", name))
 		}
 		after, with, err := replace(ctx, before)
 		if err != nil {
@@ -208,7 +208,7 @@ func (k kind[T]) stamp(record T) {
 	message := record.ProtoReflect()
 	names := message.Descriptor().Fields()
 	if field := names.ByName("api_version"); field != nil {
-		setString(message, field, rules.APIVersion)
+		setString(message, field, contract.APIVersion)
 	}
 	if field := names.ByName("kind"); field != nil {
 		setString(message, field, k.name)

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/rules"
@@ -26,7 +26,7 @@ type clusters struct {
 func (s *clusters) cluster(ctx context.Context, name string) (store.Object[*cmfv1.KubernetesCluster], error) {
 	cluster, err := s.state.Clusters.Get(ctx, store.Key(name))
 	if errors.Is(err, store.ErrNotFound) {
-		return cluster, fault.NotFound("Kubernetes cluster '%s' not found.", name)
+		return cluster, apierror.NotFound("Kubernetes cluster '%s' not found.", name)
 	}
 	if err != nil {
 		return cluster, fmt.Errorf("read cluster %s: %w", name, err)
@@ -100,7 +100,7 @@ func (s *clusters) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.Updat
 		conds := []store.Cond{s.state.Clusters.Unchanged(name, before.Revision)}
 		if rules.Decommissioned(after) && !rules.Decommissioned(before.Value) {
 			if users := s.environmentsOf(name); len(users) > 0 {
-				return nil, fault.Invalid(fmt.Sprintf("Cannot decommission cluster '%s': referenced by environments [%s]", name, strings.Join(users, ", ")))
+				return nil, apierror.Invalid(fmt.Sprintf("Cannot decommission cluster '%s': referenced by environments [%s]", name, strings.Join(users, ", ")))
 			}
 			conds = append(conds, s.state.ClusterEnvironments.EmptyUnder(name))
 		}

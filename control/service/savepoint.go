@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/render"
@@ -72,8 +73,8 @@ func (s *Services) createSavepoint(ctx context.Context, o owner, savepoint *cmfv
 	metadata.UpdateTimestamp = metadata.CreationTimestamp
 	record := &storev1.SavepointRecord{
 		Savepoint: &cmfv1.Savepoint{
-			ApiVersion: rules.APIVersion,
-			Kind:       rules.KindSavepoint,
+			ApiVersion: contract.APIVersion,
+			Kind:       contract.KindSavepoint,
 			Metadata:   metadata,
 			Spec:       rules.SavepointSpec(savepoint.GetSpec()),
 		},
@@ -83,7 +84,7 @@ func (s *Services) createSavepoint(ctx context.Context, o owner, savepoint *cmfv
 	}
 	key := store.Join(o.key, metadata.GetName())
 	if _, taken := s.state.Savepoints.Cached(key); taken {
-		return nil, fault.AlreadyExists("Savepoint '%s' already exists for %s '%s'.", metadata.GetName(), strings.ToLower(o.noun), o.name)
+		return nil, apierror.AlreadyExists("Savepoint '%s' already exists for %s '%s'.", metadata.GetName(), strings.ToLower(o.noun), o.name)
 	}
 	ref := render.SnapshotRef(o.env, metadata.GetUid())
 	claim := state.ClaimKey(o.env.GetKubernetesClusterName(), ref.GetNamespace(), ref.GetKind(), ref.GetName())
@@ -94,7 +95,7 @@ func (s *Services) createSavepoint(ctx context.Context, o owner, savepoint *cmfv
 			s.state.Claims.Put(claim, &storev1.ClaimRecord{Collection: state.CollectionSavepoints, Key: key, OwnerUid: metadata.GetUid()}),
 		})
 	if errors.Is(err, store.ErrConflict) {
-		return nil, fault.Conflict("%s '%s' was changed by others at the same time. Try again.", o.noun, o.name)
+		return nil, apierror.Conflict("%s '%s' was changed by others at the same time. Try again.", o.noun, o.name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create savepoint %s: %w", key, err)
@@ -130,7 +131,7 @@ func (s *Services) savepointWith(env *cmfv1.Environment, record *storev1.Savepoi
 func (s *Services) savepoint(ctx context.Context, o owner, name string) (store.Object[*storev1.SavepointRecord], error) {
 	record, err := s.state.Savepoints.Get(ctx, store.Join(o.key, name))
 	if errors.Is(err, store.ErrNotFound) {
-		return record, fault.NotFound("Savepoint '%s' not found for %s '%s' in environment '%s'.", name, strings.ToLower(o.noun), o.name, o.env.GetName())
+		return record, apierror.NotFound("Savepoint '%s' not found for %s '%s' in environment '%s'.", name, strings.ToLower(o.noun), o.name, o.env.GetName())
 	}
 	if err != nil {
 		return record, fmt.Errorf("read savepoint %s: %w", name, err)
@@ -222,14 +223,14 @@ func (s *Services) detach(ctx context.Context, o owner, name string) (*cmfv1.Sav
 		}
 		view := s.savepointView(o.env, record.Key, record.Value)
 		if record.Value.GetDeleting() {
-			return nil, fault.InUse("Cannot detach savepoint '%s': it is being deleted.", name)
+			return nil, apierror.InUse("Cannot detach savepoint '%s': it is being deleted.", name)
 		}
-		if view.GetStatus().GetState() != rules.SavepointCompleted {
-			return nil, fault.InUse("Cannot detach savepoint '%s': it is %s, and only completed savepoints can be detached.", name, view.GetStatus().GetState())
+		if view.GetStatus().GetState() != contract.SavepointCompleted {
+			return nil, apierror.InUse("Cannot detach savepoint '%s': it is %s, and only completed savepoints can be detached.", name, view.GetStatus().GetState())
 		}
 		key := store.Key(name)
 		if _, taken := s.state.DetachedSavepoints.Cached(key); taken {
-			return nil, fault.AlreadyExists("Detached savepoint '%s' already exists.", name)
+			return nil, apierror.AlreadyExists("Detached savepoint '%s' already exists.", name)
 		}
 		detached := clone(view)
 		detached.Metadata.UpdateTimestamp = state.Now()
@@ -257,8 +258,8 @@ func (s *Services) savepointPath(o owner, ref rules.SavepointReference) (string,
 			continue
 		}
 		status := s.savepointView(o.env, record.Key, record.Value).GetStatus()
-		if status.GetState() != rules.SavepointCompleted || status.GetPath() == "" {
-			return "", fault.Unprocessable(fmt.Sprintf("Savepoint '%s' is %s: only a completed savepoint can be started from.", metadata.GetName(), status.GetState()))
+		if status.GetState() != contract.SavepointCompleted || status.GetPath() == "" {
+			return "", apierror.Unprocessable(fmt.Sprintf("Savepoint '%s' is %s: only a completed savepoint can be started from.", metadata.GetName(), status.GetState()))
 		}
 		return status.GetPath(), nil
 	}
@@ -266,7 +267,7 @@ func (s *Services) savepointPath(o owner, ref rules.SavepointReference) (string,
 		for _, detached := range s.state.DetachedSavepoints.CachedByIndex(state.ByUID, ref.UID) {
 			return detached.Value.GetSpec().GetPath(), nil
 		}
-		return "", fault.NotFound("Savepoint with uid '%s' not found for %s '%s' in environment '%s', nor among the detached savepoints.", ref.UID, strings.ToLower(o.noun), o.name, o.env.GetName())
+		return "", apierror.NotFound("Savepoint with uid '%s' not found for %s '%s' in environment '%s', nor among the detached savepoints.", ref.UID, strings.ToLower(o.noun), o.name, o.env.GetName())
 	}
-	return "", fault.NotFound("Savepoint '%s' not found for %s '%s' in environment '%s'.", ref.Name, strings.ToLower(o.noun), o.name, o.env.GetName())
+	return "", apierror.NotFound("Savepoint '%s' not found for %s '%s' in environment '%s'.", ref.Name, strings.ToLower(o.noun), o.name, o.env.GetName())
 }

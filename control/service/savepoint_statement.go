@@ -3,10 +3,10 @@ package service
 import (
 	"context"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/state"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -41,11 +41,11 @@ func (s *savepoints) CreateSavepointForFlinkStatement(ctx context.Context, req *
 	if err != nil {
 		return nil, err
 	}
-	if phase := s.statementPhase(record); o.jobKind == "" || phase == rules.PhaseDeleting {
-		return nil, fault.Unprocessable("Statement '" + o.name + "' is " + phase + " and has no job that a savepoint could be taken of.")
+	if phase := s.statementPhase(record); o.jobKind == "" || phase == contract.PhaseDeleting {
+		return nil, apierror.Unprocessable("Statement '" + o.name + "' is " + phase + " and has no job that a savepoint could be taken of.")
 	}
 	if o.jobKind == render.KindStatement {
-		return nil, fault.Unprocessable("Statement '" + o.name + "' runs as a job of a session cluster, of which a savepoint is only taken when the statement is stopped.")
+		return nil, apierror.Unprocessable("Statement '" + o.name + "' runs as a job of a session cluster, of which a savepoint is only taken when the statement is stopped.")
 	}
 	return s.createSavepoint(ctx, o, req.GetSavepoint())
 }

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/seal"
@@ -24,7 +25,7 @@ type secrets struct {
 
 func (s *Services) secretKind() kind[*cmfv1.Secret] {
 	return kind[*cmfv1.Secret]{
-		noun: "Secret", name: rules.KindSecret,
+		noun: "Secret", name: contract.KindSecret,
 		store: s.state.Store, kept: s.state.Secrets, list: query.Secrets,
 		view: func(secret *cmfv1.Secret) *cmfv1.Secret {
 			return rules.Masked(secret, s.mappedBy(secret.GetMetadata().GetName()))
@@ -49,7 +50,7 @@ func (s *Services) sealData(name string, data map[string]string, before *cmfv1.S
 	for key, value := range data {
 		kept, known := before.GetSpec().GetData()[key]
 		if known {
-			if value == rules.Mask {
+			if value == contract.Mask {
 				sealed[key] = kept
 				continue
 			}
@@ -62,7 +63,7 @@ func (s *Services) sealData(name string, data map[string]string, before *cmfv1.S
 		}
 		text, err := s.keys.Seal(state.SecretPlace(name, key), value)
 		if errors.Is(err, seal.ErrNoKey) {
-			return nil, fault.Unavailable(err, "Secrets cannot be stored: the control plane has no encryption keys (--keyset).")
+			return nil, apierror.Unavailable(err, "Secrets cannot be stored: the control plane has no encryption keys (--keyset).")
 		}
 		if err != nil {
 			return nil, err
@@ -127,7 +128,7 @@ func (s *secrets) UpdateSecret(ctx context.Context, req *cmfv1.UpdateSecretReque
 func (s *secrets) DeleteSecret(ctx context.Context, req *cmfv1.DeleteSecretRequest) (*cmfv1.DeleteSecretResponse, error) {
 	err := s.secretKind().remove(ctx, "", req.GetSecretName(), func(_ context.Context, secret store.Object[*cmfv1.Secret]) (change, error) {
 		if environments := s.mappedBy(req.GetSecretName()); len(environments) > 0 {
-			return change{}, fault.InUse("Cannot delete secret '%s': mapped by environments [%s]", req.GetSecretName(), abridge(environments))
+			return change{}, apierror.InUse("Cannot delete secret '%s': mapped by environments [%s]", req.GetSecretName(), abridge(environments))
 		}
 		return change{conds: []store.Cond{s.state.SecretReferences.EmptyUnder(secret.Key)}}, nil
 	})

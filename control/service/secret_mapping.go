@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
@@ -21,7 +22,7 @@ type secretMappings struct {
 
 func (s *Services) mappingKind() kind[*cmfv1.EnvironmentSecretMapping] {
 	return kind[*cmfv1.EnvironmentSecretMapping]{
-		noun: "Secret mapping", name: rules.KindSecretMapping,
+		noun: "Secret mapping", name: contract.KindSecretMapping,
 		store: s.state.Store, kept: s.state.SecretMappings, list: query.SecretMappings,
 		view: same[*cmfv1.EnvironmentSecretMapping],
 	}

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/state"
@@ -58,11 +58,11 @@ type Rows interface {
 type noAgents struct{}
 
 func (noAgents) FetchResults(_ context.Context, cluster string, _ *agentv1.FetchResults) (*agentv1.ResultPage, error) {
-	return nil, fault.Unavailable(nil, "Rows cannot be fetched from Kubernetes cluster '%s' here.", cluster)
+	return nil, apierror.Unavailable(nil, "Rows cannot be fetched from Kubernetes cluster '%s' here.", cluster)
 }
 
 func (noAgents) FetchFlinkWebUI(_ context.Context, cluster string, _ *agentv1.TunnelRequest, _ func(*cmfv1.FetchFlinkWebUIResponse) error) error {
-	return fault.Unavailable(nil, "No web UI on Kubernetes cluster '%s' can be reached here.", cluster)
+	return apierror.Unavailable(nil, "No web UI on Kubernetes cluster '%s' can be reached here.", cluster)
 }
 
 // WithWebUIs makes the services reach web UIs of Flink, which they do not by
@@ -129,7 +129,7 @@ func retry[T any](ctx context.Context, what string, attempt func(context.Context
 			return none, err
 		}
 	}
-	return none, fault.Conflict("%s is being changed by others. Try again.", what)
+	return none, apierror.Conflict("%s is being changed by others. Try again.", what)
 }
 
 // clone copies a stored message before it is changed: what the store hands out

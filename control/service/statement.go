@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/query/filter"
@@ -37,7 +38,7 @@ func (s *Services) statement(ctx context.Context, env, name string) (store.Objec
 	// The read of the environment has waited for the cache already.
 	record, ok := s.state.Statements.Cached(store.Key(env, name))
 	if !ok {
-		return environment, record, fault.NotFound("Statement '%s' not found in environment '%s'.", name, env)
+		return environment, record, apierror.NotFound("Statement '%s' not found in environment '%s'.", name, env)
 	}
 	return environment, record, nil
 }
@@ -71,7 +72,7 @@ func newStatement(statement *cmfv1.Statement) *cmfv1.Statement {
 	metadata.CreationTimestamp = state.Now()
 	metadata.UpdateTimestamp = metadata.CreationTimestamp
 	return &cmfv1.Statement{
-		ApiVersion: rules.APIVersion, Kind: rules.KindStatement,
+		ApiVersion: contract.APIVersion, Kind: contract.KindStatement,
 		Metadata: metadata, Spec: rules.StatementSpec(statement.GetSpec()),
 	}
 }
@@ -80,7 +81,7 @@ func (s *statements) create(ctx context.Context, env store.Object[*cmfv1.Environ
 	name := statement.GetMetadata().GetName()
 	key := store.Join(env.Key, name)
 	if _, taken := s.state.Statements.Cached(key); taken {
-		return nil, fault.AlreadyExists("Statement '%s' already exists.", name)
+		return nil, apierror.AlreadyExists("Statement '%s' already exists.", name)
 	}
 	pool, err := s.poolOfStatement(env, statement.GetSpec())
 	if err != nil {
@@ -138,7 +139,7 @@ func (s *Services) claimStatement(env *cmfv1.Environment, key string, record *st
 func (s *Services) poolOfStatement(env store.Object[*cmfv1.Environment], spec *cmfv1.StatementSpec) (store.Object[*cmfv1.ComputePool], error) {
 	pool, ok := s.state.ComputePools.Cached(store.Join(env.Key, spec.GetComputePoolName()))
 	if !ok {
-		return pool, fault.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' does not exist in environment '%s'", spec.GetComputePoolName(), env.Value.GetName()))
+		return pool, apierror.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' does not exist in environment '%s'", spec.GetComputePoolName(), env.Value.GetName()))
 	}
 	return pool, nil
 }
@@ -147,9 +148,9 @@ func (s *Services) poolOfStatement(env store.Object[*cmfv1.Environment], spec *c
 // run.
 func (s *Services) takesStatements(pool store.Object[*cmfv1.ComputePool]) error {
 	status, _ := s.poolStatus(pool.Key, pool.Value)
-	if pool.Value.GetSpec().GetType() == rules.PoolShared && status.GetPhase() != rules.PhaseRunning {
-		return fault.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' is %s: a shared pool takes statements while it is %s",
-			pool.Value.GetMetadata().GetName(), status.GetPhase(), rules.PhaseRunning))
+	if pool.Value.GetSpec().GetType() == contract.PoolShared && status.GetPhase() != contract.PhaseRunning {
+		return apierror.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' is %s: a shared pool takes statements while it is %s",
+			pool.Value.GetMetadata().GetName(), status.GetPhase(), contract.PhaseRunning))
 	}
 	return nil
 }
@@ -194,7 +195,7 @@ type statementParameters interface {
 func statementFilter(req statementParameters) (func(*cmfv1.Statement) bool, error) {
 	phase := strings.ToUpper(req.GetPhase())
 	if phase != "" && !slices.Contains(rules.StatementPhases, phase) {
-		return nil, fault.Invalid(fmt.Sprintf("phase: must be one of %s, got %q", strings.ToLower(strings.Join(rules.StatementPhases, ", ")), req.GetPhase()))
+		return nil, apierror.Invalid(fmt.Sprintf("phase: must be one of %s, got %q", strings.ToLower(strings.Join(rules.StatementPhases, ", ")), req.GetPhase()))
 	}
 	var pattern *filter.Pattern
 	if req.GetName() != "" {
@@ -297,6 +298,6 @@ func (s *statements) ListStatementExceptions(ctx context.Context, req *cmfv1.Lis
 		return nil, err
 	}
 	return &cmfv1.StatementExceptionList{
-		ApiVersion: rules.APIVersion, Kind: rules.KindStatementExceptionList, Data: s.state.Exceptions(record.Key),
+		ApiVersion: contract.APIVersion, Kind: contract.KindStatementExceptionList, Data: s.state.Exceptions(record.Key),
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/sql"
@@ -12,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // deploy fills in the objects of a statement from its pool, its environment and
@@ -36,13 +38,13 @@ func (s *Services) deploy(ctx context.Context, env *cmfv1.Environment, pool *cmf
 	}
 	record.Detail = job.Remark()
 	s.declare(ctx, env, record)
-	shared := pool.GetSpec().GetType() == rules.PoolShared
+	shared := pool.GetSpec().GetType() == contract.PoolShared
 	if record.GetObjectKind() == "" {
 		record.ObjectKind = s.objectKind(env, record, job, shared)
 	}
 	switch record.GetObjectKind() {
 	case render.KindSessionJob:
-		record.ObjectSpec = rules.FormatObject(job.SessionJob(pool.GetMetadata().GetName()))
+		record.ObjectSpec = openjson.Format(job.SessionJob(pool.GetMetadata().GetName()))
 	case render.KindDeployment:
 		if s.runsSQL(env) {
 			if refusal := s.refuseApplication(record, cluster); refusal != "" {
@@ -50,14 +52,14 @@ func (s *Services) deploy(ctx context.Context, env *cmfv1.Environment, pool *cmf
 			}
 			job.Script = ddl.Script(s.setup(record), spec.GetStatement())
 		}
-		record.ObjectSpec = rules.FormatObject(job.Application())
+		record.ObjectSpec = openjson.Format(job.Application())
 	case render.KindStatement:
 		deployment := pool.GetMetadata().GetName()
 		if !shared {
 			deployment = record.GetStatement().GetMetadata().GetName()
-			record.ClusterSpec = rules.FormatObject(job.SessionCluster())
+			record.ClusterSpec = openjson.Format(job.SessionCluster())
 		}
-		record.ObjectSpec = rules.FormatObject(job.SessionStatement(deployment))
+		record.ObjectSpec = openjson.Format(job.SessionStatement(deployment))
 	}
 	return "", nil
 }
@@ -84,7 +86,7 @@ func (s *Services) objectKind(env *cmfv1.Environment, record *storev1.StatementR
 
 // refuseApplication says why a statement that runs as an application can no
 // longer do so.
-func (s *Services) refuseApplication(record *storev1.StatementRecord, cluster rules.Object) string {
+func (s *Services) refuseApplication(record *storev1.StatementRecord, cluster openjson.Object) string {
 	switch {
 	case !rules.HasSQLDriver(cluster):
 		return "The statement runs as an application, which needs a compute pool of Flink 2.0 or newer."

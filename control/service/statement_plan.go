@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/sql"
 	"github.com/openweir/weir/control/sql/metadata"
 	"github.com/openweir/weir/control/state"
@@ -37,7 +37,7 @@ func (s *Services) plan(ctx context.Context, env *cmfv1.Environment, pool store.
 // failed is a statement that cannot run.
 func failed(statement *cmfv1.Statement, traits *cmfv1.StatementTraits, reason string) plan {
 	return plan{record: &storev1.StatementRecord{
-		Statement: statement, Generation: 1, Traits: traits, Phase: rules.PhaseFailed, Detail: reason,
+		Statement: statement, Generation: 1, Traits: traits, Phase: contract.PhaseFailed, Detail: reason,
 	}}
 }
 
@@ -63,7 +63,7 @@ func (s *Services) answer(ctx context.Context, env *cmfv1.Environment, statement
 	answered.Result = statementResult(result.Data())
 	return plan{
 		record: &storev1.StatementRecord{
-			Statement: answered, Generation: 1, Traits: result.Traits(), Phase: rules.PhaseCompleted, Detail: result.Detail,
+			Statement: answered, Generation: 1, Traits: result.Traits(), Phase: contract.PhaseCompleted, Detail: result.Detail,
 		},
 		effect: written,
 	}
@@ -72,7 +72,7 @@ func (s *Services) answer(ctx context.Context, env *cmfv1.Environment, statement
 // statementResult is a page of rows.
 func statementResult(rows []*cmfv1.JsonObject) *cmfv1.StatementResult {
 	return &cmfv1.StatementResult{
-		ApiVersion: rules.APIVersion, Kind: rules.KindStatementResult,
+		ApiVersion: contract.APIVersion, Kind: contract.KindStatementResult,
 		Metadata: &cmfv1.StatementResultMetadata{CreationTimestamp: state.Now()},
 		Results:  &cmfv1.StatementResults{Data: rows},
 	}

@@ -5,7 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/sql"
@@ -36,7 +37,7 @@ func (s *statements) GetStatementResult(ctx context.Context, req *cmfv1.GetState
 	case class == sql.Interactive && rules.Deployed(record.Value):
 		return s.rowsOf(ctx, env.Value, record.Value, s.statementPhase(record), offset)
 	default:
-		return nil, fault.Invalid("Statement does not return results.")
+		return nil, apierror.Invalid("Statement does not return results.")
 	}
 }
 
@@ -44,11 +45,11 @@ func (s *statements) GetStatementResult(ctx context.Context, req *cmfv1.GetState
 func (s *statements) rowsOf(ctx context.Context, env *cmfv1.Environment, record *storev1.StatementRecord, phase string, offset int64) (*cmfv1.StatementResult, error) {
 	metadata := record.GetStatement().GetMetadata()
 	switch phase {
-	case rules.PhasePending:
+	case contract.PhasePending:
 		return resultPage(nil, metadata.GetUid(), &offset), nil
-	case rules.PhaseRunning, rules.PhaseFailing, rules.PhaseCompleted:
+	case contract.PhaseRunning, contract.PhaseFailing, contract.PhaseCompleted:
 	default:
-		return nil, fault.Gone("The results of statement '%s' are gone: it is %s.", metadata.GetName(), phase)
+		return nil, apierror.Gone("The results of statement '%s' are gone: it is %s.", metadata.GetName(), phase)
 	}
 	page, err := s.rows.FetchResults(ctx, env.GetKubernetesClusterName(), &agentv1.FetchResults{
 		Ref:       render.StatementRef(env, record.GetObjectKind(), metadata.GetName()),
@@ -64,9 +65,9 @@ func (s *statements) rowsOf(ctx context.Context, env *cmfv1.Environment, record 
 	switch page.GetFailure() {
 	case agentv1.ResultFailure_RESULT_FAILURE_UNSPECIFIED:
 	case agentv1.ResultFailure_RESULT_FAILURE_GONE:
-		return nil, fault.Gone("%s", page.GetMessage())
+		return nil, apierror.Gone("%s", page.GetMessage())
 	default:
-		return nil, fault.Unavailable(nil, "%s", page.GetMessage())
+		return nil, apierror.Unavailable(nil, "%s", page.GetMessage())
 	}
 	rows := make([]*cmfv1.JsonObject, len(page.GetRows()))
 	for i, row := range page.GetRows() {
@@ -131,7 +132,7 @@ func readPageToken(token, uid string) (int64, error) {
 		err = json.Unmarshal(text, &at)
 	}
 	if err != nil || at.Statement != uid || at.Offset < 0 {
-		return 0, fault.Invalid("page-token: is none that this statement gave")
+		return 0, apierror.Invalid("page-token: is none that this statement gave")
 	}
 	return at.Offset, nil
 }

@@ -9,7 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/render"
 	"github.com/openweir/weir/control/rules"
 	"github.com/openweir/weir/control/sql"
@@ -28,7 +29,7 @@ func (s *statements) UpdateStatement(ctx context.Context, req *cmfv1.UpdateState
 		return nil, err
 	}
 	if update.GetMetadata().GetName() != req.GetStmtName() {
-		return nil, fault.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", req.GetStmtName()))
+		return nil, apierror.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", req.GetStmtName()))
 	}
 	return retry(ctx, "Statement '"+req.GetStmtName()+"'", func(ctx context.Context) (*cmfv1.Statement, error) {
 		env, before, err := s.statement(ctx, req.GetEnvName(), req.GetStmtName())
@@ -86,7 +87,7 @@ func (s *statements) update(ctx context.Context, env store.Object[*cmfv1.Environ
 func (s *statements) act(ctx context.Context, env store.Object[*cmfv1.Environment], before store.Object[*storev1.StatementRecord], record *storev1.StatementRecord, actions []rules.StatementEvent) (change, error) {
 	phase := s.statementPhase(before)
 	if !rules.Deployed(record) {
-		return change{}, fault.Unprocessable(fmt.Sprintf("spec: a statement that is %s and was not deployed cannot change", phase))
+		return change{}, apierror.Unprocessable(fmt.Sprintf("spec: a statement that is %s and was not deployed cannot change", phase))
 	}
 	if err := rules.Act(phase, actions); err != nil {
 		return change{}, err
@@ -122,7 +123,7 @@ func (s *statements) act(ctx context.Context, env store.Object[*cmfv1.Environmen
 		return change{}, err
 	}
 	if refusal != "" {
-		return change{}, fault.Unprocessable("spec: " + refusal)
+		return change{}, apierror.Unprocessable("spec: " + refusal)
 	}
 	if slices.Contains(actions, rules.StatementStart) && !slices.Contains(actions, rules.StatementRedeploy) {
 		s.resume(before, record)
@@ -160,8 +161,8 @@ func (s *statements) move(env store.Object[*cmfv1.Environment], before *storev1.
 	if err != nil {
 		return change{}, err
 	}
-	if from.Value.GetSpec().GetType() != rules.PoolDedicated || to.Value.GetSpec().GetType() != rules.PoolDedicated {
-		return change{}, fault.Unprocessable("spec.computePoolName: can only change from one DEDICATED compute pool to another")
+	if from.Value.GetSpec().GetType() != contract.PoolDedicated || to.Value.GetSpec().GetType() != contract.PoolDedicated {
+		return change{}, apierror.Unprocessable("spec.computePoolName: can only change from one DEDICATED compute pool to another")
 	}
 	guard := state.GuardKey(env.Value.GetName(), was.GetComputePoolName(), before.GetStatement().GetMetadata().GetName())
 	return change{ops: []store.Op{s.state.PoolStatements.Remove(guard)}}, nil
@@ -172,7 +173,7 @@ func (s *statements) move(env store.Object[*cmfv1.Environment], before *storev1.
 func (s *Services) startStatement(env *cmfv1.Environment, before *storev1.StatementRecord, ref rules.SavepointReference) (*storev1.SavepointStart, error) {
 	path, err := s.savepointPath(s.statementOwnerOf(env, before), ref)
 	if err != nil {
-		return nil, fault.Unprocessable("spec.startFromSavepoint: " + err.Error())
+		return nil, apierror.Unprocessable("spec.startFromSavepoint: " + err.Error())
 	}
 	used := before.GetStart().GetNonce()
 	nonce, err := strconv.ParseInt(ref.Nonce, 10, 64)

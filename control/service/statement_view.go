@@ -10,6 +10,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
 // statementView is a statement as users see it.
@@ -79,15 +80,15 @@ func (s *Services) statementUsage(env *cmfv1.Environment, object store.Object[*s
 	if !rules.Deployed(record) || !rules.Occupies(s.statementPhase(object)) {
 		return none
 	}
-	spec, err := rules.ParseObject(record.GetObjectSpec())
+	spec, err := openjson.Parse(record.GetObjectSpec())
 	if err != nil {
 		return none
 	}
 	if record.GetObjectKind() == render.KindDeployment {
 		return rules.Usage(spec)
 	}
-	if own, err := rules.ParseObject(record.GetClusterSpec()); err == nil && own != nil {
-		rules.SetField(own, json.Number(strconv.Itoa(int(record.GetStatement().GetSpec().GetParallelism()))), "job", "parallelism")
+	if own, err := openjson.Parse(record.GetClusterSpec()); err == nil && own != nil {
+		openjson.Set(own, json.Number(strconv.Itoa(int(record.GetStatement().GetSpec().GetParallelism()))), "job", "parallelism")
 		return rules.Usage(own)
 	}
 	pool, ok := s.state.ComputePools.Cached(store.Key(env.GetName(), record.GetStatement().GetSpec().GetComputePoolName()))

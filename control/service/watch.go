@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/store"
@@ -87,7 +87,7 @@ func serveWatch[I any, T proto.Message, R any](
 	}
 	version, err := watch.ParseVersion(request.GetResourceVersion())
 	if err != nil {
-		return fault.Invalid("resourceVersion: " + err.Error())
+		return apierror.Invalid("resourceVersion: " + err.Error())
 	}
 	replay, err := watch.Open(stream.Context(), f.under, version, f.sources...)
 	if err != nil {
@@ -100,7 +100,7 @@ func serveWatch[I any, T proto.Message, R any](
 // watchError says what the client has to do.
 func watchError(plural string, err error) error {
 	if errors.Is(err, store.ErrTooOld) {
-		return fault.TooOld("resourceVersion: the changes of %s since then are not known any more. List again, by a watch without a version.", plural)
+		return apierror.TooOld("resourceVersion: the changes of %s since then are not known any more. List again, by a watch without a version.", plural)
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", plural, err)
@@ -154,7 +154,7 @@ func (w *watcher[I, T, R]) run(list bool) error {
 	}
 }
 
-var errStopping = fault.Unavailable(nil, "This replica is stopping. Go on from the last version with another.")
+var errStopping = apierror.Unavailable(nil, "This replica is stopping. Go on from the last version with another.")
 
 // sendList sends what there is, in order of the keys.
 func (w *watcher[I, T, R]) sendList() error {
@@ -235,7 +235,7 @@ func (w *watcher[I, T, R]) send(events ...event[T]) error {
 	case err := <-sent:
 		return sendError(w.stream.Context(), err)
 	case <-stall.C:
-		return fault.Conflict("The watch was cut: nothing was taken from it for %s. Go on from the last version.", w.stall)
+		return apierror.Conflict("The watch was cut: nothing was taken from it for %s. Go on from the last version.", w.stall)
 	case <-w.ended:
 		return errStopping
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -50,8 +50,8 @@ func ReportedEvent(id, kind, instance, message string, at time.Time) *cmfv1.Flin
 
 func namedEvent(name, kind, instance, message string, at time.Time) *cmfv1.FlinkApplicationEvent {
 	return &cmfv1.FlinkApplicationEvent{
-		ApiVersion: rules.EventAPIVersion,
-		Kind:       rules.KindEvent,
+		ApiVersion: contract.EventAPIVersion,
+		Kind:       contract.KindEvent,
 		Metadata: &cmfv1.EventMetadata{
 			Name:                     name,
 			Uid:                      name,

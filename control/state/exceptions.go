@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -48,7 +48,7 @@ func (s *State) AppendExceptions(statement string, fresh ...Exception) []store.O
 		}
 		known[key], added = true, true
 		all = append(all, entry{key, &cmfv1.StatementException{
-			ApiVersion: rules.APIVersion, Kind: rules.KindStatementException, Name: e.Class, Message: e.Message,
+			ApiVersion: contract.APIVersion, Kind: contract.KindStatementException, Name: e.Class, Message: e.Message,
 			Timestamp: timestamppb.New(e.At.UTC().Truncate(time.Millisecond)),
 		}, false})
 	}

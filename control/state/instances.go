@@ -3,7 +3,7 @@ package state
 import (
 	"github.com/google/uuid"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -26,12 +26,12 @@ func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
 	name := uuid.Must(uuid.NewV7()).String()
 	now := Now()
 	return &cmfv1.FlinkApplicationInstance{
-		ApiVersion: rules.APIVersion,
-		Kind:       rules.KindInstance,
+		ApiVersion: contract.APIVersion,
+		Kind:       contract.KindInstance,
 		Metadata:   &cmfv1.ObjectMeta{Name: name, Uid: name, CreationTimestamp: now, UpdateTimestamp: now},
 		Status: &cmfv1.ApplicationInstanceStatus{
 			Spec:      effective,
-			JobStatus: &cmfv1.InstanceJobStatus{State: rules.StateReconciling},
+			JobStatus: &cmfv1.InstanceJobStatus{State: contract.StateReconciling},
 		},
 	}
 }

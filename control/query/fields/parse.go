@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 )
 
 // Limits of one projection.
@@ -25,8 +25,8 @@ var contractExamples = []string{"status.phase", "metadata.createdTimestamp"}
 
 // Parse reads a projection of messages of the type. A blank one chooses all.
 // Every path that is wrong is reported.
-func Parse(message protoreflect.MessageDescriptor, input string) (Projection, fault.Violations) {
-	var violations fault.Violations
+func Parse(message protoreflect.MessageDescriptor, input string) (Projection, apierror.Violations) {
+	var violations apierror.Violations
 	if strings.TrimSpace(input) == "" {
 		return Projection{}, nil
 	}
@@ -55,7 +55,7 @@ func Parse(message protoreflect.MessageDescriptor, input string) (Projection, fa
 }
 
 // add chooses what the path leads to, from a message of the type.
-func (n *node) add(message protoreflect.MessageDescriptor, path string, violations *fault.Violations) {
+func (n *node) add(message protoreflect.MessageDescriptor, path string, violations *apierror.Violations) {
 	segments := strings.Split(path, ".")
 	if slices.Contains(segments, "") {
 		violations.Addf("fields: %q has an empty name in it (paths look like metadata.name).", path)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 )
 
 // Limits of one filter. They bound what evaluating it over every resource of a
@@ -30,7 +30,7 @@ type Vocabulary struct {
 
 // Parse reads a filter. A blank one has no expressions. Every expression that
 // is wrong is reported, by the position where it went wrong.
-func Parse(input string, vocabulary Vocabulary) (Filter, fault.Violations) {
+func Parse(input string, vocabulary Vocabulary) (Filter, apierror.Violations) {
 	p := parser{vocabulary: vocabulary}
 	if len(input) > MaxLength {
 		p.violations.Addf("filter: must be at most %d bytes long, is %d.", MaxLength, len(input))
@@ -53,7 +53,7 @@ type parser struct {
 	tokens     []token
 	depth      int // of parentheses, around the next token
 	values     int // read so far
-	violations fault.Violations
+	violations apierror.Violations
 }
 
 func (p *parser) peek() token { return p.tokens[0] }

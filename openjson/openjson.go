@@ -1,4 +1,7 @@
-package rules
+// Package openjson reads and writes the open-ended JSON of resources, such as
+// the specification of an application, whose fields Weir passes on without
+// knowing all of them.
+package openjson
 
 import (
 	"bytes"
@@ -22,8 +25,8 @@ const maxDepth = 64
 // that they keep their digits.
 type Object = map[string]any
 
-// ParseObject parses open-ended JSON; nil gives nil.
-func ParseObject(o *cmfv1.JsonObject) (Object, error) {
+// Parse parses open-ended JSON; nil gives nil.
+func Parse(o *cmfv1.JsonObject) (Object, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -44,32 +47,33 @@ func ParseText(text string) (Object, error) {
 	return out, nil
 }
 
-// FormatObject is the inverse of ParseObject, with keys in order; nil gives
+// Format is the inverse of Parse, with keys in order; nil gives
 // nil.
-func FormatObject(o Object) *cmfv1.JsonObject {
+func Format(o Object) *cmfv1.JsonObject {
 	if o == nil {
 		return nil
 	}
-	return &cmfv1.JsonObject{Json: FormatText(o)}
+	return &cmfv1.JsonObject{Json: Text(o)}
 }
 
-// FormatText writes an object compactly with its keys in order.
-func FormatText(o Object) string { return encode(o) }
+// Text writes an object compactly with its keys in order.
+func Text(o Object) string { return Encode(o) }
 
-func encode(value any) string {
+// Encode writes any JSON value compactly with its keys in order.
+func Encode(value any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(value); err != nil {
 		// Only values that JSON cannot hold get here, and objects come from JSON.
-		panic(fmt.Sprintf("rules: encode JSON: %v", err))
+		panic(fmt.Sprintf("openjson: encode JSON: %v", err))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Hash identifies the content of an object, whatever the order of its keys.
 func Hash(o Object) string {
-	sum := sha256.Sum256([]byte(FormatText(o)))
+	sum := sha256.Sum256([]byte(Text(o)))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -86,9 +90,9 @@ func Field(o Object, path ...string) any {
 	return at
 }
 
-// SetField sets the value under a path of keys and makes the objects on the
+// Set sets the value under a path of keys and makes the objects on the
 // way where they are absent.
-func SetField(o Object, value any, path ...string) {
+func Set(o Object, value any, path ...string) {
 	for _, key := range path[:len(path)-1] {
 		next, ok := o[key].(Object)
 		if !ok {
@@ -106,8 +110,8 @@ func String(o Object, path ...string) string {
 	return s
 }
 
-// Integer is the integer under a path of keys, 0 where there is none.
-func Integer(o Object, path ...string) int64 {
+// Int64 is the integer under a path of keys, 0 where there is none.
+func Int64(o Object, path ...string) int64 {
 	number, _ := Field(o, path...).(json.Number)
 	n, err := number.Int64()
 	if err != nil {
@@ -119,7 +123,7 @@ func Integer(o Object, path ...string) int64 {
 // AppendField adds a string field to the text of an object without parsing it.
 // The key must not be in the object yet.
 func AppendField(text, key, value string) string {
-	return AppendValue(text, key, encode(value))
+	return AppendValue(text, key, Encode(value))
 }
 
 // AppendValue is AppendField for a value that is JSON text itself.
@@ -129,12 +133,12 @@ func AppendValue(text, key, value string) string {
 	if strings.TrimSpace(body) == "{" {
 		separator = ""
 	}
-	return body + separator + encode(key) + ":" + value + "}"
+	return body + separator + Encode(key) + ":" + value + "}"
 }
 
-// CheckObject says what is wrong with the text of an open-ended object: not
+// Check says what is wrong with the text of an open-ended object: not
 // one JSON object, a duplicate key, or nested too deeply.
-func CheckObject(text string) error {
+func Check(text string) error {
 	d := jsontext.NewDecoder(strings.NewReader(text))
 	if d.PeekKind() != '{' {
 		return errors.New("must be a JSON object")

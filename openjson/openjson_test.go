@@ -1,11 +1,11 @@
-package rules_test
+package openjson_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/openjson"
 )
 
 func TestAppendField(t *testing.T) {
@@ -21,9 +21,9 @@ func TestAppendField(t *testing.T) {
 		"nothing":                   {`{"a":[]}`, "k", "", `{"a":[],"k":""}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := rules.AppendField(test.text, test.key, test.value)
-			same(t, got, test.want)
-			if err := rules.CheckObject(got); err != nil {
+			got := openjson.AppendField(test.text, test.key, test.value)
+			equal(t, got, test.want)
+			if err := openjson.Check(got); err != nil {
 				t.Errorf("the result %v", err)
 			}
 		})
@@ -31,7 +31,7 @@ func TestAppendField(t *testing.T) {
 }
 
 func TestAppendValue(t *testing.T) {
-	same(t, rules.AppendValue(`{"a":1}`, "b", `{"c":[2]}`), `{"a":1,"b":{"c":[2]}}`)
+	equal(t, openjson.AppendValue(`{"a":1}`, "b", `{"c":[2]}`), `{"a":1,"b":{"c":[2]}}`)
 }
 
 // FuzzAppendField: one JSON object in, one out, with the field and what was
@@ -42,8 +42,8 @@ func FuzzAppendField(f *testing.F) {
 	f.Add(`{"a":{"b":"}"}} `, "a\"", "\x00\xff<>&")
 	f.Add(`{"a":[1.0,9007199254740993]}`, "b", "é\u2028")
 	f.Fuzz(func(t *testing.T, text, key, value string) {
-		before, err := rules.ParseText(text)
-		if err != nil || rules.CheckObject(text) != nil {
+		before, err := openjson.ParseText(text)
+		if err != nil || openjson.Check(text) != nil {
 			return
 		}
 		// Each byte that is no UTF-8 becomes the replacement character.
@@ -51,20 +51,20 @@ func FuzzAppendField(f *testing.F) {
 		if _, there := before[key]; there {
 			return
 		}
-		appended := rules.AppendField(text, key, value)
-		if err := rules.CheckObject(appended); err != nil {
+		appended := openjson.AppendField(text, key, value)
+		if err := openjson.Check(appended); err != nil {
 			t.Fatalf("%q with %q: %q, makes %q, which %v", text, key, value, appended, err)
 		}
-		after := object(t, appended)
-		if got := rules.String(after, key); got != value {
+		after := parse(t, appended)
+		if got := openjson.String(after, key); got != value {
 			t.Fatalf("%q with %q: %q, has %q", text, key, value, got)
 		}
 		delete(after, key)
-		same(t, after, before)
+		equal(t, after, before)
 	})
 }
 
-func TestCheckObject(t *testing.T) {
+func TestCheck(t *testing.T) {
 	nested := func(levels int) string {
 		return strings.Repeat(`{"a":`, levels-1) + `{}` + strings.Repeat(`}`, levels-1)
 	}
@@ -96,7 +96,7 @@ func TestCheckObject(t *testing.T) {
 		"white space that JSON is not": {"{}\u00a0", "must be one JSON object and nothing more"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := rules.CheckObject(test.text)
+			err := openjson.Check(test.text)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("it %v", err)
@@ -112,42 +112,42 @@ func TestParsedJSONKeepsItsText(t *testing.T) {
 		`{"a":9223372036854775807,"b":1.0,"c":1E+2,"d":123456789012345678901234567890}`,
 		`{"a":"<&>é","b":null,"c":[],"d":{}}`,
 	} {
-		same(t, rules.FormatText(object(t, text)), text)
+		equal(t, openjson.Text(parse(t, text)), text)
 	}
 }
 
 func TestAbsentJSONStaysAbsent(t *testing.T) {
-	if parsed, err := rules.ParseObject(nil); parsed != nil || err != nil {
+	if parsed, err := openjson.Parse(nil); parsed != nil || err != nil {
 		t.Errorf("it is %v, %v", parsed, err)
 	}
-	if formatted := rules.FormatObject(nil); formatted != nil {
+	if formatted := openjson.Format(nil); formatted != nil {
 		t.Errorf("it is %v", formatted)
 	}
 }
 
 func TestFields(t *testing.T) {
-	o := object(t, `{"s":"text","n":7,"f":1.5,"big":99999999999999999999,"o":{"s":"deep","n":null},"l":[1]}`)
-	same(t, rules.Field(o, "o", "s"), any("deep"))
-	same(t, rules.Field(o, "n"), any(json.Number("7")))
+	o := parse(t, `{"s":"text","n":7,"f":1.5,"big":99999999999999999999,"o":{"s":"deep","n":null},"l":[1]}`)
+	equal(t, openjson.Field(o, "o", "s"), any("deep"))
+	equal(t, openjson.Field(o, "n"), any(json.Number("7")))
 	for _, path := range [][]string{{"x"}, {"x", "y"}, {"o", "n"}, {"o", "n", "m"}, {"s", "t"}, {"l", "0"}} {
-		if got := rules.Field(o, path...); got != nil {
+		if got := openjson.Field(o, path...); got != nil {
 			t.Errorf("%v is %v", path, got)
 		}
 	}
-	same(t, rules.String(o, "o", "s"), "deep")
-	same(t, rules.String(o, "n"), "")
-	same(t, rules.Integer(o, "n"), int64(7))
+	equal(t, openjson.String(o, "o", "s"), "deep")
+	equal(t, openjson.String(o, "n"), "")
+	equal(t, openjson.Int64(o, "n"), int64(7))
 	for _, key := range []string{"f", "big", "s", "x"} {
-		if got := rules.Integer(o, key); got != 0 {
+		if got := openjson.Int64(o, key); got != 0 {
 			t.Errorf("%s as an integer is %d", key, got)
 		}
 	}
 }
 
-func TestSetFieldMakesTheWay(t *testing.T) {
-	o := object(t, `{"a":{"b":1},"n":null,"s":"text"}`)
-	rules.SetField(o, "x", "a", "c", "d")
-	rules.SetField(o, "y", "n", "m")
-	rules.SetField(o, "z", "s", "t")
-	same(t, rules.FormatText(o), `{"a":{"b":1,"c":{"d":"x"}},"n":{"m":"y"},"s":{"t":"z"}}`)
+func TestSetMakesTheWay(t *testing.T) {
+	o := parse(t, `{"a":{"b":1},"n":null,"s":"text"}`)
+	openjson.Set(o, "x", "a", "c", "d")
+	openjson.Set(o, "y", "n", "m")
+	openjson.Set(o, "z", "s", "t")
+	equal(t, openjson.Text(o), `{"a":{"b":1,"c":{"d":"x"}},"n":{"m":"y"},"s":{"t":"z"}}`)
 }

@@ -1,4 +1,4 @@
-package fault_test
+package apierror_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/fault"
+	"github.com/openweir/weir/control/apierror"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -35,19 +35,19 @@ func TestToStatus(t *testing.T) {
 		http int32
 		body *cmfv1.RestError
 	}{
-		"invalid":        {fault.Invalid("a: wrong", "b: wrong"), codes.InvalidArgument, "a: wrong; b: wrong", 0, told("a: wrong", "b: wrong")},
-		"unprocessable":  {fault.Unprocessable("a: wrong"), codes.InvalidArgument, "a: wrong", 422, told("a: wrong")},
-		"not found":      {fault.NotFound("No '%s'.", "x"), codes.NotFound, "No 'x'.", 0, told("No 'x'.")},
-		"already exists": {fault.AlreadyExists("A '%s'.", "x"), codes.AlreadyExists, "A 'x'.", 0, told("A 'x'.")},
-		"in use":         {fault.InUse("Of '%s'.", "x"), codes.FailedPrecondition, "Of 'x'.", 409, told("Of 'x'.")},
-		"conflict":       {fault.Conflict("By %d.", 2), codes.Aborted, "By 2.", 0, told("By 2.")},
-		"gone":           {fault.Gone("Was '%s'.", "x"), codes.FailedPrecondition, "Was 'x'.", 410, told("Was 'x'.")},
-		"too large":      {fault.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 0, told("Over 2.")},
+		"invalid":        {apierror.Invalid("a: wrong", "b: wrong"), codes.InvalidArgument, "a: wrong; b: wrong", 0, told("a: wrong", "b: wrong")},
+		"unprocessable":  {apierror.Unprocessable("a: wrong"), codes.InvalidArgument, "a: wrong", 422, told("a: wrong")},
+		"not found":      {apierror.NotFound("No '%s'.", "x"), codes.NotFound, "No 'x'.", 0, told("No 'x'.")},
+		"already exists": {apierror.AlreadyExists("A '%s'.", "x"), codes.AlreadyExists, "A 'x'.", 0, told("A 'x'.")},
+		"in use":         {apierror.InUse("Of '%s'.", "x"), codes.FailedPrecondition, "Of 'x'.", 409, told("Of 'x'.")},
+		"conflict":       {apierror.Conflict("By %d.", 2), codes.Aborted, "By 2.", 0, told("By 2.")},
+		"gone":           {apierror.Gone("Was '%s'.", "x"), codes.FailedPrecondition, "Was 'x'.", 410, told("Was 'x'.")},
+		"too large":      {apierror.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 0, told("Over 2.")},
 		"unavailable, whose cause is kept back": {
-			fault.Unavailable(cause, "Not now."), codes.Unavailable, "Not now.", 0, told("Not now."),
+			apierror.Unavailable(cause, "Not now."), codes.Unavailable, "Not now.", 0, told("Not now."),
 		},
-		"a fault in another error": {
-			fmt.Errorf("create: %w", fault.NotFound("None.")), codes.NotFound, "None.", 0, told("None."),
+		"an error in another error": {
+			fmt.Errorf("create: %w", apierror.NotFound("None.")), codes.NotFound, "None.", 0, told("None."),
 		},
 		"a deadline":     {fmt.Errorf("read: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "The request took too long.", 0, told("The request took too long.")},
 		"a cancellation": {fmt.Errorf("read: %w", context.Canceled), codes.Canceled, "The request was cancelled.", 0, told("The request was cancelled.")},
@@ -58,7 +58,7 @@ func TestToStatus(t *testing.T) {
 		"anything else": {cause, codes.Internal, "Internal error.", 0, told("Internal error.")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := fault.ToStatus(test.err)
+			got := apierror.ToStatus(test.err)
 			if got.Code() != test.code || got.Message() != test.text {
 				t.Errorf("it is %s: %q, want %s: %q", got.Code(), got.Message(), test.code, test.text)
 			}
@@ -74,20 +74,20 @@ func TestToStatus(t *testing.T) {
 			}
 		})
 	}
-	if got := fault.ToStatus(nil); got != nil {
+	if got := apierror.ToStatus(nil); got != nil {
 		t.Errorf("no error is %v", got)
 	}
 }
 
-func TestTheCauseOfAFaultIsForTheLog(t *testing.T) {
+func TestTheCauseOfAnErrorIsForTheLog(t *testing.T) {
 	cause := errors.New("cause")
-	if err := fault.Unavailable(cause, "Not now."); !errors.Is(err, cause) || err.Error() != "Not now." {
+	if err := apierror.Unavailable(cause, "Not now."); !errors.Is(err, cause) || err.Error() != "Not now." {
 		t.Errorf("the error is %v", err)
 	}
 }
 
 func TestViolations(t *testing.T) {
-	var v fault.Violations
+	var v apierror.Violations
 	if err := v.Invalid(); err != nil {
 		t.Errorf("none are %v", err)
 	}
@@ -97,11 +97,11 @@ func TestViolations(t *testing.T) {
 	v.Addf("%s: must not be empty", "name")
 	v.Addf("kind: must be %q", "X")
 	for _, err := range []error{v.Invalid(), v.Unprocessable()} {
-		var f *fault.Fault
-		if !errors.As(err, &f) {
-			t.Fatalf("%v is no fault", err)
+		var e *apierror.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%v is no apierror.Error", err)
 		}
-		if difference := cmp.Diff([]string{"name: must not be empty", `kind: must be "X"`}, f.Messages()); difference != "" {
+		if difference := cmp.Diff([]string{"name: must not be empty", `kind: must be "X"`}, e.Messages()); difference != "" {
 			t.Errorf("want -, got +:\n%s", difference)
 		}
 	}
