@@ -109,9 +109,7 @@ func (s *Services) jobTraits(ctx context.Context, env *cmfv1.Environment, statem
 	}
 	traits := &cmfv1.StatementTraits{SqlKind: string(parsed.Kind()), IsBounded: proto.Bool(bounded), IsAppendOnly: proto.Bool(appends)}
 	if query, ok := parsed.(*sql.Select); ok {
-		if schema, known := metadata.Schema(query.Query, metadata.SessionOf(statement.GetSpec().GetProperties()), s.visibleCatalogs(ctx, env.GetName())); known {
-			traits.Schema = schema
-		}
+		traits.Schema = metadata.Schema(query.Query, metadata.SessionOf(statement.GetSpec().GetProperties()), s.visibleCatalogs(ctx, env.GetName()))
 	}
 	return traits
 }

@@ -11,6 +11,8 @@ type Query struct {
 	// Grouped tells of GROUP BY, DISTINCT, aggregate functions, and of unions
 	// that drop duplicates: rows may change after they came out.
 	Grouped bool
+	// Combined tells of UNION, INTERSECT and EXCEPT.
+	Combined bool
 	// Windowed tells that groups are windows of time, which come out once.
 	Windowed bool
 	// Limit is nil without LIMIT or FETCH FIRST.

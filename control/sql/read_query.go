@@ -33,6 +33,7 @@ func (p *parser) query() (*Query, error) {
 // restOfQuery reads what follows the first part of a query.
 func (p *parser) restOfQuery(query *Query) error {
 	for p.atSetOperation() {
+		query.Combined = true
 		operation := p.Next()
 		all := p.Accept("ALL")
 		p.Accept("DISTINCT")

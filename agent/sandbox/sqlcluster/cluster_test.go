@@ -96,6 +96,12 @@ func TestReadersAreBounded(t *testing.T) {
 	}
 }
 
+func TestRowsWithoutASchema(t *testing.T) {
+	if got := row(nil, 3); got != `{"op":0,"row":["row-3"]}` {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestCellsFollowTheirTypes(t *testing.T) {
 	text := &cmfv1.DataType{Type: "VARCHAR", Length: ptr(int32(5))}
 	for name, test := range map[string]struct {

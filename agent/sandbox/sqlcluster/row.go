@@ -10,10 +10,14 @@ import (
 )
 
 // row is the n-th row of a query as the API has it. Every atomic cell is a
-// string.
+// string. Without a schema it has one cell: nothing plans a simulated query.
 func row(schema *cmfv1.ResultSchema, n int64) string {
-	cells := make([]any, len(schema.GetColumns()))
-	for i, column := range schema.GetColumns() {
+	columns := schema.GetColumns()
+	if len(columns) == 0 {
+		columns = []*cmfv1.ResultSchemaColumn{{Name: "row"}}
+	}
+	cells := make([]any, len(columns))
+	for i, column := range columns {
 		cells[i] = cell(column.GetName(), column.GetType(), n)
 	}
 	// Strings, lists and null always have a JSON form.

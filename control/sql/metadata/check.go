@@ -91,7 +91,7 @@ func checkWatermark(table *storev1.TableRecord) error {
 	if at < 0 {
 		return errorf("The watermark is for the column %s, which the table does not have.", quotePath(path...))
 	}
-	dataType, found := descend(columnsOf(table)[at].dataType, path[1:])
+	dataType, found := descend(declaredColumns(table)[at].GetType(), path[1:])
 	switch {
 	case !found:
 		return errorf("The watermark is for %s, which the column does not have.", quotePath(path...))

@@ -34,11 +34,11 @@ func (e executor) describe(kind sql.Kind, name sql.Name, like *sql.Like) (*Resul
 	if commented {
 		result.Columns = append(result.Columns, column("comment", logical.Varchar))
 	}
-	for i, c := range columnsOf(table) {
-		if !matches(c.name) {
+	for i, c := range declaredColumns(table) {
+		if !matches(c.GetName()) {
 			continue
 		}
-		row := describeColumn(table, table.GetColumns()[i], c.dataType)
+		row := describeColumn(table, table.GetColumns()[i], c.GetType())
 		if commented {
 			row = append(row, orNull(table.GetColumns()[i].GetComment()))
 		}

@@ -1802,7 +1802,7 @@ type FetchResults struct {
 	// How many rows come before those that are asked for.
 	Offset  int64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
 	MaxRows int32 `protobuf:"varint,5,opt,name=max_rows,json=maxRows,proto3" json:"max_rows,omitempty"`
-	// The columns, as far as the control plane could tell them.
+	// The columns; absent where only a planner knows them.
 	Schema *v1.ResultSchema `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
 	// How many rows the query has in all, where the control plane can tell; 0
 	// where it cannot, or where there is no end.
