@@ -13,13 +13,16 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/openweir/weir/gateway"
 	"github.com/openweir/weir/gateway/inprocess"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -89,21 +92,39 @@ func (c *control) intercept(ctx context.Context, request any, info *grpc.UnarySe
 	return answer(ctx, request.(proto.Message))
 }
 
+// register registers every service of the API. None of their methods is
+// implemented; control.intercept is what answers.
 func register(to grpc.ServiceRegistrar) {
-	cmfv1.RegisterApplicationServiceServer(to, cmfv1.UnimplementedApplicationServiceServer{})
-	cmfv1.RegisterApplicationEventServiceServer(to, cmfv1.UnimplementedApplicationEventServiceServer{})
-	cmfv1.RegisterApplicationInstanceServiceServer(to, cmfv1.UnimplementedApplicationInstanceServiceServer{})
-	cmfv1.RegisterComputePoolServiceServer(to, cmfv1.UnimplementedComputePoolServiceServer{})
-	cmfv1.RegisterDetachedSavepointServiceServer(to, cmfv1.UnimplementedDetachedSavepointServiceServer{})
-	cmfv1.RegisterEnvironmentServiceServer(to, cmfv1.UnimplementedEnvironmentServiceServer{})
-	cmfv1.RegisterInformationServiceServer(to, cmfv1.UnimplementedInformationServiceServer{})
-	cmfv1.RegisterKafkaCatalogServiceServer(to, cmfv1.UnimplementedKafkaCatalogServiceServer{})
-	cmfv1.RegisterKafkaDatabaseServiceServer(to, cmfv1.UnimplementedKafkaDatabaseServiceServer{})
-	cmfv1.RegisterKubernetesClusterServiceServer(to, cmfv1.UnimplementedKubernetesClusterServiceServer{})
-	cmfv1.RegisterSavepointServiceServer(to, cmfv1.UnimplementedSavepointServiceServer{})
-	cmfv1.RegisterSecretServiceServer(to, cmfv1.UnimplementedSecretServiceServer{})
-	cmfv1.RegisterSecretMappingServiceServer(to, cmfv1.UnimplementedSecretMappingServiceServer{})
-	cmfv1.RegisterStatementServiceServer(to, cmfv1.UnimplementedStatementServiceServer{})
+	protoregistry.GlobalFiles.RangeFilesByPackage("cmf.v1", func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			desc := &grpc.ServiceDesc{ServiceName: string(service.FullName()), HandlerType: (*any)(nil)}
+			for j := range service.Methods().Len() {
+				if method := service.Methods().Get(j); !method.IsStreamingServer() {
+					desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: string(method.Name()), Handler: unimplemented(method)})
+				}
+			}
+			to.RegisterService(desc, nil)
+		}
+		return true
+	})
+}
+
+func unimplemented(method protoreflect.MethodDescriptor) grpc.MethodHandler {
+	return func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		input, err := protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName())
+		if err != nil {
+			return nil, err
+		}
+		request := input.New().Interface()
+		if err := decode(request); err != nil {
+			return nil, err
+		}
+		info := &grpc.UnaryServerInfo{FullMethod: "/" + string(method.Parent().FullName()) + "/" + string(method.Name())}
+		return interceptor(ctx, request, info, func(context.Context, any) (any, error) {
+			return nil, status.Error(codes.Unimplemented, "not implemented")
+		})
+	}
 }
 
 // transports are the two ways to the control plane.

@@ -9,6 +9,8 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/metric/noop"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 // gateway serves requests. Nothing in it changes after New.
@@ -31,7 +33,7 @@ func New(config Config) (http.Handler, error) {
 		return nil, fmt.Errorf("make the gateway's metrics: %w", err)
 	}
 	g := &gateway{config: config, root: &node{}, metrics: metrics, crossOrigin: http.NewCrossOriginProtection()}
-	if err := errors.Join(g.addAPI(services), g.addFlinkWebUIs(), g.addOperations()); err != nil {
+	if err := errors.Join(g.addAPI(), g.addFlinkWebUIs(), g.addOperations()); err != nil {
 		return nil, fmt.Errorf("make the gateway's routes: %w", err)
 	}
 	if config.TracerProvider == nil {
@@ -46,28 +48,21 @@ func New(config Config) (http.Handler, error) {
 	), nil
 }
 
-// addAPI makes the routes of the services known.
-func (g *gateway) addAPI(services []service) error {
-	if missing := unboundServices(services); len(missing) > 0 {
-		return fmt.Errorf("services with REST paths but no handler: %v", missing)
+// addAPI makes the routes of the API known.
+func (g *gateway) addAPI() error {
+	mux := newMux()
+	if err := cmfv1.RegisterHandlers(context.Background(), mux, g.config.Conn); err != nil {
+		return fmt.Errorf("register the handlers of the API: %w", err)
 	}
-	for _, s := range services {
-		// A mux of its own for each service: it looks through its routes one
-		// after the other.
-		mux := newMux()
-		if err := s.register(context.Background(), mux, g.config.Conn); err != nil {
-			return fmt.Errorf("register %s: %w", s.name, err)
-		}
-		routes, err := routesOf(s.name)
-		if err != nil {
+	routes, err := apiRoutes()
+	if err != nil {
+		return err
+	}
+	for _, rt := range routes {
+		rt.mux = mux
+		e := endpoint{pattern: rt.pattern, serve: func(ex *exchange, r *http.Request) { g.serve(ex, r, rt) }}
+		if err := g.root.add(rt.method, e); err != nil {
 			return err
-		}
-		for _, rt := range routes {
-			rt.mux = mux
-			e := endpoint{pattern: rt.pattern, serve: func(ex *exchange, r *http.Request) { g.serve(ex, r, rt) }}
-			if err := g.root.add(rt.method, e); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

@@ -28,8 +28,8 @@ type route struct {
 	emptyBody  bool
 	body       *bodyRule // nil where a body means nothing
 	parameters parameters
-	mux        *runtime.ServeMux // of its service
-	watch      *watchRoute       // nil where there is no Watch of what it lists
+	mux        *runtime.ServeMux
+	watch      *watchRoute // nil where there is no Watch of what it lists
 }
 
 // bodyRule says what a request body must be.
@@ -38,37 +38,30 @@ type bodyRule struct {
 	required bool
 }
 
-// routesOf reads the routes of a service.
-func routesOf(name protoreflect.FullName) ([]*route, error) {
-	desc, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
-	if err != nil {
-		return nil, fmt.Errorf("find service %s: %w", name, err)
-	}
-	service, ok := desc.(protoreflect.ServiceDescriptor)
-	if !ok {
-		return nil, fmt.Errorf("%s is not a service", name)
-	}
-	var routes []*route
-	for i := range service.Methods().Len() {
-		method := service.Methods().Get(i)
-		if !hasRESTPath(method) {
-			continue
-		}
-		rt, err := routeOf(method)
-		if err != nil {
-			return nil, fmt.Errorf("route of %s: %w", method.FullName(), err)
-		}
-		if rt.watch, err = watchOf(method, rt); err != nil {
-			return nil, err
-		}
-		routes = append(routes, rt)
-	}
-	return routes, nil
-}
+// apiPackage is the proto package whose services have REST paths.
+const apiPackage protoreflect.FullName = "cmf.v1"
 
-// hasRESTPath reports whether an RPC is offered over REST.
-func hasRESTPath(m protoreflect.MethodDescriptor) bool {
-	return proto.HasExtension(m.Options(), annotations.E_Http)
+// apiRoutes reads the routes of all services of the API.
+func apiRoutes() (routes []*route, err error) {
+	protoregistry.GlobalFiles.RangeFilesByPackage(apiPackage, func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				method := methods.Get(j)
+				if !proto.HasExtension(method.Options(), annotations.E_Http) {
+					continue // it has no REST path
+				}
+				rt, problem := routeOf(method)
+				if problem != nil {
+					err = errors.Join(err, fmt.Errorf("route of %s: %w", method.FullName(), problem))
+					continue
+				}
+				routes = append(routes, rt)
+			}
+		}
+		return true
+	})
+	return routes, err
 }
 
 func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
@@ -118,7 +111,10 @@ func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
 		return nil, err
 	}
 	var err error
-	rt.parameters, err = parametersOf(m.Input(), bound)
+	if rt.parameters, err = parametersOf(m.Input(), bound); err != nil {
+		return nil, err
+	}
+	rt.watch, err = watchOf(m, rt)
 	return rt, err
 }
 
@@ -152,26 +148,4 @@ func (rt *route) bindBody(m protoreflect.MethodDescriptor, name string, bound ma
 	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
 	rt.body = &bodyRule{message: message, required: rules.GetRequired()}
 	return nil
-}
-
-// unboundServices names the services of the API with REST paths that are not
-// among those given.
-func unboundServices(bound []service) (missing []protoreflect.FullName) {
-	known := map[protoreflect.FullName]bool{}
-	for _, s := range bound {
-		known[s.name] = true
-	}
-	protoregistry.GlobalFiles.RangeFilesByPackage(apiPackage, func(file protoreflect.FileDescriptor) bool {
-		for i := range file.Services().Len() {
-			s := file.Services().Get(i)
-			for j := range s.Methods().Len() {
-				if hasRESTPath(s.Methods().Get(j)) && !known[s.FullName()] {
-					missing = append(missing, s.FullName())
-					break
-				}
-			}
-		}
-		return true
-	})
-	return missing
 }
