@@ -51,7 +51,7 @@ func TestDialOverTLS(t *testing.T) {
 			defer client.Close()
 			if !test.works {
 				s := store.New(client, "/tls", slog.New(slog.DiscardHandler))
-				if _, err := s.Commit(within(t, time.Second), nil, nil); !errors.Is(err, store.ErrUnavailable) {
+				if _, err := s.View(within(t, time.Second)); !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("the error is %v, want ErrUnavailable", err)
 				}
 				return

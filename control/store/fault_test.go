@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,13 +22,43 @@ import (
 
 const patience = 30 * time.Second
 
-type things = store.Collection[*wrapperspb.StringValue]
+type things struct {
+	*store.Collection[*wrapperspb.StringValue]
+	store *store.Store
+}
+
+func (t *things) Create(ctx context.Context, key string, value *wrapperspb.StringValue) (*store.Object[*wrapperspb.StringValue], error) {
+	if _, err := t.store.Update(ctx, func(tx *store.Tx) error {
+		t.Collection.RequireAbsent(tx, key)
+		t.Collection.Put(tx, key, value)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return t.Get(ctx, key)
+}
+
+func (t *things) Get(ctx context.Context, key string) (*store.Object[*wrapperspb.StringValue], error) {
+	view, err := t.store.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.In(view).Get(key), nil
+}
+
+func (t *things) List(ctx context.Context) ([]*store.Object[*wrapperspb.StringValue], error) {
+	view, err := t.store.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Collect(t.In(view).Under("")), nil
+}
 
 // startStore runs a store with one collection until the test ends.
 func startStore(t *testing.T, client *clientv3.Client) (*store.Store, *things) {
 	t.Helper()
 	s := store.New(client, "/fault", slog.New(slog.DiscardHandler))
-	c := store.NewCollection[*wrapperspb.StringValue](s, "things")
+	c := &things{store.NewCollection[*wrapperspb.StringValue](s, "things"), s}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -51,7 +82,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func create(t *testing.T, c *things, key string) store.Object[*wrapperspb.StringValue] {
+func create(t *testing.T, c *things, key string) *store.Object[*wrapperspb.StringValue] {
 	t.Helper()
 	o, err := c.Create(within(t, patience), key, wrapperspb.String(key))
 	if err != nil {
@@ -82,7 +113,7 @@ func TestWithoutEtcdNothingHangsAndItsReturnIsEnough(t *testing.T) {
 	if _, err := c.Get(t.Context(), "before"); err != nil {
 		t.Fatal(err)
 	}
-	w, err := c.Watch(t.Context(), "", 0)
+	w, err := s.Watch(t.Context(), 0, c.Scope(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,14 +128,15 @@ func TestWithoutEtcdNothingHangsAndItsReturnIsEnough(t *testing.T) {
 			t.Errorf("%s gives %v, want ErrUnavailable", what, err)
 		}
 	}
-	if o, ok := c.Cached("before"); !ok || o.Revision != before.Revision {
+	if o := c.In(s.Cached()).Get("before"); o == nil || o.Revision != before.Revision {
 		t.Error("the cache has lost what it had")
 	}
 
 	startEtcd(t, config)
 	eventually(t, "the store is healthy", func() bool { return s.Healthy(within(t, time.Second)) == nil })
 	create(t, c, "after")
-	events, err := w.Next(within(t, patience))
+	batch, err := w.Next(within(t, patience))
+	events := store.Replay(batch, func(store.Reader, string) struct{} { return struct{}{} })
 	if err != nil || len(events) != 1 || events[0].Key != "after" {
 		t.Errorf("the watch from before gives %v (%v)", events, err)
 	}
@@ -121,19 +153,19 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 	}
 
 	server = startEtcd(t, config)
-	_, c := startStore(t, dial(t, server))
+	s, c := startStore(t, dial(t, server))
 	for n := range 20 {
 		create(t, c, fmt.Sprintf("lost%d", n))
 	}
-	if got, err := c.List(t.Context(), ""); err != nil || len(got) != 21 {
+	if got, err := c.List(t.Context()); err != nil || len(got) != 21 {
 		t.Fatalf("there are %d objects (%v)", len(got), err)
 	}
-	feed := c.Changes("")
+	feed := s.Changes(c.Scope(""))
 	defer feed.Close()
 	if keys, err := feed.Next(within(t, patience)); err != nil || len(keys) != 21 {
 		t.Fatalf("the feed begins with %v (%v)", keys, err)
 	}
-	w, err := c.Watch(t.Context(), "", 0)
+	w, err := s.Watch(t.Context(), 0, c.Scope(""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +174,7 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 	config.Dir = backup
 	startEtcd(t, config)
 	eventually(t, "reads give the state of the backup", func() bool {
-		got, err := c.List(within(t, time.Second), "")
+		got, err := c.List(within(t, time.Second))
 		return err == nil && len(got) == 1 && got[0].Key == "old"
 	})
 	if keys, err := feed.Next(within(t, patience)); err != nil || len(keys) != 20 {
@@ -151,7 +183,7 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 	if _, err := w.Next(within(t, patience)); !errors.Is(err, store.ErrTooOld) {
 		t.Errorf("a watch of the lost history gives %v, want ErrTooOld", err)
 	}
-	if _, err := c.Watch(t.Context(), "", w.Revision()); !errors.Is(err, store.ErrTooOld) {
+	if _, err := s.Watch(t.Context(), w.Revision(), c.Scope("")); !errors.Is(err, store.ErrTooOld) {
 		t.Errorf("a watch from the lost history gives %v, want ErrTooOld", err)
 	}
 	create(t, c, "new")

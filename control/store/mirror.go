@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +15,12 @@ import (
 )
 
 const (
-	loadPage = 500 // objects read at once
+	// Objects read at once when loading: at first, at most, and in bytes.
+	firstPage = 2000
+	maxPage   = 50_000
+	pageBytes = 16 << 20
+	// pageTimeout bounds the reading of one page.
+	pageTimeout = 30 * time.Second
 
 	// pulse is how often etcd is asked for its revision when no reader does, so
 	// that a store that is put back is noticed and idle watchers move on.
@@ -39,11 +43,12 @@ var (
 	errWatchClosed = errors.New("the watch was closed")
 )
 
-// mirror is the state of keeping the caches as etcd is.
+// mirror is the state of keeping the cache as etcd is.
 type mirror struct {
 	*Store
-	loaded  bool // the caches can be continued from where they are
-	retries int  // since etcd last sent anything on a watch
+	names   map[string]int // the numbers of the collections
+	loaded  bool           // the cache can be continued from where it is
+	retries int            // since etcd last sent anything on a watch
 }
 
 // run loads the prefix and follows it, over and over, until the context ends.
@@ -51,6 +56,7 @@ func (m *mirror) run(ctx context.Context) {
 	// A stream of its own for the watch: progress is asked for and reported by
 	// stream, which clients tell apart by their metadata.
 	ctx = metadata.AppendToOutgoingContext(ctx, "weir-store", uuid.NewString())
+	m.names = m.numbers()
 	for ctx.Err() == nil {
 		err := m.follow(ctx)
 		if ctx.Err() != nil {
@@ -76,8 +82,8 @@ func retryDelay(retries int) time.Duration {
 	return limit/2 + rand.N(limit/2)
 }
 
-// follow feeds the caches until something breaks. It loads everything first
-// unless the caches can be continued.
+// follow feeds the cache until something breaks. It loads everything first
+// unless the cache can be continued.
 func (m *mirror) follow(ctx context.Context) error {
 	if m.loaded {
 		same, err := m.sameHistory(ctx)
@@ -109,64 +115,75 @@ func (m *mirror) sameHistory(ctx context.Context) (bool, error) {
 	return m.barriers.position().precedes(header), nil
 }
 
-// load reads everything at one revision.
-func (s *Store) load(ctx context.Context) error {
+// load reads everything at one revision. etcd counts the rest of the range for
+// every page, so pages are large, though bounded in bytes: what a page holds is
+// decoded while the next one is on its way.
+func (m *mirror) load(ctx context.Context) error {
 	select {
-	case <-s.rewind: // what it was about is dealt with by loading
+	case <-m.rewind: // what it was about is dealt with by loading
 	default:
 	}
 	began := time.Now()
-	kvs := map[string][]*mvccpb.KeyValue{}
-	count := 0
-	page := func(from string, revision int64) (*clientv3.GetResponse, error) {
-		ctx, cancel := context.WithTimeout(ctx, operationTimeout)
-		defer cancel()
-		response, err := s.client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(s.prefix)),
-			clientv3.WithLimit(loadPage), clientv3.WithRev(revision))
-		if err != nil {
-			return nil, fmt.Errorf("load %s: %w", s.prefix, err)
-		}
-		for _, kv := range response.Kvs {
-			if name, _, ok := s.parse(kv.Key); ok {
-				kvs[name] = append(kvs[name], kv)
-			}
-		}
-		count += len(response.Kvs)
-		return response, nil
-	}
-	first, err := page(s.prefix, 0)
+	first, err := m.page(ctx, m.prefix, 0, firstPage)
 	if err != nil {
 		return err
 	}
 	revision := first.Header.Revision
-	for last := first; last.More; {
+	tables := m.emptyTables()
+	pages := make(chan []*mvccpb.KeyValue)
+	filled := make(chan struct{})
+	go func() {
+		defer close(filled)
+		for kvs := range pages {
+			m.fill(tables, kvs, m.names)
+		}
+	}()
+	count := 0
+	for last := first; ; {
+		pages <- last.Kvs
+		count += len(last.Kvs)
+		if !last.More {
+			break
+		}
 		from := string(last.Kvs[len(last.Kvs)-1].Key) + "\x00"
-		if last, err = page(from, revision); err != nil {
-			return err
+		if last, err = m.page(ctx, from, revision, nextPage(last.Kvs)); err != nil {
+			break
 		}
 	}
-	for name, m := range s.collections {
-		m.reset(kvs[name], revision)
+	close(pages)
+	<-filled
+	if err != nil {
+		return err
 	}
-	s.barriers.restart(revision, first.Header.ClusterId)
-	for _, m := range s.collections {
-		m.announce()
-	}
-	s.log.Info("loaded from etcd", "prefix", s.prefix, "objects", count, "revision", revision, "took", time.Since(began))
-	if !s.isReady() {
-		close(s.ready)
+	m.replace(tables, revision, first.Header.ClusterId)
+	m.log.Info("loaded from etcd", "prefix", m.prefix, "objects", count, "revision", revision, "took", time.Since(began))
+	if !m.isReady() {
+		close(m.ready)
 	}
 	return nil
 }
 
-// parse takes etcd's key apart into the name of the collection and the key in it.
-func (s *Store) parse(key []byte) (name, rest string, ok bool) {
-	name, rest, ok = strings.Cut(strings.TrimPrefix(string(key), s.prefix), "/")
-	_, known := s.collections[name]
-	return name, rest, ok && known && rest != ""
+func (m *mirror) page(ctx context.Context, from string, revision int64, limit int64) (*clientv3.GetResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	response, err := m.client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(m.prefix)),
+		clientv3.WithLimit(limit), clientv3.WithRev(revision))
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", m.prefix, err)
+	}
+	return response, nil
 }
 
-// watch follows the prefix from where the caches are until the watch breaks.
+// nextPage is how many objects to read next, so that a page is about pageBytes.
+func nextPage(last []*mvccpb.KeyValue) int64 {
+	bytes := 1
+	for _, kv := range last {
+		bytes += len(kv.Key) + len(kv.Value)
+	}
+	return min(max(int64(len(last))*pageBytes/int64(bytes), firstPage), maxPage)
+}
+
+// watch follows the prefix from where the cache is until the watch breaks.
 func (m *mirror) watch(ctx context.Context) error {
 	// Without this a member that lost its quorum would keep the watch, in silence.
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
@@ -219,49 +236,12 @@ func (s *Store) requestProgress(ctx context.Context) {
 	}
 }
 
-// digest brings one response of etcd into the caches. All collections change
-// before anyone is told of a change in one.
-func (s *Store) digest(response clientv3.WatchResponse) {
-	if len(response.Events) == 0 {
-		if response.IsProgressNotify() {
-			s.barriers.advance(response.Header.Revision)
-		}
-		return
+// digest brings one response of etcd into the cache.
+func (m *mirror) digest(response clientv3.WatchResponse) {
+	switch {
+	case len(response.Events) > 0:
+		m.apply(response.Events, m.names)
+	case response.IsProgressNotify():
+		m.progress(response.Header.Revision)
 	}
-	var changed []member
-	for _, batch := range s.batches(response.Events) {
-		batch.of.apply(batch.events)
-		changed = append(changed, batch.of)
-	}
-	// Not the header's revision, which may be ahead of the events where etcd
-	// sends a long backlog in parts. A revision is never divided among parts.
-	s.barriers.advance(response.Events[len(response.Events)-1].Kv.ModRevision)
-	for _, m := range changed {
-		m.announce()
-	}
-}
-
-type batch struct {
-	of     member
-	events []*mvccpb.Event
-}
-
-// batches sorts events by collection, keeping their order in each.
-func (s *Store) batches(events []*mvccpb.Event) []batch {
-	var batches []batch
-	at := map[string]int{}
-	for _, event := range events {
-		name, _, ok := s.parse(event.Kv.Key)
-		if !ok {
-			continue
-		}
-		i, seen := at[name]
-		if !seen {
-			i = len(batches)
-			at[name] = i
-			batches = append(batches, batch{of: s.collections[name]})
-		}
-		batches[i].events = append(batches[i].events, event)
-	}
-	return batches
 }

@@ -1,164 +1,97 @@
 package store
 
 import (
-	"strings"
+	"iter"
 
-	"github.com/google/btree"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/protobuf/proto"
 )
 
-// Object is a message as etcd holds it.
-type Object[T proto.Message] struct {
-	Key string
-	// Value is shared by everyone who reads the object and must not be changed;
-	// clone it first.
-	Value T
-	// Revision is etcd's revision of the last change of the object. It says
-	// which version of the object this is, and no two versions share it.
-	Revision int64
-	// CreateRevision is the revision at which the object came to be. It is
-	// another one after the object was deleted and created again.
-	CreateRevision int64
-	// Lease is what the object goes with when it ends; 0 for none.
-	Lease clientv3.LeaseID
-}
-
-// Index finds the objects of a collection by something other than their key.
-type Index[T proto.Message] struct {
-	Name string
-	// Values gives what the object is found by. It must depend on nothing but
-	// its arguments.
-	Values func(key string, value T) []string
-}
-
-// Snapshot is a collection as it was at one moment. It never changes, and
-// keeping it costs only what has changed since.
-type Snapshot[T proto.Message] struct {
+// Snapshot is every collection as of one revision. It never changes, and keeping
+// it costs only what has changed since.
+type Snapshot struct {
 	revision int64
-	names    map[string]int // of the indexes: the position in trees.indexes
-	trees[T]
+	tables   []table // by the number of the collection
+	// restored are objects of an earlier revision in the place of those in the
+	// tables; see Replay.
+	restored map[ref]any
 }
 
-// trees hold the objects of a collection, by key and by each index. Clones share
-// what neither side has changed since.
-type trees[T proto.Message] struct {
-	objects *btree.BTreeG[entry[T]]
-	indexes []*btree.BTreeG[posting[T]]
+// ref names an object of any collection.
+type ref struct {
+	collection int
+	key        string
 }
 
-type entry[T proto.Message] struct {
-	key    string
-	object *Object[T]
+// Reader is what collections are read from: a Snapshot, or a Tx, which reads from
+// the snapshot that it began with.
+type Reader interface{ snapshot() *Snapshot }
+
+func (s *Snapshot) snapshot() *Snapshot { return s }
+
+// Revision is etcd's revision that the snapshot is complete up to. A Watch from
+// it sees everything that came after the snapshot.
+func (s *Snapshot) Revision() int64 { return s.revision }
+
+// Table is a collection as of the revision of a Reader.
+type Table[T proto.Message] struct {
+	*tree[T]
+	at *Snapshot
 }
 
-type posting[T proto.Message] struct {
-	value, key string
-	object     *Object[T]
+// In gives the collection as of the revision of the reader. Reading from a Tx in
+// this way adds no condition to it.
+func (c *Collection[T]) In(r Reader) Table[T] {
+	at := r.snapshot()
+	return Table[T]{at.tables[c.number].(*tree[T]), at}
 }
 
-// degree makes nodes of up to 63 items: few enough that copying the ones on the
-// way to a leaf, which every published change costs, stays around a kilobyte.
-const degree = 32
-
-func newTrees[T proto.Message](indexes int) trees[T] {
-	t := trees[T]{objects: btree.NewG(degree, func(a, b entry[T]) bool { return a.key < b.key })}
-	for range indexes {
-		t.indexes = append(t.indexes, btree.NewG(degree, func(a, b posting[T]) bool {
-			if order := strings.Compare(a.value, b.value); order != 0 {
-				return order < 0
-			}
-			return a.key < b.key
-		}))
-	}
-	return t
-}
-
-func (t trees[T]) clone() trees[T] {
-	c := trees[T]{objects: t.objects.Clone(), indexes: make([]*btree.BTreeG[posting[T]], len(t.indexes))}
-	for i, index := range t.indexes {
-		c.indexes[i] = index.Clone()
-	}
-	return c
-}
-
-// put makes o the object of its key and returns the one before, if any.
-func (t trees[T]) put(o *Object[T], indexes []Index[T]) *Object[T] {
-	old, _ := t.objects.ReplaceOrInsert(entry[T]{o.Key, o})
-	t.unpost(old.object, indexes)
-	for i, index := range indexes {
-		for _, value := range index.Values(o.Key, o.Value) {
-			t.indexes[i].ReplaceOrInsert(posting[T]{value, o.Key, o})
+// Get gives the object of the key, nil if there is none.
+func (t Table[T]) Get(key string) *Object[T] {
+	if t.at.restored != nil {
+		if object, restored := t.at.restored[ref{t.of.number, key}]; restored {
+			o, _ := object.(*Object[T])
+			return o
 		}
 	}
-	return old.object
+	found, _ := t.objects.Get(entry[T]{key: key})
+	return found.object
 }
 
-// remove takes the object of the key out and returns it, if there was one.
-func (t trees[T]) remove(key string, indexes []Index[T]) *Object[T] {
-	old, _ := t.objects.Delete(entry[T]{key: key})
-	t.unpost(old.object, indexes)
-	return old.object
+// Under gives the objects under the path in the order of their keys.
+func (t Table[T]) Under(path string) iter.Seq[*Object[T]] {
+	return func(yield func(*Object[T]) bool) { t.each(spanOf(path), yield) }
 }
 
-func (t trees[T]) unpost(o *Object[T], indexes []Index[T]) {
-	if o == nil {
-		return
+// Count is how many objects there are under the path. It does not visit them.
+func (t Table[T]) Count(path string) int {
+	first, end := t.bounds(spanOf(path))
+	return end - first
+}
+
+// Range gives the objects under the path that are at the positions from up to,
+// but not including, to in the order of their keys. It does not visit the others.
+func (t Table[T]) Range(path string, from, to int) []*Object[T] {
+	first, end := t.bounds(spanOf(path))
+	from, to = min(first+from, end), min(first+to, end)
+	objects := make([]*Object[T], 0, max(to-from, 0))
+	if from >= to {
+		return objects
 	}
-	for i, index := range indexes {
-		for _, value := range index.Values(o.Key, o.Value) {
-			t.indexes[i].Delete(posting[T]{value: value, key: o.Key})
-		}
-	}
-}
-
-// Revision is the one that the collection last changed at, or that it was loaded
-// at. A Watch from it sees everything that came after the snapshot.
-func (s *Snapshot[T]) Revision() int64 { return s.revision }
-
-// Get gives the object of the key.
-func (s *Snapshot[T]) Get(key string) (Object[T], bool) {
-	found, ok := s.objects.Get(entry[T]{key: key})
-	if !ok {
-		return Object[T]{}, false
-	}
-	return *found.object, true
-}
-
-// Under gives the objects under the path, ordered by key.
-func (s *Snapshot[T]) Under(path string) []Object[T] {
-	var objects []Object[T]
-	s.each(path, func(o *Object[T]) { objects = append(objects, *o) })
-	return objects
-}
-
-// ByIndex gives the objects that the index has the value for, ordered by key. It
-// panics if the collection has no such index.
-func (s *Snapshot[T]) ByIndex(index, value string) []Object[T] {
-	at, ok := s.names[index]
-	if !ok {
-		panic("store: no index is named " + index)
-	}
-	var objects []Object[T]
-	s.indexes[at].AscendGreaterOrEqual(posting[T]{value: value}, func(p posting[T]) bool {
-		if p.value != value {
-			return false
-		}
-		objects = append(objects, *p.object)
-		return true
+	start, _ := t.objects.GetAt(from)
+	t.objects.Ascend(start, func(e entry[T]) bool {
+		objects = append(objects, e.object)
+		return len(objects) < cap(objects)
 	})
 	return objects
 }
 
-func (s *Snapshot[T]) each(path string, visit func(*Object[T])) {
-	all := spanOf(path)
-	step := func(e entry[T]) bool {
-		visit(e.object)
-		return true
+// By gives the objects that the index has the value for, in the order of their
+// keys. It panics if the collection has no such index.
+func (t Table[T]) By(index, value string) iter.Seq[*Object[T]] {
+	at := t.of.indexNumber(index)
+	return func(yield func(*Object[T]) bool) {
+		t.indexes[at].Ascend(posting[T]{value: value}, func(p posting[T]) bool {
+			return p.value == value && yield(p.object)
+		})
 	}
-	if all.to == "" {
-		s.objects.Ascend(step)
-		return
-	}
-	s.objects.AscendRange(entry[T]{key: all.from}, entry[T]{key: all.to}, step)
 }

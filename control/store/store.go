@@ -30,70 +30,91 @@ type Store struct {
 	log    *slog.Logger
 	config config
 
-	collections map[string]member // fixed once Run has started
+	collections []collection // by number; fixed once Run has started
 	barriers    *barriers
+	committer   committer
+	contended   keyLocks
+	written     written
+
+	// current is what readers see. It is replaced, never changed, once for each
+	// response of etcd, so that reading takes no lock and whoever reads several
+	// collections sees them as of one revision.
+	current atomic.Pointer[Snapshot]
 
 	started atomic.Bool
-	ready   chan struct{} // closed when the caches are filled
+	ready   chan struct{} // closed when the cache is filled
 	stopped chan struct{} // closed when Run has returned
 	rewind  chan struct{} // holds one signal when etcd seems to have been put back
 
-	mu          sync.Mutex
-	lastTrouble error // why the caches are not being fed; nil while they are
+	// mu guards what follows. The history ends where current is.
+	mu      sync.Mutex
+	history history
+	watches map[*Watch]struct{}
+	feeds   map[*Feed]struct{}
+
+	troubleMu   sync.Mutex
+	lastTrouble error // why the cache is not being fed; nil while it is
 }
 
-// member is a collection as the Store sees it, whatever it is of.
-type member interface {
-	// reset makes the collection what was read at the revision.
-	reset(kvs []*mvccpb.KeyValue, revision int64)
-	// apply makes changes, in order, which readers then see.
-	apply(events []*mvccpb.Event)
-	// announce tells watchers and feeds of what was applied or reset.
-	announce()
+// collection is a Collection, whatever it is of.
+type collection interface {
+	Name() string
+	empty() table
+	prefixLength() int
+	// decode makes an *Object of what etcd holds, nil where it cannot.
+	decode(kv *mvccpb.KeyValue) any
 }
 
 type config struct {
-	history   int
-	bookmarks time.Duration
+	historyChanges, historyBytes int
+	bookmarks                    time.Duration
 }
 
 // Option changes how a Store works.
 type Option func(*config)
 
-// WithHistory sets how many events of each collection are kept for watchers: the
-// more, the longer a watcher may lag or be away. The default is 4096.
-func WithHistory(events int) Option { return func(c *config) { c.history = max(events, 1) } }
+// WithHistory sets how many changes are kept for watches, and how many bytes of
+// them: the more, the longer a watch may lag or be interrupted. The default is
+// 16384 changes and 64 MiB.
+func WithHistory(changes, bytes int) Option {
+	return func(c *config) { c.historyChanges, c.historyBytes = max(changes, 1), max(bytes, 1) }
+}
 
-// WithBookmarks sets how often an idle Watch says that it is alive and how far it
-// has come. The default is 15 s.
+// WithBookmarks sets how often an idle Watch returns an empty batch. The default
+// is 15 s.
 func WithBookmarks(every time.Duration) Option { return func(c *config) { c.bookmarks = every } }
 
 // New makes the store of a prefix. Collections are added to it before Run.
 func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Option) *Store {
 	s := &Store{
-		client:      client,
-		prefix:      strings.TrimSuffix(prefix, "/") + "/",
-		log:         log,
-		config:      config{history: 4096, bookmarks: 15 * time.Second},
-		collections: map[string]member{},
-		barriers:    newBarriers(),
-		ready:       make(chan struct{}),
-		stopped:     make(chan struct{}),
-		rewind:      make(chan struct{}, 1),
+		client:   client,
+		prefix:   strings.TrimSuffix(prefix, "/") + "/",
+		log:      log,
+		config:   config{historyChanges: 16384, historyBytes: 64 << 20, bookmarks: 15 * time.Second},
+		barriers: newBarriers(),
+		ready:    make(chan struct{}),
+		stopped:  make(chan struct{}),
+		rewind:   make(chan struct{}, 1),
+		watches:  map[*Watch]struct{}{},
+		feeds:    map[*Feed]struct{}{},
 	}
 	for _, option := range options {
 		option(&s.config)
 	}
+	s.committer.client = client
+	s.history = history{maxChanges: s.config.historyChanges, maxBytes: s.config.historyBytes}
+	s.current.Store(&Snapshot{})
 	return s
 }
 
-// Run keeps the caches as etcd is until the context ends, through every failure
-// of etcd and of the way to it. It can be called once.
+// Run keeps the cache as etcd is until the context ends, through every failure of
+// etcd and of the way to it. It can be called once.
 func (s *Store) Run(ctx context.Context) error {
 	if !s.started.CompareAndSwap(false, true) {
 		return errors.New("the store runs already")
 	}
 	defer close(s.stopped)
+	defer s.committer.live.Wait()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { s.answerBarriers(ctx) })
@@ -101,8 +122,21 @@ func (s *Store) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready is closed when the caches are first filled.
+// Ready is closed when the cache is first filled.
 func (s *Store) Ready() <-chan struct{} { return s.ready }
+
+// View gives everything as it is in etcd: it contains every write that was
+// acknowledged before the call, on whichever replica.
+func (s *Store) View(ctx context.Context) (*Snapshot, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	return s.current.Load(), nil
+}
+
+// Cached gives everything as the cache has it, which suits loops that are woken
+// by a Feed. It must not be called before Ready.
+func (s *Store) Cached() *Snapshot { return s.current.Load() }
 
 func (s *Store) isReady() bool {
 	select {
@@ -114,14 +148,14 @@ func (s *Store) isReady() bool {
 }
 
 func (s *Store) setTrouble(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.troubleMu.Lock()
+	defer s.troubleMu.Unlock()
 	s.lastTrouble = err
 }
 
 func (s *Store) trouble() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.troubleMu.Lock()
+	defer s.troubleMu.Unlock()
 	return s.lastTrouble
 }
 
@@ -133,15 +167,28 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, operationTimeout)
 }
 
-func (s *Store) add(name string, m member) {
+// add gives a collection its number.
+func (s *Store) add(name string, c collection) int {
 	if s.started.Load() {
 		panic(fmt.Sprintf("store: collection %s is added to a store that runs", name))
 	}
 	if name == "" || strings.Contains(name, "/") {
 		panic(fmt.Sprintf("store: %q cannot be the name of a collection", name))
 	}
-	if _, taken := s.collections[name]; taken {
-		panic(fmt.Sprintf("store: collection %s is added twice", name))
+	for _, other := range s.collections {
+		if other.Name() == name {
+			panic(fmt.Sprintf("store: collection %s is added twice", name))
+		}
 	}
-	s.collections[name] = m
+	s.collections = append(s.collections, c)
+	s.current.Store(&Snapshot{tables: s.emptyTables()})
+	return len(s.collections) - 1
+}
+
+func (s *Store) emptyTables() []table {
+	tables := make([]table, len(s.collections))
+	for i, c := range s.collections {
+		tables[i] = c.empty()
+	}
+	return tables
 }

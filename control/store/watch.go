@@ -3,133 +3,146 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 )
 
-// readAhead is how many events Next returns at most, but for those of the last
-// revision, which are never divided.
-const readAhead = 256
-
-// Watch is every change under a path, in order. It holds nothing that must be
-// released. One goroutine at a time may use it.
-type Watch[T proto.Message] struct {
-	c        *Collection[T]
-	under    span
+// Watch follows what happens in some scopes. It must be closed. One goroutine at
+// a time may use it.
+type Watch struct {
+	store    *Store
+	scopes   []Scope
 	era      int
-	next     uint64 // number of the next event in the history
+	next     uint64 // number of the next transaction
 	revision int64
+	wake     chan struct{} // holds a signal when there may be something to read
 }
 
-// Watch gives every event under the path after the revision: that of a Snapshot
-// or of a former Watch, or 0 for now. It fails with ErrTooOld if not all of them
-// are known any more.
-func (c *Collection[T]) Watch(ctx context.Context, under string, after int64) (*Watch[T], error) {
+// Batch is what happened in the scopes of a Watch, whole transactions only.
+type Batch struct {
+	transactions []transaction // without the changes outside of the scopes
+	after        *Snapshot     // right after the last of them
+}
+
+// Empty is true for a batch that says no more than that the watch is alive and
+// how far it has come.
+func (b Batch) Empty() bool { return len(b.transactions) == 0 }
+
+// Watch gives everything that happens in the scopes after the revision: that of a
+// Snapshot or of another Watch, or 0 for now. It fails with ErrTooOld if not all
+// of it is known any more.
+func (s *Store) Watch(ctx context.Context, after int64, scopes ...Scope) (*Watch, error) {
 	// A revision that another replica gave may be ahead of this one's cache, and
 	// one that is ahead even of etcd is from a history that etcd has lost.
-	if after == 0 || after > c.store.barriers.position().revision {
-		if err := c.store.catchUp(ctx); err != nil {
-			return nil, c.failed("watch", under, err)
+	if after == 0 || after > s.current.Load().revision {
+		if err := s.catchUp(ctx); err != nil {
+			return nil, fmt.Errorf("watch: %w", err)
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.reached()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.current.Load().revision
 	if after == 0 {
 		after = now
 	}
-	next, ok := c.history.after(after)
+	next, ok := s.history.after(after)
 	if !ok || after > now {
-		return nil, c.failed("watch", under, fmt.Errorf("%w: %d, known are %d to %d", ErrTooOld, after, c.history.floor, now))
+		return nil, fmt.Errorf("watch: %w: %d, known are %d to %d", ErrTooOld, after, s.history.floor, now)
 	}
-	return &Watch[T]{c: c, under: spanOf(under), era: c.history.era, next: next, revision: after}, nil
+	w := &Watch{store: s, scopes: scopes, era: s.history.era, next: next, revision: after, wake: make(chan struct{}, 1)}
+	s.watches[w] = struct{}{}
+	return w, nil
 }
 
-// reached is the revision that the history is complete up to. The caller holds
-// the lock, without which events up to that revision might be added afterwards.
-func (c *Collection[T]) reached() int64 {
-	reached := c.store.barriers.position().revision
-	if c.history.next > c.history.first {
-		reached = max(reached, c.history.at(c.history.next-1).Revision)
-	}
-	return reached
+// Close ends the watch.
+func (w *Watch) Close() {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	delete(w.store.watches, w)
 }
 
 // Revision is up to where the watch is complete: another Watch from it continues
 // where this one is.
-func (w *Watch[T]) Revision() int64 { return w.revision }
+func (w *Watch) Revision() int64 { return w.revision }
 
-// Next waits for events and returns those that are there, whole revisions only.
-// When nothing happens it returns a single Bookmark from time to time. A reader
-// so slow that events it has not seen are no longer held, and one whose replica
-// lost the thread, gets ErrTooOld and has to list again: no event is ever
-// skipped in silence.
-func (w *Watch[T]) Next(ctx context.Context) ([]Event[T], error) {
-	var bookmark <-chan time.Time
-	for {
-		events, wake, err := w.read()
-		if err != nil || len(events) > 0 {
-			return events, err
-		}
-		if bookmark == nil {
-			timer := time.NewTimer(w.c.store.config.bookmarks)
-			defer timer.Stop()
-			bookmark = timer.C
+// Next waits until something has happened and returns it. When nothing happens it
+// returns an empty batch from time to time. A reader so slow that transactions it
+// has not seen are no longer held, and one whose store had to load everything
+// again, gets ErrTooOld and has to list again: nothing is ever skipped in silence.
+func (w *Watch) Next(ctx context.Context) (Batch, error) {
+	timer := time.NewTimer(w.store.config.bookmarks)
+	defer timer.Stop()
+	for idle := false; ; {
+		batch, err := w.Read()
+		if err != nil || !batch.Empty() || idle {
+			return batch, err
 		}
 		select {
-		case <-wake:
-		case <-bookmark:
-			if events, _, err := w.read(); err != nil || len(events) > 0 {
-				return events, err
-			}
-			return []Event[T]{{Type: Bookmark, Revision: w.revision}}, nil
-		case <-w.c.store.stopped:
-			return nil, w.c.failed("watch", "", fmt.Errorf("%w: the store has stopped", ErrUnavailable))
+		case <-w.wake:
+		case <-timer.C:
+			idle = true
+		case <-w.store.stopped:
+			return Batch{}, fmt.Errorf("watch: %w: the store has stopped", ErrUnavailable)
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return Batch{}, ctx.Err()
 		}
 	}
 }
 
-// Poll gives the events that are there, without waiting, and a channel that is
-// closed once there may be more. Following several collections at once needs
-// this: one whose events are all taken is complete up to Revision, also where
-// nothing in it has changed.
-func (w *Watch[T]) Poll() ([]Event[T], <-chan struct{}, error) {
-	events, wake, err := w.read()
-	if err == nil && wake == nil {
-		wake = more
+// Wake receives a value when there may be something to Read.
+func (w *Watch) Wake() <-chan struct{} { return w.wake }
+
+// Read returns what has happened since the last Read, without waiting.
+func (w *Watch) Read() (Batch, error) {
+	all, after, err := w.take()
+	if err != nil {
+		return Batch{}, err
 	}
-	return events, wake, err
+	batch := Batch{after: after}
+	for _, t := range all {
+		if changes := w.within(t.changes); len(changes) > 0 {
+			batch.transactions = append(batch.transactions, transaction{revision: t.revision, changes: changes})
+		}
+	}
+	return batch, nil
 }
 
-// more is the channel of a Poll that left events behind.
-var more = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
+// take gives the transactions that the watch has not seen, and the snapshot right
+// after the last of them.
+func (w *Watch) take() ([]transaction, *Snapshot, error) {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	h := &w.store.history
+	all, held := h.since(w.next)
+	if !held || w.era != h.era {
+		return nil, nil, fmt.Errorf("watch: %w: the watch was cut at revision %d", ErrTooOld, w.revision)
+	}
+	after := w.store.current.Load()
+	// Cloned, since the history clears what it drops.
+	all = slices.Clone(all)
+	w.next, w.revision = h.next(), after.revision
+	return all, after, nil
+}
 
-// read gives what is there, and what to wait for if that is nothing.
-func (w *Watch[T]) read() ([]Event[T], <-chan struct{}, error) {
-	w.c.mu.Lock()
-	defer w.c.mu.Unlock()
-	h := &w.c.history
-	if w.era != h.era || w.next < h.first {
-		return nil, nil, w.c.failed("watch", "", fmt.Errorf("%w: the watch was cut at %d", ErrTooOld, w.revision))
-	}
-	var events []Event[T]
-	for ; w.next < h.next; w.next++ {
-		event := h.at(w.next)
-		if len(events) >= readAhead && event.Revision != w.revision {
-			return events, nil, nil
-		}
-		w.revision = event.Revision
-		if w.under.contains(event.Key) {
-			events = append(events, *event)
+// within gives the changes that are in the scopes.
+func (w *Watch) within(changes []change) []change {
+	var in []change
+	for _, c := range changes {
+		if w.concerns(c.ref) {
+			in = append(in, c)
 		}
 	}
-	w.revision = max(w.revision, w.c.reached())
-	return events, w.c.wake, nil
+	return in
+}
+
+func (w *Watch) concerns(r ref) bool {
+	return slices.ContainsFunc(w.scopes, func(s Scope) bool { return s.contains(r.collection, r.key) })
+}
+
+// notify wakes the reader if one of the changes concerns it. The caller holds the
+// store's lock.
+func (w *Watch) notify(changes []change) {
+	if slices.ContainsFunc(changes, func(c change) bool { return w.concerns(c.ref) }) {
+		signal(w.wake)
+	}
 }

@@ -29,7 +29,7 @@ var changes = map[string]func(t *testing.T, client *clientv3.Client){
 		prefix := newPrefix()
 		must(start(t, client, prefix).things.Create(t.Context(), "a", text("x")))
 		s := store.New(client, prefix, quiet)
-		feed := follow(t, store.NewCollection[value](s, "things"), "")
+		feed := follow(t, &things{store.NewCollection[value](s, "things"), s}, "")
 		run(t, s)
 		expectNext(t, feed, "a")
 	},
@@ -55,7 +55,7 @@ var changes = map[string]func(t *testing.T, client *clientv3.Client){
 		feed := follow(t, r.things, "")
 		expectNext(t, feed)
 		for n := range 100 {
-			revision := must(r.Commit(t.Context(), nil, []store.Op{
+			revision := must(r.Commit(t.Context(), nil, []op{
 				r.things.Put("a", text("%d", n)), r.others.Put("b", text("%d", n)),
 			}))
 			expectNext(t, feed, "a")
@@ -105,13 +105,7 @@ var changes = map[string]func(t *testing.T, client *clientv3.Client){
 	},
 }
 
-func follow(t *testing.T, c *store.Collection[value], under string) *store.Feed[value] {
-	feed := c.Changes(under)
-	t.Cleanup(feed.Close)
-	return feed
-}
-
-func expectNext(t *testing.T, feed *store.Feed[value], want ...string) {
+func expectNext(t *testing.T, feed feed, want ...string) {
 	t.Helper()
 	got, err := feed.Next(within(t))
 	if err != nil {

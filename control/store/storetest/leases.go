@@ -15,13 +15,13 @@ var leases = map[string]func(t *testing.T, client *clientv3.Client){
 		replicas := []*replica{start(t, client, prefix), start(t, client, prefix)}
 		lease := must(client.Grant(t.Context(), 1)).ID
 		w := must(replicas[1].things.Watch(t.Context(), "", 0))
-		must(replicas[0].Commit(t.Context(), nil, []store.Op{replicas[0].things.PutLeased("a", text("x"), lease)}))
+		must(replicas[0].Commit(t.Context(), nil, []op{replicas[0].things.PutLeased("a", text("x"), lease)}))
 		if o := must(replicas[1].things.Get(t.Context(), "a")); o.Lease != lease {
 			t.Errorf("the object has lease %x, want %x", o.Lease, lease)
 		}
 		eventually(t, "the watch sees the object go", func() bool {
 			for _, event := range must(w.Next(within(t))) {
-				if event.Type == store.Deleted && event.Key == "a" {
+				if event.Object == nil && event.Key == "a" {
 					return true
 				}
 			}
@@ -36,16 +36,16 @@ var leases = map[string]func(t *testing.T, client *clientv3.Client){
 	"update and modify keep the lease, put ends it": func(t *testing.T, client *clientv3.Client) {
 		r := start(t, client, newPrefix())
 		lease := must(client.Grant(t.Context(), 60)).ID
-		must(r.Commit(t.Context(), nil, []store.Op{r.things.PutLeased("a", text("one"), lease)}))
+		must(r.Commit(t.Context(), nil, []op{r.things.PutLeased("a", text("one"), lease)}))
 		one := must(r.things.Get(t.Context(), "a"))
 		two := must(r.things.Update(t.Context(), "a", one.Revision, text("two")))
 		three := must(r.things.Modify(t.Context(), "a", func(value) (value, error) { return text("three"), nil }))
-		for _, o := range []store.Object[value]{one, two, three, must(r.things.Get(t.Context(), "a"))} {
+		for _, o := range []*store.Object[value]{one, two, three, must(r.things.Get(t.Context(), "a"))} {
 			if o.Lease != lease {
 				t.Errorf("%q has lease %x, want %x", o.Value.GetValue(), o.Lease, lease)
 			}
 		}
-		must(r.Commit(t.Context(), nil, []store.Op{r.things.Put("a", text("four"))}))
+		must(r.Commit(t.Context(), nil, []op{r.things.Put("a", text("four"))}))
 		if o := must(r.things.Get(t.Context(), "a")); o.Lease != 0 {
 			t.Errorf("it still has lease %x", o.Lease)
 		}
@@ -54,7 +54,7 @@ var leases = map[string]func(t *testing.T, client *clientv3.Client){
 		r := start(t, client, newPrefix())
 		lease := must(client.Grant(t.Context(), 60)).ID
 		must(client.Revoke(t.Context(), lease))
-		_, err := r.Commit(t.Context(), nil, []store.Op{r.things.PutLeased("a", text("x"), lease)})
+		_, err := r.Commit(t.Context(), nil, []op{r.things.PutLeased("a", text("x"), lease)})
 		if !errors.Is(err, store.ErrLeaseLost) {
 			t.Errorf("the error is %v, want ErrLeaseLost", err)
 		}
@@ -62,10 +62,10 @@ var leases = map[string]func(t *testing.T, client *clientv3.Client){
 	"whoever lost the lease of a key cannot write on condition of it": func(t *testing.T, client *clientv3.Client) {
 		r := start(t, client, newPrefix())
 		lease := must(client.Grant(t.Context(), 60)).ID
-		must(r.Commit(t.Context(), nil, []store.Op{r.things.PutLeased("leader", text("me"), lease)}))
+		must(r.Commit(t.Context(), nil, []op{r.things.PutLeased("leader", text("me"), lease)}))
 		write := func() error {
-			_, err := r.Commit(t.Context(), []store.Cond{r.things.HeldBy("leader", lease)},
-				[]store.Op{r.others.Put("work", text("x"))})
+			_, err := r.Commit(t.Context(), []cond{r.things.HeldBy("leader", lease)},
+				[]op{r.others.Put("work", text("x"))})
 			return err
 		}
 		if err := write(); err != nil {

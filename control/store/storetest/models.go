@@ -121,7 +121,7 @@ func (m *model) delete(t *rapid.T) {
 func (m *model) removeUnder(t *rapid.T) {
 	path := m.key(t)
 	r := m.any(t)
-	if _, err := r.Commit(t.Context(), nil, []store.Op{r.things.RemoveUnder(path)}); err != nil {
+	if _, err := r.Commit(t.Context(), nil, []op{r.things.RemoveUnder(path)}); err != nil {
 		t.Fatal(err)
 	}
 	maps.DeleteFunc(m.objects, func(key string, _ object) bool { return strings.HasPrefix(key, path+"/") })
@@ -146,7 +146,7 @@ func (m *model) interrupt(t *rapid.T) {
 	m.gate.restore()
 }
 
-func (m *model) wrote(t *rapid.T, o store.Object[value], content string, err error) {
+func (m *model) wrote(t *rapid.T, o *store.Object[value], content string, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}

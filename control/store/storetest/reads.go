@@ -62,7 +62,7 @@ var reads = map[string]func(t *testing.T, client *clientv3.Client){
 		first := start(t, client, prefix)
 		const count, together = 1201, 100
 		for done := 0; done < count; done += together {
-			var ops []store.Op
+			var ops []op
 			for n := done; n < min(done+together, count); n++ {
 				ops = append(ops, first.things.Put(fmt.Sprintf("k/%04d", n), text("n%d", n)))
 			}

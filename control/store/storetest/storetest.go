@@ -58,8 +58,8 @@ var byWord = store.Index[value]{Name: "word", Values: func(_ string, v value) []
 // replica is one store of a prefix, with two collections.
 type replica struct {
 	*store.Store
-	things *store.Collection[value]
-	others *store.Collection[value]
+	things *things
+	others *things
 	stop   func()
 }
 
@@ -71,8 +71,8 @@ func start(t testing.TB, client *clientv3.Client, prefix string, options ...stor
 	s := store.New(client, prefix, quiet, options...)
 	r := &replica{
 		Store:  s,
-		things: store.NewCollection(s, "things", byWord),
-		others: store.NewCollection[value](s, "others"),
+		things: &things{store.NewCollection(s, "things", byWord), s},
+		others: &things{store.NewCollection[value](s, "others"), s},
 	}
 	r.stop = run(t, s)
 	return r
@@ -136,7 +136,7 @@ func must[V any](v V, err error) V {
 	return v
 }
 
-func keys(objects []store.Object[value]) []string {
+func keys(objects []*store.Object[value]) []string {
 	keys := []string{}
 	for _, o := range objects {
 		keys = append(keys, o.Key)

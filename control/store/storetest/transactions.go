@@ -14,7 +14,7 @@ var transactions = map[string]func(t *testing.T, client *clientv3.Client){
 	"all ops happen at one revision": func(t *testing.T, client *clientv3.Client) {
 		r := start(t, client, newPrefix())
 		must(r.things.Create(t.Context(), "old", text("x")))
-		revision, err := r.Commit(t.Context(), nil, []store.Op{
+		revision, err := r.Commit(t.Context(), nil, []op{
 			r.things.Put("a", text("one")), r.others.Put("b", text("two")), r.things.Remove("old"),
 		})
 		if err != nil {
@@ -32,9 +32,9 @@ var transactions = map[string]func(t *testing.T, client *clientv3.Client){
 		r := start(t, client, newPrefix())
 		there := must(r.things.Create(t.Context(), "dir/there", text("x")))
 		lease := must(client.Grant(t.Context(), 60)).ID
-		must(r.Commit(t.Context(), nil, []store.Op{r.things.PutLeased("leased", text("x"), lease)}))
+		must(r.Commit(t.Context(), nil, []op{r.things.PutLeased("leased", text("x"), lease)}))
 		for name, test := range map[string]struct {
-			cond  store.Cond
+			cond  cond
 			holds bool
 		}{
 			"unchanged":                        {r.things.Unchanged("dir/there", there.Revision), true},
@@ -57,8 +57,8 @@ var transactions = map[string]func(t *testing.T, client *clientv3.Client){
 		} {
 			t.Run(name, func(t *testing.T) {
 				out := store.Key("out", name)
-				_, err := r.Commit(t.Context(), []store.Cond{test.cond, r.things.Present("dir/there")},
-					[]store.Op{r.things.Put(out, text("x"))})
+				_, err := r.Commit(t.Context(), []cond{test.cond, r.things.Present("dir/there")},
+					[]op{r.things.Put(out, text("x"))})
 				_, missing := r.things.Get(t.Context(), out)
 				switch {
 				case test.holds && (err != nil || missing != nil):
@@ -74,7 +74,7 @@ var transactions = map[string]func(t *testing.T, client *clientv3.Client){
 		for _, key := range []string{"prod", "prod/a", "prod/a/b", "prod2/a"} {
 			must(r.things.Create(t.Context(), key, text("x")))
 		}
-		must(r.Commit(t.Context(), nil, []store.Op{r.things.RemoveUnder("prod")}))
+		must(r.Commit(t.Context(), nil, []op{r.things.RemoveUnder("prod")}))
 		got := keys(must(r.things.List(t.Context(), "")))
 		if fmt.Sprint(got) != "[prod prod2/a]" {
 			t.Errorf("left are %v", got)
@@ -82,7 +82,7 @@ var transactions = map[string]func(t *testing.T, client *clientv3.Client){
 	},
 	"one key cannot be touched twice": func(t *testing.T, client *clientv3.Client) {
 		r := start(t, client, newPrefix())
-		if _, err := r.Commit(t.Context(), nil, []store.Op{r.things.Put("a", text("x")), r.things.Put("a", text("y"))}); err == nil {
+		if _, err := r.Commit(t.Context(), nil, []op{r.things.Put("a", text("x")), r.things.Put("a", text("y"))}); err == nil {
 			t.Error("it was")
 		}
 	},
@@ -101,11 +101,11 @@ func emptyUnderRace(t *testing.T, client *clientv3.Client) {
 		must(a.things.Create(t.Context(), parent, text("x")))
 		errs := together(2, func(i int) error {
 			if i == 0 {
-				_, err := a.Commit(t.Context(), []store.Cond{a.others.EmptyUnder(parent)}, []store.Op{a.things.Remove(parent)})
+				_, err := a.Commit(t.Context(), []cond{a.others.EmptyUnder(parent)}, []op{a.things.Remove(parent)})
 				return err
 			}
-			_, err := b.Commit(t.Context(), []store.Cond{b.things.Present(parent), b.others.Absent(child)},
-				[]store.Op{b.others.Put(child, text("x"))})
+			_, err := b.Commit(t.Context(), []cond{b.things.Present(parent), b.others.Absent(child)},
+				[]op{b.others.Put(child, text("x"))})
 			return err
 		})
 		expectOneWinner(t, errs, store.ErrConflict)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 			}
 			done <- nil
 		}()
-		var snapshot *store.Snapshot[value]
+		var snapshot snapshot
 		eventually(t, "some are written", func() bool {
 			snapshot = must(r.things.Snapshot(t.Context()))
 			return len(snapshot.Under("")) > 10
@@ -106,7 +107,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 		w := must(r.things.Watch(t.Context(), "", 0))
 		const size = 100
 		for range 6 {
-			var ops []store.Op
+			var ops []op
 			for n := range size {
 				ops = append(ops, r.things.Put(fmt.Sprintf("k%d", n), text("x")))
 			}
@@ -121,7 +122,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 		}
 	},
 	"a watch from a revision whose events are no longer held is refused": func(t *testing.T, client *clientv3.Client) {
-		r := start(t, client, newPrefix(), store.WithHistory(8))
+		r := start(t, client, newPrefix(), store.WithHistory(8, 1<<20))
 		first := must(r.things.Create(t.Context(), "a", text("x")))
 		for n := range 10 {
 			must(r.things.Create(t.Context(), fmt.Sprintf("k%d", n), text("x")))
@@ -155,7 +156,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 		}
 	},
 	"a slow reader is cut off where it is, and told": func(t *testing.T, client *clientv3.Client) {
-		r := start(t, client, newPrefix(), store.WithHistory(8))
+		r := start(t, client, newPrefix(), store.WithHistory(8, 1<<20))
 		w := must(r.things.Watch(t.Context(), "", 0))
 		first := must(r.things.Create(t.Context(), "a", text("x")))
 		must(w.Next(within(t)))
@@ -176,7 +177,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 		other := must(r.others.Create(t.Context(), "a", text("x")))
 		eventually(t, "a bookmark is past the change in another collection", func() bool {
 			events := must(w.Next(within(t)))
-			if len(events) != 1 || events[0].Type != store.Bookmark || events[0].Revision != w.Revision() {
+			if len(events) != 1 || events[0].Key != "" || events[0].Revision != w.Revision() {
 				t.Fatalf("the events are %v, want a bookmark of %d", events, w.Revision())
 			}
 			return events[0].Revision >= other.Revision
@@ -212,7 +213,7 @@ func churn(ctx context.Context, r *replica, n int) []string {
 	random := rand.New(rand.NewPCG(1, 2))
 	exists := map[string]bool{}
 	for i := range n {
-		var ops []store.Op
+		var ops []op
 		var events []string
 		for _, which := range random.Perm(5)[:1+random.IntN(3)] {
 			key := fmt.Sprintf("k%d", which)
@@ -225,6 +226,10 @@ func churn(ctx context.Context, r *replica, n int) []string {
 				events = append(events, fmt.Sprintf("put %s %d", key, i))
 			}
 		}
+		// Within a transaction, events come in the order of their keys.
+		slices.SortFunc(events, func(a, b string) int {
+			return strings.Compare(strings.Fields(a)[1], strings.Fields(b)[1])
+		})
 		ops = append(ops, r.others.Put("noise", text("%d", i)))
 		revision, err := r.Commit(ctx, nil, ops)
 		if err != nil {
@@ -234,7 +239,7 @@ func churn(ctx context.Context, r *replica, n int) []string {
 			written = append(written, fmt.Sprintf("%d %s", revision, event))
 		}
 	}
-	revision, err := r.Commit(ctx, nil, []store.Op{r.things.Put(lastKey, text(""))})
+	revision, err := r.Commit(ctx, nil, []op{r.things.Put(lastKey, text(""))})
 	return append(written, fmt.Sprintf("%d put %s %v", revision, lastKey, orEmpty(err)))
 }
 
@@ -283,13 +288,13 @@ func ended(seen []string) bool {
 	return len(seen) > 0 && strings.Contains(seen[len(seen)-1], "put "+lastKey)
 }
 
-func describe(events []store.Event[value]) []string {
+func describe(events []event) []string {
 	var all []string
 	for _, event := range events {
-		switch event.Type {
-		case store.Put:
+		switch {
+		case event.Object != nil:
 			all = append(all, fmt.Sprintf("%d put %s %s", event.Revision, event.Key, content(event.Object)))
-		case store.Deleted:
+		case event.Key != "":
 			all = append(all, fmt.Sprintf("%d deleted %s", event.Revision, event.Key))
 		}
 	}

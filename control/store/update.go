@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// maxAttempts bounds how often a transaction starts over because something that
+// it read had changed before it could be committed.
+const maxAttempts = 10
+
+// Update runs change and commits what it wrote, and returns the revision of the
+// commit. It is the one place where conflicts are handled: change runs again, on a
+// newer snapshot, whenever a condition did not hold or change itself returned
+// ErrConflict, so it must have no effects but on what it is given and returns.
+// After maxAttempts it fails with ErrConflict. Any other error of change is
+// returned as it is, and nothing is written.
+//
+// The first attempt reads the cache as it stands: if that is behind etcd in
+// anything that matters, the commit fails. An attempt that writes nothing, or
+// fails, proves nothing about etcd, and counts only if the snapshot was
+// linearizable.
+//
+// A write that ends with ErrUnavailable may or may not have happened.
+func (s *Store) Update(ctx context.Context, change func(*Tx) error) (int64, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	var base *Snapshot
+	linearizable := false
+	if s.isReady() {
+		base = s.current.Load()
+	}
+	for attempt := 0; attempt < maxAttempts; {
+		if base == nil {
+			var err error
+			if base, err = s.View(ctx); err != nil {
+				return 0, err
+			}
+			linearizable = true
+		}
+		tx := &Tx{base: base}
+		err := change(tx)
+		if err == nil {
+			err = tx.err
+		}
+		switch {
+		case err == nil && len(tx.ops) > 0:
+			var revision int64
+			if revision, err = s.commit(ctx, tx); err == nil || !errors.Is(err, ErrConflict) {
+				return revision, err
+			}
+		case !errors.Is(err, ErrConflict) && linearizable:
+			return base.revision, err
+		case !errors.Is(err, ErrConflict):
+			base = nil
+			continue
+		}
+		base = nil
+		if attempt++; attempt == 1 {
+			// From now on one at a time for what this one writes first, or they
+			// would go on to make each other start over.
+			release, err := s.contended.acquire(ctx, tx.firstKey())
+			if err != nil {
+				return 0, err
+			}
+			defer release()
+		}
+	}
+	return 0, ErrConflict
+}
+
+// firstKey stands for what a transaction contends for.
+func (tx *Tx) firstKey() string {
+	if len(tx.own) > 0 {
+		return tx.own[0].key
+	}
+	if len(tx.ops) > 0 {
+		return string(tx.ops[0].KeyBytes())
+	}
+	return ""
+}
+
+// keyLocks are locks by key, which exist while someone holds or awaits them.
+type keyLocks struct {
+	mu    sync.Mutex
+	locks map[string]*keyLock
+}
+
+type keyLock struct {
+	held  chan struct{} // has room for the one who holds the lock
+	users int
+}
+
+func (k *keyLocks) acquire(ctx context.Context, key string) (release func(), err error) {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = map[string]*keyLock{}
+	}
+	lock := k.locks[key]
+	if lock == nil {
+		lock = &keyLock{held: make(chan struct{}, 1)}
+		k.locks[key] = lock
+	}
+	lock.users++
+	k.mu.Unlock()
+	leave := func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if lock.users--; lock.users == 0 {
+			delete(k.locks, key)
+		}
+	}
+	select {
+	case lock.held <- struct{}{}:
+		return func() { <-lock.held; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, translate(ctx.Err())
+	}
+}
