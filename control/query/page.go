@@ -48,9 +48,10 @@ func (q Query[T]) Window(total int) (from, to int) {
 	return int(start), int(min(start+size, count))
 }
 
-// Page puts items that are on the page already into it.
-func (q Query[T]) Page(items []T, total int) Page[T] {
-	return Page[T]{
+// PageOf puts the items of a page, in the form that clients see, into it. total
+// is how many there are in all pages together.
+func PageOf[T, V any](q Query[T], items []V, total int) Page[V] {
+	return Page[V]{
 		Items: items,
 		Pageable: &cmfv1.Pageable{
 			Page: proto.Int32(q.number),

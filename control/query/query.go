@@ -13,55 +13,57 @@ import (
 type Query[T any] struct {
 	number, size int32
 	sorted       bool
+	byName       bool
 	order        Order[T]
 	conditions   []func(T) bool
 	// Fields is applied to the items of a page once they are messages.
 	Fields fields.Projection
 }
 
-// Parse checks the parameters against what the kind allows. The error
+// Parse checks the parameters against what the list allows. The error
 // lists everything that is wrong with them.
-func Parse[T any](kind *Kind[T], params Params) (Query[T], error) {
+func Parse[T any](list *List[T], params Params) (Query[T], error) {
 	var violations apierror.Violations
 	var q Query[T]
 	q.number, q.size = parsePage(params, &violations)
 
-	orders := parseSort(kind, params.Sort, &violations)
+	orders := parseSort(list, params.Sort, &violations)
 	q.sorted = len(orders) > 0
-	if !q.sorted && kind.Default != nil {
-		orders = []Order[T]{kind.Default}
+	if !q.sorted && list.Default != nil {
+		orders = []Order[T]{list.Default}
 	}
-	q.order = kind.total(orders...)
+	q.byName = len(orders) == 0
+	q.order = list.total(orders...)
 
-	q.conditions = parseFilter(kind, params.Filter, &violations)
-	if found := parseSearch(kind, params.Search, params.SearchScope, &violations); found != nil {
+	q.conditions = parseFilter(list, params.Filter, &violations)
+	if found := parseSearch(list, params.Search, params.SearchScope, &violations); found != nil {
 		q.conditions = append(q.conditions, found)
 	}
-	q.Fields = parseFields(kind, params.Fields, &violations)
+	q.Fields = parseFields(list, params.Fields, &violations)
 	if err := violations.Invalid(); err != nil {
 		return Query[T]{}, err
 	}
 	return q, nil
 }
 
-func parseFilter[T any](kind *Kind[T], input string, violations *apierror.Violations) []func(T) bool {
-	if input != "" && !kind.Filterable {
-		violations.Addf("filter: %s cannot be filtered.", kind.Plural)
+func parseFilter[T any](list *List[T], input string, violations *apierror.Violations) []func(T) bool {
+	if input != "" && !list.Filterable {
+		violations.Addf("filter: %s cannot be filtered.", list.Plural)
 		return nil
 	}
-	parsed, wrong := filter.Parse(input, kind.vocabulary())
+	parsed, wrong := filter.Parse(input, list.vocabulary())
 	*violations = append(*violations, wrong...)
-	return filter.Compile(parsed, kind.getters())
+	return filter.Compile(parsed, list.getters())
 }
 
-func parseFields[T any](kind *Kind[T], input string, violations *apierror.Violations) fields.Projection {
-	if kind.Message == nil {
+func parseFields[T any](list *List[T], input string, violations *apierror.Violations) fields.Projection {
+	if list.Message == nil {
 		if input != "" {
-			violations.Addf("fields: the fields of %s cannot be chosen.", kind.Plural)
+			violations.Addf("fields: the fields of %s cannot be chosen.", list.Plural)
 		}
 		return fields.Projection{}
 	}
-	projection, wrong := fields.Parse(kind.Message, input)
+	projection, wrong := fields.Parse(list.Message, input)
 	*violations = append(*violations, wrong...)
 	return projection
 }
@@ -72,32 +74,31 @@ func (q Query[T]) Where(condition func(T) bool) Query[T] {
 	return q
 }
 
-// Plain tells that the client asked for all resources in the default order, so
+// Plain is true if all resources are asked for in the order of their names, so
 // that a source which has them in that order needs to give the Window only.
-func (q Query[T]) Plain() bool { return len(q.conditions) == 0 && !q.sorted }
+func (q Query[T]) Plain() bool { return len(q.conditions) == 0 && q.byName }
+
+// Select gives those of the matching items that are on the page, in order.
+func (q Query[T]) Select(matching []T) []T {
+	from, to := q.Window(len(matching))
+	if from == to {
+		return nil
+	}
+	return first(matching, to, q.order)[from:]
+}
 
 // Run gives the page of those items that match. It leaves the slice as it is.
 func (q Query[T]) Run(items []T) Page[T] {
-	matching := q.matching(items)
-	from, to := q.Window(len(matching))
-	if from == to {
-		return q.Page(nil, len(matching))
-	}
-	return q.Page(first(matching, to, q.order)[from:], len(matching))
-}
-
-// matching gives the items that all conditions hold for.
-func (q Query[T]) matching(items []T) []T {
-	if len(q.conditions) == 0 {
-		return items
-	}
-	var matching []T
-	for _, item := range items {
-		if q.Matches(item) {
-			matching = append(matching, item)
+	matching := items
+	if len(q.conditions) > 0 {
+		matching = nil
+		for _, item := range items {
+			if q.Matches(item) {
+				matching = append(matching, item)
+			}
 		}
 	}
-	return matching
+	return PageOf(q, q.Select(matching), len(matching))
 }
 
 // Matches tells whether all conditions hold for the item.

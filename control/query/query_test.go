@@ -25,7 +25,7 @@ type boat struct {
 
 // boats allows everything, barges nothing but pages and order.
 var (
-	boats = &Kind[boat]{
+	boats = &List[boat]{
 		Plural: "boats",
 		Name:   func(b boat) string { return b.name },
 		UID:    func(b boat) string { return b.uid },
@@ -43,7 +43,7 @@ var (
 		},
 		Message: (&cmfv1.Savepoint{}).ProtoReflect().Descriptor(),
 	}
-	barges = &Kind[boat]{
+	barges = &List[boat]{
 		Plural:  "barges",
 		Name:    func(b boat) string { return b.name },
 		Sort:    map[string]Order[boat]{"length": boats.Sort["length"]},

@@ -44,27 +44,27 @@ func Equals[T any](field func(T) string) Scope[T] {
 
 // parseSearch makes a predicate of search and searchScope: the term has to be
 // found in one of the scopes. It is nil where nothing is searched for.
-func parseSearch[T any](kind *Kind[T], search, searchScope string, violations *apierror.Violations) func(T) bool {
+func parseSearch[T any](list *List[T], search, searchScope string, violations *apierror.Violations) func(T) bool {
 	blank := strings.TrimSpace(searchScope) == ""
 	switch {
 	case search == "" && blank:
 		return nil
-	case len(kind.Scopes) == 0:
-		violations.Addf("search: %s cannot be searched.", kind.Plural)
+	case len(list.Scopes) == 0:
+		violations.Addf("search: %s cannot be searched.", list.Plural)
 		return nil
 	case search == "":
 		violations.Addf("search: must be given together with searchScope.")
 	case blank:
 		violations.Addf("searchScope: must be given together with search (allowed: %s).",
-			strings.Join(names(kind.Scopes), ", "))
+			strings.Join(names(list.Scopes), ", "))
 		return nil
 	}
 	var scopes []Scope[T]
 	for _, name := range strings.Split(searchScope, ",") {
-		scope, known := kind.Scopes[strings.TrimSpace(name)]
+		scope, known := list.Scopes[strings.TrimSpace(name)]
 		if !known {
 			violations.Addf("searchScope: %s cannot be searched in %q (allowed: %s).",
-				kind.Plural, strings.TrimSpace(name), strings.Join(names(kind.Scopes), ", "))
+				list.Plural, strings.TrimSpace(name), strings.Join(names(list.Scopes), ", "))
 			continue
 		}
 		scopes = append(scopes, scope)

@@ -9,16 +9,6 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// defaultServiceAccount is the one that the operator's chart makes for jobs.
-// Pools may not choose another, says CMF, and applications have to.
-const defaultServiceAccount = "flink"
-
-const clusterSpec = "clusterSpec"
-
-// jobOfStatements are the fields of a job that Weir fills in from statements.
-// job.parallelism is one too, but clients of CMF send it, so it is passed over.
-var jobOfStatements = []string{"jarURI", "entryClass", "args", "state"}
-
 // CheckComputePool notes what is wrong with a pool by itself.
 func CheckComputePool(pool *cmfv1.ComputePool) error {
 	var v apierror.Violations
@@ -36,12 +26,7 @@ func CheckComputePool(pool *cmfv1.ComputePool) error {
 	if err != nil {
 		v.Addf("spec.clusterSpec: %v", err)
 	}
-	job := checkObjectAt(&v, "spec.clusterSpec", template, "job")
-	for _, field := range jobOfStatements {
-		if job[field] != nil {
-			v.Addf("spec.clusterSpec.job.%s: must not be set: statements bring their own job", field)
-		}
-	}
+	flinkspec.CheckTemplate(&v, template)
 	return v.Unprocessable()
 }
 
@@ -58,75 +43,3 @@ func WantsCluster(pool *cmfv1.ComputePool) bool {
 	return pool.GetSpec().GetType() == contract.PoolShared && pool.GetSpec().GetState() != contract.PoolSuspended
 }
 
-// ClusterSpec is the specification of a pool's clusters: its own under the
-// environment's computePoolDefaults, which win key by key.
-func ClusterSpec(template, defaults openjson.Object) openjson.Object {
-	own := withFlatConfiguration(template)
-	out := openjson.Merge(own, withFlatConfiguration(poolDefaults(defaults)))
-	if account := out["serviceAccount"]; account == nil || account == "" {
-		out["serviceAccount"] = defaultServiceAccount
-	}
-	return out
-}
-
-// poolDefaults is the clusterSpec of defaults, which clients write with the
-// specification of a pool around it and without.
-func poolDefaults(defaults openjson.Object) openjson.Object {
-	if inner, ok := openjson.Field(defaults, "spec", clusterSpec).(openjson.Object); ok {
-		return inner
-	}
-	inner, _ := openjson.Field(defaults, clusterSpec).(openjson.Object)
-	return inner
-}
-
-// checkPoolDefaults notes defaults that no pool could be given.
-func checkPoolDefaults(v *apierror.Violations, defaults openjson.Object) {
-	const field = "computePoolDefaults"
-	for _, path := range [][]string{{clusterSpec}, {"spec"}, {"spec", clusterSpec}} {
-		checkObjectAt(v, field, defaults, path...)
-	}
-	within := poolDefaults(defaults)
-	checkObjectAt(v, field+"."+clusterSpec, within, flinkConfigurations)
-	for _, name := range jobOfStatements {
-		if openjson.Field(within, "job", name) != nil {
-			v.Addf("%s.%s.job.%s: must not be set: statements bring their own job", field, clusterSpec, name)
-		}
-	}
-}
-
-// CheckClusterSpec notes what the Flink operator would refuse in the
-// specification that a pool's clusters have.
-func CheckClusterSpec(effective openjson.Object) error {
-	var v apierror.Violations
-	checkCluster(&v, effective)
-	checkOneOf(&v, effective, upgradeModes, "job", "upgradeMode")
-	checkDemands(&v, openjson.Without(effective, "job"))
-	return ofClusterSpec(v).Unprocessable()
-}
-
-// ofClusterSpec makes violations of a FlinkDeployment's fields ones of a pool's.
-func ofClusterSpec(found apierror.Violations) apierror.Violations {
-	var v apierror.Violations
-	for _, violation := range found {
-		v.Addf("spec.clusterSpec.%s", strings.TrimPrefix(violation, "spec."))
-	}
-	return v
-}
-
-// checkCluster is what holds for clusters with and without a job.
-func checkCluster(v *apierror.Violations, effective openjson.Object) {
-	checkString(v, effective, "image")
-	checkVersion(v, effective)
-	checkString(v, effective, "serviceAccount")
-	checkOneOf(v, effective, []string{"native", "standalone"}, "mode")
-	checkString(v, effective, "imagePullPolicy")
-	checkConfiguration(v, effective)
-	checkAutoscaler(v, effective)
-	checkIngress(v, effective)
-	checkLogging(v, effective)
-	for i := range podTemplateMarks {
-		checkObject(v, effective, podTemplateMarks[:i+1]...)
-	}
-	checkProcess(v, effective, "jobManager")
-	checkProcess(v, effective, "taskManager")
-}

@@ -31,33 +31,10 @@ func CheckEnvironment(v *apierror.Violations, env *cmfv1.Environment) {
 		v.Addf("metadata.name: must equal name where both are given")
 	}
 	if defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults()); err == nil {
-		checkApplicationDefaults(v, defaults)
+		flinkspec.CheckApplicationDefaults(v, defaults)
 	}
 	if defaults, err := openjson.Parse(env.GetComputePoolDefaults()); err == nil {
-		checkPoolDefaults(v, defaults)
-	}
-}
-
-// checkApplicationDefaults notes what no application could be given. Whether a
-// specification is complete shows only with that of an application.
-func checkApplicationDefaults(v *apierror.Violations, defaults openjson.Object) {
-	const field = "flinkApplicationDefaults"
-	checkObjectAt(v, field, defaults, "spec")
-	checkObjectAt(v, field, defaults, "spec", flinkConfigurations)
-	job := checkObjectAt(v, field, defaults, "spec", "job")
-	if job["state"] != nil {
-		v.Addf("%s.spec.job.state: cannot be a default: starting and suspending is done by application", field)
-	}
-	if openjson.Field(defaults, "spec", startFromSavepoint) != nil || job[startFromSavepoint] != nil {
-		v.Addf("%s.spec: startFromSavepoint cannot be a default: a savepoint is of one application", field)
-	}
-	checkObjectAt(v, field, defaults, "metadata")
-	annotations := checkObjectAt(v, field, defaults, "metadata", "annotations")
-	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		checkAnnotationKey(v, field+".metadata", key)
-		if _, ok := annotations[key].(string); !ok {
-			v.Addf("%s.metadata.annotations[%q]: must be a string", field, key)
-		}
+		flinkspec.CheckPoolDefaults(v, defaults)
 	}
 }
 

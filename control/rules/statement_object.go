@@ -20,11 +20,6 @@ const (
 	optionRuntimeMode = "execution.runtime-mode"
 )
 
-var (
-	optionCheckpoints = []string{"execution.checkpointing.dir", "state.checkpoints.dir"}
-	optionSavepoints  = []string{"execution.checkpointing.savepoint-dir", "state.savepoints.dir"}
-)
-
 // StatementConfiguration is the Flink configuration of a statement under the
 // defaults of its environment, which win.
 func StatementConfiguration(spec *cmfv1.StatementSpec, defaults *cmfv1.StatementDefaults, bounded bool) map[string]string {
@@ -89,7 +84,7 @@ func (j StatementJob) upgradeMode() string {
 		return mode
 	}
 	configuration := j.effectiveConfiguration()
-	if j.Detached && anyOption(configuration, optionCheckpoints...) && anyOption(configuration, optionSavepoints...) {
+	if j.Detached && anyOption(configuration, flinkspec.OptionCheckpoints...) && anyOption(configuration, flinkspec.OptionSavepoints...) {
 		return "savepoint"
 	}
 	return "stateless"
@@ -98,7 +93,7 @@ func (j StatementJob) upgradeMode() string {
 // Remark is what users should know although the statement runs.
 func (j StatementJob) Remark() string {
 	if j.Detached && j.upgradeMode() == "stateless" && openjson.String(j.Cluster, "job", "upgradeMode") == "" {
-		return "Stopping or rescaling the statement loses its state: " + optionCheckpoints[0] + " and " + optionSavepoints[0] + " are not both set."
+		return "Stopping or rescaling the statement loses its state: " + flinkspec.OptionCheckpoints[0] + " and " + flinkspec.OptionSavepoints[0] + " are not both set."
 	}
 	return ""
 }
@@ -122,7 +117,7 @@ func (j StatementJob) Application() openjson.Object {
 	out := openjson.Merge(j.Cluster, nil)
 	out[flinkConfigurations] = j.effectiveConfiguration()
 	job := j.job()
-	job["jarURI"] = "local:///opt/flink/opt/flink-sql-gateway-" + flinkRelease(out) + ".jar"
+	job["jarURI"] = "local:///opt/flink/opt/flink-sql-gateway-" + flinkspec.Release(out) + ".jar"
 	out["job"] = job
 	return out
 }
@@ -143,22 +138,3 @@ func (j StatementJob) SessionJob(deployment string) openjson.Object {
 }
 
 var release = regexp.MustCompile(`[0-9]+\.[0-9]+\.[0-9]+`)
-
-// FlinkImage is the image of a cluster, Flink's own of its release where the
-// cluster names none.
-func FlinkImage(cluster openjson.Object) string {
-	if image := openjson.String(cluster, "image"); image != "" {
-		return image
-	}
-	return "flink:" + flinkRelease(cluster)
-}
-
-// flinkRelease is the release of Flink in a cluster's image, which the name of
-// the jar carries: that of the image's tag, or else the first of flinkVersion.
-func flinkRelease(cluster openjson.Object) string {
-	image := openjson.String(cluster, "image")
-	if found := release.FindString(image[strings.LastIndex(image, "/")+1:]); found != "" {
-		return found
-	}
-	return strings.ReplaceAll(strings.TrimPrefix(openjson.String(cluster, "flinkVersion"), "v"), "_", ".") + ".0"
-}

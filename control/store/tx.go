@@ -180,3 +180,8 @@ func (c *Collection[T]) span(path string) span {
 	}
 	return spanOf(c.prefix + path)
 }
+
+// Discard drops everything that the transaction was to write.
+func (tx *Tx) Discard() {
+	tx.ops, tx.own, tx.writes, tx.writeSpans, tx.size, tx.alone = nil, nil, nil, nil, 0, false
+}

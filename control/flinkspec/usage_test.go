@@ -1,0 +1,71 @@
+package flinkspec_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/openweir/weir/control/rules"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func TestParseMemory(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0": 0, "1024": 1024, "1b": 1, "7 bytes": 7,
+		"1k": 1 << 10, "1KB": 1 << 10, "1Ki": 1 << 10,
+		"1024m": 1 << 30, "2 mb": 2 << 20, "3Mi": 3 << 20, "1 mebibytes": 1 << 20,
+		" 2G ": 2 << 30, "1.5g": 3 << 29, "4gib": 4 << 30,
+		"1t": 1 << 40, "2Ti": 2 << 40,
+	} {
+		got, err := rules.ParseMemory(text)
+		if err != nil || got != want {
+			t.Errorf("%q is %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", " ", "g", "-1g", "1x", "1 g b", "1.2.3m", "NaN", "Inf", "infinity", "0x10", "1,5g", "8388608t", "1e400", "<nil>", "1g1"} {
+		if got, err := rules.ParseMemory(text); err == nil {
+			t.Errorf("%q is %d, want an error", text, got)
+		}
+	}
+}
+
+func use(cpu float64, memory int64, count int32) *cmfv1.ProcessUsage {
+	return &cmfv1.ProcessUsage{Cpu: &cpu, Memory: &memory, Count: &count}
+}
+
+func TestUsage(t *testing.T) {
+	for name, test := range map[string]struct {
+		spec        string
+		jobManager  *cmfv1.ProcessUsage
+		taskManager *cmfv1.ProcessUsage
+	}{
+		"one of each where nothing is said":   {`{}`, use(0, 0, 1), use(0, 0, 1)},
+		"by replicas":                         {`{"jobManager":{"replicas":2,"resource":{"cpu":0.5,"memory":"1g"}},"taskManager":{"replicas":3,"resource":{"cpu":2,"memory":"512m"}}}`, use(1, 2<<30, 2), use(6, 3<<29, 3)},
+		"by parallelism":                      {`{"job":{"parallelism":5}}`, use(0, 0, 1), use(0, 0, 5)},
+		"slots are filled up":                 {`{"job":{"parallelism":5},"flinkConfiguration":{"taskmanager.numberOfTaskSlots":"2"}}`, use(0, 0, 1), use(0, 0, 3)},
+		"slots as a number":                   {`{"job":{"parallelism":4},"flinkConfiguration":{"taskmanager.numberOfTaskSlots":2}}`, use(0, 0, 1), use(0, 0, 2)},
+		"slots that are none":                 {`{"job":{"parallelism":4},"flinkConfiguration":{"taskmanager.numberOfTaskSlots":0}}`, use(0, 0, 1), use(0, 0, 4)},
+		"replicas win over parallelism":       {`{"job":{"parallelism":9},"taskManager":{"replicas":1}}`, use(0, 0, 1), use(0, 0, 1)},
+		"memory as a number of bytes":         {`{"taskManager":{"resource":{"memory":1073741824}}}`, use(0, 0, 1), use(0, 1<<30, 1)},
+		"nothing while suspended":             {`{"job":{"state":"suspended","parallelism":4},"taskManager":{"resource":{"cpu":1,"memory":"1g"}}}`, use(0, 0, 0), use(0, 0, 0)},
+		"more memory than there are integers": {`{"taskManager":{"replicas":2147483647,"resource":{"memory":"8388607t"}}}`, use(0, 0, 1), use(0, 1<<63-1, 2147483647)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := &cmfv1.ResourceUsageSummary{JobManager: test.jobManager, TaskManager: test.taskManager}
+			same(t, rules.Usage(object(t, test.spec)), want, protocmp.Transform())
+		})
+	}
+}
+
+func TestAddUsage(t *testing.T) {
+	a := &cmfv1.ResourceUsageSummary{JobManager: use(1, 10, 1), TaskManager: use(2, 20, 2)}
+	none := &cmfv1.ResourceUsageSummary{JobManager: use(0, 0, 0), TaskManager: use(0, 0, 0)}
+	same(t, rules.AddUsage(nil, nil), none, protocmp.Transform())
+	same(t, rules.AddUsage(nil, a), a, protocmp.Transform())
+	same(t, rules.AddUsage(a, a), &cmfv1.ResourceUsageSummary{JobManager: use(2, 20, 2), TaskManager: use(4, 40, 4)}, protocmp.Transform())
+}
+
+func TestFormatUsage(t *testing.T) {
+	got := rules.FormatUsage(&cmfv1.ResourceUsageSummary{JobManager: use(1.5, 1<<53+1, 1), TaskManager: use(0, 0, 0)})
+	same(t, got, `{"jobManager":{"count":1,"cpu":1.5,"memory":9007199254740993},"taskManager":{"count":0,"cpu":0,"memory":0}}`)
+}

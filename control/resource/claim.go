@@ -1,0 +1,80 @@
+package resource
+
+import (
+	"fmt"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/store"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+)
+
+// Ownership says which resource a Kubernetes object belongs to, and which objects
+// have to go although their resource has gone.
+type Ownership struct {
+	// Claims are by cluster, namespace, kind and name of the object. Environments
+	// may share a namespace, but two resources never an object.
+	Claims *store.Collection[*storev1.ClaimRecord]
+	// Tombstones are by cluster, namespace, kind, name and the owner's uid, since a
+	// name may be taken again before its last bearer is gone.
+	Tombstones *store.Collection[*storev1.TombstoneRecord]
+}
+
+// NewOwnership adds the collections to the store.
+func NewOwnership(s *store.Store) *Ownership {
+	return &Ownership{
+		Claims:     store.NewCollection[*storev1.ClaimRecord](s, "claims"),
+		Tombstones: store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
+	}
+}
+
+// ClaimKey is the key of the claim on an object.
+func ClaimKey(cluster string, ref *agentv1.ObjectRef) string {
+	return store.Key(cluster, ref.GetNamespace(), ref.GetKind(), ref.GetName())
+}
+
+// TombstoneKey is the key of the tombstone of an owner's object.
+func TombstoneKey(cluster string, ref *agentv1.ObjectRef, owner string) string {
+	return store.Join(ClaimKey(cluster, ref), owner)
+}
+
+// Claim makes the object of a cluster that of a resource, whose key and uid are
+// given; objects is the Object's name. It refuses one that another resource has.
+func (o *Ownership) Claim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, objects, key, owner string) error {
+	claim := ClaimKey(cluster, ref)
+	if held := o.Claims.Get(tx, claim); held != nil {
+		return apierror.Unprocessable(fmt.Sprintf("metadata.name: the %s '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
+			ref.GetKind(), ref.GetName(), ref.GetNamespace(), cluster, held.Value.GetKey()))
+	}
+	o.Claims.Put(tx, claim, &storev1.ClaimRecord{Collection: objects, Key: key, OwnerUid: owner})
+	return nil
+}
+
+// Unclaim ends the claim on an object.
+func (o *Ownership) Unclaim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef) {
+	o.Claims.Delete(tx, ClaimKey(cluster, ref))
+}
+
+// Remove has the agent of a cluster delete an owner's object or, with release,
+// leave it there unmanaged.
+func (o *Ownership) Remove(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, owner string, release bool) {
+	o.Tombstones.Put(tx, TombstoneKey(cluster, ref, owner), &storev1.TombstoneRecord{
+		ApiVersion: ref.GetApiVersion(),
+		Kind:       ref.GetKind(),
+		Namespace:  ref.GetNamespace(),
+		Name:       ref.GetName(),
+		OwnerUid:   owner,
+		Created:    Now(),
+		Release:    release,
+	})
+}
+
+// Keep takes a Remove back that has not been carried out.
+func (o *Ownership) Keep(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, owner string) {
+	o.Tombstones.Delete(tx, TombstoneKey(cluster, ref, owner))
+}
+
+// Removing is true while an owner's object has yet to go.
+func (o *Ownership) Removing(at store.Reader, cluster string, ref *agentv1.ObjectRef, owner string) bool {
+	return o.Tombstones.In(at).Get(TombstoneKey(cluster, ref, owner)) != nil
+}

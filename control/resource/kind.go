@@ -1,0 +1,136 @@
+package resource
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/store"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Kind describes one kind of resource. R is the record that etcd holds of it, V
+// the message that clients see.
+type Kind[R, V proto.Message] struct {
+	// Noun names one resource in messages, such as "Compute pool".
+	Noun string
+	// Name is the contract's, in the field kind.
+	Name string
+	// Records are the resources, by the path of what they are in and their name.
+	Records *store.Collection[R]
+	// Status is what agents reported of the resources, by the same keys; nil for
+	// kinds of which nothing is stored.
+	Status *store.Collection[*storev1.StatusRecord]
+	// Metadata of a record. It is the record's own, to be changed in a new one.
+	Metadata func(R) *cmfv1.ObjectMeta
+	// List says what lists and watches allow.
+	List *query.List[Item[R]]
+	// View makes of an item what clients see. It must change nothing that the
+	// item refers to.
+	View func(Item[R], Detail) V
+	// Watched are further collections, by the same keys, whose changes change a
+	// view; those of Records and Status need not be named.
+	Watched []interface {
+		Scope(under string) store.Scope
+	}
+	// NotFound is the message for a name that there is none of; nil for the
+	// usual one.
+	NotFound func(path, name string) error
+
+	// Contained is for kinds in an environment: the first segment of their paths
+	// is its name. nil for others.
+	Contained *Contained[R]
+	// Objects are what resources have on workload clusters.
+	Objects []*Object
+}
+
+// Detail says what a view includes beside what it always does.
+type Detail struct {
+	// Resources is what the resource asks its cluster for, and counts.
+	Resources bool
+	// Single is set for a single resource, in contrast to one of a list.
+	Single bool
+}
+
+// Item is one resource as of a moment.
+type Item[R proto.Message] struct {
+	*store.Object[R]
+	// Reported is the status of this very resource; nil where there is none, or
+	// only one of a former resource of the name.
+	Reported *storev1.StatusRecord
+	// At reads everything else as of the same moment.
+	At store.Reader
+}
+
+// Item gives the resource of the key; false if there is none.
+func (k *Kind[R, V]) Item(at store.Reader, key string) (Item[R], bool) {
+	o := k.Records.In(at).Get(key)
+	if o == nil {
+		return Item[R]{}, false
+	}
+	return k.item(at, o), true
+}
+
+func (k *Kind[R, V]) item(at store.Reader, o *store.Object[R]) Item[R] {
+	item := Item[R]{Object: o, At: at}
+	if k.Status != nil {
+		if status := k.Status.In(at).Get(o.Key); status != nil && status.Value.GetOwnerUid() == k.Metadata(o.Value).GetUid() {
+			item.Reported = status.Value
+		}
+	}
+	return item
+}
+
+// Key is that of a resource by the path that it is in, which is empty for
+// resources that are in nothing.
+func Key(path, name string) string {
+	if path == "" {
+		return store.Key(name)
+	}
+	return store.Join(path, name)
+}
+
+// Find gives a resource, or the error that there is none. Beneath a Tx, it adds
+// no condition to it; see Require.
+func (k *Kind[R, V]) Find(at store.Reader, path, name string) (Item[R], error) {
+	item, ok := k.Item(at, Key(path, name))
+	if !ok {
+		return item, k.notFound(path, name)
+	}
+	return item, nil
+}
+
+// Require is Find in a transaction, which is committed only if the record is
+// still the same.
+func (k *Kind[R, V]) Require(tx *store.Tx, path, name string) (Item[R], error) {
+	o := k.Records.Get(tx, Key(path, name))
+	if o == nil {
+		return Item[R]{}, k.notFound(path, name)
+	}
+	return k.item(tx, o), nil
+}
+
+func (k *Kind[R, V]) notFound(path, name string) error {
+	if k.NotFound != nil {
+		return k.NotFound(path, name)
+	}
+	return apierror.NotFound("%s '%s' not found.", k.Noun, name)
+}
+
+// Get answers a request for one resource.
+func (k *Kind[R, V]) Get(ctx context.Context, s *store.Store, path, name string, detail Detail) (V, error) {
+	var none V
+	at, err := s.View(ctx)
+	if err != nil {
+		return none, err
+	}
+	item, err := k.Find(at, path, name)
+	if err != nil {
+		return none, err
+	}
+	detail.Single = true
+	return k.View(item, detail), nil
+}

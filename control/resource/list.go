@@ -1,0 +1,64 @@
+package resource
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/query/fields"
+	"github.com/openweir/weir/control/store"
+)
+
+// Page answers a list request over the resources under a path. The parameters
+// are read from the request by name. keep, if not nil, judges items beside the
+// request's filter. Views are made of the items of the page only.
+func (k *Kind[R, V]) Page(ctx context.Context, at store.Reader, path string, request proto.Message, detail Detail, keep func(Item[R]) bool) (query.Page[V], error) {
+	q, err := query.Parse(k.List, query.ParamsOf(request))
+	if err != nil {
+		return query.Page[V]{}, err
+	}
+	if keep != nil {
+		q = q.Where(keep)
+	}
+	items, total, err := k.items(ctx, at, path, q)
+	if err != nil {
+		return query.Page[V]{}, err
+	}
+	views := make([]V, len(items))
+	for i, item := range items {
+		views[i] = fields.Apply(q.Fields, k.View(item, detail))
+	}
+	return query.PageOf(q, views, total), nil
+}
+
+// items gives the items of the page that the query asks for, and how many match
+// in all. The records are in the order of their names already, so that a page
+// of all of them in this order costs what is on it.
+func (k *Kind[R, V]) items(ctx context.Context, at store.Reader, path string, q query.Query[Item[R]]) ([]Item[R], int, error) {
+	records := k.Records.In(at)
+	if q.Plain() {
+		total := records.Count(path)
+		from, to := q.Window(total)
+		return k.itemsOf(at, records.Range(path, from, to)), total, nil
+	}
+	var matching []Item[R]
+	visited := 0
+	for o := range records.Under(path) {
+		if visited++; visited%1024 == 0 && ctx.Err() != nil {
+			return nil, 0, ctx.Err()
+		}
+		if item := k.item(at, o); q.Matches(item) {
+			matching = append(matching, item)
+		}
+	}
+	return q.Select(matching), len(matching), nil
+}
+
+func (k *Kind[R, V]) itemsOf(at store.Reader, objects []*store.Object[R]) []Item[R] {
+	items := make([]Item[R], len(objects))
+	for i, o := range objects {
+		items[i] = k.item(at, o)
+	}
+	return items
+}

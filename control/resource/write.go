@@ -1,0 +1,125 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/store"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// Update commits what change writes, as the store does. what names the resource
+// in the error for a conflict that does not end.
+func Update(ctx context.Context, s *store.Store, what string, change func(*store.Tx) error) error {
+	_, err := s.Update(ctx, change)
+	if errors.Is(err, store.ErrConflict) {
+		return apierror.Conflict("%s is being changed by others. Try again.", what)
+	}
+	if _, known := errors.AsType[*apierror.Error](err); known || err == nil {
+		return err
+	}
+	return fmt.Errorf("change %s: %w", what, err)
+}
+
+// Create stores a new resource. Its uid and timestamps, kind and version are
+// filled in; with then checks and completes it and writes what goes with it.
+func (k *Kind[R, V]) Create(ctx context.Context, s *store.Store, path string, record R, with func(tx *store.Tx, record R) error) (V, error) {
+	var view V
+	name := k.Metadata(record).GetName()
+	err := Update(ctx, s, k.Noun+" '"+name+"'", func(tx *store.Tx) error {
+		key := Key(path, name)
+		if k.Records.Get(tx, key) != nil {
+			return apierror.AlreadyExists("%s '%s' already exists.", k.Noun, name)
+		}
+		created := proto.CloneOf(record)
+		metadata := k.Metadata(created)
+		metadata.Uid = uuid.NewString()
+		metadata.CreationTimestamp = Now()
+		metadata.UpdateTimestamp = metadata.CreationTimestamp
+		k.stamp(created)
+		if with != nil {
+			if err := with(tx, created); err != nil {
+				return err
+			}
+		}
+		k.Records.Put(tx, key, created)
+		view = k.View(Item[R]{Object: &store.Object[R]{Key: key, Value: created}, At: tx}, Detail{Single: true})
+		return nil
+	})
+	return view, err
+}
+
+// Update replaces what users may change of a resource. given is the metadata in
+// the request. replace makes the new record of the one before, which it must not
+// change, and writes what goes with it; metadata that is Weir's is kept. Where
+// the record does not change, nothing is written.
+func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name string, given *cmfv1.ObjectMeta, replace func(tx *store.Tx, before Item[R]) (R, error)) (V, error) {
+	var view V
+	err := Update(ctx, s, k.Noun+" '"+name+"'", func(tx *store.Tx) error {
+		before, err := k.Require(tx, path, name)
+		if err != nil {
+			return err
+		}
+		if n := given.GetName(); n != "" && n != name {
+			return apierror.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", name))
+		}
+		after, err := replace(tx, before)
+		if err != nil {
+			return err
+		}
+		own, stored := k.Metadata(before.Value), k.Metadata(after)
+		stored.Name, stored.Uid = own.GetName(), own.GetUid()
+		stored.CreationTimestamp, stored.UpdateTimestamp = own.GetCreationTimestamp(), own.GetUpdateTimestamp()
+		k.stamp(after)
+		if proto.Equal(before.Value, after) {
+			tx.Discard()
+			view = k.View(before, Detail{Single: true})
+			return nil
+		}
+		stored.UpdateTimestamp = Now()
+		k.Records.Put(tx, before.Key, after)
+		changed := before
+		changed.Object = &store.Object[R]{Key: before.Key, Value: after, Revision: before.Revision, CreateRevision: before.CreateRevision}
+		view = k.View(changed, Detail{Single: true})
+		return nil
+	})
+	return view, err
+}
+
+// Delete deletes a resource; with checks that it can go, and writes what goes
+// with it.
+func (k *Kind[R, V]) Delete(ctx context.Context, s *store.Store, path, name string, with func(tx *store.Tx, before Item[R]) error) error {
+	return Update(ctx, s, k.Noun+" '"+name+"'", func(tx *store.Tx) error {
+		before, err := k.Require(tx, path, name)
+		if err != nil {
+			return err
+		}
+		if with != nil {
+			if err := with(tx, before); err != nil {
+				return err
+			}
+		}
+		k.Records.Delete(tx, before.Key)
+		return nil
+	})
+}
+
+// stamp writes the kind and version that the contract gives, whatever the
+// client sent.
+func (k *Kind[R, V]) stamp(record R) {
+	message := record.ProtoReflect()
+	names := message.Descriptor().Fields()
+	if field := names.ByName("api_version"); field != nil {
+		message.Set(field, protoreflect.ValueOfString(contract.APIVersion))
+	}
+	if field := names.ByName("kind"); field != nil {
+		message.Set(field, protoreflect.ValueOfString(k.Name))
+	}
+}
