@@ -10,6 +10,13 @@ import (
 	"github.com/openweir/weir/control/store"
 )
 
+// CheckList says what is wrong with the parameters of a list request, for services
+// that check them before anything else.
+func (k *Kind[R, V]) CheckList(request proto.Message) error {
+	_, err := query.Parse(k.List, query.ParamsOf(request))
+	return err
+}
+
 // Page answers a list request over the resources under a path. The parameters
 // are read from the request by name. keep, if not nil, judges items beside the
 // request's filter. Views are made of the items of the page only.

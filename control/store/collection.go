@@ -79,7 +79,8 @@ func (c *Collection[T]) decode(kv *mvccpb.KeyValue) any {
 	if own := c.store.written.take(kv.Key, kv.Value); own != nil {
 		o.Value = own.value.(T)
 		if own.derived != nil {
-			o.derived.Store(&own.derived)
+			o.keepDerived(own.derived)
+			c.store.recent.add(o)
 		}
 		return o
 	}

@@ -35,18 +35,21 @@ func (o *Object[T]) Message() T {
 	return o.Value
 }
 
-// Derive gives what is worked out from the value alone, such as its parsed
-// form, and keeps it for as long as the object is held. A collection has one
-// kind of derived value: derive must always be the same function. It may run
-// more than once at the same time.
-func Derive[D any, T proto.Message](o *Object[T], derive func(T) D) D {
+// Derived is what WithDerived handed over with the value, such as its parsed
+// form, for as long as the object is among the last that this store wrote; nil
+// otherwise, and then it has to be worked out again.
+func (o *Object[T]) Derived() any {
 	if known := o.derived.Load(); known != nil {
-		return (*known).(D)
+		return *known
 	}
-	var made any = derive(o.Value)
-	o.derived.Store(&made)
-	return made.(D)
+	return nil
 }
+
+// keepDerived sets what Derived gives.
+func (o *Object[T]) keepDerived(derived any) { o.derived.Store(&derived) }
+
+// dropDerived makes Derived give nil.
+func (o *Object[T]) dropDerived() { o.derived.Store(nil) }
 
 // Index finds the objects of a collection by something other than their key.
 type Index[T proto.Message] struct {
