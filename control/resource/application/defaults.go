@@ -1,4 +1,4 @@
-package reconcile
+package application
 
 import (
 	"context"
@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
-	"github.com/openweir/weir/control/run"
-	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -17,86 +16,55 @@ import (
 
 // followEnvironments begins new instances of the applications of which a change
 // of their environment's defaults alters the effective specification.
-func (r *Reconciler) followEnvironments(ctx context.Context) error {
-	feed := r.State.Environments.Changes("")
+func (a *Applications) followEnvironments(ctx context.Context) error {
+	feed := a.store.Changes(a.environments.Records.Scope(""))
 	defer feed.Close()
 	for {
-		names, err := feed.Next(ctx)
+		changed, err := feed.Next(ctx)
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			if err := r.applyDefaults(ctx, name); err != nil {
-				return err
+		for _, env := range changed {
+			for app := range a.Records.In(a.store.Cached()).Under(env.Key) {
+				if err := a.applyDefaults(ctx, env.Key, app.Key); err != nil {
+					return fmt.Errorf("apply the defaults of environment %s to application %s: %w", env.Key, app.Key, err)
+				}
 			}
 		}
 	}
 }
 
-func (r *Reconciler) applyDefaults(ctx context.Context, name string) error {
-	for _, app := range r.State.Applications.CachedUnder(name) {
-		// What the cache has is at least as new as the environment, so it will do
-		// until a conflict shows that it is older than etcd.
-		err := r.refresh(ctx, name, app)
-		for errors.Is(err, store.ErrConflict) {
-			if app, err = r.State.Applications.Get(ctx, app.Key); err == nil {
-				err = r.refresh(ctx, name, app)
-			}
-		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("apply the defaults of environment %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// refresh commits the new instance of an application if its environment's
+// applyDefaults begins a new instance of an application if its environment's
 // defaults make one necessary.
-func (r *Reconciler) refresh(ctx context.Context, envName string, app store.Object[*storev1.ApplicationRecord]) error {
-	env, ok := r.State.Environments.Cached(envName)
-	if !ok {
+func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) error {
+	_, err := a.store.Update(ctx, func(tx *store.Tx) error {
+		env, app := a.environments.Records.Get(tx, envKey), a.Records.Get(tx, key)
+		if env == nil || app == nil {
+			return nil
+		}
+		reported := a.Status.In(tx).Get(key).Message()
+		plan, err := Next(env.Value, app.Value, app.Value.GetApplication(), nil, flinkspec.SpecInForce(reported, metadataOf(app.Value).GetUid()))
+		if refused, ok := errors.AsType[*apierror.Error](err); ok {
+			a.reportRefused(tx, env, app, refused)
+			return nil
+		}
+		if err != nil {
+			a.log.Error("the defaults of the environment cannot be applied to an application", "application", key, "error", err)
+			return nil
+		}
+		if plan.Instance != nil {
+			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed what the application runs."))
+		}
 		return nil
-	}
-	key := app.Key
-	reported, _ := r.State.ApplicationStatus.Cached(key)
-	plan, err := run.Next(env.Value, app.Value, app.Value.GetApplication(), nil, rules.SpecInForce(reported.Value, app.Value.GetApplication().GetMetadata().GetUid()))
-	var refused *apierror.Error
-	if errors.As(err, &refused) {
-		return r.reportRefused(ctx, env, key, app.Value, refused)
-	}
-	if err != nil {
-		r.Log.Error("application cannot be brought in line with its environment", "application", key, "error", err)
-		return nil
-	}
-	if plan.Instance == nil {
-		return nil
-	}
-	event := state.NewEvent(state.EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed what the application runs.")
-	ops := append([]store.Op{r.State.Applications.Put(key, plan.Record)}, r.State.BeginInstance(key, plan.Instance)...)
-	ops = append(ops, r.State.AppendEvents(key, event)...)
-	_, err = r.State.Store.Commit(ctx, []store.Cond{
-		r.State.Environments.Unchanged(env.Key, env.Revision),
-		r.State.Applications.Unchanged(key, app.Revision),
-	}, ops)
-	if err != nil {
-		return fmt.Errorf("begin instance of application %s: %w", key, err)
-	}
-	return nil
+	})
+	return err
 }
 
 // reportRefused tells users of an application that its environment's defaults
-// make a specification that cannot be. It goes on as it is. The event's name
-// follows from the version of the environment, so that it is told once.
-func (r *Reconciler) reportRefused(ctx context.Context, env store.Object[*cmfv1.Environment], key string, record *storev1.ApplicationRecord, refused error) error {
-	id := fmt.Sprintf("defaults/%s/%d", key, env.Revision)
-	event := state.ReportedEvent(id, state.EventWarning, record.GetInstance(),
-		"The environment's defaults cannot be applied: "+refused.Error(), time.Now())
-	ops := r.State.AppendEvents(key, event)
-	if len(ops) == 0 {
-		return nil
-	}
-	if _, err := r.State.Store.Commit(ctx, []store.Cond{r.State.Applications.Present(key)}, ops); err != nil {
-		return fmt.Errorf("report on application %s: %w", key, err)
-	}
-	return nil
+// make a specification that cannot run. It goes on as it is. The event's name
+// follows from the version of the environment, so that it is reported once.
+func (a *Applications) reportRefused(tx *store.Tx, env *store.Object[*cmfv1.Environment], app *store.Object[*storev1.ApplicationRecord], refused error) {
+	id := fmt.Sprintf("defaults/%s/%d", app.Key, env.Revision)
+	a.appendEvents(tx, app.Key, ReportedEvent(id, EventWarning, app.Value.GetInstance(),
+		"The environment's defaults cannot be applied: "+refused.Error(), time.Now()))
 }

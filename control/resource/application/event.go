@@ -1,31 +1,207 @@
-package service
+package application
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
-	"github.com/openweir/weir/control/query/fields"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-type events struct {
-	cmfv1.UnimplementedApplicationEventServiceServer
-	*Services
+// Types of events.
+const (
+	EventCMFStatus     = "CMF_STATUS"
+	EventClusterStatus = "CLUSTER_STATUS"
+	EventJobStatus     = "JOB_STATUS"
+	EventJobException  = "JOB_EXCEPTION"
+	EventKubernetes    = "KUBERNETES_EVENT"
+	EventDrift         = "DRIFT"
+	EventWarning       = "WARNING"
+)
+
+// NewEvent makes an event of now with a name of its own.
+func NewEvent(kind, instance, message string) *cmfv1.FlinkApplicationEvent {
+	// Version 7 begins with the time, so names order events within one
+	// millisecond as they were made.
+	name := uuid.Must(uuid.NewV7()).String()
+	return namedEvent(name, kind, instance, message, time.Now())
 }
 
-func (s *events) ListApplicationEvents(ctx context.Context, req *cmfv1.ListApplicationEventsRequest) (*cmfv1.EventsPage, error) {
-	q, err := query.Parse(query.Events, query.ParamsOf(req))
+// NewStatusEvent is NewEvent with the new status as its data.
+func NewStatusEvent(kind, instance, message, status string) *cmfv1.FlinkApplicationEvent {
+	event := NewEvent(kind, instance, message)
+	event.Status.Data = &cmfv1.EventData{Data: &cmfv1.EventData_NewStatus{NewStatus: status}}
+	return event
+}
+
+// reportedEvents is the name space of events that agents report.
+var reportedEvents = uuid.MustParse("6f0f6f2c-5d1b-4c58-9a6b-0f2b8e5f3d11")
+
+// ReportedEvent makes the event that an agent reported under id, always by the
+// same name, so that it is kept once however often it is reported.
+func ReportedEvent(id, kind, instance, message string, at time.Time) *cmfv1.FlinkApplicationEvent {
+	return namedEvent(uuid.NewSHA1(reportedEvents, []byte(id)).String(), kind, instance, message, at)
+}
+
+func namedEvent(name, kind, instance, message string, at time.Time) *cmfv1.FlinkApplicationEvent {
+	return &cmfv1.FlinkApplicationEvent{
+		ApiVersion: contract.EventAPIVersion,
+		Kind:       contract.KindEvent,
+		Metadata: &cmfv1.EventMetadata{
+			Name:                     name,
+			Uid:                      name,
+			CreationTimestamp:        timestamppb.New(at.UTC().Truncate(time.Millisecond)),
+			FlinkApplicationInstance: instance,
+		},
+		Status: &cmfv1.EventStatus{Type: kind, Message: message},
+	}
+}
+
+// etcd takes 128 operations in a transaction, and there are others in it.
+const (
+	// maxDrops bounds how many surplus records of a kind one transaction drops.
+	// There are as many only after a limit was lowered, and then the next
+	// transactions drop the rest.
+	maxDrops = 20
+	// maxAdds bounds how many events one transaction adds: of a larger burst, the
+	// oldest are lost.
+	maxAdds = 64
+)
+
+// appendEvents adds events to an application's and deletes the oldest beyond the
+// limit. Events that are stored already cost nothing.
+func (a *Applications) appendEvents(tx *store.Tx, application string, events ...*cmfv1.FlinkApplicationEvent) {
+	stored := a.events.In(tx)
+	var fresh []*cmfv1.FlinkApplicationEvent
+	for _, e := range events {
+		name := e.GetMetadata().GetName()
+		known := stored.Get(store.Join(application, name)) != nil ||
+			slices.ContainsFunc(fresh, func(f *cmfv1.FlinkApplicationEvent) bool { return f.GetMetadata().GetName() == name })
+		if !known {
+			fresh = append(fresh, e)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	surplus := stored.Count(application) + len(fresh) - a.limits.Events
+	if surplus <= 0 && len(fresh) <= maxAdds {
+		for _, e := range fresh {
+			a.events.Put(tx, store.Join(application, e.GetMetadata().GetName()), e)
+		}
+		return
+	}
+	all := make([]dated, 0, a.limits.Events+len(fresh))
+	for o := range stored.Under(application) {
+		all = append(all, datedOf(o.Value, false))
+	}
+	for _, e := range fresh {
+		all = append(all, datedOf(e, true))
+	}
+	slices.SortFunc(all, func(a, b dated) int { // the newest first
+		return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.event.GetMetadata().GetName(), a.event.GetMetadata().GetName()))
+	})
+	adds, drops := 0, 0
+	for i, e := range all {
+		key := store.Join(application, e.event.GetMetadata().GetName())
+		switch beyond := i >= a.limits.Events; {
+		case !e.fresh && beyond && drops < maxDrops:
+			a.events.Delete(tx, key)
+			drops++
+		case e.fresh && !beyond && adds < maxAdds:
+			a.events.Put(tx, key, e.event)
+			adds++
+		}
+	}
+}
+
+// dated is an event with its time in nanoseconds.
+type dated struct {
+	event *cmfv1.FlinkApplicationEvent
+	time  int64
+	fresh bool // not stored yet
+}
+
+func datedOf(e *cmfv1.FlinkApplicationEvent, fresh bool) dated {
+	at := e.GetMetadata().GetCreationTimestamp()
+	return dated{event: e, time: at.GetSeconds()*int64(time.Second) + int64(at.GetNanos()), fresh: fresh}
+}
+
+type eventItem = resource.Item[*cmfv1.FlinkApplicationEvent]
+
+func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent] {
+	name := func(i eventItem) string { return i.Value.GetMetadata().GetName() }
+	uid := func(i eventItem) string { return i.Value.GetMetadata().GetUid() }
+	// There is no updateTimestamp: events do not change.
+	orders := query.Aliased(map[string]query.Order[eventItem]{
+		"name":              query.By(name),
+		"uid":               query.By(uid),
+		"creationTimestamp": query.ByTimestamp(func(i eventItem) *timestamppb.Timestamp { return i.Value.GetMetadata().GetCreationTimestamp() }),
+	})
+	return &resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent]{
+		Noun: "Event", Name: contract.KindEvent, Records: a.events,
+		List: &query.List[eventItem]{
+			Plural:     "events",
+			Name:       name,
+			UID:        uid,
+			Sort:       orders,
+			Default:    query.Newest(orders["creationTimestamp"], orders["name"]),
+			Filterable: true,
+			Labels:     func(i eventItem) map[string]string { return i.Value.GetMetadata().GetLabels() },
+			Attributes: map[string]func(eventItem) string{
+				"type": func(i eventItem) string { return i.Value.GetStatus().GetType() },
+			},
+			Scopes: map[string]query.Scope[eventItem]{
+				"message":                  query.Contains(func(i eventItem) string { return i.Value.GetStatus().GetMessage() }),
+				"flinkApplicationInstance": query.Equals(func(i eventItem) string { return i.Value.GetMetadata().GetFlinkApplicationInstance() }),
+			},
+			Message: query.Descriptor[*cmfv1.FlinkApplicationEvent](),
+		},
+		View: func(i eventItem, _ resource.Detail) *cmfv1.FlinkApplicationEvent { return i.Value },
+	}
+}
+
+type eventService struct {
+	cmfv1.UnimplementedApplicationEventServiceServer
+	*Applications
+}
+
+func (s *eventService) ListApplicationEvents(ctx context.Context, req *cmfv1.ListApplicationEventsRequest) (*cmfv1.EventsPage, error) {
+	if err := s.eventsKind.CheckList(req); err != nil {
+		return nil, err
+	}
+	at, err := s.store.View(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_, app, err := s.application(ctx, req.GetEnvName(), req.GetAppName())
+	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
 	if err != nil {
 		return nil, err
 	}
-	page := q.Run(values(s.state.Events.CachedUnder(app.Key)))
-	out := &cmfv1.EventsPage{Pageable: page.Pageable, Metadata: page.Metadata}
-	for _, event := range page.Items {
-		out.Items = append(out.Items, fields.Apply(q.Fields, event))
+	page, err := s.eventsKind.Page(ctx, at, app.Key, req, resource.Detail{}, nil)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return &cmfv1.EventsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+}
+
+func (s *eventService) WatchApplicationEvents(req *cmfv1.WatchApplicationEventsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationEventsResponse]) error {
+	at, err := s.store.View(stream.Context())
+	if err != nil {
+		return err
+	}
+	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
+	if err != nil {
+		return err
+	}
+	return resource.Watch(s.watches, s.store, s.eventsKind, stream, app.Key, req, nil)
 }

@@ -1,40 +1,115 @@
-package service
+package application
 
 import (
 	"context"
 
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
 )
 
-type instances struct {
-	cmfv1.UnimplementedApplicationInstanceServiceServer
-	*Services
+type instanceItem = resource.Item[*cmfv1.FlinkApplicationInstance]
+
+func (a *Applications) newInstancesKind() *resource.Kind[*cmfv1.FlinkApplicationInstance, *cmfv1.FlinkApplicationInstance] {
+	metadata := func(i instanceItem) *cmfv1.ObjectMeta { return i.Value.GetMetadata() }
+	orders := query.Described(metadata, nil)
+	return &resource.Kind[*cmfv1.FlinkApplicationInstance, *cmfv1.FlinkApplicationInstance]{
+		Noun: "Instance", Name: contract.KindInstance, Records: a.instances,
+		Metadata: (*cmfv1.FlinkApplicationInstance).GetMetadata,
+		List: &query.List[instanceItem]{
+			Plural: "instances",
+			Name:   func(i instanceItem) string { return metadata(i).GetName() },
+			UID:    func(i instanceItem) string { return metadata(i).GetUid() },
+			Sort:   orders,
+			// They are named by UUIDs, so by default the newest come first.
+			Default: query.Newest(orders["creationTimestamp"], orders["name"]),
+		},
+		View: func(i instanceItem, _ resource.Detail) *cmfv1.FlinkApplicationInstance { return i.Value },
+	}
 }
 
-func (s *instances) ListApplicationInstances(ctx context.Context, req *cmfv1.ListApplicationInstancesRequest) (*cmfv1.ApplicationInstancesPage, error) {
-	q, err := query.Parse(query.Instances, query.ParamsOf(req))
+// NewInstance makes an instance of now that runs an effective specification.
+func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
+	// Version 7 begins with the time: the order of names is the order of time.
+	name := uuid.Must(uuid.NewV7()).String()
+	now := resource.Now()
+	return &cmfv1.FlinkApplicationInstance{
+		ApiVersion: contract.APIVersion,
+		Kind:       contract.KindInstance,
+		Metadata:   &cmfv1.ObjectMeta{Name: name, Uid: name, CreationTimestamp: now, UpdateTimestamp: now},
+		Status: &cmfv1.ApplicationInstanceStatus{
+			Spec:      effective,
+			JobStatus: &cmfv1.InstanceJobStatus{State: contract.StateReconciling},
+		},
+	}
+}
+
+// beginInstance adds an instance to an application's and deletes the oldest beyond
+// the limit. effective is the parsed form of its specification.
+func (a *Applications) beginInstance(tx *store.Tx, application string, instance *cmfv1.FlinkApplicationInstance, effective openjson.Object) {
+	a.instances.Put(tx, store.Join(application, instance.GetMetadata().GetName()), instance, store.WithDerived(effective))
+	kept := a.instances.In(tx)
+	surplus := min(kept.Count(application)+1-a.limits.Instances, maxDrops)
+	for _, oldest := range kept.Range(application, 0, max(0, surplus)) {
+		a.instances.Delete(tx, oldest.Key)
+	}
+}
+
+type instanceService struct {
+	cmfv1.UnimplementedApplicationInstanceServiceServer
+	*Applications
+}
+
+func (s *instanceService) ListApplicationInstances(ctx context.Context, req *cmfv1.ListApplicationInstancesRequest) (*cmfv1.ApplicationInstancesPage, error) {
+	if err := s.instancesKind.CheckList(req); err != nil {
+		return nil, err
+	}
+	at, err := s.store.View(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_, app, err := s.application(ctx, req.GetEnvName(), req.GetAppName())
+	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
 	if err != nil {
 		return nil, err
 	}
-	page := q.Run(values(s.state.Instances.CachedUnder(app.Key)))
+	page, err := s.instancesKind.Page(ctx, at, app.Key, req, resource.Detail{}, nil)
+	if err != nil {
+		return nil, err
+	}
 	return &cmfv1.ApplicationInstancesPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
 }
 
-func (s *instances) GetApplicationInstance(ctx context.Context, req *cmfv1.GetApplicationInstanceRequest) (*cmfv1.FlinkApplicationInstance, error) {
-	_, app, err := s.application(ctx, req.GetEnvName(), req.GetAppName())
+func (s *instanceService) GetApplicationInstance(ctx context.Context, req *cmfv1.GetApplicationInstanceRequest) (*cmfv1.FlinkApplicationInstance, error) {
+	at, err := s.store.View(ctx)
 	if err != nil {
 		return nil, err
 	}
-	instance, ok := s.state.Instances.Cached(store.Join(app.Key, req.GetInstName()))
-	if !ok {
+	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
+	if err != nil {
+		return nil, err
+	}
+	instance := s.instances.In(at).Get(store.Join(app.Key, req.GetInstName()))
+	if instance == nil {
 		return nil, apierror.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
 	}
 	return instance.Value, nil
+}
+
+func (s *instanceService) WatchApplicationInstances(req *cmfv1.WatchApplicationInstancesRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationInstancesResponse]) error {
+	at, err := s.store.View(stream.Context())
+	if err != nil {
+		return err
+	}
+	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
+	if err != nil {
+		return err
+	}
+	return resource.Watch(s.watches, s.store, s.instancesKind, stream, app.Key, req, nil)
 }

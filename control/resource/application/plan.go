@@ -1,7 +1,4 @@
-// Package run decides when an application begins another run, which is what
-// CMF calls an instance: when what it effectively runs changes, when it is
-// started after having been suspended, and when it is started from a savepoint.
-package run
+package application
 
 import (
 	"cmp"
@@ -13,21 +10,24 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/rules"
-	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/flinkspec"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
 // Plan is what follows from a new version of an application or of its
-// environment.
+// environment. An application begins another run, which is what CMF calls an
+// instance, when what it effectively runs changes, when it is started after having
+// been suspended, and when it is started from a savepoint.
 type Plan struct {
 	// Record is what is to be stored.
 	Record *storev1.ApplicationRecord
 	// Instance begins with it; nil where the current one goes on or there is
 	// none to begin.
 	Instance *cmfv1.FlinkApplicationInstance
+	// Spec is the parsed specification of the application.
+	Spec openjson.Object
 	// Effective is the specification with the environment's defaults.
 	Effective openjson.Object
 	// Changed is false where nothing needs to be stored.
@@ -44,6 +44,11 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 	if err != nil {
 		return Plan{}, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
 	}
+	return next(env, before, app, spec, start, inForce)
+}
+
+// next is Next where the specification is parsed already.
+func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, spec openjson.Object, start *storev1.SavepointStart, inForce openjson.Object) (Plan, error) {
 	old, err := openjson.Parse(before.GetApplication().GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("stored specification of application %s: %w", app.GetMetadata().GetName(), err)
@@ -52,9 +57,9 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 	if err != nil {
 		return Plan{}, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
 	}
-	effective := rules.Effective(spec, defaults)
+	effective := flinkspec.Effective(spec, defaults)
 	if !suspends(old, spec) {
-		if err := rules.CheckEffective(effective); err != nil {
+		if err := flinkspec.CheckEffective(effective); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -64,6 +69,7 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		}
 	}
 	plan := Plan{
+		Spec:      spec,
 		Effective: effective,
 		Record: &storev1.ApplicationRecord{
 			Application:   app,
@@ -81,13 +87,13 @@ func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		plan.Record.Start = nil
 	}
 	if !suspends(old, spec) {
-		if err := rules.CheckChange(inForce, started(effective, plan.Record.GetStart())); err != nil {
+		if err := flinkspec.CheckChange(inForce, started(effective, plan.Record.GetStart())); err != nil {
 			return Plan{}, err
 		}
 	}
-	hash := rules.EffectiveHash(effective)
-	if rules.DesiredState(spec) == contract.JobRunning && (start != nil || begins(before, old, hash)) {
-		plan.Instance = state.NewInstance(openjson.Format(effective))
+	hash := flinkspec.EffectiveHash(effective)
+	if flinkspec.DesiredState(spec) == contract.JobRunning && (start != nil || begins(before, old, hash)) {
+		plan.Instance = NewInstance(openjson.Format(effective))
 		plan.Record.Instance = plan.Instance.GetMetadata().GetName()
 		plan.Record.EffectiveHash = hash
 	}
@@ -107,13 +113,13 @@ func started(effective openjson.Object, start *storev1.SavepointStart) openjson.
 // begins tells whether an application that is to run, and was as old says,
 // begins another run.
 func begins(before *storev1.ApplicationRecord, old openjson.Object, hash string) bool {
-	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || rules.DesiredState(old) == contract.JobSuspended
+	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || flinkspec.DesiredState(old) == contract.JobSuspended
 }
 
 // suspends tells whether a change only suspends an application. That has to be
 // possible even where the environment's defaults no longer let it run.
 func suspends(old, spec openjson.Object) bool {
-	return old != nil && rules.DesiredState(spec) == contract.JobSuspended && rules.EffectiveHash(old) == rules.EffectiveHash(spec)
+	return old != nil && flinkspec.DesiredState(spec) == contract.JobSuspended && flinkspec.EffectiveHash(old) == flinkspec.EffectiveHash(spec)
 }
 
 // sameForUser tells whether two versions differ in nothing that a user wrote.
@@ -143,29 +149,15 @@ func startOf(old, spec openjson.Object) (*storev1.SavepointStart, error) {
 	return Start(ref, ref.Path), nil
 }
 
-func newReference(old, spec openjson.Object) (rules.SavepointReference, bool) {
-	ref, ok := rules.SavepointStart(spec)
-	was, _ := rules.SavepointStart(old)
+func newReference(old, spec openjson.Object) (flinkspec.SavepointReference, bool) {
+	ref, ok := flinkspec.SavepointStart(spec)
+	was, _ := flinkspec.SavepointStart(old)
 	return ref, ok && was != ref
-}
-
-// Reference is the savepoint that a new version of an application is to start
-// from, if it says so and the version before did not say the same.
-func Reference(before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication) (rules.SavepointReference, bool) {
-	spec, err := openjson.Parse(app.GetSpec())
-	if err != nil {
-		return rules.SavepointReference{}, false
-	}
-	old, err := openjson.Parse(before.GetApplication().GetSpec())
-	if err != nil {
-		return rules.SavepointReference{}, false
-	}
-	return newReference(old, spec)
 }
 
 // Start is the instruction of a reference, once it is known where its savepoint
 // is.
-func Start(ref rules.SavepointReference, path string) *storev1.SavepointStart {
+func Start(ref flinkspec.SavepointReference, path string) *storev1.SavepointStart {
 	start := &storev1.SavepointStart{Path: path, AllowNonRestoredState: ref.AllowNonRestoredState}
 	if nonce, err := strconv.ParseInt(ref.Nonce, 10, 64); err == nil {
 		start.Nonce = nonce

@@ -1,85 +1,94 @@
-// Package render turns stored resources into the Kubernetes objects that
-// agents keep. It is pure: the same records give the same bytes.
-package render
+package application
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/manifest"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
-// The operator's API.
+// Annotations that CMF writes, so that logs can be told apart by instance.
 const (
-	FlinkAPIVersion = "flink.apache.org/v1beta1"
-	KindDeployment  = "FlinkDeployment"
-)
-
-// Marks that Weir puts on objects beside those of the agent.
-const (
-	environmentLabel = rules.MarkPrefix + "environment"
-	// The two that CMF writes, so that logs can be told apart by instance.
 	instanceAnnotation = "platform.confluent.io/cmf-fa-instance"
 	originAnnotation   = "platform.confluent.io/origin"
 )
 
-// DeploymentRef names the FlinkDeployment of an application.
-func DeploymentRef(env *cmfv1.Environment, application string) *agentv1.ObjectRef {
-	return &agentv1.ObjectRef{
-		ApiVersion: FlinkAPIVersion,
-		Kind:       KindDeployment,
-		Namespace:  env.GetKubernetesNamespace(),
-		Name:       application,
+// deployment is the FlinkDeployment of each application.
+func (a *Applications) deployment() *resource.Object {
+	return &resource.Object{
+		Name:      a.Records.Name(),
+		Resources: a.Records.Scope(""),
+		Render:    a.renderKey,
+		Store:     resource.Reported(a.Records, a.Status, func(r *storev1.ApplicationRecord) string { return metadataOf(r).GetUid() }, a.observe),
+		Status:    func(at store.Reader, key string) *storev1.StatusRecord { return a.Status.In(at).Get(key).Message() },
 	}
 }
 
-// Application renders the FlinkDeployment of an application. The instance is
-// the current one, nil where the application has never run; the specification
-// is the instance's, so that a change of the environment's defaults reaches the
-// cluster together with the instance that it begins, not before.
-func Application(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance *cmfv1.FlinkApplicationInstance) (*agentv1.Apply, error) {
+func (a *Applications) renderKey(at store.Reader, env *store.Object[*cmfv1.Environment], key string) (*agentv1.Apply, error) {
+	record := a.Records.In(at).Get(key)
+	if record == nil {
+		return nil, nil // a tombstone has it deleted
+	}
+	instance := a.instances.In(at).Get(store.Join(key, record.Value.GetInstance()))
+	spec, _ := record.Derived().(openjson.Object)
+	var effective openjson.Object
+	if instance != nil {
+		effective, _ = instance.Derived().(openjson.Object)
+	}
+	return render(env.Value, record.Value, instance.Message(), spec, effective)
+}
+
+// Render makes the FlinkDeployment of an application. The instance is the current
+// one, nil where the application has never run; the specification is the
+// instance's, so that a change of the environment's defaults reaches the cluster
+// together with the instance that it begins, not before.
+func Render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance *cmfv1.FlinkApplicationInstance) (*agentv1.Apply, error) {
+	return render(env, record, instance, nil, nil)
+}
+
+// render is Render where the specifications of the application and of the instance
+// may be parsed already.
+func render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance *cmfv1.FlinkApplicationInstance, spec, effective openjson.Object) (*agentv1.Apply, error) {
 	app := record.GetApplication()
-	spec, err := openjson.Parse(app.GetSpec())
-	if err != nil {
-		return nil, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
+	var err error
+	if spec == nil {
+		if spec, err = openjson.Parse(app.GetSpec()); err != nil {
+			return nil, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
+		}
 	}
 	defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
 	}
-	var effective openjson.Object
-	if instance == nil {
-		effective = rules.Effective(spec, defaults)
-	} else if effective, err = openjson.Parse(instance.GetStatus().GetSpec()); err != nil {
-		return nil, fmt.Errorf("specification of instance %s: %w", instance.GetMetadata().GetName(), err)
+	switch {
+	case instance == nil:
+		effective = flinkspec.Effective(spec, defaults)
+	case effective != nil:
+		effective = openjson.Merge(effective, nil) // others may read it
+	default:
+		if effective, err = openjson.Parse(instance.GetStatus().GetSpec()); err != nil {
+			return nil, fmt.Errorf("specification of instance %s: %w", instance.GetMetadata().GetName(), err)
+		}
 	}
 	if effective == nil {
 		return nil, fmt.Errorf("instance %s has no specification", instance.GetMetadata().GetName())
 	}
-	openjson.Set(effective, rules.DesiredState(spec), "job", "state")
-	setStart(effective, record.GetStart())
+	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
+	manifest.SetStart(effective, record.GetStart())
 	if instance != nil {
 		openjson.Set(effective, instance.GetMetadata().GetName(), "podTemplate", "metadata", "annotations", instanceAnnotation)
 		openjson.Set(effective, "flink", "podTemplate", "metadata", "annotations", originAnnotation)
 	}
 	metadata := app.GetMetadata()
-	labels := maps.Clone(metadata.GetLabels())
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	// A label holds 63 characters, an environment's name may be longer.
-	if len(env.GetName()) <= 63 {
-		labels[environmentLabel] = env.GetName()
-	}
-	ref := DeploymentRef(env, metadata.GetName())
-	return object(ref, metadata.GetUid(), record.GetGeneration(), labels, annotations(metadata, defaults), effective)
+	return manifest.Object(manifest.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
+		manifest.Labels(env, metadata.GetLabels()), annotations(metadata, defaults), effective)
 }
 
 // annotations are the application's under those of the environment's defaults.
@@ -95,31 +104,4 @@ func annotations(metadata *cmfv1.ObjectMeta, defaults openjson.Object) map[strin
 		}
 	}
 	return out
-}
-
-func object(ref *agentv1.ObjectRef, owner string, generation int64, labels, annotations map[string]string, spec openjson.Object) (*agentv1.Apply, error) {
-	metadata := map[string]any{"name": ref.GetName(), "namespace": ref.GetNamespace()}
-	if len(labels) > 0 {
-		metadata["labels"] = labels
-	}
-	if len(annotations) > 0 {
-		metadata["annotations"] = annotations
-	}
-	manifest, err := json.Marshal(map[string]any{
-		"apiVersion": ref.GetApiVersion(),
-		"kind":       ref.GetKind(),
-		"metadata":   metadata,
-		"spec":       rules.WithTextConfiguration(spec),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode %s %s/%s: %w", ref.GetKind(), ref.GetNamespace(), ref.GetName(), err)
-	}
-	sum := sha256.Sum256(manifest)
-	return &agentv1.Apply{
-		Ref:        ref,
-		OwnerUid:   owner,
-		Generation: generation,
-		Hash:       hex.EncodeToString(sum[:16]),
-		Manifest:   string(manifest),
-	}, nil
 }

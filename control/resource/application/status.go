@@ -1,4 +1,4 @@
-package rules
+package application
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 const notReported = `{"jobStatus":{"jobName":"","state":"` + contract.StateReconciling + `"}}`
 
 // NormalStatus makes the status of a FlinkDeployment fit to be shown as it is:
-// jobStatus always has a jobName and a state, and what ApplicationStatus adds
+// jobStatus always has a jobName and a state, and what Status adds
 // is not there yet.
 func NormalStatus(status openjson.Object) openjson.Object {
 	job, _ := status["jobStatus"].(openjson.Object)
@@ -41,10 +41,10 @@ func NormalStatus(status openjson.Object) openjson.Object {
 	return normal
 }
 
-// ApplicationStatus is the status of an application as users see it. It adds
+// Status is the status of an application as users see it. It adds
 // to the text of what the agent reported and does not parse it: this is what
 // every read of an application pays.
-func ApplicationStatus(record *storev1.ApplicationRecord, reported *storev1.StatusRecord, warning string) string {
+func Status(record *storev1.ApplicationRecord, reported *storev1.StatusRecord, warning string) string {
 	status := reported.GetStatus()
 	if status == "" {
 		status = notReported

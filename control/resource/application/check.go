@@ -1,0 +1,26 @@
+package application
+
+import (
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/validate"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
+)
+
+// check notes what is wrong with an application by itself, before the
+// environment's defaults are known, and gives its parsed specification.
+func check(app *cmfv1.FlinkApplication) (openjson.Object, error) {
+	var v apierror.Violations
+	validate.ObjectName(&v, "metadata.name", app.GetMetadata().GetName())
+	validate.Kind(&v, app.GetKind(), contract.KindApplication)
+	validate.ObjectMetadata(&v, app.GetMetadata())
+	spec, err := openjson.Parse(app.GetSpec())
+	if err != nil {
+		v.Addf("spec: %v", err)
+	} else {
+		flinkspec.CheckInstructions(&v, spec)
+	}
+	return spec, v.Invalid()
+}

@@ -1,0 +1,59 @@
+package application
+
+import (
+	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
+)
+
+// view is an application as users see it: as written, with the status that the
+// agent reported.
+func (a *Applications) view(i Item, detail resource.Detail) *cmfv1.FlinkApplication {
+	app := i.Value.GetApplication()
+	warning := ""
+	if env := a.environments.Of(i.At, i.Key); env != nil {
+		warning = a.clusters.StaleWarning(i.At, env.Value.GetKubernetesClusterName())
+	}
+	status := Status(i.Value, i.Reported, warning)
+	if detail.Resources {
+		status = openjson.AppendValue(status, "resourceSummary", FormatUsage(a.usage(i)))
+	}
+	return &cmfv1.FlinkApplication{
+		ApiVersion: app.GetApiVersion(),
+		Kind:       app.GetKind(),
+		Metadata:   resource.WithUpdateTime(app.GetMetadata(), i.Reported.GetUpdateTime()),
+		Spec:       app.GetSpec(),
+		Status:     &cmfv1.JsonObject{Json: status},
+	}
+}
+
+// jobState is the state of an application's job; RECONCILING until one is
+// reported.
+func jobState(i Item) string {
+	if state := i.Reported.GetJobState(); state != "" {
+		return state
+	}
+	return contract.StateReconciling
+}
+
+// usage is what an application asks its cluster for.
+func (a *Applications) usage(i Item) *cmfv1.ResourceUsageSummary {
+	none := flinkspec.AddUsage(nil, nil)
+	instance := a.instances.In(i.At).Get(store.Join(i.Key, i.Value.GetInstance()))
+	if instance == nil {
+		return none
+	}
+	effective, err := openjson.Parse(instance.Value.GetStatus().GetSpec())
+	if err != nil {
+		return none
+	}
+	spec, err := openjson.Parse(i.Value.GetApplication().GetSpec())
+	if err != nil {
+		return none
+	}
+	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
+	return flinkspec.Usage(effective)
+}
