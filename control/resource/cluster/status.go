@@ -1,51 +1,23 @@
-package rules
+package cluster
 
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// Decommissioned tells whether users took the cluster out of service.
+// Decommissioned is true for a cluster that users took out of service.
 func Decommissioned(cluster *cmfv1.KubernetesCluster) bool {
 	return cluster.GetSpec().GetLifecycleState() == contract.LifecycleDecommissioned
 }
 
-// CheckClusterUpdate notes what is wrong with an update of the cluster called
-// name.
-func CheckClusterUpdate(name string, update *cmfv1.KubernetesCluster) error {
-	var v apierror.Violations
-	if n := update.GetMetadata().GetName(); n != "" && n != name {
-		v.Addf("metadata.name: must equal the name in the path, '%s'", name)
-	}
-	CheckKind(&v, update.GetKind(), contract.KindCluster)
-	return v.Invalid()
-}
-
-// UpdateCluster lays an update over what is stored: what is absent stays.
-func UpdateCluster(before, update *cmfv1.KubernetesCluster) *cmfv1.KubernetesCluster {
-	after := proto.CloneOf(before)
-	if s := update.GetSpec().GetLifecycleState(); s != "" {
-		after.Spec.LifecycleState = s
-	}
-	if labels := update.GetMetadata().GetLabels(); labels != nil {
-		after.Metadata.Labels = labels
-	}
-	if annotations := update.GetMetadata().GetAnnotations(); annotations != nil {
-		after.Metadata.Annotations = annotations
-	}
-	return after
-}
-
-// ClusterStatus is what users see of a cluster: whether it is in service, and
-// if so whether an agent's session is alive.
-func ClusterStatus(cluster *cmfv1.KubernetesCluster, reported *storev1.ClusterStatusRecord, session *storev1.SessionRecord) *cmfv1.KubernetesClusterStatus {
+// statusOf says whether a cluster is in service, and if so whether a session of
+// its agent is alive.
+func statusOf(cluster *cmfv1.KubernetesCluster, reported *storev1.ClusterStatusRecord, session *storev1.SessionRecord) *cmfv1.KubernetesClusterStatus {
 	last := latest(reported.GetLastHeartbeat(), session.GetLastHeartbeat())
 	switch {
 	case Decommissioned(cluster):
@@ -66,9 +38,7 @@ func ClusterStatus(cluster *cmfv1.KubernetesCluster, reported *storev1.ClusterSt
 	}
 }
 
-// StaleWarning says why statuses reported from a cluster may be old; empty
-// where they are not.
-func StaleWarning(name string, status *cmfv1.KubernetesClusterStatus) string {
+func staleWarning(name string, status *cmfv1.KubernetesClusterStatus) string {
 	switch status.GetState() {
 	case contract.ClusterConnected:
 		return ""

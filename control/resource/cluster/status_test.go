@@ -1,14 +1,13 @@
-package rules_test
+package cluster
 
 import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -61,7 +60,7 @@ func TestClusterStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, rules.ClusterStatus(test.cluster, test.reported, test.session), test.want, protocmp.Transform())
+			same(t, statusOf(test.cluster, test.reported, test.session), test.want, protocmp.Transform())
 		})
 	}
 }
@@ -78,56 +77,27 @@ func TestStaleWarning(t *testing.T) {
 		"decommissioned":     {&cmfv1.KubernetesClusterStatus{State: "DECOMMISSIONED", LastHeartbeatTimestamp: at}, "The status may be stale: Kubernetes cluster 'edge' is decommissioned."},
 		"not registered yet": {nil, "The status may be stale: Kubernetes cluster 'edge' is disconnected."},
 	} {
-		t.Run(name, func(t *testing.T) { same(t, rules.StaleWarning("edge", test.status), test.want) })
+		t.Run(name, func(t *testing.T) { same(t, staleWarning("edge", test.status), test.want) })
 	}
 }
 
-func TestCheckClusterUpdate(t *testing.T) {
+func TestRunsSQL(t *testing.T) {
 	for name, test := range map[string]struct {
-		update *cmfv1.KubernetesCluster
-		want   []string
+		reported *storev1.ClusterStatusRecord
+		want     bool
 	}{
-		"only what changes":     {update: &cmfv1.KubernetesCluster{}},
-		"named as in the path":  {update: &cmfv1.KubernetesCluster{Kind: "KubernetesCluster", Metadata: &cmfv1.KubernetesClusterMetadata{Name: "edge"}}},
-		"another name and kind": {&cmfv1.KubernetesCluster{Kind: "Environment", Metadata: &cmfv1.KubernetesClusterMetadata{Name: "core"}}, []string{"metadata.name: must equal the name in the path, 'edge'", `kind: must be "KubernetesCluster"`}},
+		"nothing reported yet": {nil, true},
+		"with a driver":        {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{"flinkdeployments.flink.apache.org", "statements.sql.weir.dev"}}, true},
+		"without one":          {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{"flinkdeployments.flink.apache.org"}}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			same(t, messages(t, rules.CheckClusterUpdate("edge", test.update)), test.want)
-		})
+		t.Run(name, func(t *testing.T) { same(t, runsSQL(test.reported), test.want) })
 	}
 }
 
-func TestUpdateCluster(t *testing.T) {
-	entries := func(key string) *cmfv1.StringMap {
-		return &cmfv1.StringMap{Entries: map[string]string{key: "x"}}
-	}
-	before := cluster("ACTIVE")
-	before.Metadata.Uid, before.Metadata.Labels, before.Metadata.Annotations = "u", entries("a"), entries("b")
-	for name, test := range map[string]struct {
-		update *cmfv1.KubernetesCluster
-		change func(*cmfv1.KubernetesCluster)
-	}{
-		"nothing": {&cmfv1.KubernetesCluster{}, func(*cmfv1.KubernetesCluster) {}},
-		"only the life cycle": {
-			&cmfv1.KubernetesCluster{Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: "DECOMMISSIONED"}},
-			func(c *cmfv1.KubernetesCluster) { c.Spec.LifecycleState = "DECOMMISSIONED" },
-		},
-		"labels replaced, annotations cleared": {
-			&cmfv1.KubernetesCluster{Metadata: &cmfv1.KubernetesClusterMetadata{Labels: entries("c"), Annotations: &cmfv1.StringMap{}}},
-			func(c *cmfv1.KubernetesCluster) {
-				c.Metadata.Labels, c.Metadata.Annotations = entries("c"), &cmfv1.StringMap{}
-			},
-		},
-		"what is output only stays": {
-			&cmfv1.KubernetesCluster{Metadata: &cmfv1.KubernetesClusterMetadata{Uid: "other"}, Status: &cmfv1.KubernetesClusterStatus{State: "CONNECTED"}},
-			func(*cmfv1.KubernetesCluster) {},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			want, original := proto.CloneOf(before), proto.CloneOf(before)
-			test.change(want)
-			same(t, rules.UpdateCluster(before, test.update), want, protocmp.Transform())
-			same(t, before, original, protocmp.Transform())
-		})
+// same fails the test unless both are equal.
+func same(t testing.TB, got, want any, options ...cmp.Option) {
+	t.Helper()
+	if difference := cmp.Diff(want, got, options...); difference != "" {
+		t.Errorf("want -, got +:\n%s", difference)
 	}
 }

@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+type service struct {
+	cmfv1.UnimplementedKubernetesClusterServiceServer
+	*Clusters
+}
+
+func (s *service) GetKubernetesCluster(ctx context.Context, req *cmfv1.GetKubernetesClusterRequest) (*cmfv1.KubernetesCluster, error) {
+	return s.kind.Get(ctx, s.store, "", req.GetKubernetesClusterName(), resource.Detail{})
+}
+
+func (s *service) ListKubernetesClusters(ctx context.Context, req *cmfv1.ListKubernetesClustersRequest) (*cmfv1.KubernetesClustersPage, error) {
+	at, err := s.store.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.kind.Page(ctx, at, "", req, resource.Detail{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.KubernetesClustersPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+}
+
+func (s *service) WatchKubernetesClusters(req *cmfv1.WatchKubernetesClustersRequest, stream grpc.ServerStreamingServer[cmfv1.WatchKubernetesClustersResponse]) error {
+	return resource.Watch(s.watches, s.store, s.kind, stream, "", req, nil)
+}
+
+func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.UpdateKubernetesClusterRequest) (*cmfv1.KubernetesCluster, error) {
+	name := req.GetKubernetesClusterName()
+	var view *cmfv1.KubernetesCluster
+	err := resource.Update(ctx, s.store, "Kubernetes cluster '"+name+"'", func(tx *store.Tx) error {
+		cluster, err := s.kind.Require(tx, "", name)
+		if err != nil {
+			return err
+		}
+		before := cluster.Value
+		if err := checkUpdate(name, req.GetCluster()); err != nil {
+			return err
+		}
+		after := updated(before, req.GetCluster())
+		if proto.Equal(before, after) {
+			view = s.view(cluster, resource.Detail{})
+			return nil
+		}
+		after.Metadata.UpdateTimestamp = resource.Now()
+		if Decommissioned(after) && !Decommissioned(before) {
+			if users := s.environments(tx, cluster.Key); len(users) > 0 {
+				return apierror.Invalid(fmt.Sprintf("Cannot decommission cluster '%s': referenced by environments [%s]", name, strings.Join(users, ", ")))
+			}
+			s.Environments.RequireEmpty(tx, cluster.Key)
+		}
+		s.Records.Put(tx, cluster.Key, after)
+		cluster.Object = &store.Object[*cmfv1.KubernetesCluster]{Key: cluster.Key, Value: after}
+		view = s.view(cluster, resource.Detail{})
+		return nil
+	})
+	return view, err
+}
