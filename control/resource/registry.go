@@ -33,11 +33,12 @@ type Registered interface {
 type description struct {
 	noun, plural string
 	objects      []*Object
+	count        func(at store.Reader, counts *cmfv1.ResourceCounts)
 	contained    *contained
 }
 
 func (k *Kind[R, V]) describe() description {
-	d := description{noun: k.Noun, plural: k.List.Plural, objects: k.Objects}
+	d := description{noun: k.Noun, plural: k.List.Plural, objects: k.Objects, count: k.Count}
 	if k.Contained != nil {
 		d.contained = k.contained()
 	}
@@ -173,6 +174,15 @@ func (r *Registry) UsageOf(at store.Reader, env *cmfv1.Environment, usage *Usage
 	for _, kind := range r.kinds {
 		if kind.contained != nil {
 			kind.contained.usage(at, env, usage)
+		}
+	}
+}
+
+// Count counts the resources of the kinds that are counted.
+func (r *Registry) Count(at store.Reader, counts *cmfv1.ResourceCounts) {
+	for _, kind := range r.kinds {
+		if kind.count != nil {
+			kind.count(at, counts)
 		}
 	}
 }

@@ -1,0 +1,63 @@
+package environment
+
+import (
+	"slices"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/validate"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
+)
+
+// check notes what is wrong with an environment by itself. Its length and pattern
+// rules are in the proto.
+func check(v *apierror.Violations, env *cmfv1.Environment) {
+	inMetadata := env.GetMetadata().GetName()
+	switch {
+	case env.GetName() == "":
+		validate.Name(v, "name", inMetadata)
+	case inMetadata != "" && inMetadata != env.GetName():
+		v.Addf("metadata.name: must equal name where both are given")
+	}
+	if defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults()); err == nil {
+		flinkspec.CheckApplicationDefaults(v, defaults)
+	}
+	if defaults, err := openjson.Parse(env.GetComputePoolDefaults()); err == nil {
+		flinkspec.CheckPoolDefaults(v, defaults)
+	}
+}
+
+// placement is what is known of the cluster that a new environment is to be on.
+type placement struct {
+	registered     bool
+	decommissioned bool
+	namespaces     []string
+}
+
+// checkPlacement notes what is wrong with where a new environment is to be.
+func checkPlacement(v *apierror.Violations, env *cmfv1.Environment, cluster placement) {
+	namespace := env.GetKubernetesNamespace()
+	switch {
+	case namespace == "":
+		v.Addf("kubernetesNamespace: must not be empty")
+	case !slices.Contains(cluster.namespaces, namespace):
+		v.Addf("Environment's kubernetesNamespace '%s' does not exist.", namespace)
+	}
+	switch {
+	case !cluster.registered:
+		v.Addf("Environment's kubernetesClusterName '%s' does not exist.", env.GetKubernetesClusterName())
+	case cluster.decommissioned:
+		v.Addf("Environment's kubernetesClusterName '%s' is decommissioned.", env.GetKubernetesClusterName())
+	}
+}
+
+// checkUnmoved notes an attempt to move an environment to another place.
+func checkUnmoved(v *apierror.Violations, before, after *cmfv1.Environment) {
+	if ns := after.GetKubernetesNamespace(); ns != "" && ns != before.GetKubernetesNamespace() {
+		v.Addf("kubernetesNamespace: cannot change after creation, it is '%s'", before.GetKubernetesNamespace())
+	}
+	if cluster := after.GetKubernetesClusterName(); cluster != "" && cluster != before.GetKubernetesClusterName() {
+		v.Addf("kubernetesClusterName: cannot change after creation, it is '%s'", before.GetKubernetesClusterName())
+	}
+}

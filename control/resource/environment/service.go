@@ -1,0 +1,186 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/cluster"
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/validate"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+type service struct {
+	cmfv1.UnimplementedEnvironmentServiceServer
+	*Environments
+}
+
+func (s *service) GetEnvironment(ctx context.Context, req *cmfv1.GetEnvironmentRequest) (*cmfv1.Environment, error) {
+	return s.kind.Get(ctx, s.store, "", req.GetEnvName(), resource.Detail{Resources: req.GetIncludeResourceInformation()})
+}
+
+func (s *service) ListEnvironments(ctx context.Context, req *cmfv1.ListEnvironmentsRequest) (*cmfv1.EnvironmentsPage, error) {
+	at, err := s.store.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.kind.Page(ctx, at, "", req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.EnvironmentsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+}
+
+func (s *service) WatchEnvironments(req *cmfv1.WatchEnvironmentsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchEnvironmentsResponse]) error {
+	return resource.Watch(s.watches, s.store, s.kind, stream, "", req, nil)
+}
+
+func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.CreateOrUpdateEnvironmentRequest) (*cmfv1.Environment, error) {
+	env := req.GetEnvironment()
+	name := requestedName(env)
+	found, err := validate.Request(req)
+	if err != nil {
+		return nil, err
+	}
+	check(&found, env)
+	var view *cmfv1.Environment
+	err = resource.Update(ctx, s.store, "Environment '"+name+"'", func(tx *store.Tx) error {
+		v := slices.Clone(found)
+		before := s.Records.Get(tx, store.Key(name))
+		var after *cmfv1.Environment
+		var err error
+		if before == nil {
+			after, err = s.created(tx, v, name, env)
+		} else {
+			after, err = s.updated(tx, v, before, env)
+		}
+		if err != nil {
+			return err
+		}
+		view = s.view(item{Object: &store.Object[*cmfv1.Environment]{Key: store.Key(name), Value: after}, At: tx}, resource.Detail{Single: true})
+		return nil
+	})
+	return view, err
+}
+
+func (s *service) created(tx *store.Tx, v apierror.Violations, name string, env *cmfv1.Environment) (*cmfv1.Environment, error) {
+	clusterName := env.GetKubernetesClusterName()
+	if clusterName == "" {
+		clusterName = contract.DefaultCluster
+	}
+	now := resource.Now()
+	created := withUpdate(&cmfv1.Environment{
+		Name:                  name,
+		CreatedTime:           now,
+		UpdatedTime:           now,
+		KubernetesNamespace:   env.GetKubernetesNamespace(),
+		KubernetesClusterName: clusterName,
+		Metadata:              &cmfv1.ObjectMeta{Name: name, CreationTimestamp: now, UpdateTimestamp: now},
+	}, env)
+	checkPlacement(&v, created, s.placement(tx, clusterName))
+	if err := v.Invalid(); err != nil {
+		return nil, err
+	}
+	s.Records.Put(tx, store.Key(name), created)
+	s.clusters.Environments.Put(tx, store.Key(clusterName, name), &emptypb.Empty{})
+	return created, nil
+}
+
+// placement reads what a cluster says of where an environment can be. Decommissioning
+// writes the record of the cluster, on condition that no environment has come, so
+// that of the two one has to give way.
+func (s *service) placement(tx *store.Tx, name string) placement {
+	found := s.clusters.Records.Get(tx, store.Key(name))
+	if found == nil {
+		return placement{}
+	}
+	return placement{
+		registered:     true,
+		decommissioned: cluster.Decommissioned(found.Value),
+		namespaces:     s.clusters.Reported(tx, name).GetNamespaces(),
+	}
+}
+
+func (s *service) updated(tx *store.Tx, v apierror.Violations, before *store.Object[*cmfv1.Environment], env *cmfv1.Environment) (*cmfv1.Environment, error) {
+	checkUnmoved(&v, before.Value, env)
+	if err := v.Invalid(); err != nil {
+		return nil, err
+	}
+	after := withUpdate(before.Value, env)
+	if proto.Equal(before.Value, after) {
+		return before.Value, nil
+	}
+	after.UpdatedTime = resource.Now()
+	after.Metadata.UpdateTimestamp = after.UpdatedTime
+	s.Records.Put(tx, before.Key, after)
+	return after, nil
+}
+
+// errContents says that there is something in an environment that is to be deleted
+// with it.
+var errContents = errors.New("the environment is not empty")
+
+// maxDrops bounds how often the deletion of an environment with force starts over
+// because something was created in it meanwhile.
+const maxDrops = 10
+
+func (s *service) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteEnvironmentRequest) (*cmfv1.DeleteEnvironmentResponse, error) {
+	name := req.GetEnvName()
+	err := s.delete(ctx, name, req.GetForce())
+	for drops := 0; errors.Is(err, errContents); drops++ {
+		if drops == maxDrops {
+			return nil, apierror.Conflict("Environment '%s' is being changed by others. Try again.", name)
+		}
+		if err = s.drop(ctx, name); err == nil {
+			err = s.delete(ctx, name, true)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.DeleteEnvironmentResponse{}, nil
+}
+
+// delete deletes an empty environment. What it says of one that is not depends on
+// whether the contents are to go too.
+func (s *service) delete(ctx context.Context, name string, force bool) error {
+	return resource.Update(ctx, s.store, "Environment '"+name+"'", func(tx *store.Tx) error {
+		env, err := s.Require(tx, name)
+		if err != nil {
+			return err
+		}
+		if contents := s.registry.Contents(tx, env.Key); len(contents) > 0 {
+			if force {
+				return errContents
+			}
+			return apierror.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to drop the records and leave what runs on the Kubernetes cluster.",
+				name, strings.Join(contents, "; "))
+		}
+		s.registry.RequireEmpty(tx, env.Key)
+		s.Records.Delete(tx, env.Key)
+		s.clusters.Environments.Delete(tx, store.Key(env.Value.GetKubernetesClusterName(), name))
+		return nil
+	})
+}
+
+// drop deletes what is in an environment.
+func (s *service) drop(ctx context.Context, name string) error {
+	at, err := s.store.View(ctx)
+	if err != nil {
+		return err
+	}
+	env, err := s.Find(at, name)
+	if err != nil {
+		return err
+	}
+	return s.registry.DropContents(ctx, at, env)
+}
