@@ -7,14 +7,25 @@
 //
 // # Consistency
 //
-// Get, List, ListByIndex and Snapshot are linearizable: they see every write
-// that was acknowledged before they were called, on whichever replica. Each asks
-// etcd for its current revision, which costs no value to be sent and is shared
-// by all readers that arrived before the question was put, and then waits until
-// memory has come that far. Cached, CachedUnder and CachedByIndex answer from
-// memory as it stands, and suit loops that are woken by a Feed.
+// View is linearizable: what it gives contains every write that was acknowledged
+// before the call, on whichever replica. It asks etcd for its current revision,
+// which costs no value to be sent and is shared by all readers that arrived before
+// the question was put, and then waits until memory has come that far. Cached is
+// memory as it stands, and suits loops that are woken by a Feed. Both give a
+// Snapshot: every collection as of one revision.
+//
+// Update is the only way to write. Its function is given a Tx, in which Get reads
+// an object and thereby makes the transaction depend on it, Peek and In read
+// without that, and Put and Delete write. The function runs again where something
+// that the transaction depends on has changed.
 //
 // A write that ends with ErrUnavailable may or may not have happened.
+//
+// # Revisions
+//
+// Transactions that are independent of each other are sent to etcd together and
+// then have one revision. So a revision identifies a version of an object, but not
+// the transaction of one caller.
 //
 // # Keys
 //

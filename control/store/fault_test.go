@@ -57,8 +57,15 @@ func (t *things) List(ctx context.Context) ([]*store.Object[*wrapperspb.StringVa
 // startStore runs a store with one collection until the test ends.
 func startStore(t *testing.T, client *clientv3.Client) (*store.Store, *things) {
 	t.Helper()
-	s := store.New(client, "/fault", slog.New(slog.DiscardHandler))
+	s := store.New(client, "/fault", quiet)
 	c := &things{store.NewCollection[*wrapperspb.StringValue](s, "things"), s}
+	runStore(t, s)
+	return s, c
+}
+
+// runStore runs a store until the test ends, and waits until it is ready.
+func runStore(t *testing.T, s *store.Store) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -73,8 +80,9 @@ func startStore(t *testing.T, client *clientv3.Client) (*store.Store, *things) {
 	case <-time.After(patience):
 		t.Fatal("the store did not become ready")
 	}
-	return s, c
 }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)

@@ -1,4 +1,4 @@
-package run_test
+package application_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/run"
+	"github.com/openweir/weir/control/resource/application"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
@@ -63,7 +63,7 @@ func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
 // Starting without the state that was asked for would lose it.
 func TestStartFromASavepointThatIsNotKnownIsRefused(t *testing.T) {
 	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
-		_, err := run.Next(environment(""), nil, application(t, `{"startFromSavepoint":`+reference+`}`), nil, nil)
+		_, err := application.Next(environmentWith(""), nil, applicationWith(t, `{"startFromSavepoint":`+reference+`}`), nil, nil)
 		var refused *apierror.Error
 		if !errors.As(err, &refused) || err.Error() != "spec: startFromSavepoint: savepoint 'u-1' not found" {
 			t.Errorf("%s: the error is %v", reference, err)
@@ -90,7 +90,7 @@ func TestStartFromSavepointByRequest(t *testing.T) {
 func TestPlanningLeavesTheStartAlone(t *testing.T) {
 	h := begin(t, `{}`)
 	start := &storev1.SavepointStart{Path: "s3://sp/1"}
-	if _, err := run.Next(h.env, h.record, h.record.GetApplication(), start, nil); err != nil {
+	if _, err := application.Next(h.env, h.record, h.record.GetApplication(), start, nil); err != nil {
 		t.Fatal(err)
 	}
 	if start.GetNonce() != 0 {
@@ -113,7 +113,7 @@ func TestTheOperatorsOwnNonceTakesOverFromAnEarlierStart(t *testing.T) {
 
 // Whatever was there before, the operator sees another nonce than the last.
 func TestNoncesAlwaysDiffer(t *testing.T) {
-	app := application(t, `{}`)
+	app := applicationWith(t, `{}`)
 	nonces := rapid.OneOf(rapid.Int64Range(-2, 5), rapid.Just(int64(math.MaxInt64)))
 	rapid.Check(t, func(t *rapid.T) {
 		record := &storev1.ApplicationRecord{
@@ -121,7 +121,7 @@ func TestNoncesAlwaysDiffer(t *testing.T) {
 			Start:      &storev1.SavepointStart{Path: "s3://sp/0", Nonce: nonces.Draw(t, "nonce before")},
 		}
 		start := &storev1.SavepointStart{Path: "s3://sp/1", Nonce: nonces.Draw(t, "nonce wanted")}
-		plan, err := run.Next(environment(""), record, app, start, nil)
+		plan, err := application.Next(environmentWith(""), record, app, start, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package run_test
+package application_test
 
 import (
 	"errors"
@@ -9,15 +9,15 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
-	"github.com/openweir/weir/control/run"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource/application"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
 // spec is a specification that may run, with the fields given laid over it.
-func spec(t testing.TB, over string) *cmfv1.JsonObject {
+func specWith(t testing.TB, over string) *cmfv1.JsonObject {
 	t.Helper()
 	base, err := openjson.ParseText(`{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"parallelism":2,"state":"running"}}`)
 	if err != nil {
@@ -30,11 +30,11 @@ func spec(t testing.TB, over string) *cmfv1.JsonObject {
 	return openjson.Format(openjson.Merge(base, fields))
 }
 
-func application(t testing.TB, over string) *cmfv1.FlinkApplication {
-	return &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: spec(t, over)}
+func applicationWith(t testing.TB, over string) *cmfv1.FlinkApplication {
+	return &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: specWith(t, over)}
 }
 
-func environment(defaults string) *cmfv1.Environment {
+func environmentWith(defaults string) *cmfv1.Environment {
 	env := &cmfv1.Environment{Name: "prod"}
 	if defaults != "" {
 		env.FlinkApplicationDefaults = &cmfv1.JsonObject{Json: defaults}
@@ -51,14 +51,14 @@ type history struct {
 }
 
 func begin(t *testing.T, over string) *history {
-	h := &history{t: t, env: environment("")}
-	h.next(application(t, over), nil)
+	h := &history{t: t, env: environmentWith("")}
+	h.next(applicationWith(t, over), nil)
 	return h
 }
 
-func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStart) run.Plan {
+func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStart) application.Plan {
 	h.t.Helper()
-	plan, err := run.Next(h.env, h.record, app, start, nil)
+	plan, err := application.Next(h.env, h.record, app, start, nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStar
 	return plan
 }
 
-func (h *history) write(over string) run.Plan {
+func (h *history) write(over string) application.Plan {
 	h.t.Helper()
 	return h.next(application(h.t, over), nil)
 }
@@ -108,13 +108,13 @@ func TestNext(t *testing.T) {
 		"labels while defaults are bad": {before: suspended, defaults: `{"spec":{"job":"x"}}`, after: suspended},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &history{t: t, env: environment("")}
+			h := &history{t: t, env: environmentWith("")}
 			if test.before != "" {
 				h.write(test.before)
 			}
 			before := proto.CloneOf(h.record)
-			h.env = environment(test.defaults)
-			app := application(t, test.after)
+			h.env = environmentWith(test.defaults)
+			app := applicationWith(t, test.after)
 			plan := h.next(app, nil)
 			if begins := plan.Instance != nil; begins != test.begins || plan.Changed != test.changed {
 				t.Errorf("an instance begins: %t, want %t; changed: %t, want %t", begins, test.begins, plan.Changed, test.changed)
@@ -124,7 +124,7 @@ func TestNext(t *testing.T) {
 				Instance: before.GetInstance(), EffectiveHash: before.GetEffectiveHash(),
 			}
 			if plan.Instance != nil {
-				want.Instance, want.EffectiveHash = plan.Instance.GetMetadata().GetName(), rules.EffectiveHash(plan.Effective)
+				want.Instance, want.EffectiveHash = plan.Instance.GetMetadata().GetName(), flinkspec.EffectiveHash(plan.Effective)
 				effective := openjson.Format(plan.Effective)
 				if difference := cmp.Diff(effective, plan.Instance.GetStatus().GetSpec(), protocmp.Transform()); difference != "" {
 					t.Errorf("the instance's specification, want -, got +:\n%s", difference)
@@ -140,7 +140,7 @@ func TestNext(t *testing.T) {
 func TestLabelsChangeTheApplicationButNotItsInstance(t *testing.T) {
 	h := begin(t, `{}`)
 	before := h.record
-	app := application(t, `{}`)
+	app := applicationWith(t, `{}`)
 	app.Metadata.Labels = map[string]string{"team": "a"}
 	plan := h.next(app, nil)
 	if plan.Instance != nil || !plan.Changed {
@@ -153,7 +153,7 @@ func TestLabelsChangeTheApplicationButNotItsInstance(t *testing.T) {
 
 func TestMetadataThatIsWeirsOwnIsNoChange(t *testing.T) {
 	h := begin(t, `{}`)
-	app := application(t, `{}`)
+	app := applicationWith(t, `{}`)
 	app.Metadata.Uid, app.Kind = "another", "FlinkApplication"
 	if plan := h.next(app, nil); plan.Changed {
 		t.Error("it counts as changed")
@@ -185,7 +185,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 		"suspended, but changed as well": {`{"spec":{"serviceAccount":""}}`, `{"image":"i","job":{"state":"suspended"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := run.Next(environment(test.defaults), h.record, application(t, test.after), nil, nil)
+			_, err := application.Next(environmentWith(test.defaults), h.record, applicationWith(t, test.after), nil, nil)
 			var refused *apierror.Error
 			if !errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
@@ -196,7 +196,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 
 func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
 	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
-	_, err := run.Next(environment(""), nil, app, nil, nil)
+	_, err := application.Next(environmentWith(""), nil, app, nil, nil)
 	var refused *apierror.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("the error is %v", err)
@@ -205,16 +205,16 @@ func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
 
 func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
-	for name, plan := range map[string]func() (run.Plan, error){
-		"the specification": func() (run.Plan, error) {
-			return run.Next(environment(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil, nil)
+	for name, plan := range map[string]func() (application.Plan, error){
+		"the specification": func() (application.Plan, error) {
+			return application.Next(environmentWith(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil, nil)
 		},
-		"the one before": func() (run.Plan, error) {
+		"the one before": func() (application.Plan, error) {
 			record := &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}
-			return run.Next(environment(""), record, application(t, `{}`), nil, nil)
+			return application.Next(environmentWith(""), record, applicationWith(t, `{}`), nil, nil)
 		},
-		"the defaults": func() (run.Plan, error) {
-			return run.Next(environment("{"), nil, application(t, `{}`), nil, nil)
+		"the defaults": func() (application.Plan, error) {
+			return application.Next(environmentWith("{"), nil, applicationWith(t, `{}`), nil, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestNextSeesWhatIsInForce(t *testing.T) {
 		"nothing but suspending":        {after: suspended, wanted: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := run.Next(redeploys.env, redeploys.record, application(t, test.after), test.start, inForce)
+			_, err := application.Next(redeploys.env, redeploys.record, applicationWith(t, test.after), test.start, inForce)
 			var refused *apierror.Error
 			if test.wanted && err != nil || !test.wanted && !errors.As(err, &refused) {
 				t.Errorf("got %v", err)

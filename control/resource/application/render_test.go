@@ -1,4 +1,4 @@
-package render_test
+package application_test
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/flinkspec"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -81,7 +81,7 @@ func instance(t testing.TB, env *cmfv1.Environment, record *storev1.ApplicationR
 	}
 	return &cmfv1.FlinkApplicationInstance{
 		Metadata: &cmfv1.ObjectMeta{Name: "01980d2e-7c1a-7e1f-8f5b-3f6f6f6f6f6f"},
-		Status:   &cmfv1.ApplicationInstanceStatus{Spec: openjson.Format(rules.Effective(own, enforced))},
+		Status:   &cmfv1.ApplicationInstanceStatus{Spec: openjson.Format(flinkspec.Effective(own, enforced))},
 	}
 }
 
@@ -125,14 +125,14 @@ func renderings(t testing.TB) map[string]rendering {
 
 func (r rendering) apply(t testing.TB) *agentv1.Apply {
 	t.Helper()
-	apply, err := render.Application(r.env, r.record, r.instance)
+	apply, err := application.Render(r.env, r.record, r.instance)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return apply
 }
 
-// TestApplication: go test ./control/render -update writes the golden files.
+// TestApplication: go test ./control/resource/application -update writes the golden files.
 func TestApplication(t *testing.T) {
 	for name, r := range renderings(t) {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestApplicationThatCannotBeRendered(t *testing.T) {
 		"instance of no object": {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{Status: &cmfv1.ApplicationInstanceStatus{Spec: &cmfv1.JsonObject{Json: "null"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if apply, err := render.Application(r.env, r.record, r.instance); err == nil {
+			if apply, err := application.Render(r.env, r.record, r.instance); err == nil {
 				t.Errorf("it is %v", apply)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -78,7 +79,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	status.LifecycleState = openjson.String(normal, "lifecycleState")
 	status.JobState = openjson.String(normal, "jobStatus", "state")
 	status.JobId = openjson.String(normal, "jobStatus", "jobId")
-	status.Error = OperatorError(openjson.String(normal, "error"))
+	status.Error = flinkspec.OperatorError(openjson.String(normal, "error"))
 
 	if s := status.GetLifecycleState(); s != "" && s != before.GetLifecycleState() {
 		o.events = append(o.events, NewStatusEvent(EventClusterStatus, instance, "Cluster status changed to "+s+".", s))

@@ -65,16 +65,6 @@ func Status(record *storev1.ApplicationRecord, reported *storev1.StatusRecord, w
 	return status
 }
 
-// OperatorError is the sentence in status.error, which the operator writes as
-// JSON in most cases and as plain text in some.
-func OperatorError(text string) string {
-	parsed, err := openjson.ParseText(text)
-	if err != nil || openjson.String(parsed, "message") == "" {
-		return text
-	}
-	return openjson.String(parsed, "message")
-}
-
 // FormatUsage writes a summary of resources as JSON.
 func FormatUsage(u *cmfv1.ResourceUsageSummary) string {
 	text, _ := json.Marshal(map[string]any{

@@ -1,9 +1,9 @@
-package rules_test
+package application_test
 
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/resource/application"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -23,9 +23,9 @@ func TestNormalStatus(t *testing.T) {
 		"fields that are Weir's own": {`{"warning":"w","currentDeployedInstanceName":"i","resourceSummary":{}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reported := object(t, test.status)
-			same(t, openjson.Text(rules.NormalStatus(reported)), test.want)
-			same(t, reported, object(t, test.status))
+			reported := parsed(t, test.status)
+			expectSame(t, openjson.Text(application.NormalStatus(reported)), test.want)
+			expectSame(t, reported, parsed(t, test.status))
 		})
 	}
 }
@@ -64,8 +64,8 @@ func TestApplicationStatus(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := rules.ApplicationStatus(&storev1.ApplicationRecord{Instance: test.instance}, test.reported, test.warning)
-			same(t, got, test.want)
+			got := application.Status(&storev1.ApplicationRecord{Instance: test.instance}, test.reported, test.warning)
+			expectSame(t, got, test.want)
 			if err := openjson.Check(got); err != nil {
 				t.Errorf("it %v", err)
 			}
@@ -76,13 +76,13 @@ func TestApplicationStatus(t *testing.T) {
 // What Weir adds to a status must not be in it already, or a key is there twice.
 func TestApplicationStatusOfAnyNormalStatusIsJSON(t *testing.T) {
 	for _, text := range []string{`{"error":null}`, `{"error":"e"}`, `{"error":{}}`, `{"warning":"w","currentDeployedInstanceName":"i"}`} {
-		normal := rules.NormalStatus(object(t, text))
+		normal := application.NormalStatus(parsed(t, text))
 		reported := &storev1.StatusRecord{
 			Status:  openjson.Text(normal),
-			Error:   rules.OperatorError(openjson.String(normal, "error")),
+			Error:   application.OperatorError(openjson.String(normal, "error")),
 			Problem: &storev1.Problem{Reason: "R", Message: "m"},
 		}
-		got := rules.ApplicationStatus(&storev1.ApplicationRecord{Instance: "i"}, reported, "stale")
+		got := application.Status(&storev1.ApplicationRecord{Instance: "i"}, reported, "stale")
 		if err := openjson.Check(got); err != nil {
 			t.Errorf("of %s: %s %v", text, got, err)
 		}
@@ -98,6 +98,22 @@ func TestOperatorError(t *testing.T) {
 		`["a"]`:                      `["a"]`,
 		`plain text`:                 `plain text`,
 	} {
-		same(t, rules.OperatorError(text), want)
+		expectSame(t, application.OperatorError(text), want)
+	}
+}
+
+func parsed(t testing.TB, text string) openjson.Object {
+	t.Helper()
+	out, err := openjson.ParseText(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return out
+}
+
+func expectSame(t testing.TB, got, want any) {
+	t.Helper()
+	if difference := cmp.Diff(want, got); difference != "" {
+		t.Errorf("want -, got +:\n%s", difference)
 	}
 }

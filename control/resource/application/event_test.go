@@ -1,0 +1,156 @@
+package application
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+const orders = "prod/orders"
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// reported is the event of that number: the higher, the later.
+func reported(number int) *cmfv1.FlinkApplicationEvent {
+	message := fmt.Sprintf("%03d", number)
+	return ReportedEvent("event-"+message, EventKubernetes, "instance", message, noon.Add(time.Duration(number)*time.Second))
+}
+
+func several(from, to int) []*cmfv1.FlinkApplicationEvent {
+	var events []*cmfv1.FlinkApplicationEvent
+	for number := from; number <= to; number++ {
+		events = append(events, reported(number))
+	}
+	return events
+}
+
+// kept are the numbers of the events that an orders has, the oldest first.
+func kept(s *stored, application string) []string {
+	var numbers []string
+	for e := range s.events.In(s.store.Cached()).Under(application) {
+		numbers = append(numbers, e.Value.GetStatus().GetMessage())
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+func numbers(from, to int) []string {
+	var all []string
+	for number := from; number <= to; number++ {
+		all = append(all, fmt.Sprintf("%03d", number))
+	}
+	return all
+}
+
+func expect(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if difference := cmp.Diff(want, got); difference != "" {
+		t.Errorf("%s: want -, got +:\n%s", what, difference)
+	}
+}
+
+func TestOnlyTheNewestEventsAreKept(t *testing.T) {
+	s := fresh(t, Limits{Events: 5, Instances: 5})
+	s.commit(t, orders, several(1, 3)...)
+	expect(t, "below the limit", kept(s, orders), numbers(1, 3))
+	s.commit(t, orders, several(4, 5)...)
+	expect(t, "at the limit", kept(s, orders), numbers(1, 5))
+	s.commit(t, orders, reported(6))
+	expect(t, "one more", kept(s, orders), numbers(2, 6))
+	s.commit(t, orders, several(7, 30)...)
+	expect(t, "more at once than are kept", kept(s, orders), numbers(26, 30))
+}
+
+func TestApplicationsHaveEventsOfTheirOwn(t *testing.T) {
+	s := fresh(t, Limits{Events: 2, Instances: 2})
+	s.commit(t, orders, several(1, 2)...)
+	s.commit(t, "prod/orders-2", several(1, 2)...)
+	s.commit(t, orders, reported(3))
+	expect(t, "of the one", kept(s, orders), numbers(2, 3))
+	expect(t, "of the other", kept(s, "prod/orders-2"), numbers(1, 2))
+}
+
+func TestEventsAreKeptInTheOrderOfTheirTimeHoweverTheyArrive(t *testing.T) {
+	s := fresh(t, Limits{Events: 3, Instances: 3})
+	s.commit(t, orders, reported(5), reported(2), reported(4))
+	s.commit(t, orders, reported(3))
+	expect(t, "one that is late", kept(s, orders), numbers(3, 5))
+	if s.commit(t, orders, reported(1)) {
+		t.Error("one older than all writes something")
+	}
+}
+
+func TestAnEventReportedAgainCostsNothing(t *testing.T) {
+	s := fresh(t, Limits{Events: 3, Instances: 3})
+	s.commit(t, orders, several(1, 3)...)
+	if s.commit(t, orders, several(1, 3)...) {
+		t.Error("all of them again writes something")
+	}
+	s.commit(t, orders, reported(4), reported(4), reported(3))
+	expect(t, "one of them new, and twice", kept(s, orders), numbers(2, 4))
+	if s.commit(t, orders, reported(1)) {
+		t.Error("one dropped before writes something")
+	}
+	if s.commit(t, orders) {
+		t.Error("none writes something")
+	}
+}
+
+func TestALoweredLimitIsReachedInSteps(t *testing.T) {
+	server := start(t)
+	before := open(t, server, Limits{Events: 100, Instances: 100})
+	for number := 1; number <= 100; number += 50 {
+		before.commit(t, orders, several(number, number+49)...)
+	}
+	after := open(t, server, Limits{Events: 10, Instances: 10})
+	for number := 101; number <= 105; number++ {
+		after.commit(t, orders, reported(number))
+	}
+	expect(t, "after some more events", kept(after, orders), numbers(96, 105))
+}
+
+func TestABurstOfEventsFitsATransaction(t *testing.T) {
+	s := fresh(t, Limits{Events: 1000, Instances: 1})
+	s.commit(t, orders, several(1, 300)...)
+	got := kept(s, orders)
+	expect(t, "the newest of the burst", got, numbers(301-len(got), 300))
+	if len(got) < 50 {
+		t.Errorf("only %d events are kept of it", len(got))
+	}
+}
+
+func TestReportedEventsHaveTheirIdentityFromTheirId(t *testing.T) {
+	a, again, other := reported(1), reported(1), reported(2)
+	if name := a.GetMetadata().GetName(); name != again.GetMetadata().GetName() || name == other.GetMetadata().GetName() {
+		t.Errorf("the names are %v, %v and %v", a, again, other)
+	}
+	if a.GetMetadata().GetUid() != a.GetMetadata().GetName() {
+		t.Errorf("name and uid of %v differ", a.GetMetadata())
+	}
+	expect(t, "its time", a.GetMetadata().GetCreationTimestamp().AsTime(), noon.Add(time.Second))
+}
+
+func TestNewEventsAreToldApartAndOrderedByName(t *testing.T) {
+	var events []*cmfv1.FlinkApplicationEvent
+	for range 100 {
+		events = append(events, NewStatusEvent(EventJobStatus, "i", "Job status changed to RUNNING.", "RUNNING"))
+	}
+	for i, e := range events[1:] {
+		if e.GetMetadata().GetName() <= events[i].GetMetadata().GetName() {
+			t.Fatalf("%v comes after %v", e, events[i])
+		}
+	}
+	event := events[0]
+	expect(t, "its data", event.GetStatus().GetData().GetNewStatus(), "RUNNING")
+	expect(t, "its type", event.GetStatus().GetType(), "JOB_STATUS")
+	expect(t, "its instance", event.GetMetadata().GetFlinkApplicationInstance(), "i")
+	expect(t, "its kind", []string{event.GetApiVersion(), event.GetKind()}, []string{"cmf.confluent.io/v1alpha1", "FlinkApplicationEvent"})
+	if nanos := event.GetMetadata().GetCreationTimestamp().GetNanos(); nanos%1_000_000 != 0 {
+		t.Errorf("its time has %d ns", nanos)
+	}
+}
