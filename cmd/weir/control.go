@@ -111,6 +111,10 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return replica.Run(ctx) })
+	group.Go(func() error {
+		tuneGC(ctx)
+		return nil
+	})
 	if admin := listeners["--admin"]; admin != nil {
 		group.Go(func() error { return serveAdmin(ctx, admin, replica.Ready, telemetry.metrics, log) })
 	}

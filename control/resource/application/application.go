@@ -15,23 +15,11 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
-
-// Savepoints are those of applications, which go with them.
-type Savepoints interface {
-	// ApplicationPath is where the savepoint is that a reference of an application
-	// means.
-	ApplicationPath(at store.Reader, env *cmfv1.Environment, application string, ref flinkspec.SavepointReference) (string, error)
-	// DropOfApplication deletes the savepoints of an application. There may be more
-	// of them than one transaction takes.
-	DropOfApplication(ctx context.Context, env *cmfv1.Environment, application string, release bool) error
-	// RequireNoneOfApplication has a transaction fail if the application has
-	// savepoints.
-	RequireNoneOfApplication(tx *store.Tx, env, application string)
-}
 
 // Limits bound what is kept of each application.
 type Limits struct {
@@ -49,7 +37,7 @@ type Applications struct {
 	watches      *resource.Watches
 	clusters     *cluster.Clusters
 	environments *environment.Environments
-	savepoints   Savepoints
+	savepoints   *savepoint.Savepoints
 	limits       Limits
 	log          *slog.Logger
 
@@ -71,7 +59,7 @@ type Item = resource.Item[*storev1.ApplicationRecord]
 // New adds the collections of applications to the store.
 func New(
 	s *store.Store, ownership *resource.Ownership, watches *resource.Watches, clusters *cluster.Clusters,
-	environments *environment.Environments, savepoints Savepoints, limits Limits, log *slog.Logger,
+	environments *environment.Environments, savepoints *savepoint.Savepoints, limits Limits, log *slog.Logger,
 ) *Applications {
 	a := &Applications{
 		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments, savepoints: savepoints, limits: limits, log: log,

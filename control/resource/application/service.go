@@ -12,6 +12,7 @@ import (
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -104,7 +105,7 @@ func (s *service) startOf(at store.Reader, env *cmfv1.Environment, before *store
 	if !ok || ref.Path != "" {
 		return nil, nil
 	}
-	path, err := s.savepoints.ApplicationPath(at, env, app.GetMetadata().GetName(), ref)
+	path, err := s.savepoints.Path(at, savepoint.ForApplication(env, app.GetMetadata().GetName()), ref)
 	if err != nil {
 		return nil, apierror.Unprocessable("spec.startFromSavepoint: " + err.Error())
 	}
@@ -205,7 +206,8 @@ func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, recor
 	name := metadataOf(record).GetName()
 	key := resource.Key(store.Key(env.GetName()), name)
 	// Savepoints that were not detached go with it.
-	if err := a.savepoints.DropOfApplication(ctx, env, name, release); err != nil {
+	savepoints := savepoint.ForApplication(env, name).Key
+	if err := a.savepoints.DropAll(ctx, env, savepoints, release); err != nil {
 		return err
 	}
 	return resource.Update(ctx, a.store, "Application '"+name+"'", func(tx *store.Tx) error {
@@ -213,7 +215,7 @@ func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, recor
 		if app == nil || metadataOf(app.Value).GetUid() != metadataOf(record).GetUid() {
 			return apierror.NotFound("Application '%s' not found in environment '%s'.", name, env.GetName())
 		}
-		a.savepoints.RequireNoneOfApplication(tx, env.GetName(), name)
+		a.savepoints.Records.RequireEmpty(tx, savepoints)
 		ref := manifest.DeploymentRef(env, name)
 		a.Records.Delete(tx, key)
 		a.Status.Delete(tx, key)
@@ -236,7 +238,7 @@ func (s *service) StartApplication(ctx context.Context, req *cmfv1.StartApplicat
 		if err != nil {
 			return nil, err
 		}
-		path, err := s.savepoints.ApplicationPath(at, env.Value, req.GetAppName(), flinkspec.SavepointReference{UID: uid})
+		path, err := s.savepoints.Path(at, savepoint.ForApplication(env.Value, req.GetAppName()), flinkspec.SavepointReference{UID: uid})
 		if err != nil {
 			return nil, err
 		}
