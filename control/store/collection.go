@@ -85,7 +85,7 @@ func (c *Collection[T]) decode(kv *mvccpb.KeyValue) any {
 		return o
 	}
 	o.Value = c.message.New().Interface().(T)
-	if err := proto.Unmarshal(kv.Value, o.Value); err != nil {
+	if err := decode(kv.Value, o.Value); err != nil {
 		c.store.log.Error("a value in etcd cannot be decoded; it is treated as absent",
 			"key", string(kv.Key), "revision", kv.ModRevision, "error", err)
 		return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"google.golang.org/protobuf/proto"
 )
 
 // Tx is a transaction under way. Reads see one snapshot, never the transaction's
@@ -127,7 +126,7 @@ func (c *Collection[T]) Put(tx *Tx, key string, value T, options ...PutOption) {
 		tx.fail(fmt.Errorf("put %s: the key is empty", c.name))
 		return
 	}
-	encoded, err := proto.Marshal(value)
+	encoded, err := encode(value)
 	if err != nil {
 		tx.fail(fmt.Errorf("encode %s/%s: %w", c.name, key, err))
 		return
