@@ -14,9 +14,6 @@ import (
 // TestWhatIsWellFormedButCannotBe holds the rules to the contract's difference
 // between 400 and 422.
 func TestWhatIsWellFormedButCannotBe(t *testing.T) {
-	secret := func(name, key string) *cmfv1.Secret {
-		return &cmfv1.Secret{Metadata: &cmfv1.ObjectMeta{Name: name}, Spec: &cmfv1.SecretSpec{Data: map[string]string{key: "v"}}}
-	}
 	database := func(environments ...string) *cmfv1.KafkaDatabase {
 		return &cmfv1.KafkaDatabase{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: &cmfv1.KafkaDatabaseSpec{DdlEnvironments: environments}}
 	}
@@ -35,11 +32,6 @@ func TestWhatIsWellFormedButCannotBe(t *testing.T) {
 		status int // 0 where nothing is wrong
 		says   string
 	}{
-		"a new secret":                              {rules.CheckSecret(secret("kafka", "user")), 0, ""},
-		"a new secret with a key with a slash":      {rules.CheckSecret(secret("kafka", "a/b")), 400, `spec.data["a/b"]`},
-		"an updated secret":                         {rules.CheckSecretUpdate(secret("kafka", "user")), 0, ""},
-		"an updated secret with a key with a slash": {rules.CheckSecretUpdate(secret("kafka", "a/b")), 422, `spec.data["a/b"]`},
-		"an updated secret with a wrong name":       {rules.CheckSecretUpdate(secret("k", "a/b")), 400, "metadata.name"},
 		"environments for DDL":                      {rules.CheckKafkaDatabase(database("prod", "test")), 0, ""},
 		"an environment for DDL twice":              {rules.CheckKafkaDatabase(database("prod", "test", "prod")), 422, "spec.ddlEnvironments[2]: 'prod' is there twice"},
 		"an environment for DDL with a wrong name":  {rules.CheckKafkaDatabase(database("P")), 400, "spec.ddlEnvironments[0]"},
