@@ -63,8 +63,8 @@ func DesiredState(spec openjson.Object) string {
 
 var (
 	upgradeModes = []string{"stateless", "savepoint", "last-state"}
-	// forbiddenKeys identify the cluster; the operator sets them itself.
-	forbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
+	// ForbiddenKeys identify the cluster; the operator sets them itself.
+	ForbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
 	// podTemplateMarks is where Weir adds to the specification.
 	podTemplateMarks = []string{"podTemplate", "metadata", "annotations"}
 )
@@ -86,7 +86,7 @@ func CheckEffective(effective openjson.Object) error {
 
 func checkConfiguration(v *apierror.Violations, effective openjson.Object) {
 	configuration := checkObject(v, effective, flinkConfigurations)
-	for _, key := range forbiddenKeys {
+	for _, key := range ForbiddenKeys {
 		if _, set := configuration[key]; set {
 			v.Addf("spec.flinkConfiguration: must not set %q, which the operator sets", key)
 		}

@@ -54,6 +54,10 @@ func WithTextConfiguration(spec openjson.Object) openjson.Object {
 	return openjson.With(spec, flinkConfigurations, texts)
 }
 
+// OptionText is a value of Flink configuration as text: strings as they are,
+// anything else as its JSON.
+func OptionText(value any) string { return element(value) }
+
 // element is an element of a list as it appears in Flink configuration:
 // strings as they are, anything else as its JSON.
 func element(value any) string {

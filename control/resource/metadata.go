@@ -35,17 +35,26 @@ func WithName[T interface {
 	return named
 }
 
-// WithUpdateTime is metadata whose update timestamp is the later of its own and
-// that of the status.
+// UpdateTime is the later of the update timestamps of metadata and of a status.
+func UpdateTime(metadata *cmfv1.ObjectMeta, status *timestamppb.Timestamp) *timestamppb.Timestamp {
+	own := metadata.GetUpdateTimestamp()
+	if status == nil || !status.AsTime().After(own.AsTime()) {
+		return own
+	}
+	return status
+}
+
+// WithUpdateTime is metadata with its UpdateTime.
 func WithUpdateTime(metadata *cmfv1.ObjectMeta, status *timestamppb.Timestamp) *cmfv1.ObjectMeta {
-	if status == nil || !status.AsTime().After(metadata.GetUpdateTimestamp().AsTime()) {
+	update := UpdateTime(metadata, status)
+	if update == metadata.GetUpdateTimestamp() {
 		return metadata
 	}
 	return &cmfv1.ObjectMeta{
 		Name:              metadata.GetName(),
 		Uid:               metadata.GetUid(),
 		CreationTimestamp: metadata.GetCreationTimestamp(),
-		UpdateTimestamp:   status,
+		UpdateTimestamp:   update,
 		Labels:            maps.Clone(metadata.GetLabels()),
 		Annotations:       maps.Clone(metadata.GetAnnotations()),
 	}

@@ -86,7 +86,8 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name stri
 		stored.UpdateTimestamp = Now()
 		k.Records.Put(tx, before.Key, after)
 		changed := before
-		changed.Object = &store.Object[R]{Key: before.Key, Value: after, Revision: before.Revision, CreateRevision: before.CreateRevision}
+		// Its revision is not known yet, only that everything read here is older.
+		changed.Object = &store.Object[R]{Key: before.Key, Value: after, Revision: tx.Revision() + 1, CreateRevision: before.CreateRevision}
 		view = k.View(changed, Detail{Single: true})
 		return nil
 	})

@@ -1,10 +1,10 @@
-package manifest_test
+package computepool
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/openweir/weir/control/render"
+	"github.com/openweir/weir/control/manifest/manifesttest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -26,7 +26,7 @@ func TestGatewayBesideOtherContainers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pool := sharedPool()
 			pool.Spec.ClusterSpec = &cmfv1.JsonObject{Json: `{` + test.pool + `"flinkVersion":"v2_0","image":"flink:2.0.1"}`}
-			apply, err := render.ComputePool(environment(""), pool, 1, true)
+			apply, err := manifestOf(prod(), pool, 1, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,9 +52,9 @@ func TestGatewayOfAPool(t *testing.T) {
 		"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[{"name":"jars","mountPath":"/opt/flink/lib/extra"}]}]}},
 		"jobManager":{"podTemplate":{"spec":{"containers":[{"name":"flink-main-container","volumeMounts":[
 			{"name":"jars","mountPath":"/opt/flink/lib/extra"},{"name":"trust","mountPath":"/etc/trust"}]}]}}}}`}
-	apply, err := render.ComputePool(environment(""), pool, 1, true)
+	apply, err := manifestOf(prod(), pool, 1, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "pool-with-gateway", apply)
+	manifesttest.Golden(t, "pool-with-gateway", apply)
 }

@@ -1,0 +1,193 @@
+package computepool
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/manifest"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
+)
+
+type service struct {
+	cmfv1.UnimplementedComputePoolServiceServer
+	*Pools
+}
+
+// environment gives an environment, and the moment that it was read at.
+func (s *service) environment(ctx context.Context, name string) (store.Reader, *store.Object[*cmfv1.Environment], error) {
+	at, err := s.store.View(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	env, err := s.environments.Find(at, name)
+	return at, env, err
+}
+
+func (s *service) CreateComputePool(ctx context.Context, req *cmfv1.CreateComputePoolRequest) (*cmfv1.ComputePool, error) {
+	_, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	if err := check(req.GetComputePool()); err != nil {
+		return nil, err
+	}
+	return s.kind.Create(ctx, s.store, env.Key, withDefaults(req.GetComputePool()), func(tx *store.Tx, pool *cmfv1.ComputePool) error {
+		env, err := s.environments.Require(tx, req.GetEnvName())
+		if err != nil {
+			return err
+		}
+		if err := checkCluster(env.Value, pool, nil); err != nil || !IsShared(pool) {
+			return err
+		}
+		metadata := pool.GetMetadata()
+		return s.ownership.Claim(tx, env.Value.GetKubernetesClusterName(), manifest.DeploymentRef(env.Value, metadata.GetName()),
+			objectsName, store.Join(env.Key, metadata.GetName()), metadata.GetUid())
+	})
+}
+
+// withDefaults is a pool as it is to be stored: what the user wrote, with the
+// defaults filled in.
+func withDefaults(pool *cmfv1.ComputePool) *cmfv1.ComputePool {
+	out := &cmfv1.ComputePool{Metadata: resource.UserMetadata(pool.GetMetadata()), Spec: proto.CloneOf(pool.GetSpec())}
+	if IsShared(out) && out.Spec.GetState() == "" {
+		out.Spec.State = contract.PoolRunning
+	}
+	return out
+}
+
+func (s *service) ListComputePools(ctx context.Context, req *cmfv1.ListComputePoolsRequest) (*cmfv1.ComputePoolsPage, error) {
+	at, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.kind.Page(ctx, at, env.Key, req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.ComputePoolsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+}
+
+func (s *service) WatchComputePools(req *cmfv1.WatchComputePoolsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchComputePoolsResponse]) error {
+	_, env, err := s.environment(stream.Context(), req.GetEnvName())
+	if err != nil {
+		return err
+	}
+	return resource.Watch(s.watches, s.store, s.kind, stream, env.Key, req, nil)
+}
+
+func (s *service) GetComputePool(ctx context.Context, req *cmfv1.GetComputePoolRequest) (*cmfv1.ComputePool, error) {
+	at, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	pool, err := s.kind.Find(at, env.Key, req.GetComputePoolName())
+	if err != nil {
+		return nil, err
+	}
+	return s.view(pool, resource.Detail{Resources: req.GetIncludeResourceInformation(), Single: true}), nil
+}
+
+func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComputePoolRequest) (*cmfv1.ComputePool, error) {
+	_, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	update := resource.WithName(req.GetComputePool(), req.GetComputePoolName())
+	if err := check(update); err != nil {
+		return nil, err
+	}
+	return s.kind.Update(ctx, s.store, env.Key, req.GetComputePoolName(), update.GetMetadata(), func(tx *store.Tx, before Item) (*cmfv1.ComputePool, error) {
+		if err := checkUpdate(before.Value, update); err != nil {
+			return nil, err
+		}
+		env, err := s.environments.Require(tx, req.GetEnvName())
+		if err != nil {
+			return nil, err
+		}
+		after := withDefaults(update)
+		if proto.Equal(before.Value.GetSpec(), after.GetSpec()) {
+			return after, nil
+		}
+		var inForce openjson.Object
+		if hasCluster(before.Value) {
+			inForce = flinkspec.SpecInForce(before.Reported, before.Value.GetMetadata().GetUid())
+		}
+		if err := checkCluster(env.Value, after, inForce); err != nil {
+			return nil, err
+		}
+		if err := s.requireIdle(tx, env, before); err != nil {
+			return nil, err
+		}
+		s.suspendOrResume(tx, env.Value, before, after)
+		return after, nil
+	})
+}
+
+// suspendOrResume writes what else changes where a shared pool is suspended, or
+// runs again.
+func (s *service) suspendOrResume(tx *store.Tx, env *cmfv1.Environment, before Item, after *cmfv1.ComputePool) {
+	ran, runs := hasCluster(before.Value), hasCluster(after)
+	metadata := before.Value.GetMetadata()
+	cluster, ref := env.GetKubernetesClusterName(), manifest.DeploymentRef(env, metadata.GetName())
+	switch {
+	case ran && !runs:
+		s.ownership.Remove(tx, cluster, ref, metadata.GetUid(), false)
+	case runs && !ran:
+		s.ownership.Keep(tx, cluster, ref, metadata.GetUid())
+		// What was reported of the cluster before does not hold for the next one.
+		s.Status.Delete(tx, before.Key)
+	}
+}
+
+func (s *service) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteComputePoolRequest) (*cmfv1.DeleteComputePoolResponse, error) {
+	_, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	err = s.kind.Delete(ctx, s.store, env.Key, req.GetComputePoolName(), func(tx *store.Tx, pool Item) error {
+		if statements := s.statementsOn(tx, pool.Key); len(statements) > 0 {
+			return apierror.InUse("Cannot delete compute pool '%s': statements [%s] use it. Delete them first.", req.GetComputePoolName(), resource.Abridge(statements))
+		}
+		s.delete(tx, env.Value, pool.Object, req.GetForce())
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.DeleteComputePoolResponse{}, nil
+}
+
+// delete writes what goes with a pool. release leaves its cluster there,
+// unmanaged.
+func (p *Pools) delete(tx *store.Tx, env *cmfv1.Environment, pool *store.Object[*cmfv1.ComputePool], release bool) {
+	p.guards.RequireEmpty(tx, pool.Key)
+	p.Status.Delete(tx, pool.Key)
+	if !IsShared(pool.Value) {
+		return
+	}
+	metadata := pool.Value.GetMetadata()
+	cluster, ref := env.GetKubernetesClusterName(), manifest.DeploymentRef(env, metadata.GetName())
+	p.ownership.Unclaim(tx, cluster, ref)
+	p.ownership.Remove(tx, cluster, ref, metadata.GetUid(), release)
+}
+
+// drop deletes a pool together with its environment.
+func (p *Pools) drop(ctx context.Context, env *store.Object[*cmfv1.Environment], pool *store.Object[*cmfv1.ComputePool]) error {
+	return resource.Update(ctx, p.store, "Compute pool '"+pool.Value.GetMetadata().GetName()+"'", func(tx *store.Tx) error {
+		now := p.Records.Get(tx, pool.Key)
+		if now == nil {
+			return nil
+		}
+		p.delete(tx, env.Value, now, true)
+		p.Records.Delete(tx, now.Key)
+		return nil
+	})
+}
