@@ -8,7 +8,6 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/flinkspec"
-	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"

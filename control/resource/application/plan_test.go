@@ -70,7 +70,7 @@ func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStar
 
 func (h *history) write(over string) application.Plan {
 	h.t.Helper()
-	return h.next(application(h.t, over), nil)
+	return h.next(applicationWith(h.t, over), nil)
 }
 
 const (

@@ -62,7 +62,7 @@ func observe(record *storev1.ApplicationRecord, before *storev1.StatusRecord, ne
 		}
 	}
 	for _, event := range next.Events {
-		out.events = append(out.events, reportedEvents(event, instance)...)
+		out.events = append(out.events, eventsOf(event, instance)...)
 	}
 	return out
 }
@@ -99,10 +99,10 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	}
 }
 
-// reportedEvents are the events of an application that follow from one that an
+// eventsOf are the events of an application that follow from one that an
 // agent reported. Changes of the job's state are left out: the status tells
 // them.
-func reportedEvents(event *agentv1.EventReport, instance string) []*cmfv1.FlinkApplicationEvent {
+func eventsOf(event *agentv1.EventReport, instance string) []*cmfv1.FlinkApplicationEvent {
 	text := event.GetMessage()
 	if event.GetReason() != "" {
 		text = event.GetReason() + ": " + text

@@ -3,6 +3,9 @@ package application_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource/application"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
@@ -79,7 +82,7 @@ func TestApplicationStatusOfAnyNormalStatusIsJSON(t *testing.T) {
 		normal := application.NormalStatus(parsed(t, text))
 		reported := &storev1.StatusRecord{
 			Status:  openjson.Text(normal),
-			Error:   application.OperatorError(openjson.String(normal, "error")),
+			Error:   flinkspec.OperatorError(openjson.String(normal, "error")),
 			Problem: &storev1.Problem{Reason: "R", Message: "m"},
 		}
 		got := application.Status(&storev1.ApplicationRecord{Instance: "i"}, reported, "stale")
@@ -98,7 +101,7 @@ func TestOperatorError(t *testing.T) {
 		`["a"]`:                      `["a"]`,
 		`plain text`:                 `plain text`,
 	} {
-		expectSame(t, application.OperatorError(text), want)
+		expectSame(t, flinkspec.OperatorError(text), want)
 	}
 }
 
