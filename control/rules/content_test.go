@@ -14,16 +14,6 @@ import (
 // TestWhatIsWellFormedButCannotBe holds the rules to the contract's difference
 // between 400 and 422.
 func TestWhatIsWellFormedButCannotBe(t *testing.T) {
-	database := func(environments ...string) *cmfv1.KafkaDatabase {
-		return &cmfv1.KafkaDatabase{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: &cmfv1.KafkaDatabaseSpec{DdlEnvironments: environments}}
-	}
-	catalog := func(names ...string) *cmfv1.KafkaCatalog {
-		c := &cmfv1.KafkaCatalog{Metadata: &cmfv1.ObjectMeta{Name: "kafka"}, Spec: &cmfv1.KafkaCatalogSpec{}}
-		for _, name := range names {
-			c.Spec.KafkaClusters = append(c.Spec.KafkaClusters, &cmfv1.CatalogKafkaCluster{DatabaseName: name})
-		}
-		return c
-	}
 	savepoint := func(format string) *cmfv1.Savepoint {
 		return &cmfv1.Savepoint{Spec: &cmfv1.SavepointSpec{FormatType: format, Path: "s3://bucket/savepoint"}}
 	}
@@ -32,12 +22,6 @@ func TestWhatIsWellFormedButCannotBe(t *testing.T) {
 		status int // 0 where nothing is wrong
 		says   string
 	}{
-		"environments for DDL":                      {rules.CheckKafkaDatabase(database("prod", "test")), 0, ""},
-		"an environment for DDL twice":              {rules.CheckKafkaDatabase(database("prod", "test", "prod")), 422, "spec.ddlEnvironments[2]: 'prod' is there twice"},
-		"an environment for DDL with a wrong name":  {rules.CheckKafkaDatabase(database("P")), 400, "spec.ddlEnvironments[0]"},
-		"inline databases":                          {rules.CheckKafkaCatalog(catalog("orders", "users")), 0, ""},
-		"an inline database twice":                  {rules.CheckKafkaCatalog(catalog("orders", "orders")), 422, "spec.kafkaClusters[1].databaseName: 'orders' is there twice"},
-		"an inline database with a wrong name":      {rules.CheckKafkaCatalog(catalog("o")), 400, "spec.kafkaClusters[0].databaseName"},
 		"a savepoint to take":                       {rules.CheckTrigger(savepoint("NATIVE")), 0, ""},
 		"a savepoint to take in no format":          {rules.CheckTrigger(savepoint("UNKNOWN")), 422, "spec.formatType"},
 		"a savepoint in no format that is there":    {rules.CheckDetachedSavepoint(savepoint("UNKNOWN")), 0, ""},

@@ -1,21 +1,22 @@
-package rules
+package catalog
 
 import (
 	"fmt"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// CheckKafkaCatalog notes what is wrong with a catalog.
-func CheckKafkaCatalog(catalog *cmfv1.KafkaCatalog) error {
+// check says what is wrong with a catalog.
+func check(catalog *cmfv1.KafkaCatalog) error {
 	var v apierror.Violations
-	CheckName(&v, "metadata.name", catalog.GetMetadata().GetName())
-	CheckKind(&v, catalog.GetKind(), contract.KindKafkaCatalog)
+	validate.Name(&v, "metadata.name", catalog.GetMetadata().GetName())
+	validate.Kind(&v, catalog.GetKind(), contract.KindKafkaCatalog)
 	var names []string
 	for i, cluster := range catalog.GetSpec().GetKafkaClusters() {
-		CheckName(&v, fmt.Sprintf("spec.kafkaClusters[%d].databaseName", i), cluster.GetDatabaseName())
+		validate.Name(&v, fmt.Sprintf("spec.kafkaClusters[%d].databaseName", i), cluster.GetDatabaseName())
 		names = append(names, cluster.GetDatabaseName())
 	}
 	if err := v.Invalid(); err != nil {
@@ -38,20 +39,20 @@ func checkDistinct(names []string, field string) error {
 	return v.Unprocessable()
 }
 
-// CheckCatalogUpdate notes changes of what cannot change.
-func CheckCatalogUpdate(after *cmfv1.KafkaCatalog) error {
+// checkUpdate refuses changes of what cannot change.
+func checkUpdate(after *cmfv1.KafkaCatalog) error {
 	if len(after.GetSpec().GetKafkaClusters()) > 0 {
 		return apierror.Unprocessable("spec.kafkaClusters: cannot change after creation; create, update and delete the catalog's databases instead")
 	}
 	return nil
 }
 
-// LegacyDatabases are the databases that a catalog carries in the form that
+// inlineDatabases are the databases that a catalog carries in the form that
 // predates database resources.
-func LegacyDatabases(catalog *cmfv1.KafkaCatalog) []*cmfv1.KafkaDatabase {
-	var out []*cmfv1.KafkaDatabase
+func inlineDatabases(catalog *cmfv1.KafkaCatalog) []*cmfv1.KafkaDatabase {
+	var databases []*cmfv1.KafkaDatabase
 	for _, cluster := range catalog.GetSpec().GetKafkaClusters() {
-		out = append(out, &cmfv1.KafkaDatabase{
+		databases = append(databases, &cmfv1.KafkaDatabase{
 			Metadata: &cmfv1.ObjectMeta{Name: cluster.GetDatabaseName()},
 			Spec: &cmfv1.KafkaDatabaseSpec{KafkaCluster: &cmfv1.DatabaseKafkaCluster{
 				ConnectionConfig:   cluster.GetConnectionConfig(),
@@ -59,16 +60,16 @@ func LegacyDatabases(catalog *cmfv1.KafkaCatalog) []*cmfv1.KafkaDatabase {
 			}},
 		})
 	}
-	return out
+	return databases
 }
 
-// CheckKafkaDatabase notes what is wrong with a database.
-func CheckKafkaDatabase(database *cmfv1.KafkaDatabase) error {
+// checkDatabase says what is wrong with a database.
+func checkDatabase(database *cmfv1.KafkaDatabase) error {
 	var v apierror.Violations
-	CheckName(&v, "metadata.name", database.GetMetadata().GetName())
-	CheckKind(&v, database.GetKind(), contract.KindKafkaDatabase)
+	validate.Name(&v, "metadata.name", database.GetMetadata().GetName())
+	validate.Kind(&v, database.GetKind(), contract.KindKafkaDatabase)
 	for i, env := range database.GetSpec().GetDdlEnvironments() {
-		CheckName(&v, fmt.Sprintf("spec.ddlEnvironments[%d]", i), env)
+		validate.Name(&v, fmt.Sprintf("spec.ddlEnvironments[%d]", i), env)
 	}
 	if err := v.Invalid(); err != nil {
 		return err
