@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +37,7 @@ var errHistoryChanged = errors.New("etcd was put back to another state")
 type barriers struct {
 	mu      sync.Mutex
 	next    *barrier   // the question not put yet; nil if nobody has one
-	waiting []*barrier // answered; in order of revision; the caches are not there yet
+	waiting []*barrier // for the caches to come to their revisions, in the order of these
 
 	revision int64  // of the caches
 	history  int    // counts the times that etcd was put back
@@ -92,7 +94,8 @@ func (b *barriers) await(waiter *barrier, history int, revision int64) {
 		waiter.pass(nil)
 	default:
 		waiter.revision, waiter.since = revision, time.Now()
-		b.waiting = append(b.waiting, waiter)
+		at, _ := slices.BinarySearchFunc(b.waiting, revision+1, func(other *barrier, r int64) int { return cmp.Compare(other.revision, r) })
+		b.waiting = slices.Insert(b.waiting, at, waiter)
 		signal(b.lagging)
 	}
 }
@@ -211,6 +214,28 @@ func (s *Store) catchUp(ctx context.Context) error {
 		case <-s.stopped:
 			return fmt.Errorf("%w: the store has stopped", ErrUnavailable)
 		}
+	}
+}
+
+// comeTo returns once the caches are at the revision.
+func (s *Store) comeTo(ctx context.Context, revision int64) error {
+	if s.current.Load().revision >= revision {
+		return nil
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	b := &barrier{passed: make(chan struct{})}
+	s.barriers.await(b, s.barriers.position().history, revision)
+	select {
+	case <-b.passed:
+		if b.err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, b.err)
+		}
+		return nil
+	case <-ctx.Done():
+		return s.whyBehind(ctx.Err())
+	case <-s.stopped:
+		return fmt.Errorf("%w: the store has stopped", ErrUnavailable)
 	}
 }
 

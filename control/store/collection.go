@@ -1,6 +1,8 @@
 package store
 
 import (
+	"iter"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -48,6 +50,27 @@ type Scope struct {
 	collection int
 	name       string
 	under      span
+}
+
+// Collection is the name of the collection.
+func (s Scope) Collection() string { return s.name }
+
+// Under is what the collection has under the path.
+func (s Scope) Under(path string) Scope {
+	s.under = spanOf(path)
+	return s
+}
+
+// Keys gives the keys of the objects in the scope, in order.
+func (s Scope) Keys(r Reader) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		r.snapshot().tables[s.collection].keys(s.under, func(key string, _ int64) bool { return yield(key) })
+	}
+}
+
+// Contains is true if the object is in the scope.
+func (s Scope) Contains(object Ref) bool {
+	return s.name == object.Collection && s.under.contains(object.Key)
 }
 
 func (s Scope) contains(collection int, key string) bool {

@@ -135,6 +135,15 @@ func (s *Store) View(ctx context.Context) (*Snapshot, error) {
 	return s.current.Load(), nil
 }
 
+// ViewFrom gives everything as of the revision, which a commit of this store
+// returned, or of a later one. It waits for the cache and asks etcd nothing.
+func (s *Store) ViewFrom(ctx context.Context, revision int64) (*Snapshot, error) {
+	if err := s.comeTo(ctx, revision); err != nil {
+		return nil, err
+	}
+	return s.current.Load(), nil
+}
+
 // Cached gives everything as the cache has it, which suits loops that are woken
 // by a Feed. It must not be called before Ready.
 func (s *Store) Cached() *Snapshot { return s.current.Load() }

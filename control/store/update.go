@@ -27,17 +27,36 @@ func (s *Store) Update(ctx context.Context, change func(*Tx) error) (int64, erro
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	var base *Snapshot
-	linearizable := false
 	if s.isReady() {
 		base = s.current.Load()
 	}
+	return s.update(ctx, base, false, change)
+}
+
+// UpdateFrom is Update for a caller who knows of a revision after which nobody
+// else writes what matters to the transaction, such as that of its own last
+// commit. Every attempt reads a snapshot that contains the revision, so that one
+// which writes nothing, or fails, counts, and asks etcd nothing.
+func (s *Store) UpdateFrom(ctx context.Context, revision int64, change func(*Tx) error) (int64, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	base, err := s.ViewFrom(ctx, revision)
+	if err != nil {
+		return 0, err
+	}
+	return s.update(ctx, base, true, change)
+}
+
+// update is Update. base is what the first attempt reads, nil for a linearizable
+// snapshot; sufficient says whether an attempt on it that writes nothing counts.
+func (s *Store) update(ctx context.Context, base *Snapshot, sufficient bool, change func(*Tx) error) (int64, error) {
 	for attempt := 0; attempt < maxAttempts; {
 		if base == nil {
 			var err error
 			if base, err = s.View(ctx); err != nil {
 				return 0, err
 			}
-			linearizable = true
+			sufficient = true
 		}
 		tx := &Tx{base: base}
 		err := change(tx)
@@ -50,7 +69,7 @@ func (s *Store) Update(ctx context.Context, change func(*Tx) error) (int64, erro
 			if revision, err = s.commit(ctx, tx); err == nil || !errors.Is(err, ErrConflict) {
 				return revision, err
 			}
-		case !errors.Is(err, ErrConflict) && linearizable:
+		case !errors.Is(err, ErrConflict) && sufficient:
 			return base.revision, err
 		case !errors.Is(err, ErrConflict):
 			base = nil

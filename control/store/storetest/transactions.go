@@ -28,6 +28,24 @@ var transactions = map[string]func(t *testing.T, client *clientv3.Client){
 			t.Errorf("what was removed is there (%v)", err)
 		}
 	},
+	"an update from a revision reads what was written up to it": func(t *testing.T, client *clientv3.Client) {
+		prefix := newPrefix()
+		near, far := start(t, client, prefix), start(t, client, prefix)
+		for i := range 20 {
+			key := store.Key("k", fmt.Sprint(i))
+			revision := must(near.Commit(t.Context(), nil, []op{near.things.Put(key, text("one"))}))
+			for _, r := range []*replica{near, far} {
+				seen := false
+				at, err := r.UpdateFrom(t.Context(), revision, func(tx *store.Tx) error {
+					seen = r.things.Peek(tx, key) != nil
+					return nil
+				})
+				if err != nil || !seen || at < revision {
+					t.Fatalf("after the commit at %d, the update at %d sees the object: %t (%v)", revision, at, seen, err)
+				}
+			}
+		}
+	},
 	"nothing happens unless all conditions hold": func(t *testing.T, client *clientv3.Client) {
 		r := start(t, client, newPrefix())
 		there := must(r.things.Create(t.Context(), "dir/there", text("x")))
