@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
@@ -17,26 +18,26 @@ import (
 // with it how long a replica takes to stop while etcd is away.
 const finishTimeout = time.Second
 
-// finish takes the session off the books, with the reason that users will see
-// on their cluster. A session that was superseded leaves no trace.
+// finish ends the session, with the reason that users will see in the status of
+// their cluster. Of a session that was superseded nothing is recorded.
 func (s *session) finish(err error) {
-	s.fleet.dismiss(s)
+	s.fleet.Sessions.remove(s)
 	message := disconnectMessage(err)
 	s.log.Info("agent disconnected", "epoch", s.epoch, "reason", message)
-	// The stream's context is over, and this has to be said all the same.
+	// Detached from the stream's context, which has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.stream.Context()), finishTimeout)
 	defer cancel()
 	err = s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) {
 		r.DisconnectMessage = message
 		r.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
-	}, s.fleet.State.Sessions.Remove(s.cluster))
+	}, func(tx *store.Tx) { s.fleet.Clusters.Sessions.Delete(tx, store.Key(s.cluster)) })
 	if err != nil && !errors.Is(err, errSuperseded) && !errors.Is(err, errExpired) {
-		s.log.Warn("the end of the session could not be recorded; its lease will run out", "error", err)
+		s.log.Warn("the end of the session could not be recorded; its lease will expire", "error", err)
 	}
 	s.revoke(ctx)
 }
 
-// revoke gives the lease of a session back that is over or never began.
+// revoke revokes the lease of a session that has ended or never began.
 func (s *session) revoke(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()

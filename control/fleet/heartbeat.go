@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,10 +15,11 @@ import (
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
-// heartbeat notes that the agent lives and tells it when to beat next.
+// heartbeat notes that the agent is alive and answers when the next heartbeat is
+// due.
 func (s *session) heartbeat(ctx context.Context, beat *agentv1.Heartbeat) {
 	s.lastHeartbeat = time.Now()
-	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_HeartbeatReply{HeartbeatReply: &agentv1.HeartbeatReply{
+	s.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_HeartbeatReply{HeartbeatReply: &agentv1.HeartbeatReply{
 		NextHeartbeat: durationpb.New(s.fleet.nextHeartbeat()),
 	}}})
 	if s.lastHeartbeat.Sub(s.lastRecorded) >= heartbeatRecord {
@@ -28,7 +28,7 @@ func (s *session) heartbeat(ctx context.Context, beat *agentv1.Heartbeat) {
 	s.observeKubernetes(ctx, beat)
 }
 
-// observeKubernetes stores what the agent says of its API server, if that has
+// observeKubernetes stores what the agent reports of its API server, if that has
 // changed. What could not be stored is tried again with the next heartbeat.
 func (s *session) observeKubernetes(ctx context.Context, beat *agentv1.Heartbeat) {
 	failure, version := beat.GetKubernetesError(), beat.GetKubernetesVersion()
@@ -40,7 +40,7 @@ func (s *session) observeKubernetes(ctx context.Context, beat *agentv1.Heartbeat
 	}
 	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) {
 		r.KubernetesError, r.KubernetesVersion = failure, version
-	})
+	}, nil)
 	if err != nil {
 		s.log.Warn("state of the API server could not be stored", "error", err)
 		return
@@ -49,18 +49,16 @@ func (s *session) observeKubernetes(ctx context.Context, beat *agentv1.Heartbeat
 }
 
 func (s *session) recordHeartbeat(ctx context.Context) {
-	sessions := s.fleet.State.Sessions
-	record, ok := sessions.Cached(s.cluster)
-	if !ok || record.Lease != s.lease {
-		return
-	}
-	after := &storev1.SessionRecord{
-		Replica: record.Value.GetReplica(), ProcessId: record.Value.GetProcessId(), Connected: record.Value.GetConnected(),
-		LastHeartbeat: timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond)),
-	}
-	_, err := s.fleet.State.Store.Commit(ctx,
-		[]store.Cond{sessions.HeldBy(s.cluster, s.lease)},
-		[]store.Op{sessions.PutLeased(s.cluster, after, s.lease)})
+	sessions, key := s.fleet.Clusters.Sessions, store.Key(s.cluster)
+	_, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := s.requireNewest(tx); err != nil {
+			return err
+		}
+		after := proto.CloneOf(sessions.Peek(tx, key).Value)
+		after.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
+		sessions.Put(tx, key, after, store.WithLease(s.lease))
+		return nil
+	})
 	if err != nil {
 		s.log.Debug("heartbeat could not be recorded", "error", err)
 		return
@@ -68,65 +66,40 @@ func (s *session) recordHeartbeat(ctx context.Context) {
 	s.lastRecorded = s.lastHeartbeat
 }
 
-// namespaces stores which namespaces the cluster has. The agent says so once,
-// so where it cannot be stored the session ends, and the next Hello says it.
+// namespaces stores which namespaces the cluster has. The agent reports them once,
+// so where they cannot be stored the session ends, and the next Hello has them.
 func (s *session) namespaces(ctx context.Context, names []string) {
-	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = slices.Clone(names) })
+	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = slices.Clone(names) }, nil)
 	if err != nil {
 		s.log.Warn("namespaces of the cluster could not be stored", "error", err)
-		s.end(unstored(err))
+		if !errors.Is(err, errSuperseded) && !errors.Is(err, errExpired) {
+			err = errUnstored
+		}
+		s.end(err)
 	}
 }
 
-// changeStatus changes what is known of the cluster, and does more in the same
-// transaction, while the session is the cluster's newest.
-func (s *session) changeStatus(ctx context.Context, change func(*storev1.ClusterStatusRecord), more ...store.Op) error {
-	statuses := s.fleet.State.ClusterStatus
-	for {
-		before, err := statuses.Get(ctx, s.cluster)
-		if err != nil {
-			return fmt.Errorf("read status of cluster %s: %w", s.cluster, err)
+// changeStatus changes what is stored of the cluster, and with also does more in
+// the same transaction, while the session is the newest of the cluster.
+func (s *session) changeStatus(ctx context.Context, change func(*storev1.ClusterStatusRecord), also func(*store.Tx)) error {
+	statuses, key := s.fleet.Clusters.Status, store.Key(s.cluster)
+	_, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := s.requireNewest(tx); err != nil {
+			return err
 		}
-		after := clone(before.Value)
+		before := statuses.Get(tx, key)
+		after := &storev1.ClusterStatusRecord{}
+		if before != nil {
+			after = proto.CloneOf(before.Value)
+		}
 		change(after)
-		ops := more
-		if !proto.Equal(before.Value, after) {
-			ops = append(slices.Clip(more), statuses.Put(s.cluster, after))
+		if !proto.Equal(before.Message(), after) {
+			statuses.Put(tx, key, after)
 		}
-		if len(ops) == 0 {
-			return nil
+		if also != nil {
+			also(tx)
 		}
-		_, err = s.fleet.State.Store.Commit(ctx,
-			[]store.Cond{s.fleet.State.Sessions.HeldBy(s.cluster, s.lease), statuses.Unchanged(s.cluster, before.Revision)}, ops)
-		if !errors.Is(err, store.ErrConflict) {
-			return err
-		}
-		if err := s.standing(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// unstored is what a session ends with whose agent has said what could not be
-// stored: that it is not the newest, or else that the agent must say it again.
-func unstored(err error) error {
-	if errors.Is(err, errSuperseded) || errors.Is(err, errExpired) {
-		return err
-	}
-	return errUnstored
-}
-
-// standing says why the session is not its cluster's newest any more; nil while
-// it is.
-func (s *session) standing(ctx context.Context) error {
-	record, err := s.fleet.State.Sessions.Get(ctx, s.cluster)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return errExpired
-	case err != nil:
-		return fmt.Errorf("read session of cluster %s: %w", s.cluster, err)
-	case record.Lease != s.lease:
-		return errSuperseded
-	}
-	return nil
+		return nil
+	})
+	return err
 }

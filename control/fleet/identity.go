@@ -47,7 +47,7 @@ func ReadTokens(path string) (Tokens, error) {
 	return tokens, nil
 }
 
-// lookup finds a token without telling by its timing how much of it is right.
+// lookup finds a token in a time that does not depend on how much of it is right.
 func (t Tokens) lookup(token string) (cluster string, ok bool) {
 	digest := sha256.Sum256([]byte(token))
 	for known, name := range t {

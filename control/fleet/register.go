@@ -2,30 +2,24 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/rules"
-	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 // beginTimeout bounds how long etcd may take to begin a session.
 const beginTimeout = 10 * time.Second
 
-// begin makes the stream the session of its cluster, which it registers if no
-// agent of that name has ever connected. The transaction's revision is the
-// epoch: it is greater than that of every session before.
+// begin makes the stream the session of its cluster, and returns whether the
+// cluster is decommissioned.
 func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.Hello) (*session, bool, error) {
 	ctx, cancel := context.WithTimeout(stream.Context(), beginTimeout)
 	defer cancel()
@@ -44,90 +38,59 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	for _, held := range hello.GetHeld() {
 		s.held[objectOf(held.GetRef())] = mark{held.GetOwnerUid(), held.GetGeneration(), held.GetHash()}
 	}
-	decommissioned, err := s.enter(ctx, hello)
+	decommissioned, err := s.register(ctx, hello)
 	if err != nil {
 		s.revoke(ctx)
-		return nil, false, err
+		return nil, false, fmt.Errorf("begin session of cluster %s: %w", name, err)
 	}
 	return s, decommissioned, nil
 }
 
-// enter puts the session on the books, and tells whether its cluster is
-// decommissioned.
-func (s *session) enter(ctx context.Context, hello *agentv1.Hello) (bool, error) {
-	f, name := s.fleet, s.cluster
-	for {
-		cluster, err := f.State.Clusters.Get(ctx, name)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return false, fmt.Errorf("read cluster %s: %w", name, err)
+// register writes the session, the cluster if no agent of that name has ever
+// connected, and what Hello says of the cluster if that has changed. The revision
+// of the transaction is the epoch: it is greater than that of every session of
+// the cluster before.
+func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommissioned bool, err error) {
+	clusters, key := s.fleet.Clusters, store.Key(s.cluster)
+	var other *storev1.SessionRecord
+	epoch, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
+		now := resource.Now()
+		record := clusters.Records.Get(tx, key)
+		decommissioned = cluster.Decommissioned(record.Message())
+		if record == nil {
+			clusters.Records.Put(tx, key, cluster.NewRecord(s.cluster, hello.GetLabels(), now))
 		}
-		known := err == nil
-		if before, ok := f.State.Sessions.Cached(name); ok && before.Value.GetProcessId() != hello.GetProcessId() {
-			s.log.Warn("a session of another agent process is still alive; if this repeats, two agents share an identity",
-				"process", hello.GetProcessId(), "other_process", before.Value.GetProcessId(), "other_replica", before.Value.GetReplica())
+		reported := &storev1.ClusterStatusRecord{
+			Namespaces:                hello.GetNamespaces().GetNames(),
+			CustomResourceDefinitions: hello.GetCustomResourceDefinitions(),
+			KubernetesVersion:         hello.GetKubernetesVersion(),
+			AgentVersion:              hello.GetAgentVersion(),
+			LastHeartbeat:             now,
 		}
-		err = s.register(ctx, hello, known)
-		if errors.Is(err, store.ErrConflict) {
-			continue
+		if before := clusters.Status.Get(tx, key); before == nil || !sameReport(before.Value, reported) {
+			clusters.Status.Put(tx, key, reported)
 		}
-		if err != nil {
-			return false, fmt.Errorf("begin session of cluster %s: %w", name, err)
-		}
-		return rules.Decommissioned(cluster.Value), nil
+		other = clusters.Sessions.Peek(tx, key).Message()
+		clusters.Sessions.Put(tx, key, &storev1.SessionRecord{
+			Replica: s.fleet.Sessions.replica, ProcessId: s.process, Connected: now, LastHeartbeat: now,
+		}, store.WithLease(s.lease))
+		return nil
+	})
+	if err != nil {
+		return false, err
 	}
-}
-
-// register writes the session, the cluster if it is new, and what Hello says
-// of the cluster if that has changed.
-func (s *session) register(ctx context.Context, hello *agentv1.Hello, known bool) error {
-	st := s.fleet.State
-	now := state.Now()
-	var conds []store.Cond
-	ops := []store.Op{st.Sessions.PutLeased(s.cluster, &storev1.SessionRecord{
-		Replica: s.fleet.Replica, ProcessId: s.process, Connected: now, LastHeartbeat: now,
-	}, s.lease)}
-	if !known {
-		conds = append(conds, st.Clusters.Absent(s.cluster))
-		ops = append(ops, st.Clusters.Put(s.cluster, newCluster(s.cluster, hello.GetLabels(), now)))
+	if other != nil && other.GetProcessId() != s.process {
+		s.log.Warn("a session of another agent process is still alive; if this repeats, two agents share an identity",
+			"process", s.process, "other_process", other.GetProcessId(), "other_replica", other.GetReplica())
 	}
-	reported := &storev1.ClusterStatusRecord{
-		Namespaces:                hello.GetNamespaces().GetNames(),
-		CustomResourceDefinitions: hello.GetCustomResourceDefinitions(),
-		KubernetesVersion:         hello.GetKubernetesVersion(),
-		AgentVersion:              hello.GetAgentVersion(),
-		LastHeartbeat:             now,
-	}
-	before, ok := st.ClusterStatus.Cached(s.cluster)
-	if ok {
-		// The session before may be at work on it still.
-		conds = append(conds, st.ClusterStatus.Unchanged(s.cluster, before.Revision))
-	}
-	if !ok || !sameReport(before.Value, reported) {
-		ops = append(ops, st.ClusterStatus.Put(s.cluster, reported))
-	}
-	epoch, err := st.Store.Commit(ctx, conds, ops)
 	s.epoch = epoch
-	return err
+	s.stored.Store(epoch)
+	return decommissioned, nil
 }
 
-func newCluster(name string, labels map[string]string, now *timestamppb.Timestamp) *cmfv1.KubernetesCluster {
-	cluster := &cmfv1.KubernetesCluster{
-		ApiVersion: contract.APIVersion,
-		Kind:       contract.KindCluster,
-		Metadata: &cmfv1.KubernetesClusterMetadata{
-			Name: name, Uid: uuid.NewString(), CreationTimestamp: now, UpdateTimestamp: now,
-		},
-		Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: contract.LifecycleActive},
-	}
-	if len(labels) > 0 {
-		cluster.Metadata.Labels = &cmfv1.StringMap{Entries: labels}
-	}
-	return cluster
-}
-
-// sameReport tells whether two reports differ in nothing but time.
+// sameReport is true if two reports differ in nothing but time.
 func sameReport(a, b *storev1.ClusterStatusRecord) bool {
-	a = proto.Clone(a).(*storev1.ClusterStatusRecord)
+	a = proto.CloneOf(a)
 	a.LastHeartbeat = b.GetLastHeartbeat()
 	return proto.Equal(a, b)
 }

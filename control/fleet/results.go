@@ -51,33 +51,26 @@ func (w *waiters) answer(page *agentv1.ResultPage) {
 
 // FetchResults asks the agent of a cluster for rows of a query, whose agent has
 // to be connected to this replica.
-func (f *Fleet) FetchResults(ctx context.Context, cluster string, request *agentv1.FetchResults) (*agentv1.ResultPage, error) {
-	s := f.sessionOf(cluster)
-	if s == nil {
-		return nil, f.elsewhere(cluster)
+func (s *Sessions) FetchResults(ctx context.Context, cluster string, request *agentv1.FetchResults) (*agentv1.ResultPage, error) {
+	session := s.of(cluster)
+	if session == nil {
+		_, err := s.unreachable(cluster, "fetch rows from it", "no rows can be fetched from it")
+		return nil, err
 	}
 	request.RequestId = uuid.NewString()
-	answer := s.rows.add(request.GetRequestId())
-	defer s.rows.remove(request.GetRequestId())
-	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_FetchResults{FetchResults: request}})
+	answer := session.rows.add(request.GetRequestId())
+	defer session.rows.remove(request.GetRequestId())
+	session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_FetchResults{FetchResults: request}})
 	timeout := time.NewTimer(fetchTimeout)
 	defer timeout.Stop()
 	select {
 	case page := <-answer:
 		return page, nil
-	case <-s.stream.Context().Done():
-		return nil, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before it could hand out rows. Try again.", cluster)
+	case <-session.stream.Context().Done():
+		return nil, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before it sent rows. Try again.", cluster)
 	case <-timeout.C:
-		return nil, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has handed out no rows within %s.", cluster, fetchTimeout)
+		return nil, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has sent no rows within %s.", cluster, fetchTimeout)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// elsewhere says why a cluster has no session here.
-func (f *Fleet) elsewhere(cluster string) error {
-	if session, ok := f.State.Sessions.Cached(cluster); ok && session.Value.GetReplica() != f.Replica {
-		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can fetch rows from it. Try again.", cluster, session.Value.GetReplica())
-	}
-	return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no rows can be fetched from it.", cluster)
 }

@@ -3,33 +3,28 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"strings"
 
-	"google.golang.org/protobuf/proto"
-
+	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// clone copies a stored message before it is changed.
-func clone[T proto.Message](m T) T { return proto.Clone(m).(T) }
-
 // sendAll sends Welcome, then everything that differs from what the agent
 // holds, then Synced, and from then on whatever changes. Changes that come
-// while the first pass is at work wait in the outbox, where they coalesce.
+// during the first pass wait in the outbox, where they coalesce.
 func (s *session) sendAll(ctx context.Context) error {
 	welcome, _, _ := s.out.next()
 	if err := s.stream.Send(welcome); err != nil {
 		return fmt.Errorf("send Welcome: %w", err)
 	}
 	var count int32
-	for _, r := range s.resources() {
+	for _, next := range s.sendables(s.fleet.Store.Cached()) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if s.idle.Load() {
 			break
 		}
-		sent, err := s.sendResource(r)
+		sent, err := s.send(next)
 		if err != nil {
 			return err
 		}
@@ -56,7 +51,7 @@ func (s *session) sendAll(ctx context.Context) error {
 // because another acts for the cluster now.
 func (s *session) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
-		message, r, more := s.out.next()
+		message, next, more := s.out.next()
 		switch {
 		case !more:
 			return nil
@@ -65,7 +60,7 @@ func (s *session) drain(ctx context.Context) error {
 				return fmt.Errorf("send %T: %w", message.GetMessage(), err)
 			}
 		case !s.idle.Load():
-			if _, err := s.sendResource(r); err != nil {
+			if _, err := s.send(next); err != nil {
 				return err
 			}
 		}
@@ -73,94 +68,74 @@ func (s *session) drain(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// resources lists everything that concerns the cluster.
-func (s *session) resources() []resource {
-	st := s.fleet.State
-	var out []resource
-	for _, tombstone := range st.Tombstones.CachedUnder(s.cluster) {
-		out = append(out, resource{tombstones, tombstone.Key})
+// sendables lists everything that concerns the cluster, in the order in which it
+// is sent.
+func (s *session) sendables(at *store.Snapshot) []sendable {
+	f := s.fleet
+	var all []sendable
+	for tombstone := range f.Ownership.Tombstones.In(at).Under(s.cluster) {
+		all = append(all, sendable{tombstones, tombstone.Key})
 	}
-	for _, ref := range st.ClusterEnvironments.CachedUnder(s.cluster) {
-		_, env, _ := strings.Cut(ref.Key, "/")
-		for _, collection := range s.fleet.keptOrder {
-			for _, key := range s.fleet.kept[collection].keys(env) {
-				out = append(out, resource{collection, key})
+	for ref := range f.Clusters.Environments.In(at).Under(s.cluster) {
+		env := ref.Key[len(s.cluster)+1:]
+		for _, object := range f.Registry.Objects() {
+			for key := range object.Resources.Under(env).Keys(at) {
+				all = append(all, sendable{object.Name, key})
 			}
 		}
 	}
-	return out
+	return all
 }
 
-// sendResource sends what a resource makes of its object, unless the agent has
-// it so already. It tells how many messages that took.
-func (s *session) sendResource(r resource) (int32, error) {
-	message, err := s.messageOf(r)
+// send sends something as it now is, unless the agent has it so already. It
+// returns how many messages that took.
+func (s *session) send(next sendable) (int32, error) {
+	message, err := s.message(s.fleet.Store.Cached(), next)
 	if err != nil {
 		// The record cannot be rendered; the others can.
-		s.log.Error("resource cannot be rendered", "collection", r.collection, "key", r.key, "error", err)
+		s.log.Error("resource cannot be rendered", "object", next.object, "key", next.key, "error", err)
 		return 0, nil
 	}
 	if message == nil {
 		return 0, nil
 	}
 	if err := s.stream.Send(message); err != nil {
-		return 0, fmt.Errorf("send %s %s: %w", r.collection, r.key, err)
+		return 0, fmt.Errorf("send %s %s: %w", next.object, next.key, err)
 	}
 	return 1, nil
 }
 
-func (s *session) messageOf(r resource) (*agentv1.ConnectResponse, error) {
-	if r.collection == tombstones {
-		return s.tombstone(r.key), nil
+// message is what has to be sent, nil if there is nothing.
+func (s *session) message(at *store.Snapshot, next sendable) (*agentv1.ConnectResponse, error) {
+	if next.object == tombstones {
+		return s.deletion(at, next.key), nil
 	}
-	apply, err := s.render(r)
+	apply, err := s.render(at, next)
 	if err != nil || apply == nil {
 		return nil, err
 	}
-	return s.unlessHeld(apply), nil
-}
-
-// unlessHeld is nothing where the agent has the object so already.
-func (s *session) unlessHeld(apply *agentv1.Apply) *agentv1.ConnectResponse {
-	want := markOf(apply)
-	if s.held[objectOf(apply.GetRef())] == want {
-		return nil
+	ref, mark := objectOf(apply.GetRef()), markOf(apply)
+	if s.held[ref] == mark {
+		return nil, nil
 	}
-	s.held[objectOf(apply.GetRef())] = want
-	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}
+	s.held[ref] = mark
+	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}, nil
 }
 
-func markOf(apply *agentv1.Apply) mark {
-	return mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
-}
-
-// confirm takes an object that Hello lists as it should be for applied: the Ack
-// that said so may have been lost with the session before.
-func (s *session) confirm() {
-	for _, r := range s.resources() {
-		kind := s.fleet.kept[r.collection]
-		if kind.status == nil {
-			continue
-		}
-		if status, ok := kind.status(r.key); !ok || status.GetProblem() == nil {
-			continue
-		}
-		apply, err := s.render(r)
-		if err != nil || apply == nil || s.held[objectOf(apply.GetRef())] != markOf(apply) {
-			continue
-		}
-		s.fleet.reports.add(s, apply.GetRef(), func(r *report) {
-			r.acks[apply.GetOwnerUid()] = &agentv1.Ack{
-				Ref: apply.GetRef(), OwnerUid: apply.GetOwnerUid(), Generation: apply.GetGeneration(), Hash: apply.GetHash(),
-				Outcome: agentv1.Outcome_OUTCOME_APPLIED,
-			}
-		})
+// render makes the object of a resource, nil if the cluster is to hold none. The
+// resource may not be on the session's cluster any more: its environment may have
+// been deleted, and created again on another.
+func (s *session) render(at *store.Snapshot, next sendable) (*agentv1.Apply, error) {
+	env := s.fleet.Environments.Of(at, next.key)
+	if env == nil || env.Value.GetKubernetesClusterName() != s.cluster {
+		return nil, nil
 	}
+	return s.fleet.objects[next.object].Render(at, env, next.key)
 }
 
-func (s *session) tombstone(key string) *agentv1.ConnectResponse {
-	record, ok := s.fleet.State.Tombstones.Cached(key)
-	if !ok {
+func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectResponse {
+	record := s.fleet.Ownership.Tombstones.In(at).Get(key)
+	if record == nil {
 		return nil
 	}
 	t := record.Value
@@ -171,6 +146,26 @@ func (s *session) tombstone(key string) *agentv1.ConnectResponse {
 	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Delete{Delete: &agentv1.Delete{
 		Ref: ref, OwnerUid: t.GetOwnerUid(), Release: t.GetRelease(),
 	}}}
+}
+
+// confirmApplied reports objects that Hello lists as they should be as applied:
+// the Ack that said so may have been lost with the session before. It matters
+// where the stored outcome is a problem.
+func (s *session) confirmApplied(at *store.Snapshot) {
+	for _, next := range s.sendables(at) {
+		object := s.fleet.objects[next.object]
+		if object == nil || object.Status == nil || object.Status(at, next.key).GetProblem() == nil {
+			continue
+		}
+		apply, err := s.render(at, next)
+		if err != nil || apply == nil || s.held[objectOf(apply.GetRef())] != markOf(apply) {
+			continue
+		}
+		s.fleet.reports.addAck(s, &agentv1.Ack{
+			Ref: apply.GetRef(), OwnerUid: apply.GetOwnerUid(), Generation: apply.GetGeneration(), Hash: apply.GetHash(),
+			Outcome: agentv1.Outcome_OUTCOME_APPLIED,
+		})
+	}
 }
 
 func lifecycleMessage(decommissioned bool) *agentv1.ConnectResponse {

@@ -15,12 +15,14 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/resource/cluster"
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/validate"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
 // Why the control plane ends a session. The code is what the protocol promises,
-// the text goes to the agent and to the cluster's status.
+// the text is sent to the agent and shown in the cluster's status.
 var (
 	errStopping   = status.Error(codes.Unavailable, "The control plane replica that the agent was connected to has stopped.")
 	errSilent     = status.Error(codes.DeadlineExceeded, "The agent has missed its heartbeats.")
@@ -34,9 +36,9 @@ var (
 // reasons are all of the above.
 var reasons = []error{errStopping, errSilent, errUnread, errSuperseded, errExpired, errUnstored, errLifecycle}
 
-// heartbeatRecord is how old the heartbeat in a session's record may get
-// before it is written again: the lease tells who lives, the record is for
-// people.
+// heartbeatRecord is how old the heartbeat in a session's record may get before
+// it is written again. It is for users to read; what keeps a session alive is its
+// lease.
 const heartbeatRecord = 10 * time.Second
 
 // session is one agent's stream.
@@ -50,18 +52,21 @@ type session struct {
 	lease clientv3.LeaseID
 	// epoch is the etcd revision that began the session.
 	epoch int64
-	out   *outbox
+	// stored is the latest revision at which the session's reports were stored, at
+	// first its epoch.
+	stored atomic.Int64
+	out    *outbox
 	// idle is set while the cluster is decommissioned.
 	idle atomic.Bool
-	// held is what the agent has, by object; the sender's alone.
+	// held is what the agent has, by object. Only the goroutine that sends uses it.
 	held map[object]mark
 
 	ended chan error
-	// rows are those that clients wait for.
+	// rows are the requests for rows that the agent has not answered yet.
 	rows waiters
 	// tunnels are the requests for Flink's REST API under way.
 	tunnels tunnels
-	// What follows is the receiver's alone.
+	// What follows is used by the goroutine that receives only.
 	lastHeartbeat, lastRecorded time.Time
 	kubernetesError             string
 	kubernetesVersion           string
@@ -81,6 +86,10 @@ type mark struct {
 	hash       string
 }
 
+func markOf(apply *agentv1.Apply) mark {
+	return mark{apply.GetOwnerUid(), apply.GetGeneration(), apply.GetHash()}
+}
+
 // end makes the session end with an error; the first one counts.
 func (s *session) end(err error) {
 	select {
@@ -89,24 +98,20 @@ func (s *session) end(err error) {
 	}
 }
 
-// say queues a message to the agent. One that lets too many wait is not
+// enqueue queues a message to the agent. An agent that lets too many wait is not
 // reading, and the session ends.
-func (s *session) say(m *agentv1.ConnectResponse) {
-	if !s.out.send(m) {
+func (s *session) enqueue(m *agentv1.ConnectResponse) {
+	if !s.out.add(m) {
 		s.end(errUnread)
 	}
 }
 
 // Connect serves one agent.
 func (f *Fleet) Connect(stream agentv1.FleetService_ConnectServer) error {
-	f.mu.Lock()
-	if f.stopped {
-		f.mu.Unlock()
+	if !f.Sessions.begin() {
 		return errStopping
 	}
-	f.live.Add(1)
-	f.mu.Unlock()
-	defer f.live.Done()
+	defer f.Sessions.streams.Done()
 
 	err := f.connect(stream)
 	if errors.Is(err, io.EOF) {
@@ -141,7 +146,7 @@ func (f *Fleet) connect(stream agentv1.FleetService_ConnectServer) error {
 	return err
 }
 
-// receive hands on what the agent says until the stream breaks.
+// receive passes on what the agent sends until the stream breaks.
 func receive(stream agentv1.FleetService_ConnectServer, received chan<- *agentv1.ConnectRequest, broken chan<- error) {
 	for {
 		message, err := stream.Recv()
@@ -178,7 +183,7 @@ func firstMessage(ctx context.Context, received <-chan *agentv1.ConnectRequest, 
 
 func checkHello(hello *agentv1.Hello) error {
 	var v apierror.Violations
-	rules.CheckName(&v, "cluster", hello.GetCluster())
+	validate.Name(&v, "cluster", hello.GetCluster())
 	if hello.GetProcessId() == "" {
 		v.Addf("process_id: must not be empty")
 	}
@@ -188,21 +193,26 @@ func checkHello(hello *agentv1.Hello) error {
 // serve runs the session until either side ends it.
 func (s *session) serve(received <-chan *agentv1.ConnectRequest, broken <-chan error, decommissioned bool) error {
 	s.idle.Store(decommissioned)
-	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Welcome{Welcome: &agentv1.Welcome{
+	s.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Welcome{Welcome: &agentv1.Welcome{
 		Epoch:         s.epoch,
 		NextHeartbeat: durationpb.New(s.fleet.nextHeartbeat()),
 		Lifecycle:     &agentv1.Lifecycle{Decommissioned: decommissioned},
 		ServerVersion: s.fleet.Version,
 	}}})
-	if err := s.fleet.admit(s); err != nil {
+	if err := s.fleet.Sessions.add(s); err != nil {
 		return err
 	}
 	s.log.Info("agent connected", "epoch", s.epoch, "process", s.process, "held", len(s.held), "decommissioned", decommissioned)
-	// Either may have come between begin and admit, unseen by those that follow.
-	if s.superseded() {
+	// Either may have happened before the session was added, when no trigger
+	// concerned it.
+	at, err := s.fleet.Store.ViewFrom(s.stream.Context(), s.epoch)
+	if err != nil {
+		return fmt.Errorf("read what has been stored until the session began: %w", err)
+	}
+	if s.superseded(at) {
 		return errSuperseded
 	}
-	if cluster, ok := s.fleet.State.Clusters.Cached(s.cluster); ok && rules.Decommissioned(cluster.Value) != decommissioned {
+	if record := s.fleet.Clusters.Get(at, s.cluster); record != nil && cluster.Decommissioned(record.Value) != decommissioned {
 		return errLifecycle
 	}
 	ctx, cancel := context.WithCancel(s.stream.Context())
@@ -211,19 +221,40 @@ func (s *session) serve(received <-chan *agentv1.ConnectRequest, broken <-chan e
 	if err != nil {
 		return fmt.Errorf("keep the lease of the session: %w", err)
 	}
-	s.confirm()
+	s.confirmApplied(at)
 	sent := make(chan error, 1)
 	go func() { sent <- s.sendAll(ctx) }()
 	return s.receiveAll(ctx, received, broken, sent, alive)
 }
 
-// superseded tells whether another session of the cluster has begun later.
-func (s *session) superseded() bool {
-	record, ok := s.fleet.State.Sessions.Cached(s.cluster)
-	return ok && record.Lease != s.lease && record.Revision > s.epoch
+// superseded is true if another session of the cluster has begun later.
+func (s *session) superseded(at store.Reader) bool {
+	record := s.fleet.Clusters.Sessions.In(at).Get(store.Key(s.cluster))
+	return record != nil && record.Lease != s.lease && record.Revision > s.epoch
 }
 
-// receiveAll takes what the agent says until the session ends. It does not wait
+// requireNewest has a transaction committed only while the session is the newest
+// of its cluster. Its error says why it is not.
+func (s *session) requireNewest(tx *store.Tx) error {
+	sessions, key := s.fleet.Clusters.Sessions, store.Key(s.cluster)
+	record := sessions.Peek(tx, key)
+	switch {
+	case record == nil:
+		return errExpired
+	case record.Lease != s.lease:
+		return errSuperseded
+	}
+	sessions.RequireLease(tx, key, s.lease)
+	return nil
+}
+
+// hasStored notes a revision that a transaction of the session returned.
+func (s *session) hasStored(revision int64) {
+	for before := s.stored.Load(); revision > before && !s.stored.CompareAndSwap(before, revision); before = s.stored.Load() {
+	}
+}
+
+// receiveAll handles what the agent sends until the session ends. It does not wait
 // for the sender: a Send that hangs on flow control ends with the stream, when
 // this returns.
 func (s *session) receiveAll(
@@ -265,10 +296,10 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 	case *agentv1.ConnectRequest_TunnelReply:
 		s.tunnels.answer(m.TunnelReply)
 	case *agentv1.ConnectRequest_Ack:
-		s.fleet.reports.add(s, m.Ack.GetRef(), func(r *report) { r.acks[m.Ack.GetOwnerUid()] = m.Ack })
+		s.fleet.reports.addAck(s, m.Ack)
 	case *agentv1.ConnectRequest_Status:
-		s.fleet.reports.add(s, m.Status.GetRef(), func(r *report) { r.status = m.Status })
+		s.fleet.reports.addStatus(s, m.Status)
 	case *agentv1.ConnectRequest_Event:
-		s.fleet.reports.add(s, m.Event.GetRef(), func(r *report) { r.events = append(r.events, m.Event) })
+		s.fleet.reports.addEvent(s, m.Event)
 	}
 }

@@ -4,27 +4,26 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/openweir/weir/control/state"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
 // Two sessions of one cluster may pass through the transaction that begins them
-// in one order and come to the replica's books in the other.
-func TestAdmitKeepsTheNewestSession(t *testing.T) {
-	f := New(Config{State: &state.State{}})
+// in one order and be added to those of the replica in the other.
+func TestTheNewestSessionIsKept(t *testing.T) {
+	sessions := NewSessions(nil, nil, "replica-1")
 	begun := func(epoch int64) *session {
-		return &session{fleet: f, cluster: "cluster-a", epoch: epoch, ended: make(chan error, 1)}
+		return &session{cluster: "cluster-a", epoch: epoch, ended: make(chan error, 1)}
 	}
 	older, newest, late := begun(1), begun(3), begun(2)
 	for _, step := range []struct {
 		session *session
 		want    error
 	}{{older, nil}, {newest, nil}, {late, errSuperseded}} {
-		if err := f.admit(step.session); !errors.Is(err, step.want) {
+		if err := sessions.add(step.session); !errors.Is(err, step.want) {
 			t.Errorf("epoch %d: got %v, want %v", step.session.epoch, err, step.want)
 		}
 	}
-	if f.sessionOf("cluster-a") != newest {
+	if sessions.of("cluster-a") != newest {
 		t.Error("the newest session is not the cluster's")
 	}
 	if err := <-older.ended; !errors.Is(err, errSuperseded) {
@@ -35,15 +34,15 @@ func TestAdmitKeepsTheNewestSession(t *testing.T) {
 		t.Errorf("the newest session ended with %v", err)
 	default:
 	}
-	f.dismiss(older)
-	if f.Sessions() != 1 {
-		t.Error("the end of an older session took the newest off the books")
+	sessions.remove(older)
+	if sessions.Count() != 1 {
+		t.Error("the end of an older session removed the newest")
 	}
 }
 
 // Reports coalesce within a session and never across sessions.
 func TestReportsOfSessionsDoNotMix(t *testing.T) {
-	r := New(Config{State: &state.State{}}).reports
+	r := newReports(nil)
 	ref := &agentv1.ObjectRef{Name: "orders"}
 	older, newer := &session{cluster: "cluster-a", epoch: 1}, &session{cluster: "cluster-a", epoch: 2}
 	status := func(text string) func(*report) {
@@ -70,12 +69,12 @@ func TestReportsOfSessionsDoNotMix(t *testing.T) {
 func TestOutboxIsBounded(t *testing.T) {
 	o := newOutbox()
 	for range maxMessages {
-		if !o.send(&agentv1.ConnectResponse{}) {
+		if !o.add(&agentv1.ConnectResponse{}) {
 			t.Fatal("there is no room within the bound")
 		}
-		o.changed(resource{state.CollectionApplications, "prod/orders"})
+		o.changed(sendable{things, thing})
 	}
-	if o.send(&agentv1.ConnectResponse{}) {
+	if o.add(&agentv1.ConnectResponse{}) {
 		t.Error("there is room beyond the bound")
 	}
 	messages, resources := 0, 0

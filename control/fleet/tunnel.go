@@ -22,29 +22,34 @@ const (
 	// protocol has it.
 	maxTunnels = 64
 	// tunnelPatience bounds how long an agent may be silent although it may send.
-	// An agent gives Flink up before that; one that is older than tunnels says
-	// nothing.
+	// An agent stops waiting for Flink before that; one that is older than tunnels
+	// does not answer.
 	tunnelPatience = 75 * time.Second
 )
 
 // FetchFlinkWebUI has the agent of a cluster, which has to be connected to this
 // replica, fetch from Flink's REST API. send gets the head, then the body in
 // pieces; while it blocks, no more than a window of the body waits.
-func (f *Fleet) FetchFlinkWebUI(ctx context.Context, cluster string, request *agentv1.TunnelRequest, send func(*cmfv1.FetchFlinkWebUIResponse) error) error {
-	s := f.sessionOf(cluster)
-	if s == nil {
-		return f.outOfReach(ctx, cluster)
+func (s *Sessions) FetchFlinkWebUI(ctx context.Context, cluster string, request *agentv1.TunnelRequest, send func(*cmfv1.FetchFlinkWebUIResponse) error) error {
+	session := s.of(cluster)
+	if session == nil {
+		replica, err := s.unreachable(cluster, "reach web UIs there", "no web UI can be reached there")
+		if replica != "" {
+			// It fails if the context is not a server's, and then nobody reads it.
+			_ = grpc.SetTrailer(ctx, metadata.Pairs(replicaTrailer, replica))
+		}
+		return err
 	}
 	request.RequestId = uuid.NewString()
 	request.Window = tunnelWindow
 	t := newTunnel()
-	if !s.tunnels.open(request.GetRequestId(), t) {
+	if !session.tunnels.open(request.GetRequestId(), t) {
 		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has %d requests for web UIs to answer already. Try again.", cluster, maxTunnels)
 	}
-	s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}})
-	err := s.relay(ctx, request.GetRequestId(), t, send)
+	session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}})
+	err := session.relay(ctx, request.GetRequestId(), t, send)
 	if !t.abandon() {
-		s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: request.GetRequestId()}}})
+		session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: request.GetRequestId()}}})
 	}
 	return err
 }
@@ -53,18 +58,7 @@ func (f *Fleet) FetchFlinkWebUI(ctx context.Context, cluster string, request *ag
 // reaches several.
 const replicaTrailer = "weir-replica"
 
-// outOfReach says why Flink on a cluster cannot be asked here.
-func (f *Fleet) outOfReach(ctx context.Context, cluster string) error {
-	session, ok := f.State.Sessions.Cached(cluster)
-	if replica := session.Value.GetReplica(); ok && replica != f.Replica {
-		// What fails here is a context that is no server's, which has no use for it.
-		_ = grpc.SetTrailer(ctx, metadata.Pairs(replicaTrailer, replica))
-		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can reach web UIs there. Try again.", cluster, replica)
-	}
-	return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so no web UI can be reached there.", cluster)
-}
-
-// relay hands on an answer until its end.
+// relay passes on an answer until its end.
 func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cmfv1.FetchFlinkWebUIResponse) error) error {
 	silence := time.NewTimer(tunnelPatience)
 	defer silence.Stop()
@@ -72,7 +66,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 	for {
 		part := t.take()
 		if part.broken {
-			return apierror.BadGateway("The agent of Kubernetes cluster '%s' does not keep to the protocol.", s.cluster)
+			return apierror.BadGateway("The agent of Kubernetes cluster '%s' does not follow the protocol.", s.cluster)
 		}
 		if part.head != nil {
 			if err := send(&cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Head{Head: part.head}}); err != nil {
@@ -89,7 +83,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 			return endOf(part.end)
 		}
 		if owed >= tunnelWindow/2 {
-			s.say(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCredit{TunnelCredit: &agentv1.TunnelCredit{RequestId: id, Bytes: owed}}})
+			s.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCredit{TunnelCredit: &agentv1.TunnelCredit{RequestId: id, Bytes: owed}}})
 			owed = 0
 		}
 		if part.more {
@@ -101,7 +95,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 		case <-s.stream.Context().Done():
 			return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before the answer was complete. Try again.", s.cluster)
 		case <-silence.C:
-			return apierror.Timeout("The agent of Kubernetes cluster '%s' has said nothing for %s. It may be older than the web UI's tunnel.", s.cluster, tunnelPatience)
+			return apierror.Timeout("The agent of Kubernetes cluster '%s' has sent nothing for %s. It may be older than the web UI's tunnel.", s.cluster, tunnelPatience)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -133,7 +127,7 @@ type tunnels struct {
 	underWay map[string]*tunnel // by request
 }
 
-// open tells whether there was room for one more.
+// open returns false if there is no room for one more.
 func (t *tunnels) open(id string, added *tunnel) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -147,9 +141,9 @@ func (t *tunnels) open(id string, added *tunnel) bool {
 	return true
 }
 
-// answer takes a part of an answer. It never waits. One that is given up counts
-// until its end has come too, so that no client can make an agent more work
-// than that of so many requests.
+// answer takes a part of an answer. It never waits. An abandoned request counts
+// until its end has come too, so that clients cannot give an agent more work than
+// that of so many requests.
 func (t *tunnels) answer(reply *agentv1.TunnelReply) {
 	t.mu.Lock()
 	to := t.underWay[reply.GetRequestId()]
@@ -164,16 +158,16 @@ func (t *tunnels) answer(reply *agentv1.TunnelReply) {
 
 // tunnel is one answer on its way from the agent to a client.
 type tunnel struct {
-	mu     sync.Mutex
-	head   *cmfv1.FlinkWebUIHead
-	body   []byte
-	end    *agentv1.TunnelEnd
-	begun  bool  // the head came
-	ended  bool  // the end came
-	given  bool  // nobody waits any more
-	broken bool  // the agent does not keep to the protocol
-	window int64 // how much of the body the agent may still send
-	ready  chan struct{}
+	mu        sync.Mutex
+	head      *cmfv1.FlinkWebUIHead
+	body      []byte
+	end       *agentv1.TunnelEnd
+	begun     bool  // the head came
+	ended     bool  // the end came
+	abandoned bool  // nobody waits any more
+	broken    bool  // the agent does not follow the protocol
+	window    int64 // how much of the body the agent may still send
+	ready     chan struct{}
 }
 
 func newTunnel() *tunnel {
@@ -192,7 +186,7 @@ func (t *tunnel) put(reply *agentv1.TunnelReply) {
 	case *agentv1.TunnelReply_Body:
 		t.window -= int64(len(part.Body))
 		t.broken = t.broken || !t.begun || t.window < 0
-		if !t.broken && !t.given {
+		if !t.broken && !t.abandoned {
 			t.body = append(t.body, part.Body...)
 		}
 	}
@@ -211,11 +205,11 @@ type part struct {
 	broken bool
 }
 
-// maxPart is how much of a body is handed on at once, in bytes.
+// maxPart is how much of a body is passed on at once, in bytes.
 const maxPart = 32 << 10
 
-// take takes the next part. What is taken of the body may be sent anew: it is
-// the caller's to tell the agent.
+// take takes the next part. The agent may send as much again as is taken of the
+// body; the caller has to grant it that.
 func (t *tunnel) take() part {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -233,11 +227,11 @@ func (t *tunnel) take() part {
 	return p
 }
 
-// abandon drops what waits and what is still to come, and tells whether the end
-// came.
+// abandon drops what waits and what is still to come, and returns whether the end
+// has come.
 func (t *tunnel) abandon() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.given, t.body = true, nil
+	t.abandoned, t.body = true, nil
 	return t.ended
 }
