@@ -5,11 +5,13 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query/filter"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -23,6 +25,9 @@ func (s *Savepoints) newDetachedKind() *resource.Kind[*cmfv1.Savepoint, *cmfv1.S
 			func(i detachedItem) *timestamppb.Timestamp { return i.Value.GetMetadata().GetUpdateTimestamp() },
 			func(i detachedItem) string { return i.Value.GetStatus().GetState() }),
 		View: func(i detachedItem, _ resource.Detail) *cmfv1.Savepoint { return i.Value },
+		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
+			counts.DetachedSavepoints = proto.Int32(int32(s.detached.In(at).Count("")))
+		},
 	}
 }
 

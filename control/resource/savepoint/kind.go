@@ -7,6 +7,7 @@ import (
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -27,6 +28,9 @@ func (s *Savepoints) newKind() *resource.Kind[*storev1.SavepointRecord, *cmfv1.S
 			},
 			func(i item) string { return statusOf(i.Value, i.Reported).GetState() }),
 		View: s.view, NotFound: notFound,
+		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
+			counts.Savepoints = proto.Int32(int32(s.Records.In(at).Count("")))
+		},
 		Objects: []*resource.Object{s.object()},
 	}
 }
