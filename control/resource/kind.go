@@ -40,9 +40,8 @@ type Kind[R, V proto.Message] struct {
 	// usual one.
 	NotFound func(path, name string) error
 
-	// Count counts the resources in the answer to a request for resource
-	// information; nil for kinds that it has no field for, or has one by state, which
-	// Contained.Usage counts in.
+	// Count counts the resources for resource information, whose maps are there; nil
+	// for kinds that it has no field for, and those that Contained.Usage counts.
 	Count func(at store.Reader, counts *cmfv1.ResourceCounts)
 	// Contained is for kinds in an environment: the first segment of their paths
 	// is its name. nil for others.

@@ -186,3 +186,8 @@ func (r *Registry) Count(at store.Reader, counts *cmfv1.ResourceCounts) {
 		}
 	}
 }
+
+// CountOf is how many objects a collection has.
+func CountOf[T proto.Message](at store.Reader, c *store.Collection[T]) *int32 {
+	return proto.Int32(int32(c.In(at).Count("")))
+}

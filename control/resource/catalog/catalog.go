@@ -5,7 +5,6 @@ package catalog
 
 import (
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/kafka"
@@ -58,7 +57,7 @@ func New(s *store.Store, watches *resource.Watches, environments *environment.En
 		List:     list,
 		View:     c.view,
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
-			counts.Catalogs = proto.Int32(int32(c.Records.In(at).Count("")))
+			counts.Catalogs = resource.CountOf(at, c.Records)
 		},
 	}
 	c.databaseKind = &resource.Kind[*cmfv1.KafkaDatabase, *cmfv1.KafkaDatabase]{

@@ -55,6 +55,11 @@ func New(s *store.Store, watches *resource.Watches) *Clusters {
 		Records: c.Records,
 		List:    c.list(),
 		View:    c.view,
+		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
+			for cluster := range c.Records.In(at).Under("") {
+				counts.KubernetesClusters[c.status(at, cluster).GetState()]++
+			}
+		},
 		Watched: []interface {
 			Scope(under string) store.Scope
 		}{c.Status, c.Sessions},

@@ -56,6 +56,9 @@ func New(
 		Metadata: (*cmfv1.ComputePool).GetMetadata,
 		List:     list(),
 		View:     p.view,
+		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
+			counts.ComputePools = resource.CountOf(at, p.Records)
+		},
 		Contained: &resource.Contained[*cmfv1.ComputePool]{
 			Drop: p.drop,
 			Usage: func(item Item, env *cmfv1.Environment, usage *resource.Usage) {

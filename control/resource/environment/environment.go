@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
@@ -46,7 +45,7 @@ func New(s *store.Store, watches *resource.Watches, clusters *cluster.Clusters) 
 		List:     list,
 		View:     e.view,
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
-			counts.Environments = proto.Int32(int32(e.Records.In(at).Count("")))
+			counts.Environments = resource.CountOf(at, e.Records)
 		},
 	}
 	return e
@@ -109,13 +108,13 @@ func (e *Environments) All(at store.Reader) []*store.Object[*cmfv1.Environment] 
 }
 
 // Usage counts what is in environments and adds up what it asks for.
-func (e *Environments) Usage(at store.Reader, environments ...*cmfv1.Environment) *resource.Usage {
+func (e *Environments) Usage(at store.Reader, environments ...*store.Object[*cmfv1.Environment]) *resource.Usage {
 	usage := &resource.Usage{
 		Counts:  &cmfv1.ResourcesByStatusAndTypeSummary{Applications: map[string]int32{}, Statements: map[string]int32{}},
 		Summary: flinkspec.AddUsage(nil, nil),
 	}
 	for _, env := range environments {
-		e.registry.UsageOf(at, env, usage)
+		e.registry.UsageOf(at, env.Value, usage)
 	}
 	return usage
 }
@@ -135,7 +134,7 @@ func (e *Environments) view(item item, detail resource.Detail) *cmfv1.Environmen
 		Status:                   &cmfv1.EnvironmentStatus{KubernetesCluster: e.clusters.StatusOf(item.At, env.GetKubernetesClusterName())},
 	}
 	if detail.Resources {
-		usage := e.Usage(item.At, env)
+		usage := e.Usage(item.At, item.Object)
 		view.Status.Resources, view.Status.ResourceSummary = usage.Counts, usage.Summary
 	}
 	if detail.Single {

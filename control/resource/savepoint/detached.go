@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/contract"
@@ -26,7 +25,7 @@ func (s *Savepoints) newDetachedKind() *resource.Kind[*cmfv1.Savepoint, *cmfv1.S
 			func(i detachedItem) string { return i.Value.GetStatus().GetState() }),
 		View: func(i detachedItem, _ resource.Detail) *cmfv1.Savepoint { return i.Value },
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
-			counts.DetachedSavepoints = proto.Int32(int32(s.detached.In(at).Count("")))
+			counts.DetachedSavepoints = resource.CountOf(at, s.detached)
 		},
 	}
 }

@@ -29,7 +29,7 @@ func (s *Savepoints) newKind() *resource.Kind[*storev1.SavepointRecord, *cmfv1.S
 			func(i item) string { return statusOf(i.Value, i.Reported).GetState() }),
 		View: s.view, NotFound: notFound,
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
-			counts.Savepoints = proto.Int32(int32(s.Records.In(at).Count("")))
+			counts.Savepoints = resource.CountOf(at, s.Records)
 		},
 		Objects: []*resource.Object{s.object()},
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/openweir/weir/control/contract"
@@ -77,7 +76,7 @@ func New(
 			return masked(i.Value, c.mappedBy(i.At, i.Value.GetMetadata().GetName()))
 		},
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
-			counts.Secrets = proto.Int32(int32(c.Records.In(at).Count("")))
+			counts.Secrets = resource.CountOf(at, c.Records)
 		},
 	}
 	c.mappingKind = &resource.Kind[*cmfv1.EnvironmentSecretMapping, *cmfv1.EnvironmentSecretMapping]{
