@@ -3,7 +3,7 @@ package flinkspec_test
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -24,7 +24,7 @@ func TestSpecInForce(t *testing.T) {
 		"a record that is not a text": {`{"reconciliationStatus":{"lastReconciledSpec":{}}}`, "u-1", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, rules.SpecInForce(&storev1.StatusRecord{Status: test.status, OwnerUid: test.owner}, "u-1"), test.want)
+			same(t, flinkspec.SpecInForce(&storev1.StatusRecord{Status: test.status, OwnerUid: test.owner}, "u-1"), test.want)
 		})
 	}
 }
@@ -59,9 +59,9 @@ func TestCheckChange(t *testing.T) {
 			if test.inForce != "" {
 				inForce = object(t, test.inForce)
 			}
-			same(t, messages(t, rules.CheckChange(inForce, object(t, test.spec))), test.want)
+			same(t, messages(t, flinkspec.CheckChange(inForce, object(t, test.spec))), test.want)
 		})
 	}
-	same(t, messages(t, rules.CheckClusterChange(object(t, `{}`), object(t, `{"mode":"standalone"}`))),
+	same(t, messages(t, flinkspec.CheckClusterChange(object(t, `{}`), object(t, `{"mode":"standalone"}`))),
 		[]string{"spec.clusterSpec.mode: cannot change once the cluster was deployed, it is native"})
 }

@@ -1,12 +1,10 @@
 package flinkspec_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/rules"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -83,54 +81,7 @@ func TestCheckEffective(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			effective := openjson.Merge(object(t, runnable), object(t, test.over))
-			same(t, messages(t, rules.CheckEffective(effective)), test.want)
-		})
-	}
-}
-
-func TestCheckApplication(t *testing.T) {
-	for name, test := range map[string]struct {
-		app  *cmfv1.FlinkApplication
-		want []string
-	}{
-		"right": {
-			app: &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: open(runnable)},
-		},
-		"any apiVersion will do": {
-			app: &cmfv1.FlinkApplication{ApiVersion: "cmf/v1", Kind: "FlinkApplication", Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: open(`{}`)},
-		},
-		"everything wrong at once": {
-			app: &cmfv1.FlinkApplication{
-				Kind: "Environment",
-				Metadata: &cmfv1.ObjectMeta{
-					Name:        "No",
-					Labels:      map[string]string{"team": "a b", "weir.dev/x": "y"},
-					Annotations: map[string]string{"a b": "any text is fine"},
-				},
-				Spec: open(`{"job":{"startFromSavepoint":{}}}`),
-			},
-			want: []string{
-				"metadata.name: size must be between 4 and 45",
-				`kind: must be "FlinkApplication"`,
-				`metadata.labels["team"]: `,
-				`metadata.labels["weir.dev/x"]: the prefix weir.dev/ is Weir's own`,
-				`metadata.annotations["a b"]: `,
-				"spec.job.startFromSavepoint: must name a savepoint by savepointName, uid or initialSavepointPath",
-			},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := messages(t, rules.CheckApplication(test.app))
-			if len(got) != len(test.want) {
-				t.Fatalf("the messages are %q, want %q", got, test.want)
-			}
-			for i, want := range test.want {
-				// What Kubernetes has to say of a mark is its own affair.
-				if strings.HasSuffix(want, ": ") {
-					got[i] = got[i][:min(len(got[i]), len(want))]
-				}
-				same(t, got[i], want)
-			}
+			same(t, messages(t, flinkspec.CheckEffective(effective)), test.want)
 		})
 	}
 }
@@ -143,6 +94,6 @@ func TestDesiredState(t *testing.T) {
 		`{"job":{}}`:                    contract.JobRunning,
 		`{}`:                            contract.JobRunning,
 	} {
-		same(t, rules.DesiredState(object(t, text)), want)
+		same(t, flinkspec.DesiredState(object(t, text)), want)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -38,7 +38,7 @@ func TestAutoscaler(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := openjson.Merge(object(t, runnable), openjson.Object{"flinkConfiguration": object(t, test.options)})
-			same(t, messages(t, rules.CheckEffective(spec)), test.want)
+			same(t, messages(t, flinkspec.CheckEffective(spec)), test.want)
 		})
 	}
 }

@@ -3,7 +3,7 @@ package flinkspec_test
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -24,7 +24,7 @@ func TestFlattenConfiguration(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			nested := object(t, test.nested)
-			same(t, openjson.Text(rules.FlattenConfiguration(nested)), test.want)
+			same(t, openjson.Text(flinkspec.FlattenConfiguration(nested)), test.want)
 			same(t, nested, object(t, test.nested))
 		})
 	}
@@ -32,6 +32,6 @@ func TestFlattenConfiguration(t *testing.T) {
 
 func TestConfigurationAsText(t *testing.T) {
 	spec := object(t, `{"image":"i","flinkConfiguration":{"a":1.0,"b":{"c":true,"d":null},"e":["x",2],"f":"g"}}`)
-	same(t, openjson.Text(rules.WithTextConfiguration(spec)), `{"flinkConfiguration":{"a":"1.0","b.c":"true","e":"x;2","f":"g"},"image":"i"}`)
-	same(t, openjson.Text(rules.WithTextConfiguration(object(t, `{"flinkConfiguration":null}`))), `{"flinkConfiguration":null}`)
+	same(t, openjson.Text(flinkspec.WithTextConfiguration(spec)), `{"flinkConfiguration":{"a":"1.0","b.c":"true","e":"x;2","f":"g"},"image":"i"}`)
+	same(t, openjson.Text(flinkspec.WithTextConfiguration(object(t, `{"flinkConfiguration":null}`))), `{"flinkConfiguration":null}`)
 }

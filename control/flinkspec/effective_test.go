@@ -3,7 +3,7 @@ package flinkspec_test
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -54,7 +54,7 @@ func TestEffective(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec, defaults := object(t, test.spec), object(t, test.defaults)
-			got := rules.Effective(spec, defaults)
+			got := flinkspec.Effective(spec, defaults)
 			same(t, openjson.Text(got), test.want)
 			openjson.Set(got, "changed", "job", "state")
 			same(t, spec, object(t, test.spec))
@@ -80,7 +80,7 @@ func TestEffectiveHash(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := object(t, test.other)
-			if got := rules.EffectiveHash(object(t, of)) == rules.EffectiveHash(other); got != test.same {
+			if got := flinkspec.EffectiveHash(object(t, of)) == flinkspec.EffectiveHash(other); got != test.same {
 				t.Errorf("same hash: %t, want %t", got, test.same)
 			}
 			same(t, other, object(t, test.other))

@@ -3,7 +3,7 @@ package flinkspec_test
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -64,8 +64,8 @@ func TestWhatTheOperatorIsSureToRefuse(t *testing.T) {
 			`spec.flinkConfiguration["kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age"]: needs a directory for savepoints, by execution.checkpointing.savepoint-dir`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			effective := rules.Effective(openjson.Merge(object(t, runnable), object(t, test.over)), nil)
-			same(t, messages(t, rules.CheckEffective(effective)), test.want)
+			effective := flinkspec.Effective(openjson.Merge(object(t, runnable), object(t, test.over)), nil)
+			same(t, messages(t, flinkspec.CheckEffective(effective)), test.want)
 		})
 	}
 }
@@ -74,10 +74,10 @@ func TestWhatTheOperatorIsSureToRefuse(t *testing.T) {
 // what it lacks.
 func TestTheOperatorSeesTheEnvironmentsDefaults(t *testing.T) {
 	spec := object(t, `{"flinkVersion":"v1_20","serviceAccount":"flink","jobManager":{"replicas":2},"flinkConfiguration":{"high-availability.type":"NONE"},"job":{"parallelism":1}}`)
-	if err := rules.CheckEffective(rules.Effective(spec, object(t, `{"spec":{"flinkConfiguration":{"high-availability":{"type":"kubernetes"}}}}`))); err != nil {
+	if err := flinkspec.CheckEffective(flinkspec.Effective(spec, object(t, `{"spec":{"flinkConfiguration":{"high-availability":{"type":"kubernetes"}}}}`))); err != nil {
 		t.Errorf("with high availability by default: %v", err)
 	}
-	same(t, messages(t, rules.CheckEffective(rules.Effective(spec, object(t, `{"spec":{"flinkVersion":"v1_13"}}`)))), []string{
+	same(t, messages(t, flinkspec.CheckEffective(flinkspec.Effective(spec, object(t, `{"spec":{"flinkVersion":"v1_13"}}`)))), []string{
 		`spec.flinkVersion: must be v1_15 or newer, got "v1_13"`,
 		"spec.jobManager.replicas: needs high availability, by high-availability.type, where it is more than 1",
 	})
@@ -109,7 +109,7 @@ func TestWarnings(t *testing.T) {
 		"memory as options of Flink": {`{"flinkConfiguration":{"jobmanager.memory.flink.size":"1g","taskmanager.memory.process.size":"1g"},"job":{"upgradeMode":"stateless"}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, rules.Warnings(object(t, test.spec)), test.want)
+			same(t, flinkspec.Warnings(object(t, test.spec)), test.want)
 		})
 	}
 }

@@ -3,30 +3,30 @@ package flinkspec_test
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/rules"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/flinkspec"
 )
 
 func TestSavepointStart(t *testing.T) {
-	whole := rules.SavepointReference{Path: "s3://x/sp", AllowNonRestoredState: true, Nonce: "9007199254740993"}
+	whole := flinkspec.SavepointReference{Path: "s3://x/sp", AllowNonRestoredState: true, Nonce: "9007199254740993"}
 	for name, test := range map[string]struct {
 		spec string
-		want rules.SavepointReference
+		want flinkspec.SavepointReference
 		ok   bool
 	}{
 		"under job":           {spec: `{"job":{"startFromSavepoint":{"initialSavepointPath":"s3://x/sp","allowNonRestoredState":true,"savepointRedeployNonce":9007199254740993}}}`, want: whole, ok: true},
 		"beside job":          {spec: `{"job":{},"startFromSavepoint":{"initialSavepointPath":"s3://x/sp","allowNonRestoredState":true,"savepointRedeployNonce":"9007199254740993"}}`, want: whole, ok: true},
-		"by name":             {spec: `{"startFromSavepoint":{"savepointName":"nightly"}}`, want: rules.SavepointReference{Name: "nightly"}, ok: true},
-		"by uid":              {spec: `{"startFromSavepoint":{"uid":"u-1"}}`, want: rules.SavepointReference{UID: "u-1"}, ok: true},
+		"by name":             {spec: `{"startFromSavepoint":{"savepointName":"nightly"}}`, want: flinkspec.SavepointReference{Name: "nightly"}, ok: true},
+		"by uid":              {spec: `{"startFromSavepoint":{"uid":"u-1"}}`, want: flinkspec.SavepointReference{UID: "u-1"}, ok: true},
 		"no instruction":      {spec: `{"job":{}}`},
 		"a null instruction":  {spec: `{"job":{"startFromSavepoint":null}}`},
-		"an empty one":        {spec: `{"job":{"startFromSavepoint":{"savepointRedeployNonce":1}}}`, want: rules.SavepointReference{Nonce: "1"}},
+		"an empty one":        {spec: `{"job":{"startFromSavepoint":{"savepointRedeployNonce":1}}}`, want: flinkspec.SavepointReference{Nonce: "1"}},
 		"no specification":    {spec: ``},
 		"a job that is none":  {spec: `{"job":"x"}`},
 		"an instruction none": {spec: `{"startFromSavepoint":"s3://x/sp"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := rules.SavepointStart(object(t, test.spec))
+			got, ok := flinkspec.SavepointStart(object(t, test.spec))
 			same(t, got, test.want)
 			same(t, ok, test.ok)
 		})
@@ -48,8 +48,9 @@ func TestCheckSavepointStart(t *testing.T) {
 		"a nonce of no size": {`{"job":{"startFromSavepoint":{"uid":"a","savepointRedeployNonce":9223372036854775808}}}`, []string{under + ".savepointRedeployNonce: must be an integer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app := &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: "orders"}, Spec: open(test.spec)}
-			same(t, messages(t, rules.CheckApplication(app)), test.want)
+			var v apierror.Violations
+			flinkspec.CheckInstructions(&v, object(t, test.spec))
+			same(t, messages(t, v.Invalid()), test.want)
 		})
 	}
 }

@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/flinkspec"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -17,13 +17,13 @@ func TestParseMemory(t *testing.T) {
 		" 2G ": 2 << 30, "1.5g": 3 << 29, "4gib": 4 << 30,
 		"1t": 1 << 40, "2Ti": 2 << 40,
 	} {
-		got, err := rules.ParseMemory(text)
+		got, err := flinkspec.ParseMemory(text)
 		if err != nil || got != want {
 			t.Errorf("%q is %d, %v, want %d", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", " ", "g", "-1g", "1x", "1 g b", "1.2.3m", "NaN", "Inf", "infinity", "0x10", "1,5g", "8388608t", "1e400", "<nil>", "1g1"} {
-		if got, err := rules.ParseMemory(text); err == nil {
+		if got, err := flinkspec.ParseMemory(text); err == nil {
 			t.Errorf("%q is %d, want an error", text, got)
 		}
 	}
@@ -52,7 +52,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := &cmfv1.ResourceUsageSummary{JobManager: test.jobManager, TaskManager: test.taskManager}
-			same(t, rules.Usage(object(t, test.spec)), want, protocmp.Transform())
+			same(t, flinkspec.Usage(object(t, test.spec)), want, protocmp.Transform())
 		})
 	}
 }
@@ -60,12 +60,7 @@ func TestUsage(t *testing.T) {
 func TestAddUsage(t *testing.T) {
 	a := &cmfv1.ResourceUsageSummary{JobManager: use(1, 10, 1), TaskManager: use(2, 20, 2)}
 	none := &cmfv1.ResourceUsageSummary{JobManager: use(0, 0, 0), TaskManager: use(0, 0, 0)}
-	same(t, rules.AddUsage(nil, nil), none, protocmp.Transform())
-	same(t, rules.AddUsage(nil, a), a, protocmp.Transform())
-	same(t, rules.AddUsage(a, a), &cmfv1.ResourceUsageSummary{JobManager: use(2, 20, 2), TaskManager: use(4, 40, 4)}, protocmp.Transform())
-}
-
-func TestFormatUsage(t *testing.T) {
-	got := rules.FormatUsage(&cmfv1.ResourceUsageSummary{JobManager: use(1.5, 1<<53+1, 1), TaskManager: use(0, 0, 0)})
-	same(t, got, `{"jobManager":{"count":1,"cpu":1.5,"memory":9007199254740993},"taskManager":{"count":0,"cpu":0,"memory":0}}`)
+	same(t, flinkspec.AddUsage(nil, nil), none, protocmp.Transform())
+	same(t, flinkspec.AddUsage(nil, a), a, protocmp.Transform())
+	same(t, flinkspec.AddUsage(a, a), &cmfv1.ResourceUsageSummary{JobManager: use(2, 20, 2), TaskManager: use(4, 40, 4)}, protocmp.Transform())
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -41,8 +41,8 @@ func TestNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var resource, object apierror.Violations
-			rules.CheckName(&resource, "n", test.name)
-			rules.CheckObjectName(&object, "n", test.name)
+			validate.Name(&resource, "n", test.name)
+			validate.ObjectName(&object, "n", test.name)
 			same(t, strings.Join(resource, "; "), test.resource)
 			same(t, strings.Join(object, "; "), test.object)
 		})
@@ -72,7 +72,7 @@ func TestCheckObjectMarks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v apierror.Violations
-			rules.CheckObjectMarks(&v, test.metadata)
+			validate.ObjectMetadata(&v, test.metadata)
 			var fields []string
 			for _, violation := range v {
 				field, _, _ := strings.Cut(violation, ": ")

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/validate"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -71,7 +71,7 @@ func TestValidate(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := rules.Validate(test.request)
+			got, err := validate.Request(test.request)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestValidate(t *testing.T) {
 // Requests with no rules at all, and messages of streams, pass.
 func TestValidateOfOtherMessages(t *testing.T) {
 	for _, message := range []proto.Message{&cmfv1.ListEnvironmentsRequest{}, &agentv1.ConnectRequest{}} {
-		if got, err := rules.Validate(message); err != nil || len(got) > 0 {
+		if got, err := validate.Request(message); err != nil || len(got) > 0 {
 			t.Errorf("%T: %v, %v", message, got, err)
 		}
 	}

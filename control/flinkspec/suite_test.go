@@ -1,4 +1,4 @@
-package rules_test
+package flinkspec_test
 
 import (
 	"errors"

@@ -1,16 +1,16 @@
-package render_test
+package savepoint
 
 import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/render"
+	"github.com/openweir/weir/control/manifest"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-func TestSavepoint(t *testing.T) {
+func TestRender(t *testing.T) {
 	const uid = "6d3f1d0e-4f0b-4a57-9b6b-0c8c9a7f3c11"
 	record := func(change func(*storev1.SavepointRecord)) *storev1.SavepointRecord {
 		out := &storev1.SavepointRecord{
@@ -18,7 +18,7 @@ func TestSavepoint(t *testing.T) {
 				Metadata: &cmfv1.ObjectMeta{Name: "nightly", Uid: uid},
 				Spec:     &cmfv1.SavepointSpec{FormatType: "CANONICAL", BackoffLimit: proto.Int32(-1)},
 			},
-			JobKind: render.KindDeployment, JobName: "orders", Generation: 1,
+			JobKind: manifest.KindDeployment, JobName: "orders", Generation: 1,
 		}
 		change(out)
 		return out
@@ -29,7 +29,7 @@ func TestSavepoint(t *testing.T) {
 	}{
 		"savepoint": {record(func(*storev1.SavepointRecord) {}), nil},
 		"savepoint-of-a-session-job": {record(func(r *storev1.SavepointRecord) {
-			r.JobKind, r.Savepoint.Spec.FormatType, r.Savepoint.Spec.Path = render.KindSessionJob, "NATIVE", "s3://bucket/savepoints"
+			r.JobKind, r.Savepoint.Spec.FormatType, r.Savepoint.Spec.Path = manifest.KindSessionJob, "NATIVE", "s3://bucket/savepoints"
 		}), nil},
 		"savepoint-complete": {
 			record(func(r *storev1.SavepointRecord) { r.Deleting = true }),
@@ -37,7 +37,7 @@ func TestSavepoint(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			apply, err := render.Savepoint(environment(""), test.record, test.status)
+			apply, err := render(prod, test.record, test.status)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package rules_test
+package savepoint
 
 import (
 	"strings"
@@ -7,7 +7,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -22,10 +21,10 @@ func TestWhatIsWellFormedButCannotBe(t *testing.T) {
 		status int // 0 where nothing is wrong
 		says   string
 	}{
-		"a savepoint to take":                       {rules.CheckTrigger(savepoint("NATIVE")), 0, ""},
-		"a savepoint to take in no format":          {rules.CheckTrigger(savepoint("UNKNOWN")), 422, "spec.formatType"},
-		"a savepoint in no format that is there":    {rules.CheckDetachedSavepoint(savepoint("UNKNOWN")), 0, ""},
-		"a detached savepoint that is nowhere":      {rules.CheckDetachedSavepoint(&cmfv1.Savepoint{}), 422, "spec.path"},
+		"a savepoint to take":                    {checkTrigger(savepoint("NATIVE")), 0, ""},
+		"a savepoint to take in no format":       {checkTrigger(savepoint("UNKNOWN")), 422, "spec.formatType"},
+		"a savepoint in no format that is there": {checkDetached(savepoint("UNKNOWN")), 0, ""},
+		"a detached savepoint that is nowhere":   {checkDetached(&cmfv1.Savepoint{}), 422, "spec.path"},
 	} {
 		got := 0
 		if test.err != nil {

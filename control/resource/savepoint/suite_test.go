@@ -1,0 +1,99 @@
+package savepoint
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func checkGolden(t *testing.T, name string, apply *agentv1.Apply) {
+	t.Helper()
+	var readable bytes.Buffer
+	if err := json.Indent(&readable, []byte(apply.GetManifest()), "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	readable.WriteByte('\n')
+	golden := filepath.Join("testdata", name+".golden.json")
+	if *update {
+		if err := os.WriteFile(golden, readable.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference := cmp.Diff(string(want), readable.String()); difference != "" {
+		t.Errorf("want -, got +:\n%s", difference)
+	}
+}
+
+// prod is the only environment, on a cluster whose status may be stale.
+var prod = &cmfv1.Environment{Name: "prod", KubernetesNamespace: "flink", KubernetesClusterName: "edge"}
+
+type onlyProd struct{}
+
+func (onlyProd) Of(store.Reader, string) *store.Object[*cmfv1.Environment] {
+	return &store.Object[*cmfv1.Environment]{Key: prod.GetName(), Value: prod}
+}
+
+func (onlyProd) StaleWarning(_ store.Reader, cluster string) string { return cluster + " is away" }
+
+// open gives savepoints over an etcd of their own.
+func open(t *testing.T) *Savepoints {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	s := store.New(server.Client(), "/test", slog.New(slog.DiscardHandler))
+	savepoints := New(s, resource.NewOwnership(s), resource.NewWatches(), onlyProd{}, onlyProd{})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the store ended with %v", err)
+		}
+	})
+	<-s.Ready()
+	return savepoints
+}
+
+// commit commits a change and gives what etcd has then.
+func (s *Savepoints) commit(t *testing.T, change func(*store.Tx) error) *store.Snapshot {
+	t.Helper()
+	if err := s.try(t, change); err != nil {
+		t.Fatal(err)
+	}
+	at, err := s.store.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func (s *Savepoints) try(t *testing.T, change func(*store.Tx) error) error {
+	t.Helper()
+	return resource.Update(t.Context(), s.store, "Savepoint", change)
+}
