@@ -91,9 +91,11 @@ func (r *reader) value(depth int) (value any, ok bool) {
 }
 
 func (r *reader) literal(text string) bool {
-	ok := strings.HasPrefix(r.text[r.at:], text)
+	if !strings.HasPrefix(r.text[r.at:], text) {
+		return false
+	}
 	r.at += len(text)
-	return ok
+	return true
 }
 
 // object reads an object, whose brace is next.
