@@ -35,15 +35,15 @@ func withCluster(ctx context.Context, properties map[string]string, do func(cont
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := do(ctx, kadm.NewClient(client)); err != nil {
-		return fmt.Errorf("its Kafka cluster at %s: %w", properties[propertyServers], brief(err, timeout))
+		return fmt.Errorf("its Kafka cluster at %s: %w", properties[propertyServers], brief(err))
 	}
 	return nil
 }
 
 // brief is an error of a client in one line of bounded length.
-func brief(err error, waited fmt.Stringer) error {
+func brief(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", waited)
+		return fmt.Errorf("no answer within %s", timeout)
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > maxReason {

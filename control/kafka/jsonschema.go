@@ -123,7 +123,7 @@ type jsonReader struct {
 func (r jsonReader) parse(name, text string) (any, error) {
 	var tree any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {
-		return nil, fmt.Errorf("the schema is not valid JSON: %w", brief(err, timeout))
+		return nil, fmt.Errorf("the schema is not valid JSON: %w", brief(err))
 	}
 	r.documents[name] = tree
 	return tree, nil

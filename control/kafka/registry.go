@@ -171,7 +171,7 @@ func (r *registry) resolve(ctx context.Context, references []sr.SchemaReference,
 }
 
 func (r *registry) failure(name string, err error) error {
-	return fmt.Errorf("the schema registry at %s: subject %s: %w", r.url, name, brief(err, timeout))
+	return fmt.Errorf("the schema registry at %s: subject %s: %w", r.url, name, brief(err))
 }
 
 // remove deletes a subject, so that it can be restored. It is content with one
