@@ -28,8 +28,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"k8s.io/client-go/rest"
 
-	"github.com/openweir/weir/agent/sandbox/apiserver"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/sandbox/apiserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

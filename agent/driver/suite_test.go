@@ -20,7 +20,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
-	"github.com/openweir/weir/agent/sandbox/apiserver"
+	"github.com/openweir/weir/sandbox/apiserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/openweir/weir/agent"
 	"github.com/openweir/weir/agent/flinkendpoint"
-	"github.com/openweir/weir/agent/sandbox"
 	"github.com/openweir/weir/agent/sql"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
@@ -28,6 +27,7 @@ import (
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/sandbox"
 )
 
 // devHeartbeat is short, so that a disconnected cluster is soon seen as such.

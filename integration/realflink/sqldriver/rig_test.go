@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql"
+	flinkrest "github.com/openweir/weir/flink/rest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/realflink/session"
