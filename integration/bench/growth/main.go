@@ -91,8 +91,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 type subject struct {
 	name         string
 	small, large *installation
-	heap         float64 // live, of the large installation without watchers
-	figures      []figure
+	// versions are those that the watches of the large installation follow from,
+	// by environment.
+	versions map[string]string
+	figures  []figure
 }
 
 // measure starts and fills everything and takes all figures.
@@ -179,28 +181,28 @@ const (
 
 func measureSizes(ctx context.Context, subjects []*subject) error {
 	return inParallel(ctx, subjects, func(ctx context.Context, s *subject) error {
+		filled, err := s.large.metrics(ctx)
+		if err != nil {
+			return err
+		}
 		var database [2]int64
-		var resident [2]float64
 		for i, in := range []*installation{s.small, s.large} {
-			used, err := in.metrics(ctx)
-			if err != nil {
-				return err
-			}
-			resident[i] = used[residentBytes]
 			if database[i], err = in.databaseBytes(ctx); err != nil {
 				return err
 			}
+		}
+		if s.versions, err = s.large.versions(ctx, fewEnvironment, environment); err != nil {
+			return err
 		}
 		small, large, err := s.heaps(ctx)
 		if err != nil {
 			return err
 		}
-		s.heap = large
 		perApplication := func(a, b float64) float64 { return each(a, b, s.small.size, s.large.size) / 1000 }
 		s.figures = append(s.figures,
 			sized(s.name, "live heap", "KB an application", perApplication(small, large), maxHeap),
 			sized(s.name, "live heap", "MB", large/1e6, 0),
-			sized(s.name, "resident set after the fill", "MB", resident[1]/1e6, 0),
+			sized(s.name, "resident set after the fill", "MB", filled[residentBytes]/1e6, 0),
 			sized(s.name, "etcd's database", "KB an application", perApplication(float64(database[0]), float64(database[1])), maxDatabase),
 		)
 		slog.Info("measured sizes", "weir", s.name)
@@ -209,16 +211,19 @@ func measureSizes(ctx context.Context, subjects []*subject) error {
 }
 
 // measureWatchers compares watchers of few and of many applications, in the
-// large installation.
+// large installation. The lists that versions are of were read before the last
+// collections, so that nothing is left of the buffers that they took.
 func measureWatchers(ctx context.Context, subjects []*subject) error {
 	return inParallel(ctx, subjects, func(ctx context.Context, s *subject) error {
-		heaps := []float64{s.heap}
-		for _, env := range []string{fewEnvironment, environment} {
-			closeAll, err := s.large.watchMany(ctx, env)
-			if err != nil {
-				return err
+		var heaps []float64
+		for _, env := range []string{"", fewEnvironment, environment} {
+			if env != "" {
+				closeAll, err := s.large.watchMany(ctx, env, s.versions[env])
+				if err != nil {
+					return err
+				}
+				defer closeAll()
 			}
-			defer closeAll()
 			heap, err := s.large.liveHeap(ctx)
 			if err != nil {
 				return err

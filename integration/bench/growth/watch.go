@@ -9,15 +9,11 @@ import (
 )
 
 // watchers is how many watches are open when their memory is measured.
-const watchers = 100
+const watchers = 200
 
 // watchMany opens that many watches of an environment, each following from the
 // same version, and returns once all are answered. They last until closed.
-func (in *installation) watchMany(ctx context.Context, env string) (closeAll func(), err error) {
-	version, err := in.version(ctx, env)
-	if err != nil {
-		return nil, err
-	}
+func (in *installation) watchMany(ctx context.Context, env, version string) (closeAll func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var open sync.WaitGroup
 	closeAll = func() {
@@ -40,6 +36,19 @@ func (in *installation) watchMany(ctx context.Context, env string) (closeAll fun
 		})
 	}
 	return closeAll, nil
+}
+
+// versions are those of the applications of some environments now.
+func (in *installation) versions(ctx context.Context, environments ...string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, env := range environments {
+		version, err := in.version(ctx, env)
+		if err != nil {
+			return nil, err
+		}
+		out[env] = version
+	}
+	return out, nil
 }
 
 // version is the one of the environment's applications now.
