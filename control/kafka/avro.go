@@ -35,7 +35,7 @@ func avroFields(s *subject) ([]field, string, error) {
 	}
 	root := schema.definition(schema.root)
 	if root.Type != avroRecord && root.Type != avroError {
-		return nil, "", fmt.Errorf("the schema is of type %s, and the format reads records only", root.Type)
+		return nil, "", fmt.Errorf("the schema is of type %s, but the format supports records only", root.Type)
 	}
 	left := maxTypes
 	row, err := avroReader{schema, map[string]bool{}, &left}.row(root)

@@ -71,7 +71,7 @@ func TestAvroBecomesColumnsAsFlinkReadsThem(t *testing.T) {
 
 func TestAvroThatFlinkDoesNotReadIsBytes(t *testing.T) {
 	for name, test := range map[string]struct{ schema, why string }{
-		"no record":       {`"string"`, "the schema is of type string, and the format reads records only"},
+		"no record":       {`"string"`, "the schema is of type string, but the format supports records only"},
 		"a union":         {record(`{"name":"f","type":["int","string"]}`), "field f: a union of several types is not supported"},
 		"a union of null": {record(`{"name":"f","type":["null","int","string"]}`), "field f: a union of several types is not supported"},
 		"null":            {record(`{"name":"f","type":"null"}`), "field f: type null is not supported"},
