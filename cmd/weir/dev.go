@@ -20,7 +20,6 @@ import (
 
 	"github.com/openweir/weir/agent"
 	"github.com/openweir/weir/agent/flinkendpoint"
-	"github.com/openweir/weir/agent/sql"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/seal"
@@ -195,7 +194,7 @@ func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.L
 			return nil, err
 		}
 		config := agent.Config{
-			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), SQL: cluster.SQL(),
+			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), Results: cluster.SQL(),
 			Identity: agent.Identity{Token: token, Insecure: true},
 			Labels:   map[string]string{"weir.sandbox": "true"},
 			Version:  buildVersion().Version, Log: log,
@@ -205,7 +204,7 @@ func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.L
 			if err != nil {
 				return nil, err
 			}
-			config.Flink, config.SQL = flink, sql.New(sql.Config{Endpoints: flink, Log: log})
+			config.Flink = flink
 		}
 		a, err := agent.New(config)
 		if err != nil {
