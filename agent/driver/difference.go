@@ -75,13 +75,17 @@ func extend(path []string, field string) []string {
 // equalScalars compares two scalars. An API server may return 1 where 1.0 was
 // applied.
 func equalScalars(a, b any) bool {
-	if x, ok := number(a); ok {
-		y, ok := number(b)
-		return ok && x == y
-	}
 	switch b.(type) {
 	case map[string]any, []any:
 		return false
+	case int64:
+		if _, ok := a.(int64); ok {
+			return a == b // a float64 does not hold all digits
+		}
+	}
+	if x, ok := number(a); ok {
+		y, ok := number(b)
+		return ok && x == y
 	}
 	return a == b
 }
