@@ -85,20 +85,20 @@ func webUISource(r *http.Request, path string) string {
 // beginWebUI answers with Flink's status and headers, or with 502 where they
 // cannot be passed on. from is the path that Flink was asked for. It tells
 // whether a body may follow.
-func beginWebUI(ex *exchange, head *cmfv1.FlinkWebUIHead, from string) bool {
+func beginWebUI(rw *responseWriter, head *cmfv1.FlinkWebUIHead, from string) bool {
 	status := int(head.GetStatus())
 	if status < 200 || status > 599 {
-		ex.fail(http.StatusBadGateway, "Flink's answer has no proper head.")
+		rw.fail(http.StatusBadGateway, "Flink's answer has no proper head.")
 		return false
 	}
-	h := ex.Header()
+	h := rw.Header()
 	h["Content-Type"] = []string{"application/octet-stream"} // unless Flink says so; nothing is guessed
 	for _, line := range head.GetHeaders() {
 		name := http.CanonicalHeaderKey(line.GetName())
 		if name == "Location" {
 			location, ok := relativeTo(from, line.GetValue())
 			if !ok {
-				ex.fail(http.StatusBadGateway, "Flink's answer redirects out of its web UI.")
+				rw.fail(http.StatusBadGateway, "Flink's answer redirects out of its web UI.")
 				return false
 			}
 			h["Location"] = []string{location}
@@ -113,6 +113,6 @@ func beginWebUI(ex *exchange, head *cmfv1.FlinkWebUIHead, from string) bool {
 		delete(h, "Content-Length")
 	}
 	h["Cache-Control"] = revalidate
-	ex.WriteHeader(status)
+	rw.WriteHeader(status)
 	return true
 }

@@ -41,10 +41,10 @@ func requestFormat(h http.Header) (f format, known bool) {
 	return format{}, false
 }
 
-// answerFormat picks the format of the answer: the one with the highest q, of
+// responseFormat picks the format of the response: the one with the highest q, of
 // several the one named most precisely, of several JSON. A client that accepts
-// none of them is answered in JSON.
-func answerFormat(h http.Header) format {
+// none of them gets JSON.
+func responseFormat(h http.Header) format {
 	accept := h["Accept"]
 	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == formatJSON.contentType) {
 		return formatJSON

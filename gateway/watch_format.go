@@ -28,7 +28,7 @@ var watchFormats = []struct {
 	{"text/event-stream", watchFormat{contentType: "text/event-stream", events: true}},
 }
 
-// watchFormatOf picks the format that the client likes best, as answerFormat
+// watchFormatOf picks the format that the client prefers, as responseFormat
 // does. known is false where it accepts none.
 func watchFormatOf(h http.Header) (format watchFormat, known bool) {
 	accept := h["Accept"]
