@@ -24,10 +24,10 @@ type problem struct {
 	close   bool // what is left of the body is not worth reading
 }
 
-// buffers hold bodies while they are worked on.
+// buffers are for bodies while they are read or written.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// keepBuffer bounds what a pooled buffer may hold on to, in bytes.
+// keepBuffer bounds the capacity of a pooled buffer, in bytes.
 const keepBuffer = 1 << 20
 
 func releaseBuffer(b *bytes.Buffer) {
@@ -37,12 +37,12 @@ func releaseBuffer(b *bytes.Buffer) {
 	}
 }
 
-// hasBody tells whether a request has a body.
+// hasBody reports whether a request has a body.
 func hasBody(r *http.Request) bool {
 	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
 }
 
-// readBody reads a body into a buffer, and tells its format.
+// readBody reads a body into a buffer, and returns its format.
 func readBody(buffer *bytes.Buffer, r *http.Request, limit int64) (format, *problem) {
 	f, known := requestFormat(r.Header)
 	if !known {

@@ -39,7 +39,7 @@ var failures = map[codes.Code]failure{
 	codes.FailedPrecondition: {status: http.StatusConflict},
 	codes.PermissionDenied:   {status: http.StatusForbidden},
 	codes.Unauthenticated:    {status: http.StatusUnauthorized},
-	codes.ResourceExhausted:  {http.StatusRequestEntityTooLarge, "The request or its answer is too large."},
+	codes.ResourceExhausted:  {http.StatusRequestEntityTooLarge, "The request or its response is too large."},
 	codes.Unimplemented:      {http.StatusNotImplemented, "This operation is not implemented."},
 	codes.Unavailable:        {http.StatusServiceUnavailable, "The control plane is not available."},
 }

@@ -18,9 +18,9 @@ const (
 	// client.
 	webUIWriteTimeout = 30 * time.Second
 	// replicaTrailer is set where another replica of the control plane could
-	// answer.
+	// serve the request.
 	replicaTrailer = "weir-replica"
-	// maxReplicas bounds how many replicas are asked.
+	// maxReplicas bounds how many replicas are tried.
 	maxReplicas = 5
 )
 
@@ -55,10 +55,10 @@ func (g *gateway) flinkWebUI(rw *responseWriter, at string, request *cmfv1.Fetch
 	guardWebUI(rw.Header(), r, at)
 	switch {
 	case r.URL.Host != "":
-		rw.fail(http.StatusBadRequest, "A web UI is asked for by a path, not by a URL.")
+		rw.fail(http.StatusBadRequest, "The target of a request for a web UI must be a path, not a URL.")
 		return
 	case r.Header.Get("Upgrade") != "":
-		rw.fail(http.StatusBadRequest, "A web UI is read by plain HTTP; upgrades, such as to WebSocket, are not tunnelled.")
+		rw.fail(http.StatusBadRequest, "Protocol upgrades, such as to WebSocket, are not supported for web UIs.")
 		return
 	case rw.rest == "":
 		// Relative, as clients may have the web UI under another path.
@@ -75,10 +75,11 @@ func (g *gateway) flinkWebUI(rw *responseWriter, at string, request *cmfv1.Fetch
 	g.relayWebUI(rw, r, request)
 }
 
-// relayWebUI asks the control plane and passes on what Flink answers.
+// relayWebUI sends the request to the control plane and passes Flink's response
+// on.
 func (g *gateway) relayWebUI(rw *responseWriter, r *http.Request, request *cmfv1.FetchFlinkWebUIRequest) {
-	// The head has to come within the time of any other call; the body of a long
-	// log may take longer.
+	// The head has to arrive within the timeout of any other call; the body of a
+	// long log may take longer.
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	late := time.AfterFunc(g.config.Timeout, func() { cancel(context.DeadlineExceeded) })
@@ -95,7 +96,7 @@ func (g *gateway) relayWebUI(rw *responseWriter, r *http.Request, request *cmfv1
 		return
 	}
 	controller := http.NewResponseController(rw)
-	_ = controller.SetReadDeadline(time.Time{}) // where a deadline cannot be changed there is none
+	_ = controller.SetReadDeadline(time.Time{}) // a connection whose deadline cannot be changed has none
 	for {
 		part, err := parts.Recv()
 		if errors.Is(err, io.EOF) {
@@ -106,15 +107,15 @@ func (g *gateway) relayWebUI(rw *responseWriter, r *http.Request, request *cmfv1
 			_, err = rw.Write(part.GetBody())
 		}
 		if err != nil {
-			rw.log.Warn("an answer of a web UI broke off", "request", rw.id, "path", r.URL.Path, "error", err)
-			// The client must not take half of an answer for whole.
+			rw.log.Warn("a response of a web UI was cut off", "request", rw.id, "path", r.URL.Path, "error", err)
+			// The client must not take a part of a response for the whole.
 			panic(http.ErrAbortHandler)
 		}
 	}
 }
 
-// openWebUI begins the RPC. Where another replica could answer it tries again,
-// as the connection goes to one after the other.
+// openWebUI begins the RPC. Where another replica could serve it, it tries again,
+// as the connection balances over the replicas.
 func (g *gateway) openWebUI(ctx context.Context, rw *responseWriter, request *cmfv1.FetchFlinkWebUIRequest) (
 	parts grpc.ServerStreamingClient[cmfv1.FetchFlinkWebUIResponse], first *cmfv1.FetchFlinkWebUIResponse, err error,
 ) {

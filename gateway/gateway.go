@@ -19,8 +19,8 @@ type gateway struct {
 	mux     *runtime.ServeMux
 	routes  routes
 	metrics *requestMetrics
-	// crossOrigin keeps pages of other origins from changing anything in the
-	// name of whoever looks at them, the sandboxed web UIs of jobs among them.
+	// crossOrigin keeps pages of other origins, sandboxed web UIs of jobs among
+	// them, from changing anything with the credentials of their users.
 	crossOrigin *http.CrossOriginProtection
 }
 
@@ -60,7 +60,7 @@ func New(config Config) (http.Handler, error) {
 		return g, nil
 	}
 	// The instrumentation's own metrics have a label for the Host header, which
-	// clients choose; ours take their place.
+	// clients choose; requestMetrics replaces them.
 	return otelhttp.NewHandler(g, "",
 		otelhttp.WithTracerProvider(config.TracerProvider),
 		otelhttp.WithMeterProvider(noop.NewMeterProvider()),

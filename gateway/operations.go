@@ -10,9 +10,9 @@ import (
 	"github.com/openweir/weir/gateway/yamljson"
 )
 
-// addOperations adds the routes for whoever runs the gateway.
+// addOperations adds the routes for operators: health, metrics, OpenAPI.
 func (g *gateway) addOperations() error {
-	// Of the size of this document YAML takes a while, and few ask for it.
+	// Converting a document of this size takes a while, and is seldom needed.
 	yaml := sync.OnceValues(func() ([]byte, error) { return yamljson.AppendYAML(nil, g.config.OpenAPI) })
 	var problems []error
 	get := func(path string, serve func(*responseWriter, *http.Request)) {
@@ -43,8 +43,8 @@ func (g *gateway) addOperations() error {
 	return errors.Join(problems...)
 }
 
-// readyz tells whether requests can be served. The reason why not is for
-// people, and only shown to those who ask for it.
+// readyz reports whether requests can be served. The reason why not is only
+// shown with ?verbose.
 func (g *gateway) readyz(rw *responseWriter, r *http.Request) {
 	verbose := queryHas(r.URL, "verbose")
 	err := g.config.Ready(r.Context())

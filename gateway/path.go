@@ -6,11 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// normalize removes what clients may have too much of in a path: doubled
-// slashes, slashes at its end, and escapes that are not needed. An escaped
-// slash stays escaped. Where nothing is to be removed the URL is returned as it
-// is. Whether an empty segment was removed that stands for a name can only be
-// said when the route is known: see route.match.
+// normalize removes doubled slashes, slashes at the end and unnecessary escapes
+// from a path. An escaped slash stays escaped. Where nothing is to be removed it
+// returns u itself. Whether a removed empty segment is in the place of a name
+// can only be checked once the route is known: see route.match.
 func normalize(u *url.URL) *url.URL {
 	sent := sentPath(u)
 	if u.RawPath == "" && !strings.Contains(sent, "//") && (sent == "/" || !strings.HasSuffix(sent, "/")) {
@@ -29,14 +28,16 @@ func normalize(u *url.URL) *url.URL {
 		}
 		plain.WriteString(segment)
 	}
+	normal := *u
 	if u.RawPath != "" {
-		return &url.URL{Path: u.Path, RawPath: plain.String()}
+		normal.RawPath = plain.String()
+	} else {
+		normal.Path = plain.String()
 	}
-	return &url.URL{Path: plain.String()}
+	return &normal
 }
 
-// sentPath is the path as the client sent it, except for escapes that every
-// client needs.
+// sentPath is the path as the client sent it, decoded where that is unambiguous.
 func sentPath(u *url.URL) string {
 	if u.RawPath != "" {
 		return u.RawPath
@@ -44,11 +45,11 @@ func sentPath(u *url.URL) string {
 	return u.Path
 }
 
-// match checks what the mux cannot: no name may be empty in the path that was
-// sent, and each value must be a name. A script whose variable is empty must
+// match checks what the mux cannot: in the path that was sent no name may be
+// empty, and each value must be a name. A script whose variable is empty must
 // not reach another resource; for the same reason dot segments and encoded
-// slashes are unknown paths, never resolved. rest is what comes after the
-// segments of the route, as it was sent.
+// slashes are never resolved: such a path is unknown. rest is what comes after
+// the segments of the route, as it was sent.
 func (rt *route) match(sent string, values map[string]string) (rest string, ok bool) {
 	for name, value := range values {
 		if name != openEnd && !isName(value) {

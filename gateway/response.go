@@ -134,7 +134,7 @@ func (rw *responseWriter) succeed(body []byte) {
 }
 
 // chosenStatus is the code that the service chose. One that the contract does
-// not have is a mistake of ours, not to be passed on.
+// not have is a bug, and is not passed on.
 func (rw *responseWriter) chosenStatus(ctx context.Context) (int, bool) {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
 	chosen := md.HeaderMD.Get(statusHeader)
@@ -164,7 +164,7 @@ func (rw *responseWriter) finish(status int, body []byte) {
 	}
 	rw.WriteHeader(status)
 	if len(body) > 0 {
-		// The client is gone where this fails.
+		// This fails only where the client has disconnected.
 		_, _ = rw.ResponseWriter.Write(body)
 	}
 }

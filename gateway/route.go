@@ -34,7 +34,7 @@ type route struct {
 	watch                 *watchRoute // nil where there is no Watch of what it lists
 }
 
-// hasNoBody tells whether a success has no body.
+// hasNoBody reports whether a success has no body.
 func (rt *route) hasNoBody() bool { return rt.emptyBody || rt.success == http.StatusNoContent }
 
 // apiPackage is the proto package whose services have REST paths.

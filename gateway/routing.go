@@ -85,7 +85,7 @@ func (g *gateway) routingError(_ context.Context, _ *runtime.ServeMux, _ runtime
 
 // middleware surrounds the handler of every route.
 func (g *gateway) middleware(next runtime.HandlerFunc) runtime.HandlerFunc {
-	// The mux says which pattern a handler is for when it calls the handler.
+	// The pattern of a handler is known once the mux calls it.
 	var find sync.Once
 	var rt *route
 	return func(w http.ResponseWriter, r *http.Request, values map[string]string) {
@@ -108,7 +108,7 @@ func (g *gateway) middleware(next runtime.HandlerFunc) runtime.HandlerFunc {
 			span.SetAttributes(attribute.String("http.route", rt.pattern))
 		}
 		if g.crossOrigin.Check(rw.request) != nil {
-			rw.fail(http.StatusForbidden, "A page of another origin must not change anything here.")
+			rw.fail(http.StatusForbidden, "Cross-origin requests that change anything are not allowed.")
 			return
 		}
 		rw.route, rw.pattern, rw.rest = rt, rt.pattern, rest

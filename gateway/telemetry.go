@@ -18,7 +18,7 @@ type requestMetrics struct {
 	options  sync.Map // labels → metric.MeasurementOption
 }
 
-// labels are what requests are told apart by.
+// labels are those of one time series.
 type labels struct {
 	pattern string
 	method  string

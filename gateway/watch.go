@@ -21,7 +21,7 @@ func (g *gateway) watch(rw *responseWriter, r *http.Request, values map[string]s
 	rw.pattern += "?" + watchParameter + "=true"
 	format, known := watchFormatOf(rw.request.Header)
 	if !known {
-		rw.fail(http.StatusBadRequest, "Accept: a watch is answered as application/x-ndjson or text/event-stream only")
+		rw.fail(http.StatusBadRequest, "Accept: a watch supports only application/x-ndjson and text/event-stream")
 		return
 	}
 	request, violations := rt.read(rw.request, values)
@@ -92,7 +92,7 @@ func (g *gateway) openWatch(ctx context.Context, rw *responseWriter, rt *watchRo
 func watchFailure(ctx context.Context, err error) (status int, messages []string) {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errStopping):
-		return http.StatusServiceUnavailable, []string{"This gateway is stopping. Go on from the last version with another."}
+		return http.StatusServiceUnavailable, []string{"This gateway is stopping. Resume from the last resourceVersion on another one."}
 	case errors.Is(cause, context.DeadlineExceeded):
 		return failureOf(cause)
 	}
@@ -105,20 +105,20 @@ type watchWriter struct {
 	controller *http.ResponseController
 }
 
-// beginWatch answers with the headers, and takes the server's limits off that
-// are meant for requests with an end.
+// beginWatch sends the headers, and lifts the server's limits, which are meant
+// for requests that end.
 func beginWatch(rw *responseWriter, format watchFormat) watchWriter {
 	out := watchWriter{rw: rw, controller: http.NewResponseController(rw)}
-	// Where a deadline cannot be changed there is none.
+	// A connection whose deadlines cannot be changed has none.
 	_ = out.controller.SetReadDeadline(time.Time{})
 	h := rw.Header()
 	h["Content-Type"] = []string{format.contentType}
-	h["X-Accel-Buffering"] = []string{"no"} // for proxies that would keep events back
+	h["X-Accel-Buffering"] = []string{"no"} // for proxies that would buffer events
 	rw.WriteHeader(http.StatusOK)
 	return out
 }
 
-// write is false where the client is gone or takes too long.
+// write is false where the client has disconnected or takes too long.
 func (w watchWriter) write(event []byte) bool {
 	_ = w.controller.SetWriteDeadline(time.Now().Add(watchWriteTimeout))
 	if _, err := w.rw.Write(event); err != nil {

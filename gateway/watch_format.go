@@ -52,7 +52,7 @@ const bookmark = "BOOKMARK"
 func (f watchFormat) append(dst []byte, w *watchRoute, response protoreflect.Message) ([]byte, error) {
 	kind, version := w.kindOf(response), response.Get(w.reached).String()
 	if f.events && kind == bookmark {
-		// Browsers take note of the id and tell nobody.
+		// Browsers note the id and raise no event.
 		return append(dst, ": bookmark\nid: "+version+"\n\n"...), nil
 	}
 	line := append([]byte(nil), `{"type":"`+kind+`"`...)

@@ -89,12 +89,12 @@ func (w *watchRoute) bind(method protoreflect.MethodDescriptor) error {
 	return nil
 }
 
-// requested tells whether a request of the list's path is for the watch.
+// requested reports whether a request of the list's path is for the watch.
 func (w *watchRoute) requested(r *http.Request) (bool, error) {
 	if w == nil || r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, watchParameter) {
 		return false, nil
 	}
-	given := r.URL.Query().Get(watchParameter) // a malformed query is reported by whoever reads all of it
+	given := r.URL.Query().Get(watchParameter) // a malformed query is reported by parameters.parse
 	if given == "" {
 		return false, nil
 	}
