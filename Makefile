@@ -5,7 +5,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint generate integration conformance flink kafka operator e2e bench fuzz clean \
+.PHONY: help run build test lint generate integration conformance flink kafka operator e2e bench bench-growth fuzz clean \
 	lint-format lint-go lint-proto lint-breaking lint-generated lint-imports
 
 TOOLS := $(CURDIR)/.build/tools
@@ -100,6 +100,9 @@ e2e: flink kafka operator ## Run the tests on real Flink, in every release of FL
 
 bench: ## Measure REST and gRPC beside a kube-apiserver and bare etcd.
 	cd integration && go run ./bench $(ARGS)
+
+bench-growth: ## Measure what grows with the number of applications.
+	cd integration && go run ./bench/growth $(ARGS)
 
 fuzz: ## Run every fuzz target for FUZZTIME.
 	tools/fuzz.sh $(FUZZTIME)

@@ -13,8 +13,23 @@ import (
 
 const module = "github.com/openweir/weir/"
 
-// parts are what the program is put together from, in cmd only.
-var parts = []string{"gateway", "control", "agent"}
+// layers are the folders of the module and what their packages may import of
+// the others. Only cmd knows more than one of gateway, control, agent and
+// sandbox.
+var layers = map[string][]string{
+	"gen":      {},
+	"openjson": {"gen"},
+	"flink":    {"gen", "openjson"},
+	"gateway":  {"gen", "openjson", "flink"},
+	"control":  {"gen", "openjson", "flink"},
+	"agent":    {"gen", "openjson", "flink"},
+	"sandbox":  {"gen", "openjson", "flink"},
+	"cmd":      {"gen", "openjson", "flink", "gateway", "control", "agent", "sandbox"},
+}
+
+// testLayers are what tests may import beyond that. Those of the agent run
+// against the API server of the sandbox.
+var testLayers = map[string][]string{"agent": {"sandbox"}}
 
 // pure are packages of functions without effects.
 var pure = []string{"openjson", "control/contract", "control/rules", "control/render", "control/query", "control/sql"}
@@ -28,11 +43,6 @@ type listed struct {
 }
 
 func (p listed) path() string { return strings.TrimPrefix(p.ImportPath, module) }
-
-// direct are the imports of the package and of its tests.
-func (p listed) direct() []string {
-	return slices.Concat(p.Imports, p.TestImports, p.XTestImports)
-}
 
 func packages(t *testing.T) []listed {
 	t.Helper()
@@ -64,48 +74,25 @@ func beneath(path, folder string) bool {
 	return path == folder || strings.HasPrefix(path, folder+"/")
 }
 
-// TestImportsPointOneWay: cmd → gateway, control, agent → openjson → gen. The
-// parts meet in the leaves only. As every package is checked, so is every chain
-// of imports.
+// TestImportsPointOneWay: cmd → gateway, control, agent, sandbox → flink →
+// openjson → gen. As every package is checked, so is every chain of imports.
 func TestImportsPointOneWay(t *testing.T) {
-	forbidden := map[string][]string{
-		"gen":      {"openjson", "gateway", "control", "agent", "cmd"},
-		"openjson": {"gateway", "control", "agent", "cmd"},
-		"gateway":  {"control", "agent", "cmd"},
-		"agent":    {"control", "gateway", "cmd"},
-		"control":  {"gateway", "agent", "cmd"},
-	}
 	for _, p := range packages(t) {
-		for from, targets := range forbidden {
-			if !in(p.ImportPath, from) {
-				continue
-			}
-			for _, path := range p.direct() {
-				if slices.ContainsFunc(targets, func(target string) bool { return in(path, target) }) {
-					t.Errorf("%s imports %s; %s must not import any of %v", p.path(), path, from, targets)
+		layer, _, _ := strings.Cut(p.path(), "/")
+		allowed, known := layers[layer]
+		if !known {
+			continue // examples and what only tests use
+		}
+		check := func(imports, allowed []string) {
+			for _, path := range imports {
+				if strings.HasPrefix(path, module) && !in(path, layer) &&
+					!slices.ContainsFunc(allowed, func(folder string) bool { return in(path, folder) }) {
+					t.Errorf("%s imports %s; %s may import only %v", p.path(), path, layer, allowed)
 				}
 			}
 		}
-	}
-}
-
-// TestImportsOfAllPartsInCommandOnly: nothing else knows more than one part.
-func TestImportsOfAllPartsInCommandOnly(t *testing.T) {
-	for _, p := range packages(t) {
-		if in(p.ImportPath, "cmd") {
-			continue
-		}
-		known := map[string]bool{}
-		for _, path := range p.Imports {
-			for _, part := range parts {
-				if in(path, part) {
-					known[part] = true
-				}
-			}
-		}
-		if len(known) > 1 {
-			t.Errorf("%s imports %d of %v; only cmd puts them together", p.path(), len(known), parts)
-		}
+		check(p.Imports, allowed)
+		check(slices.Concat(p.TestImports, p.XTestImports), slices.Concat(allowed, testLayers[layer], []string{"internal"}))
 	}
 }
 

@@ -28,14 +28,12 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"k8s.io/client-go/rest"
 
-	"github.com/openweir/weir/agent/sandbox/apiserver"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
+	"github.com/openweir/weir/sandbox/apiserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what must happen.
-const patience = 15 * time.Second
 
 const deployment = `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment",` +
 	`"metadata":{"name":"app","namespace":"default"},"spec":{"image":"flink:2.2","flinkVersion":"v2_2"}}`
@@ -44,13 +42,13 @@ func ref() *agentv1.ObjectRef {
 	return &agentv1.ObjectRef{ApiVersion: "flink.apache.org/v1beta1", Kind: "FlinkDeployment", Namespace: "default", Name: "app"}
 }
 
-// fleet welcomes every agent, wants one FlinkDeployment of it, and notes what
-// the agent says and who it is.
+// fleet welcomes every agent, sends it one FlinkDeployment, and records what the
+// agent sends and its identity.
 type fleet struct {
 	agentv1.UnimplementedFleetServiceServer
-	said  chan *agentv1.ConnectRequest
-	token chan string
-	uris  chan []*url.URL
+	messages chan *agentv1.ConnectRequest
+	token    chan string
+	uris     chan []*url.URL
 }
 
 func (f *fleet) Connect(stream grpc.BidiStreamingServer[agentv1.ConnectRequest, agentv1.ConnectResponse]) error {
@@ -63,13 +61,13 @@ func (f *fleet) Connect(stream grpc.BidiStreamingServer[agentv1.ConnectRequest, 
 		}
 	}
 	f.uris <- uris
-	for greeted := false; ; greeted = true {
+	for welcomed := false; ; welcomed = true {
 		m, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		f.said <- m
-		if greeted {
+		f.messages <- m
+		if welcomed {
 			continue
 		}
 		for _, r := range []*agentv1.ConnectResponse{
@@ -94,11 +92,11 @@ func first(values []string) string {
 // serve runs a control plane until the test ends.
 func serve(t *testing.T, options ...grpc.ServerOption) (*fleet, string) {
 	t.Helper()
-	f := &fleet{said: make(chan *agentv1.ConnectRequest, 100), token: make(chan string, 100), uris: make(chan []*url.URL, 100)}
+	f := &fleet{messages: make(chan *agentv1.ConnectRequest, 100), token: make(chan string, 100), uris: make(chan []*url.URL, 100)}
 	return f, listen(t, f, options...)
 }
 
-// listen serves agents until the test ends, and says where.
+// listen serves agents until the test ends, and returns its address.
 func listen(t *testing.T, f agentv1.FleetServiceServer, options ...grpc.ServerOption) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -130,67 +128,54 @@ func kubernetes(t *testing.T) *rest.Config {
 }
 
 // run runs an agent until the test ends.
-func run(t *testing.T, config Config) {
+func run(t *testing.T, config Config, adjust ...func(*Agent)) {
 	t.Helper()
-	config.Cluster, config.Version = "edge", "1.2.3"
+	config.Cluster, config.Version, config.Labels = "edge", "1.2.3", map[string]string{"region": "eu"}
 	config.Log = slog.New(slog.DiscardHandler)
 	a, err := New(config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range adjust {
+		f(a)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("the agent ended with %v", err)
-			}
-		case <-time.After(patience):
-			t.Error("the agent does not end")
+		if err := await.Receive(t, "the agent to end", ended); err != nil {
+			t.Errorf("the agent ended with %v", err)
 		}
 	})
 }
 
-func next[T any](t *testing.T, from chan T) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		t.Fatal("the agent said nothing")
-		panic("unreachable")
-	}
-}
-
-// appliesWhatItIsTold waits for the agent to say Hello, to apply the object and
+// awaitApplied waits for the agent to send Hello, to apply the object and
 // to report its status.
-func appliesWhatItIsTold(t *testing.T, f *fleet) {
+func awaitApplied(t *testing.T, f *fleet) {
 	t.Helper()
-	hello := next(t, f.said).GetHello()
-	if hello.GetCluster() != "edge" || hello.GetAgentVersion() != "1.2.3" || hello.GetProcessId() == "" {
+	hello := await.Receive(t, "Hello", f.messages).GetHello()
+	if hello.GetCluster() != "edge" || hello.GetAgentVersion() != "1.2.3" || hello.GetProcessId() == "" || hello.GetLabels()["region"] != "eu" {
 		t.Fatalf("the agent's first message is %v", hello)
 	}
 	var acked, reported bool
 	for !acked || !reported {
-		m := next(t, f.said)
+		m := await.Receive(t, "a message of the agent", f.messages)
 		acked = acked || m.GetAck().GetOutcome() == agentv1.Outcome_OUTCOME_APPLIED
 		reported = reported || m.GetStatus().GetOwnerUid() == "u1"
 	}
 }
 
-func TestAnAgentWithATokenAppliesWhatItIsTold(t *testing.T) {
+func TestAnAgentWithAToken(t *testing.T) {
 	f, address := serve(t)
 	run(t, Config{ControlPlane: address, Identity: Identity{Token: "bootstrap", Insecure: true}, Kubernetes: kubernetes(t)})
-	if got := next(t, f.token); got != "Bearer bootstrap" {
+	if got := await.Receive(t, "a connection", f.token); got != "Bearer bootstrap" {
 		t.Errorf("the agent's authorization is %q", got)
 	}
-	appliesWhatItIsTold(t, f)
+	awaitApplied(t, f)
 }
 
-func TestAnAgentWithACertificateAppliesWhatItIsTold(t *testing.T) {
+func TestAnAgentWithACertificate(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t)
 	ca.issue(t, filepath.Join(dir, "agent"), &x509.Certificate{
@@ -216,11 +201,11 @@ func TestAnAgentWithACertificateAppliesWhatItIsTold(t *testing.T) {
 		CertFile: filepath.Join(dir, "agent.pem"), KeyFile: filepath.Join(dir, "agent.key"),
 		CAFile: filepath.Join(dir, "ca.pem"), ServerName: "weir.example",
 	}})
-	uris := next(t, f.uris)
+	uris := await.Receive(t, "a connection", f.uris)
 	if len(uris) != 1 || uris[0].String() != "weir://cluster/edge" {
 		t.Errorf("the agent's certificate is for %v", uris)
 	}
-	appliesWhatItIsTold(t, f)
+	awaitApplied(t, f)
 }
 
 // authority issues certificates.

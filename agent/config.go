@@ -4,72 +4,68 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 
 	"google.golang.org/grpc"
+	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/client-go/rest"
 
-	"github.com/openweir/weir/agent/flinkendpoint"
+	"github.com/openweir/weir/agent/sql"
 )
 
-// Config is all that an agent needs to know.
+// Config configures an agent.
 type Config struct {
-	// ControlPlane is where the control plane serves gRPC, as host:port or any
-	// other target that gRPC can resolve.
+	// ControlPlane is the address of the control plane's gRPC server: host:port or
+	// any other target that gRPC can resolve.
 	ControlPlane string
 	// Cluster is the name of the workload cluster that the agent acts for.
 	Cluster string
-	// Identity is how the agent and the control plane know each other.
+	// Identity authenticates the agent and the control plane to each other.
 	Identity Identity
-	// Kubernetes reaches the API server of the workload cluster.
+	// Kubernetes is how to reach the API server of the workload cluster.
 	Kubernetes *rest.Config
-	// Namespaces are the only ones that the agent looks at. Where there are
-	// none, it watches them all, which takes a ClusterRole.
+	// Namespaces restricts the agent to these namespaces. If empty, it watches
+	// all, which requires a ClusterRole.
 	Namespaces []string
-	// Labels describe the cluster when it registers for the first time.
+	// Labels are the cluster's labels when it registers for the first time.
 	Labels map[string]string
-	// SQL hands out the rows of interactive statements, and runs statements if it
-	// is a StatementDriver too, such as sql.Driver. Where it is nil, there are
-	// none to be had.
-	SQL RowSource
-	// Flink tells where Flink clusters answer. Where it is nil, the agent reaches
-	// into none.
-	Flink flinkendpoint.Resolver
+	// Flink resolves the endpoints of Flink clusters. If nil, the agent runs no
+	// statements and serves no web UIs.
+	Flink sql.Endpoints
+	// Results has the rows of statements that run without the agent, as in a
+	// simulated cluster. It is used only if Flink is nil.
+	Results ResultSource
 	// Version is the agent's release.
 	Version string
-	// Log receives what the agent has to say; slog.Default where nil.
+	// Log is slog.Default() if nil.
 	Log *slog.Logger
-	// DialOptions are added to those that Identity makes.
+	// DialOptions are added to those of Identity.
 	DialOptions []grpc.DialOption
 	// Timing is for tests; production leaves it zero.
 	Timing Timing
 }
 
-// dnsLabel is what Kubernetes allows as the name of a namespace.
-var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-
-// Validate names everything that is wrong with the configuration.
+// Validate returns every error of the configuration.
 func (c Config) Validate() error {
 	var problems []error
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 
 	if strings.TrimSpace(c.ControlPlane) == "" {
-		wrong("control plane: an address such as weir.example.com:9090 is needed")
+		wrong("control plane: an address such as weir.example.com:9090 is required")
 	}
 	if strings.TrimSpace(c.Cluster) == "" {
-		wrong("cluster: the name of the workload cluster is needed")
+		wrong("cluster: the name of the workload cluster is required")
 	}
 	if c.Kubernetes == nil {
-		wrong("kubernetes: the configuration of a client is needed")
+		wrong("kubernetes: a client configuration is required")
 	}
 	seen := make(map[string]bool)
 	for _, n := range c.Namespaces {
 		switch {
-		case !dnsLabel.MatchString(n):
-			wrong("namespaces: %q is no name of a namespace", n)
+		case len(validation.ValidateNamespaceName(n, false)) > 0:
+			wrong("namespaces: %q is not a valid namespace name", n)
 		case seen[n]:
-			wrong("namespaces: %q is there twice", n)
+			wrong("namespaces: %q is listed twice", n)
 		}
 		seen[n] = true
 	}

@@ -27,16 +27,16 @@ func TestValidateNamesEveryViolation(t *testing.T) {
 		},
 		"namespaces": {
 			func(c *Config) { c.Namespaces = []string{"Default", "a", "a", ""} },
-			[]string{`"Default" is no name`, `"a" is there twice`, `"" is no name`},
+			[]string{`"Default" is not a valid`, `"a" is listed twice`, `"" is not a valid`},
 		},
 		"a certificate without its key": {
-			func(c *Config) { c.Identity = Identity{CertFile: "c"} }, []string{"its key belong together"},
+			func(c *Config) { c.Identity = Identity{CertFile: "c"} }, []string{"requires its key"},
 		},
 		"two tokens": {
-			func(c *Config) { c.Identity.TokenFile = "f" }, []string{"exclude each other"},
+			func(c *Config) { c.Identity.TokenFile = "f" }, []string{"mutually exclusive"},
 		},
 		"plaintext with certificates": {
-			func(c *Config) { c.Identity.Insecure, c.Identity.CAFile = true, "ca" }, []string{"mean nothing to an insecure connection"},
+			func(c *Config) { c.Identity.Insecure, c.Identity.CAFile = true, "ca" }, []string{"cannot be used with an insecure connection"},
 		},
 		"a token that no header can carry": {
 			func(c *Config) { c.Identity.Token = "two\nlines" }, []string{"printable ASCII"},
@@ -65,7 +65,7 @@ func TestValidateNamesEveryViolation(t *testing.T) {
 	}
 }
 
-func TestATokenFileIsReadAnewForEveryConnection(t *testing.T) {
+func TestATokenFileIsReadForEveryConnection(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	id := Identity{TokenFile: file, Insecure: true}
 	tests := []struct{ content, token, problem string }{
@@ -88,7 +88,7 @@ func TestATokenFileIsReadAnewForEveryConnection(t *testing.T) {
 	}
 }
 
-func TestATokenDoesNotCrossTheNetworkInTheClearUnlessToldTo(t *testing.T) {
+func TestATokenRequiresTLSUnlessInsecure(t *testing.T) {
 	if !(bearer{token: "x"}).RequireTransportSecurity() {
 		t.Error("the token may be sent in the clear")
 	}

@@ -14,24 +14,24 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// Identity is how the agent proves who it is: by a token, or by a client
-// certificate whose URI SAN is weir://cluster/<name>. Files are read anew for
-// every connection, so that they may be renewed while the agent runs.
+// Identity authenticates the agent: by a token, or by a client certificate whose
+// URI SAN is weir://cluster/<name>. Files are read again for every connection, so
+// they may be renewed while the agent runs.
 type Identity struct {
 	// Token is sent as "authorization: Bearer <token>".
 	Token string
-	// TokenFile holds the token instead.
+	// TokenFile is the file that contains the token instead.
 	TokenFile string
 	// CertFile and KeyFile hold the client certificate and its key, as PEM.
 	CertFile, KeyFile string
-	// CAFile holds the certificates, as PEM, that the control plane's must
-	// descend from; the system's where empty.
+	// CAFile holds the certificate authorities, as PEM, that the control plane's
+	// certificate is verified with; those of the system if empty.
 	CAFile string
-	// ServerName is the name that the control plane's certificate must bear; the
-	// host that is dialled where empty.
+	// ServerName is the name that the control plane's certificate must have; the
+	// dialed host if empty.
 	ServerName string
-	// Insecure speaks plaintext. A token then crosses the network in the clear,
-	// which is for one machine, and for nothing else.
+	// Insecure disables TLS. A token is then sent in the clear, so use it on one
+	// machine only.
 	Insecure bool
 }
 
@@ -41,16 +41,16 @@ func (i Identity) problems() []error {
 
 	hasToken, hasCert := i.Token != "" || i.TokenFile != "", i.CertFile != "" || i.KeyFile != ""
 	if i.Token != "" && i.TokenFile != "" {
-		wrong("identity: a token and a token file exclude each other")
+		wrong("identity: a token and a token file are mutually exclusive")
 	}
 	if (i.CertFile == "") != (i.KeyFile == "") {
-		wrong("identity: a client certificate and its key belong together; one of them is missing")
+		wrong("identity: a client certificate requires its key, and the key its certificate")
 	}
 	if !hasToken && !hasCert {
-		wrong("identity: a token or a client certificate is needed")
+		wrong("identity: a token or a client certificate is required")
 	}
 	if i.Insecure && (hasCert || i.CAFile != "" || i.ServerName != "") {
-		wrong("identity: certificates and a server name mean nothing to an insecure connection")
+		wrong("identity: certificates and a server name cannot be used with an insecure connection")
 	}
 	if err := usableInHeader(i.Token); err != nil {
 		wrong("identity: " + err.Error())
@@ -58,17 +58,17 @@ func (i Identity) problems() []error {
 	return problems
 }
 
-// usableInHeader reports whether gRPC can carry the token.
+// usableInHeader checks that the token can be sent in a header.
 func usableInHeader(token string) error {
 	for _, r := range token {
 		if r <= ' ' || r > '~' {
-			return errors.New("the token holds characters other than printable ASCII")
+			return errors.New("the token contains characters other than printable ASCII")
 		}
 	}
 	return nil
 }
 
-// dialOptions makes the credentials for one connection.
+// dialOptions returns the credentials for one connection.
 func (i Identity) dialOptions() ([]grpc.DialOption, error) {
 	transport := insecure.NewCredentials()
 	if !i.Insecure {
@@ -99,7 +99,7 @@ func (i Identity) tls() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read the CA certificates: %s holds none", i.CAFile)
+			return nil, fmt.Errorf("read the CA certificates: %s contains none", i.CAFile)
 		}
 	}
 	if i.CertFile != "" {

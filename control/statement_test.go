@@ -123,7 +123,7 @@ func TestSQLThatCannotRunMakesAFailedStatement(t *testing.T) {
 	noCheckpoints.Spec.ClusterSpec = text(`{"flinkVersion":"v2_0"}`)
 	must(r.pools("prod").create(t.Context(), noCheckpoints))(t)
 	for name, test := range map[string]struct{ sql, pool, detail string }{
-		"no SQL":            {"SELEKT 1", "dedicated", `SQL parse failed at line 1, column 1: "SELEKT" where a statement is expected.`},
+		"no SQL":            {"SELEKT 1", "dedicated", `SQL parse failed at line 1, column 1: Encountered "SELEKT", expected a statement.`},
 		"no such table":     {"SELECT * FROM nothing", "dedicated", "Table `shop`.`sales`.`nothing` does not exist."},
 		"no such database":  {"SELECT * FROM cellar.orders", "dedicated", "Database `shop`.`cellar` does not exist, or the environment has no access to it."},
 		"a table twice":     {"CREATE TABLE orders (id BIGINT)", "dedicated", "Table `shop`.`sales`.`orders` already exists."},

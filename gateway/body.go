@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -16,21 +17,17 @@ import (
 	"github.com/openweir/weir/gateway/yamljson"
 )
 
-// problem is why a request cannot be served.
+// problem is why a request body cannot be read.
 type problem struct {
-	status   int
-	messages []string
-	close    bool // what is left of the body is not worth reading
+	status  int
+	message string
+	close   bool // what is left of the body is not worth reading
 }
 
-func badRequest(messages ...string) *problem {
-	return &problem{status: http.StatusBadRequest, messages: messages}
-}
-
-// buffers hold bodies while they are worked on.
+// buffers are for bodies while they are read or written.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// keepBuffer bounds what a pooled buffer may hold on to, in bytes.
+// keepBuffer bounds the capacity of a pooled buffer, in bytes.
 const keepBuffer = 1 << 20
 
 func releaseBuffer(b *bytes.Buffer) {
@@ -40,55 +37,31 @@ func releaseBuffer(b *bytes.Buffer) {
 	}
 }
 
-// readBody reads and decodes a request body; message is nil where there is
-// none. unknown lists fields that were ignored.
-func readBody(r *http.Request, rule *bodyRule, limit int64) (message proto.Message, unknown []string, p *problem) {
-	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
-		return nil, nil, missingBody(rule)
-	}
-	f, known := requestFormat(r.Header)
-	if !known {
-		return nil, nil, &problem{status: http.StatusUnsupportedMediaType, messages: []string{
-			fmt.Sprintf("Content-Type %s is not supported; use application/json or application/yaml.", r.Header.Get("Content-Type")),
-		}}
-	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, nil, &problem{status: http.StatusUnsupportedMediaType, messages: []string{
-			fmt.Sprintf("Content-Encoding %s is not supported; send the body as it is.", encoding),
-		}}
-	}
-	buffer := buffers.Get().(*bytes.Buffer)
-	defer releaseBuffer(buffer)
-	if p := fill(buffer, r, limit); p != nil {
-		return nil, nil, p
-	}
-	text := bytes.TrimPrefix(buffer.Bytes(), []byte("\ufeff"))
-	if f.yaml {
-		json := buffers.Get().(*bytes.Buffer)
-		defer releaseBuffer(json)
-		converted, err := yamljson.AppendJSON(json.AvailableBuffer(), text, yamljson.DefaultLimits)
-		if err != nil {
-			return nil, nil, badRequest(err.Error())
-		}
-		json.Write(converted)
-		text = json.Bytes()
-	}
-	return decodeBody(text, rule)
+// hasBody reports whether a request has a body.
+func hasBody(r *http.Request) bool {
+	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
 }
 
-func missingBody(rule *bodyRule) *problem {
-	if rule.required {
-		return badRequest("A request body is required.")
+// readBody reads a body into a buffer, and returns its format.
+func readBody(buffer *bytes.Buffer, r *http.Request, limit int64) (format, *problem) {
+	f, known := requestFormat(r.Header)
+	if !known {
+		return f, &problem{status: http.StatusUnsupportedMediaType,
+			message: fmt.Sprintf("Content-Type %s is not supported; use application/json or application/yaml.", r.Header.Get("Content-Type"))}
 	}
-	return nil
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return f, &problem{status: http.StatusUnsupportedMediaType,
+			message: fmt.Sprintf("Content-Encoding %s is not supported; send the body as it is.", encoding)}
+	}
+	return f, fill(buffer, r, limit)
 }
 
 // fill reads the whole body, up to the limit.
 func fill(buffer *bytes.Buffer, r *http.Request, limit int64) *problem {
 	tooLarge := &problem{
-		status:   http.StatusRequestEntityTooLarge,
-		messages: []string{fmt.Sprintf("The request body is larger than %d bytes.", limit)},
-		close:    true,
+		status:  http.StatusRequestEntityTooLarge,
+		message: fmt.Sprintf("The request body is larger than %d bytes.", limit),
+		close:   true,
 	}
 	if r.ContentLength > limit {
 		return tooLarge
@@ -101,27 +74,63 @@ func fill(buffer *bytes.Buffer, r *http.Request, limit int64) *problem {
 	case err == nil && int64(buffer.Len()) > limit:
 		return tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &problem{status: http.StatusRequestTimeout, messages: []string{"The request body took too long."}, close: true}
+		return &problem{status: http.StatusRequestTimeout, message: "The request body took too long.", close: true}
 	case err != nil:
-		p := badRequest("The request body could not be read to its end.")
-		p.close = true
-		return p
+		return &problem{status: http.StatusBadRequest, message: "The request body could not be read to its end."}
 	}
 	return nil
 }
 
-func decodeBody(json []byte, rule *bodyRule) (proto.Message, []string, *problem) {
-	if trimmed := bytes.TrimSpace(json); len(trimmed) == 0 || string(trimmed) == "null" {
-		return nil, nil, missingBody(rule)
+// requestBody is a body that was read, which a marshaler decodes.
+type requestBody struct {
+	io.ReadCloser // at its end
+	text          []byte
+	rw            *responseWriter
+}
+
+// errInvalid ends a request whose violations are noted.
+var errInvalid = errors.New("the request is invalid")
+
+// decode makes the message that v points to. The error is io.EOF where there
+// is none, and errInvalid where the request has violations.
+func (b *requestBody) decode(f format, v any) error {
+	message, violations := b.message(f, reflect.TypeOf(v).Elem().Elem())
+	b.rw.violations = append(b.rw.violations, violations...)
+	switch {
+	case len(b.rw.violations) > 0:
+		return errInvalid
+	case !message.IsValid():
+		return io.EOF
 	}
-	message := rule.message.New().Interface()
-	unknown, err := codec.Unmarshal(json, message)
+	reflect.ValueOf(v).Elem().Set(message)
+	return nil
+}
+
+// message decodes a message of a type, and warns of fields that it does not
+// have. The value is not valid where there is no message.
+func (b *requestBody) message(f format, of reflect.Type) (message reflect.Value, violations []string) {
+	text := bytes.TrimPrefix(b.text, []byte("\ufeff"))
+	if f.yaml {
+		var err error
+		if text, err = yamljson.AppendJSON(nil, text, yamljson.DefaultLimits); err != nil {
+			return message, []string{err.Error()}
+		}
+	}
+	if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 || string(trimmed) == "null" {
+		if b.rw.route.bodyRequired {
+			violations = []string{"A request body is required."}
+		}
+		return message, violations
+	}
+	message = reflect.New(of)
+	unknown, err := codec.Unmarshal(text, message.Interface().(proto.Message))
 	var invalid *codec.Error
 	switch {
 	case errors.As(err, &invalid):
-		return nil, nil, badRequest(invalid.Messages...)
+		return message, invalid.Messages
 	case err != nil:
-		return nil, nil, &problem{status: http.StatusInternalServerError, messages: []string{internalMessage}}
+		panic(err) // routeOf checked that the codec knows the message
 	}
-	return message, unknown, nil
+	warnOfUnknown(b.rw.Header(), unknown)
+	return message, nil
 }

@@ -24,13 +24,13 @@ const (
 
 // Config is what a gateway is made from.
 type Config struct {
-	// Conn leads to the control plane. Required. The gateway only reads the
-	// answers it gets, so that an in-process connection may share them.
+	// Conn leads to the control plane. Required. The gateway only reads its
+	// responses, so that an in-process connection may share them.
 	Conn grpc.ClientConnInterface
 	// Log receives what goes wrong. Required.
 	Log *slog.Logger
-	// Ready tells whether requests can be served; nil means always. Its error
-	// is shown to whoever asks /readyz?verbose.
+	// Ready reports whether requests can be served; nil means always. Its error
+	// is shown at /readyz?verbose.
 	Ready func(context.Context) error
 	// MaxBodyBytes bounds request bodies. 0 means DefaultMaxBodyBytes.
 	MaxBodyBytes int64

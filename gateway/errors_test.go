@@ -56,7 +56,7 @@ func TestErrorsOfTheControlPlane(t *testing.T) {
 		{"out of range", status.Error(codes.OutOfRange, "too far"), 400, []string{"too far"}},
 		{"denied", status.Error(codes.PermissionDenied, "not yours"), 403, []string{"not yours"}},
 		{"who", status.Error(codes.Unauthenticated, "no token"), 401, []string{"no token"}},
-		{"exhausted", status.Error(codes.ResourceExhausted, secret), 413, []string{"The request or its answer is too large."}},
+		{"exhausted", status.Error(codes.ResourceExhausted, secret), 413, []string{"The request or its response is too large."}},
 		{"unimplemented", status.Error(codes.Unimplemented, secret), 501, []string{"This operation is not implemented."}},
 		{"unavailable", status.Error(codes.Unavailable, secret), 503, []string{"The control plane is not available."}},
 		{"unavailable with a message", detailed(t, codes.Unavailable, secret, restError("Try later.")), 503, []string{"Try later."}},

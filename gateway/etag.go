@@ -8,8 +8,8 @@ import (
 )
 
 // entityTag is a strong ETag: equal bodies have equal tags on every replica.
-// It tells versions of one resource apart and protects nothing, so that a fast
-// hash will do; the length makes an accident rarer still.
+// It distinguishes versions of one resource and protects nothing, so that a fast
+// hash is enough; the length makes a collision less likely still.
 func entityTag(body []byte) string {
 	tag := make([]byte, 0, 32)
 	tag = append(tag, '"')

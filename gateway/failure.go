@@ -15,11 +15,11 @@ import (
 
 const internalMessage = "Internal error."
 
-// failure is how a gRPC code looks in REST.
+// failure is what a gRPC code is in REST.
 type failure struct {
 	status int
-	// message takes the place of the error's own text, which may tell of our
-	// insides. Empty where the text is meant for the client.
+	// message replaces the error's own text, which may reveal internals. Empty
+	// where the text is meant for the client.
 	message string
 }
 
@@ -39,26 +39,31 @@ var failures = map[codes.Code]failure{
 	codes.FailedPrecondition: {status: http.StatusConflict},
 	codes.PermissionDenied:   {status: http.StatusForbidden},
 	codes.Unauthenticated:    {status: http.StatusUnauthorized},
-	codes.ResourceExhausted:  {http.StatusRequestEntityTooLarge, "The request or its answer is too large."},
+	codes.ResourceExhausted:  {http.StatusRequestEntityTooLarge, "The request or its response is too large."},
 	codes.Unimplemented:      {http.StatusNotImplemented, "This operation is not implemented."},
 	codes.Unavailable:        {http.StatusServiceUnavailable, "The control plane is not available."},
 }
 
-// answerError writes the failure of an RPC.
-func answerError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-	ex, ok := w.(*exchange)
-	if !ok {
-		http.Error(w, internalMessage, http.StatusInternalServerError)
+// handleError responds where a generated handler fails.
+func handleError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	rw := w.(*responseWriter)
+	if len(rw.violations) > 0 {
+		rw.fail(http.StatusBadRequest, rw.violations...)
 		return
 	}
+	rw.failWith(err)
+}
+
+// failWith responds with the failure of an RPC.
+func (rw *responseWriter) failWith(err error) {
 	code, messages := failureOf(err)
 	if code >= http.StatusInternalServerError && code != http.StatusNotImplemented {
-		ex.log.Error("a request failed", "request", ex.id, "rpc", ex.route.rpc, "status", code, "error", err)
+		rw.log.Error("a request failed", "request", rw.id, "rpc", rw.route.rpc, "status", code, "error", err)
 	}
 	if code == http.StatusUnauthorized {
-		ex.Header().Set("WWW-Authenticate", "Bearer")
+		rw.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	ex.fail(code, messages...)
+	rw.fail(code, messages...)
 }
 
 // failureOf gives status and messages of an error. Details that the control
@@ -102,7 +107,7 @@ func failureOf(err error) (code int, messages []string) {
 	return code, []string{f.message}
 }
 
-// notFoundMessage names a path as the contract does: without its first slash.
-func notFoundMessage(r *http.Request) string {
-	return "Resource not found: [" + strings.TrimPrefix(r.URL.Path, "/") + "]"
+// notFound names the path as the contract does: without its first slash.
+func (rw *responseWriter) notFound() {
+	rw.fail(http.StatusNotFound, "Resource not found: ["+strings.TrimPrefix(rw.request.URL.Path, "/")+"]")
 }

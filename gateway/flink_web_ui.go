@@ -5,13 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
@@ -23,26 +18,26 @@ const (
 	// client.
 	webUIWriteTimeout = 30 * time.Second
 	// replicaTrailer is set where another replica of the control plane could
-	// answer.
+	// serve the request.
 	replicaTrailer = "weir-replica"
-	// maxReplicas bounds how many replicas are asked.
+	// maxReplicas bounds how many replicas are tried.
 	maxReplicas = 5
 )
 
-// addFlinkWebUIs makes the paths known under which the web UIs of Flink are.
-// They are no operations of the contract, but its clients call them.
+// addFlinkWebUIs adds the routes of Flink's web UIs. They are not operations of
+// the contract, but its clients call them.
 func (g *gateway) addFlinkWebUIs() error {
 	add := func(collection string, target func(*cmfv1.FetchFlinkWebUIRequest, string)) error {
-		rt := &route{
-			method:  http.MethodGet,
-			pattern: "/cmf/api/v1/environments/{envName}/" + collection + "/{name}/flink-web-ui/" + openEnd,
-			rpc:     cmfv1.FlinkWebUIService_FetchFlinkWebUI_FullMethodName,
-			mux:     newMux(),
-		}
-		return g.root.add(http.MethodGet, endpoint{pattern: rt.pattern, serve: func(ex *exchange, r *http.Request) {
-			ex.route = rt
-			g.flinkWebUI(ex, r, target)
-		}})
+		return g.handle(&route{
+			method:   http.MethodGet,
+			template: "/cmf/api/v1/environments/{env_name}/" + collection + "/{name}/flink-web-ui/{path=**}",
+			pattern:  "/cmf/api/v1/environments/{envName}/" + collection + "/{name}/flink-web-ui/{path...}",
+			rpc:      cmfv1.FlinkWebUIService_FetchFlinkWebUI_FullMethodName,
+		}, func(rw *responseWriter, _ *http.Request, values map[string]string) {
+			request := &cmfv1.FetchFlinkWebUIRequest{EnvName: values["env_name"]}
+			target(request, values["name"])
+			g.flinkWebUI(rw, rw.route.path(values), request)
+		})
 	}
 	return errors.Join(
 		add("applications", func(request *cmfv1.FetchFlinkWebUIRequest, name string) {
@@ -54,57 +49,54 @@ func (g *gateway) addFlinkWebUIs() error {
 	)
 }
 
-// flinkWebUI answers a request of a path of a web UI.
-func (g *gateway) flinkWebUI(ex *exchange, r *http.Request, target func(*cmfv1.FetchFlinkWebUIRequest, string)) {
-	trace.SpanFromContext(r.Context()).SetAttributes(attribute.String("http.route", ex.pattern))
-	guardWebUI(ex.Header(), r, ex.path)
+// flinkWebUI responds to a request of the web UI at a path.
+func (g *gateway) flinkWebUI(rw *responseWriter, at string, request *cmfv1.FetchFlinkWebUIRequest) {
+	r := rw.request
+	guardWebUI(rw.Header(), r, at)
 	switch {
 	case r.URL.Host != "":
-		ex.fail(http.StatusBadRequest, "A web UI is asked for by a path, not by a URL.")
+		rw.fail(http.StatusBadRequest, "The target of a request for a web UI must be a path, not a URL.")
 		return
 	case r.Header.Get("Upgrade") != "":
-		ex.fail(http.StatusBadRequest, "A web UI is read by plain HTTP; upgrades, such as to WebSocket, are not tunnelled.")
+		rw.fail(http.StatusBadRequest, "Protocol upgrades, such as to WebSocket, are not supported for web UIs.")
 		return
-	case ex.rest == "":
+	case rw.rest == "":
 		// Relative, as clients may have the web UI under another path.
-		ex.Header().Set("Location", withQuery("flink-web-ui/", r.URL.RawQuery))
-		ex.finish(http.StatusTemporaryRedirect, nil)
+		rw.Header().Set("Location", withQuery("flink-web-ui/", r.URL.RawQuery))
+		rw.finish(http.StatusTemporaryRedirect, nil)
 		return
 	}
-	path, ok := webUIPath(ex.rest, r.URL.RawPath != "")
+	path, ok := webUIPath(rw.rest, r.URL.RawPath != "")
 	if !ok {
-		ex.fail(http.StatusBadRequest, badWebUIPath)
+		rw.fail(http.StatusBadRequest, badWebUIPath)
 		return
 	}
-	names := strings.Split(ex.path, "/") // "", cmf, api, v1, environments, {envName}, ..., {name}, flink-web-ui
-	request := &cmfv1.FetchFlinkWebUIRequest{
-		EnvName: names[5], Method: r.Method, Path: path, Query: r.URL.RawQuery, Headers: webUIRequestHeaders(r.Header),
-	}
-	target(request, names[7])
-	g.relayWebUI(ex, r, request)
+	request.Method, request.Path, request.Query, request.Headers = r.Method, path, r.URL.RawQuery, webUIRequestHeaders(r.Header)
+	g.relayWebUI(rw, r, request)
 }
 
-// relayWebUI asks the control plane and passes on what Flink answers.
-func (g *gateway) relayWebUI(ex *exchange, r *http.Request, request *cmfv1.FetchFlinkWebUIRequest) {
-	// The head has to come within the time of any other call; the body of a long
-	// log may take longer.
+// relayWebUI sends the request to the control plane and passes Flink's response
+// on.
+func (g *gateway) relayWebUI(rw *responseWriter, r *http.Request, request *cmfv1.FetchFlinkWebUIRequest) {
+	// The head has to arrive within the timeout of any other call; the body of a
+	// long log may take longer.
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	late := time.AfterFunc(g.config.Timeout, func() { cancel(context.DeadlineExceeded) })
 	defer late.Stop()
-	parts, first, err := g.openWebUI(ctx, ex, r, request)
+	parts, first, err := g.openWebUI(ctx, rw, request)
 	if err != nil || !late.Stop() {
 		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			err = context.DeadlineExceeded
 		}
-		answerError(ctx, nil, nil, ex, r, err)
+		rw.failWith(err)
 		return
 	}
-	if !beginWebUI(ex, first.GetHead(), request.GetPath()) {
+	if !beginWebUI(rw, first.GetHead(), request.GetPath()) {
 		return
 	}
-	controller := http.NewResponseController(ex)
-	_ = controller.SetReadDeadline(time.Time{}) // where a deadline cannot be changed there is none
+	controller := http.NewResponseController(rw)
+	_ = controller.SetReadDeadline(time.Time{}) // a connection whose deadline cannot be changed has none
 	for {
 		part, err := parts.Recv()
 		if errors.Is(err, io.EOF) {
@@ -112,23 +104,22 @@ func (g *gateway) relayWebUI(ex *exchange, r *http.Request, request *cmfv1.Fetch
 		}
 		if err == nil {
 			_ = controller.SetWriteDeadline(time.Now().Add(webUIWriteTimeout))
-			_, err = ex.Write(part.GetBody())
+			_, err = rw.Write(part.GetBody())
 		}
 		if err != nil {
-			ex.log.Warn("an answer of a web UI broke off", "request", ex.id, "path", r.URL.Path, "error", err)
-			// The client must not take half of an answer for whole.
+			rw.log.Warn("a response of a web UI was cut off", "request", rw.id, "path", r.URL.Path, "error", err)
+			// The client must not take a part of a response for the whole.
 			panic(http.ErrAbortHandler)
 		}
 	}
 }
 
-// openWebUI begins the RPC. Where another replica could answer it tries again,
-// as the connection goes to one after the other.
-func (g *gateway) openWebUI(ctx context.Context, ex *exchange, r *http.Request, request *cmfv1.FetchFlinkWebUIRequest) (
+// openWebUI begins the RPC. Where another replica could serve it, it tries again,
+// as the connection balances over the replicas.
+func (g *gateway) openWebUI(ctx context.Context, rw *responseWriter, request *cmfv1.FetchFlinkWebUIRequest) (
 	parts grpc.ServerStreamingClient[cmfv1.FetchFlinkWebUIResponse], first *cmfv1.FetchFlinkWebUIResponse, err error,
 ) {
-	plain := forwarded(r.WithContext(ctx), ex, url.Values{}, input{ReadCloser: http.NoBody})
-	annotated, err := runtime.AnnotateContext(ctx, ex.route.mux, plain, ex.route.rpc)
+	annotated, err := g.rpcContext(ctx, rw, rw.route.rpc)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// webUIRequestHeader are all of a client's headers that Flink may know of.
+// webUIRequestHeader are the only headers of a client that are passed to Flink.
 var webUIRequestHeader = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "If-Modified-Since", "If-None-Match", "If-Range", "Range",
 }
@@ -26,16 +26,16 @@ func webUIRequestHeaders(h http.Header) []*cmfv1.FlinkWebUIHeader {
 	return out
 }
 
-// webUIResponseHeader are all of Flink's headers that a client gets to see,
-// beside Location. The body is passed on as it is, so those that describe it
+// webUIResponseHeader are the only headers of Flink that are passed to a client,
+// beside Location. The body is passed on unchanged, so those that describe it
 // are right.
 var webUIResponseHeader = []string{
 	"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Range",
 	"Content-Type", "Etag", "Last-Modified", "Retry-After",
 }
 
-// The policy has browsers treat whatever a Flink cluster serves as a stranger:
-// who runs a job there can make it serve anything. A sandbox without
+// The policy has browsers trust nothing that a Flink cluster serves: who runs a
+// job there can make it serve anything. A sandbox without
 // allow-same-origin gives a page an origin of its own, in which it has no
 // cookies, can read nothing of Weir's API and, as Weir refuses what pages of
 // other origins want changed, change nothing either. What it loads and reads is
@@ -43,7 +43,7 @@ var webUIResponseHeader = []string{
 const webUIPolicy = "sandbox allow-scripts allow-downloads allow-popups; default-src %s 'unsafe-inline' 'unsafe-eval' data: blob:; " +
 	"object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'"
 
-// guardWebUI sets the headers that keep the web UI at a path from doing harm.
+// guardWebUI sets the headers that confine the web UI at a path.
 func guardWebUI(h http.Header, r *http.Request, path string) {
 	h["Content-Security-Policy"] = []string{fmt.Sprintf(webUIPolicy, webUISource(r, path))}
 	h["Referrer-Policy"] = []string{"no-referrer"}
@@ -54,7 +54,7 @@ func guardWebUI(h http.Header, r *http.Request, path string) {
 		h["Access-Control-Allow-Origin"] = []string{"null"}
 		h["Access-Control-Allow-Credentials"] = []string{"true"}
 		if r.Method == http.MethodOptions {
-			// It asks for logs with a Cache-Control, which browsers first ask about.
+			// It requests logs with a Cache-Control, which takes a preflight request.
 			h["Access-Control-Allow-Headers"] = []string{"Cache-Control"}
 		}
 	}
@@ -82,23 +82,23 @@ func webUISource(r *http.Request, path string) string {
 	return host + strings.NewReplacer(";", "%3B", ",", "%2C", "'", "%27").Replace(escaped) + "/"
 }
 
-// beginWebUI answers with Flink's status and headers, or with 502 where they
-// cannot be passed on. from is the path that Flink was asked for. It tells
-// whether a body may follow.
-func beginWebUI(ex *exchange, head *cmfv1.FlinkWebUIHead, from string) bool {
+// beginWebUI sends Flink's status and headers, or 502 where they cannot be
+// passed on. from is the path that was requested of Flink. It reports whether a
+// body may follow.
+func beginWebUI(rw *responseWriter, head *cmfv1.FlinkWebUIHead, from string) bool {
 	status := int(head.GetStatus())
 	if status < 200 || status > 599 {
-		ex.fail(http.StatusBadGateway, "Flink's answer has no proper head.")
+		rw.fail(http.StatusBadGateway, "Flink's response has no valid status.")
 		return false
 	}
-	h := ex.Header()
-	h["Content-Type"] = []string{"application/octet-stream"} // unless Flink says so; nothing is guessed
+	h := rw.Header()
+	h["Content-Type"] = []string{"application/octet-stream"} // unless Flink sends another
 	for _, line := range head.GetHeaders() {
 		name := http.CanonicalHeaderKey(line.GetName())
 		if name == "Location" {
 			location, ok := relativeTo(from, line.GetValue())
 			if !ok {
-				ex.fail(http.StatusBadGateway, "Flink's answer redirects out of its web UI.")
+				rw.fail(http.StatusBadGateway, "Flink's response redirects to a path outside of its web UI.")
 				return false
 			}
 			h["Location"] = []string{location}
@@ -113,6 +113,6 @@ func beginWebUI(ex *exchange, head *cmfv1.FlinkWebUIHead, from string) bool {
 		delete(h, "Content-Length")
 	}
 	h["Cache-Control"] = revalidate
-	ex.WriteHeader(status)
+	rw.WriteHeader(status)
 	return true
 }

@@ -14,8 +14,8 @@ const badWebUIPath = "The path within a web UI must have no empty segments, no d
 // paths twice, and what looks harmless here could be another path there.
 var plainSegment = regexp.MustCompile(`^[A-Za-z0-9._~!$'()*,=:@-]+$`)
 
-// webUIPath is the path that Flink is asked for, without escapes; false where
-// it must not be. rest begins with a slash.
+// webUIPath is the path that is requested of Flink, without escapes; false where
+// it is not allowed. rest begins with a slash.
 func webUIPath(rest string, encoded bool) (string, bool) {
 	segments := strings.Split(rest[1:], "/")
 	for i, segment := range segments {

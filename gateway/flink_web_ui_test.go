@@ -351,8 +351,8 @@ func TestFailuresOfWebUIs(t *testing.T) {
 		"no such application": {flinkAnswering(status.Error(codes.NotFound, "Application 'app1' not found.")), 404, errorBody("Application 'app1' not found.")},
 		"502":                 {flinkAnswering(gone.Err()), 502, errorBody("It redirects.")},
 		"timeout":             {flinkAnswering(context.DeadlineExceeded), 504, errorBody("The request took too long.")},
-		"no head":             {flinkAnswering(nil, bodyPart("a")), 502, errorBody("Flink's answer has no proper head.")},
-		"a strange status":    {flinkAnswering(nil, headPart(101)), 502, errorBody("Flink's answer has no proper head.")},
+		"no head":             {flinkAnswering(nil, bodyPart("a")), 502, errorBody("Flink's response has no valid status.")},
+		"a strange status":    {flinkAnswering(nil, headPart(101)), 502, errorBody("Flink's response has no valid status.")},
 		"nothing":             {flinkAnswering(nil), 500, errorBody("Internal error.")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,8 +24,8 @@ var formats = []format{
 	{yaml: true, contentType: "text/x-yaml"},
 }
 
-// requestFormat tells the format of a request's body, which is JSON where the
-// client does not say. Parameters such as charset are ignored.
+// requestFormat is the format of a request's body, which is JSON where the
+// client does not specify one. Parameters such as charset are ignored.
 func requestFormat(h http.Header) (f format, known bool) {
 	value := h.Get("Content-Type")
 	if value == "" || value == formatJSON.contentType {
@@ -41,10 +41,10 @@ func requestFormat(h http.Header) (f format, known bool) {
 	return format{}, false
 }
 
-// answerFormat picks the format of the answer: the one with the highest q, of
+// responseFormat picks the format of the response: the one with the highest q, of
 // several the one named most precisely, of several JSON. A client that accepts
-// none of them is answered in JSON.
-func answerFormat(h http.Header) format {
+// none of them gets JSON.
+func responseFormat(h http.Header) format {
 	accept := h["Accept"]
 	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == formatJSON.contentType) {
 		return formatJSON
@@ -77,7 +77,7 @@ func mediaRanges(accept []string) []mediaRange {
 				if !strings.EqualFold(strings.TrimSpace(name), "q") {
 					continue
 				}
-				// What is no number between 0 and 1 leaves q at 1.
+				// An invalid q counts as 1.
 				if q, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil && q >= 0 && q <= 1 {
 					r.q = q
 				}

@@ -10,65 +10,66 @@ import (
 	"github.com/openweir/weir/gateway/yamljson"
 )
 
-// addOperations makes the paths known that serve whoever runs the gateway.
+// addOperations adds the routes for operators: health, metrics, OpenAPI.
 func (g *gateway) addOperations() error {
-	// Of the size of this document YAML takes a while, and few ask for it.
+	// Converting a document of this size takes a while, and is seldom needed.
 	yaml := sync.OnceValues(func() ([]byte, error) { return yamljson.AppendYAML(nil, g.config.OpenAPI) })
 	var problems []error
-	get := func(pattern string, serve func(*exchange, *http.Request)) {
-		problems = append(problems, g.root.add(http.MethodGet, endpoint{pattern: pattern, serve: serve}))
+	get := func(path string, serve func(*responseWriter, *http.Request)) {
+		problems = append(problems, g.handle(&route{method: http.MethodGet, template: path, pattern: path},
+			func(rw *responseWriter, r *http.Request, _ map[string]string) { serve(rw, r) }))
 	}
-	get("/healthz", func(ex *exchange, _ *http.Request) { ex.text("ok\n") })
+	get("/healthz", func(rw *responseWriter, _ *http.Request) { rw.text("ok\n") })
 	get("/readyz", g.readyz)
-	get("/openapi.json", func(ex *exchange, _ *http.Request) {
-		ex.document(formatJSON.contentType, g.config.OpenAPI)
+	get("/openapi.json", func(rw *responseWriter, _ *http.Request) {
+		rw.document(formatJSON.contentType, g.config.OpenAPI)
 	})
-	get("/openapi", func(ex *exchange, _ *http.Request) {
-		if !ex.format.yaml {
-			ex.document(formatJSON.contentType, g.config.OpenAPI)
+	get("/openapi", func(rw *responseWriter, _ *http.Request) {
+		if !rw.format.yaml {
+			rw.document(formatJSON.contentType, g.config.OpenAPI)
 			return
 		}
 		document, err := yaml()
 		if err != nil {
-			ex.log.Error("the OpenAPI document cannot be written as YAML", "request", ex.id, "error", err)
-			ex.fail(http.StatusInternalServerError, internalMessage)
+			rw.log.Error("the OpenAPI document cannot be written as YAML", "request", rw.id, "error", err)
+			rw.fail(http.StatusInternalServerError, internalMessage)
 			return
 		}
-		ex.document(ex.format.contentType, document)
+		rw.document(rw.format.contentType, document)
 	})
 	if g.config.Metrics != nil {
-		get("/metrics", func(ex *exchange, r *http.Request) { g.config.Metrics.ServeHTTP(ex, r) })
+		get("/metrics", func(rw *responseWriter, r *http.Request) { g.config.Metrics.ServeHTTP(rw, r) })
 	}
 	return errors.Join(problems...)
 }
 
-// readyz tells whether requests can be served. The reason why not is for
-// people, and only shown to those who ask for it.
-func (g *gateway) readyz(ex *exchange, r *http.Request) {
+// readyz reports whether requests can be served. The reason why not is only
+// shown with ?verbose.
+func (g *gateway) readyz(rw *responseWriter, r *http.Request) {
 	verbose := queryHas(r.URL, "verbose")
 	err := g.config.Ready(r.Context())
 	switch {
 	case err == nil && verbose:
-		ex.text("[+]control plane ok\nreadyz check passed\n")
+		rw.text("[+]control plane ok\nreadyz check passed\n")
 	case err == nil:
-		ex.text("ok\n")
+		rw.text("ok\n")
 	case verbose:
-		ex.fail(http.StatusServiceUnavailable, fmt.Sprintf("Not ready: %v.", err))
+		rw.fail(http.StatusServiceUnavailable, fmt.Sprintf("Not ready: %v.", err))
 	default:
-		ex.fail(http.StatusServiceUnavailable, "Not ready.")
+		rw.fail(http.StatusServiceUnavailable, "Not ready.")
 	}
 }
 
 func queryHas(u *url.URL, name string) bool { return u.RawQuery != "" && u.Query().Has(name) }
 
-func (ex *exchange) text(body string) {
-	ex.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	ex.finish(http.StatusOK, []byte(body))
+func (rw *responseWriter) text(body string) {
+	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	rw.finish(http.StatusOK, []byte(body))
 }
 
-func (ex *exchange) document(contentType string, body []byte) {
-	h := ex.Header()
+func (rw *responseWriter) document(contentType string, body []byte) {
+	h := rw.Header()
 	h.Set("Content-Type", contentType)
 	h["Cache-Control"] = revalidate
-	ex.finish(http.StatusOK, body)
+	rw.finish(http.StatusOK, body)
 }

@@ -22,6 +22,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	s.do(t, "GET", "/healthz", "").expect(t, 200, "ok\n")
 	s.do(t, "GET", "/readyz", "").expect(t, 200, "ok\n")
 	s.do(t, "GET", "/readyz?verbose", "").expect(t, 200, "[+]control plane ok\nreadyz check passed\n")
+	s.do(t, "GET", "//readyz/?verbose", "").expect(t, 200, "[+]control plane ok\nreadyz check passed\n")
 	notReady = errors.New("etcd has no leader")
 	s.do(t, "GET", "/healthz", "").expect(t, 200, "ok\n")
 	s.do(t, "GET", "/readyz", "").expect(t, 503, errorBody("Not ready."))

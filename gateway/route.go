@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -17,32 +16,32 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// route is the REST face of one RPC, as its options in the proto have it.
+// route is what the gateway serves for one method of one path.
 type route struct {
-	method     string // of HTTP
-	pattern    string // such as /cmf/api/v1/environments/{envName}
-	rpc        string // such as /cmf.v1.EnvironmentService/GetEnvironment
-	success    int
-	also       []int
-	etag       bool
-	emptyBody  bool
-	body       *bodyRule // nil where a body means nothing
-	parameters parameters
-	mux        *runtime.ServeMux
-	watch      *watchRoute // nil where there is no Watch of what it lists
+	method    string // of HTTP
+	template  string // as google.api.http has it, such as /cmf/api/v1/environments/{env_name}
+	pattern   string // as metrics and traces show it, such as /cmf/api/v1/environments/{envName}
+	variables []bool // by segment of the template, without its open end: whether it is a name
+	rpc       string // such as /cmf.v1.EnvironmentService/GetEnvironment
+
+	// What follows is of routes of the API, as the options of the RPC have it.
+	parameters            parameters // not nil
+	success               int
+	also                  []int
+	etag                  bool
+	emptyBody             bool
+	hasBody, bodyRequired bool        // without hasBody a request body means nothing
+	watch                 *watchRoute // nil where there is no Watch of what it lists
 }
 
-// bodyRule says what a request body must be.
-type bodyRule struct {
-	message  protoreflect.MessageType
-	required bool
-}
+// hasNoBody reports whether a success has no body.
+func (rt *route) hasNoBody() bool { return rt.emptyBody || rt.success == http.StatusNoContent }
 
 // apiPackage is the proto package whose services have REST paths.
 const apiPackage protoreflect.FullName = "cmf.v1"
 
-// apiRoutes reads the routes of all services of the API.
-func apiRoutes() (routes []*route, err error) {
+// addAPI adds the routes of all services of the API.
+func (rs routes) addAPI() (err error) {
 	protoregistry.GlobalFiles.RangeFilesByPackage(apiPackage, func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()
@@ -52,21 +51,22 @@ func apiRoutes() (routes []*route, err error) {
 					continue // it has no REST path
 				}
 				rt, problem := routeOf(method)
+				if problem == nil {
+					problem = rs.add(rt)
+				}
 				if problem != nil {
 					err = errors.Join(err, fmt.Errorf("route of %s: %w", method.FullName(), problem))
-					continue
 				}
-				routes = append(routes, rt)
 			}
 		}
 		return true
 	})
-	return routes, err
+	return err
 }
 
 func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
 	rule, _ := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
-	method, pattern := methodAndPattern(rule)
+	method, template := methodAndTemplate(rule)
 	switch {
 	case method == "":
 		return nil, errors.New("its google.api.http has no method that is served")
@@ -79,10 +79,10 @@ func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
 		return nil, err
 	}
 	rt := &route{
-		method:  method,
-		pattern: pattern,
-		rpc:     "/" + string(m.Parent().FullName()) + "/" + string(m.Name()),
-		success: http.StatusOK,
+		method:   method,
+		template: template,
+		rpc:      "/" + string(m.Parent().FullName()) + "/" + string(m.Name()),
+		success:  http.StatusOK,
 	}
 	rest, _ := proto.GetExtension(m.Options(), cmfv1.E_Rest).(*cmfv1.RestRule)
 	if code := rest.GetSuccess(); code != 0 {
@@ -94,7 +94,7 @@ func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
 	rt.etag, rt.emptyBody = rest.GetEtag(), rest.GetEmptyBody()
 
 	bound := map[protoreflect.Name]bool{} // fields that come from path or body
-	segments := strings.Split(pattern, "/")
+	segments := strings.Split(template, "/")
 	for i, segment := range segments {
 		if !strings.HasPrefix(segment, "{") {
 			continue
@@ -118,7 +118,7 @@ func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
 	return rt, err
 }
 
-func methodAndPattern(rule *annotations.HttpRule) (method, pattern string) {
+func methodAndTemplate(rule *annotations.HttpRule) (method, template string) {
 	switch p := rule.GetPattern().(type) {
 	case *annotations.HttpRule_Get:
 		return http.MethodGet, p.Get
@@ -141,11 +141,7 @@ func (rt *route) bindBody(m protoreflect.MethodDescriptor, name string, bound ma
 		return fmt.Errorf("its body %q is not a message of its request", name)
 	}
 	bound[field.Name()] = true
-	message, err := protoregistry.GlobalTypes.FindMessageByName(field.Message().FullName())
-	if err != nil {
-		return fmt.Errorf("find message %s: %w", field.Message().FullName(), err)
-	}
 	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
-	rt.body = &bodyRule{message: message, required: rules.GetRequired()}
+	rt.hasBody, rt.bodyRequired = true, rules.GetRequired()
 	return nil
 }

@@ -16,12 +16,12 @@ const (
 	// readTimeout covers a whole request. A body of the default limit takes
 	// this long at 70 KB/s.
 	readTimeout = 60 * time.Second
-	// writeTimeout covers the call and the answer.
+	// writeTimeout covers the call and the response.
 	writeTimeout   = 2 * time.Minute
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
 	// ShutdownGrace is how long requests under way may take to end once the
-	// server is told to.
+	// server begins to shut down.
 	ShutdownGrace = 2 * time.Second
 )
 

@@ -18,7 +18,7 @@ type requestMetrics struct {
 	options  sync.Map // labels → metric.MeasurementOption
 }
 
-// labels are what requests are told apart by.
+// labels are those of one time series.
 type labels struct {
 	pattern string
 	method  string
@@ -38,10 +38,10 @@ func newRequestMetrics(provider metric.MeterProvider) (*requestMetrics, error) {
 	return &requestMetrics{duration: duration}, nil
 }
 
-// observe records a request that was answered.
-func (g *gateway) observe(ex *exchange, r *http.Request) {
-	option := g.metrics.option(labels{pattern: ex.pattern, method: knownMethod(r.Method), status: ex.status})
-	g.metrics.duration.Record(r.Context(), time.Since(ex.started).Seconds(), option)
+// observe records a request that has its response.
+func (g *gateway) observe(rw *responseWriter) {
+	option := g.metrics.option(labels{pattern: rw.pattern, method: knownMethod(rw.request.Method), status: rw.status})
+	g.metrics.duration.Record(rw.request.Context(), time.Since(rw.started).Seconds(), option)
 }
 
 func (m *requestMetrics) option(l labels) metric.MeasurementOption {
@@ -64,14 +64,4 @@ func knownMethod(method string) string {
 		return method
 	}
 	return "_OTHER"
-}
-
-// spanName names the span of a request by its route, of which there are few.
-func (g *gateway) spanName(_ string, r *http.Request) string {
-	if n, _, _ := g.root.find(r.URL); n != nil {
-		if e, ok := n.methods[r.Method]; ok {
-			return r.Method + " " + e.pattern
-		}
-	}
-	return knownMethod(r.Method)
 }

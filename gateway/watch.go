@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 )
@@ -16,19 +14,19 @@ import (
 // watchWriteTimeout is how long one event may take to reach the client.
 const watchWriteTimeout = 30 * time.Second
 
-// watch answers a request of a list's path with everything that changes in it,
-// until the client leaves, the control plane ends it, or the server stops.
-func (g *gateway) watch(ex *exchange, r *http.Request, rt *watchRoute) {
-	ex.route = rt.list
-	ex.pattern = rt.list.pattern + "?" + watchParameter + "=true"
-	format, known := watchFormatOf(r.Header)
+// watch responds to a request of a list's path with everything that changes in
+// it, until the client leaves, the control plane ends it, or the server stops.
+func (g *gateway) watch(rw *responseWriter, r *http.Request, values map[string]string) {
+	rt := rw.route.watch
+	rw.pattern += "?" + watchParameter + "=true"
+	format, known := watchFormatOf(rw.request.Header)
 	if !known {
-		ex.fail(http.StatusBadRequest, "Accept: a watch is answered as application/x-ndjson or text/event-stream only")
+		rw.fail(http.StatusBadRequest, "Accept: a watch supports only application/x-ndjson and text/event-stream")
 		return
 	}
-	request, violations := rt.read(ex.path, r)
+	request, violations := rt.read(rw.request, values)
 	if len(violations) > 0 {
-		ex.fail(http.StatusBadRequest, violations...)
+		rw.fail(http.StatusBadRequest, violations...)
 		return
 	}
 
@@ -39,7 +37,7 @@ func (g *gateway) watch(ex *exchange, r *http.Request, rt *watchRoute) {
 	late := time.AfterFunc(g.config.Timeout, func() { cancel(context.DeadlineExceeded) })
 	defer late.Stop()
 
-	events, err := g.openWatch(ctx, ex, r, rt, request)
+	events, err := g.openWatch(ctx, rw, rt, request)
 	first := rt.response.New()
 	if err == nil {
 		err = events.RecvMsg(first.Interface())
@@ -47,12 +45,12 @@ func (g *gateway) watch(ex *exchange, r *http.Request, rt *watchRoute) {
 	if err != nil || !late.Stop() {
 		status, messages := watchFailure(ctx, err)
 		if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
-			ex.log.Error("a watch failed", "request", ex.id, "rpc", rt.rpc, "status", status, "error", err)
+			rw.log.Error("a watch failed", "request", rw.id, "rpc", rt.rpc, "status", status, "error", err)
 		}
-		ex.fail(status, messages...)
+		rw.fail(status, messages...)
 		return
 	}
-	out := beginWatch(ex, format)
+	out := beginWatch(rw, format)
 	for next := first; ; next = rt.response.New() {
 		if next != first {
 			if err := events.RecvMsg(next.Interface()); err != nil {
@@ -63,7 +61,7 @@ func (g *gateway) watch(ex *exchange, r *http.Request, rt *watchRoute) {
 		}
 		line, err := format.append(nil, rt, next)
 		if err != nil {
-			ex.log.Error("a watch cannot be written", "request", ex.id, "rpc", rt.rpc, "error", err)
+			rw.log.Error("a watch cannot be written", "request", rw.id, "rpc", rt.rpc, "error", err)
 			out.write(format.appendError(nil, http.StatusInternalServerError, []string{internalMessage}))
 			return
 		}
@@ -74,9 +72,8 @@ func (g *gateway) watch(ex *exchange, r *http.Request, rt *watchRoute) {
 }
 
 // openWatch begins the RPC.
-func (g *gateway) openWatch(ctx context.Context, ex *exchange, r *http.Request, rt *watchRoute, request proto.Message) (grpc.ClientStream, error) {
-	plain := forwarded(r.WithContext(ctx), ex, url.Values{}, input{ReadCloser: http.NoBody})
-	ctx, err := runtime.AnnotateContext(ctx, rt.list.mux, plain, rt.rpc)
+func (g *gateway) openWatch(ctx context.Context, rw *responseWriter, rt *watchRoute, request proto.Message) (grpc.ClientStream, error) {
+	ctx, err := g.rpcContext(ctx, rw, rt.rpc)
 	if err != nil {
 		return nil, fmt.Errorf("metadata of the watch: %w", err)
 	}
@@ -95,7 +92,7 @@ func (g *gateway) openWatch(ctx context.Context, ex *exchange, r *http.Request, 
 func watchFailure(ctx context.Context, err error) (status int, messages []string) {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errStopping):
-		return http.StatusServiceUnavailable, []string{"This gateway is stopping. Go on from the last version with another."}
+		return http.StatusServiceUnavailable, []string{"This gateway is stopping. Resume from the last resourceVersion on another one."}
 	case errors.Is(cause, context.DeadlineExceeded):
 		return failureOf(cause)
 	}
@@ -104,27 +101,27 @@ func watchFailure(ctx context.Context, err error) (status int, messages []string
 
 // watchWriter writes events to the client, each at once.
 type watchWriter struct {
-	ex         *exchange
+	rw         *responseWriter
 	controller *http.ResponseController
 }
 
-// beginWatch answers with the headers, and takes the server's limits off that
-// are meant for requests with an end.
-func beginWatch(ex *exchange, format watchFormat) watchWriter {
-	out := watchWriter{ex: ex, controller: http.NewResponseController(ex)}
-	// Where a deadline cannot be changed there is none.
+// beginWatch sends the headers, and lifts the server's limits, which are meant
+// for requests that end.
+func beginWatch(rw *responseWriter, format watchFormat) watchWriter {
+	out := watchWriter{rw: rw, controller: http.NewResponseController(rw)}
+	// A connection whose deadlines cannot be changed has none.
 	_ = out.controller.SetReadDeadline(time.Time{})
-	h := ex.Header()
+	h := rw.Header()
 	h["Content-Type"] = []string{format.contentType}
-	h["X-Accel-Buffering"] = []string{"no"} // for proxies that would keep events back
-	ex.WriteHeader(http.StatusOK)
+	h["X-Accel-Buffering"] = []string{"no"} // for proxies that would buffer events
+	rw.WriteHeader(http.StatusOK)
 	return out
 }
 
-// write is false where the client is gone or takes too long.
+// write is false where the client has disconnected or takes too long.
 func (w watchWriter) write(event []byte) bool {
 	_ = w.controller.SetWriteDeadline(time.Now().Add(watchWriteTimeout))
-	if _, err := w.ex.Write(event); err != nil {
+	if _, err := w.rw.Write(event); err != nil {
 		return false
 	}
 	return w.controller.Flush() == nil

@@ -28,7 +28,7 @@ var watchFormats = []struct {
 	{"text/event-stream", watchFormat{contentType: "text/event-stream", events: true}},
 }
 
-// watchFormatOf picks the format that the client likes best, as answerFormat
+// watchFormatOf picks the format that the client prefers, as responseFormat
 // does. known is false where it accepts none.
 func watchFormatOf(h http.Header) (format watchFormat, known bool) {
 	accept := h["Accept"]
@@ -52,7 +52,7 @@ const bookmark = "BOOKMARK"
 func (f watchFormat) append(dst []byte, w *watchRoute, response protoreflect.Message) ([]byte, error) {
 	kind, version := w.kindOf(response), response.Get(w.reached).String()
 	if f.events && kind == bookmark {
-		// Browsers take note of the id and tell nobody.
+		// Browsers note the id and raise no event.
 		return append(dst, ": bookmark\nid: "+version+"\n\n"...), nil
 	}
 	line := append([]byte(nil), `{"type":"`+kind+`"`...)

@@ -20,7 +20,7 @@ type watchRoute struct {
 	rpc        string
 	request    protoreflect.MessageType
 	response   protoreflect.MessageType
-	names      []protoreflect.FieldDescriptor // by segment of the path; nil where it is fixed
+	names      map[string]protoreflect.FieldDescriptor // by variable of the path
 	parameters parameters
 	// version is of the request; kind, object and reached are of the response.
 	version, kind, object, reached protoreflect.FieldDescriptor
@@ -41,7 +41,7 @@ func watchOf(list protoreflect.MethodDescriptor, rt *route) (*watchRoute, error)
 	if method == nil {
 		return nil, nil
 	}
-	w := &watchRoute{list: rt, rpc: "/" + string(method.Parent().FullName()) + "/" + string(method.Name())}
+	w := &watchRoute{list: rt, names: map[string]protoreflect.FieldDescriptor{}, rpc: "/" + string(method.Parent().FullName()) + "/" + string(method.Name())}
 	if err := w.bind(method); err != nil {
 		return nil, fmt.Errorf("watch of %s: %w", rt.pattern, err)
 	}
@@ -66,15 +66,16 @@ func (w *watchRoute) bind(method protoreflect.MethodDescriptor) error {
 		}
 	}
 	bound := map[protoreflect.Name]bool{}
-	for segment := range strings.SplitSeq(w.list.pattern, "/") {
-		var field protoreflect.FieldDescriptor
-		if name, variable := strings.CutPrefix(segment, "{"); variable {
-			if field = fields.ByJSONName(strings.TrimSuffix(name, "}")); field == nil {
-				return fmt.Errorf("its request has no field for %s", segment)
-			}
-			bound[field.Name()] = true
+	for segment := range strings.SplitSeq(w.list.template, "/") {
+		name := strings.Trim(segment, "{}")
+		if name == segment {
+			continue
 		}
-		w.names = append(w.names, field)
+		field := fields.ByName(protoreflect.Name(name))
+		if field == nil {
+			return fmt.Errorf("its request has no field for %s", segment)
+		}
+		bound[field.Name()], w.names[name] = true, field
 	}
 	if w.parameters, err = parametersOf(method.Input(), bound); err != nil {
 		return err
@@ -88,13 +89,12 @@ func (w *watchRoute) bind(method protoreflect.MethodDescriptor) error {
 	return nil
 }
 
-// asked tells whether a request of the list's path is for the watch. It is
-// asked about every list, most of which have no such parameter.
-func (w *watchRoute) asked(r *http.Request) (bool, error) {
+// requested reports whether a request of the list's path is for the watch.
+func (w *watchRoute) requested(r *http.Request) (bool, error) {
 	if w == nil || r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, watchParameter) {
 		return false, nil
 	}
-	given := r.URL.Query().Get(watchParameter) // a malformed query is reported by whoever reads all of it
+	given := r.URL.Query().Get(watchParameter) // a malformed query is reported by parameters.parse
 	if given == "" {
 		return false, nil
 	}
@@ -106,7 +106,7 @@ func (w *watchRoute) asked(r *http.Request) (bool, error) {
 }
 
 // read makes the request of the RPC.
-func (w *watchRoute) read(path string, r *http.Request) (proto.Message, []string) {
+func (w *watchRoute) read(r *http.Request, names map[string]string) (proto.Message, []string) {
 	values, violations := w.parameters.parse(r.URL.RawQuery)
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -121,10 +121,8 @@ func (w *watchRoute) read(path string, r *http.Request) (proto.Message, []string
 		return nil, violations
 	}
 	request := w.request.New()
-	for i, segment := range strings.Split(path, "/") {
-		if field := w.names[i]; field != nil {
-			request.Set(field, protoreflect.ValueOfString(segment))
-		}
+	for name, field := range w.names {
+		request.Set(field, protoreflect.ValueOfString(names[name]))
 	}
 	for name := range w.parameters {
 		if value := values.Get(name); value != "" {

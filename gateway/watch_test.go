@@ -155,7 +155,7 @@ func TestWatchesThatCannotBeginAreOrdinaryErrors(t *testing.T) {
 			s := startWith(t, connect(t, sending(tooOld.Err())))
 			s.do(t, "GET", watchPath+"&resourceVersion=1", "").expect(t, http.StatusGone, errorBody("too old"))
 			s.do(t, "GET", watchPath, "", "Accept: application/yaml").expect(t, http.StatusBadRequest,
-				"errors:\n  - message: 'Accept: a watch is answered as application/x-ndjson or text/event-stream only'\n")
+				"errors:\n  - message: 'Accept: a watch supports only application/x-ndjson and text/event-stream'\n")
 			s.do(t, "GET", applicationsPath+"?watch=maybe", "").expect(t, http.StatusBadRequest, errorBody("watch: must be true or false"))
 			s.do(t, "GET", watchPath+"&page=1&size=2&sort=name&include-resource-information=true", "").expect(t, http.StatusBadRequest, errorBody(
 				"include-resource-information: cannot be given together with watch", "page: cannot be given together with watch",
@@ -275,7 +275,7 @@ func TestWatchesEndWhenTheServerStops(t *testing.T) {
 	told := time.Now()
 	stop()
 	rest, err := io.ReadAll(body)
-	want := `{"type":"ERROR","status":503,"object":{"errors":[{"message":"This gateway is stopping. Go on from the last version with another."}]}}` + "\n"
+	want := `{"type":"ERROR","status":503,"object":{"errors":[{"message":"This gateway is stopping. Resume from the last resourceVersion on another one."}]}}` + "\n"
 	if err != nil || string(rest) != want {
 		t.Errorf("the watch ends with %s, %v", rest, err)
 	}

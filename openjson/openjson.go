@@ -4,7 +4,6 @@
 package openjson
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -33,10 +32,14 @@ func Parse(o *cmfv1.JsonObject) (Object, error) {
 	return ParseText(o.GetJson())
 }
 
-// ParseText parses the text of one JSON object; the empty text gives nil.
+// ParseText parses the text of one JSON object; the empty text gives nil. The
+// object shares strings with the text.
 func ParseText(text string) (Object, error) {
 	if text == "" {
 		return nil, nil
+	}
+	if o, _, ok := read(text); ok {
+		return o, nil
 	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -47,8 +50,7 @@ func ParseText(text string) (Object, error) {
 	return out, nil
 }
 
-// Format is the inverse of Parse, with keys in order; nil gives
-// nil.
+// Format is the inverse of Parse, with keys in order; nil gives nil.
 func Format(o Object) *cmfv1.JsonObject {
 	if o == nil {
 		return nil
@@ -60,21 +62,18 @@ func Format(o Object) *cmfv1.JsonObject {
 func Text(o Object) string { return Encode(o) }
 
 // Encode writes any JSON value compactly with its keys in order.
-func Encode(value any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
-		// Only values that JSON cannot hold get here, and objects come from JSON.
-		panic(fmt.Sprintf("openjson: encode JSON: %v", err))
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+func Encode(value any) (text string) {
+	written(value, func(b []byte) { text = string(b) })
+	return text
 }
 
 // Hash identifies the content of an object, whatever the order of its keys.
-func Hash(o Object) string {
-	sum := sha256.Sum256([]byte(Text(o)))
-	return hex.EncodeToString(sum[:16])
+func Hash(o Object) (hash string) {
+	written(o, func(b []byte) {
+		sum := sha256.Sum256(b)
+		hash = hex.EncodeToString(sum[:16])
+	})
+	return hash
 }
 
 // Field is the value under a path of keys, nil where there is none.
@@ -139,6 +138,9 @@ func AppendValue(text, key, value string) string {
 // Check says what is wrong with the text of an open-ended object: not
 // one JSON object, a duplicate key, or nested too deeply.
 func Check(text string) error {
+	if _, rest, ok := read(text); ok && strings.TrimLeft(rest, " \n\r\t") == "" {
+		return nil
+	}
 	d := jsontext.NewDecoder(strings.NewReader(text))
 	if d.PeekKind() != '{' {
 		return errors.New("must be a JSON object")

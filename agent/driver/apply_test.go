@@ -22,9 +22,9 @@ func parallelism(o *unstructured.Unstructured) int64 {
 }
 
 func TestAnApplyMakesTheObjectWithTheAgentsMarks(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 3, manifest("app", 2))
-	s.said.applied("app", 3)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 3, manifest("app", 2))
+	s.reports.applied("app", 3)
 
 	o := s.get("app")
 	if got := parallelism(o); got != 2 {
@@ -47,12 +47,12 @@ func TestAnApplyMakesTheObjectWithTheAgentsMarks(t *testing.T) {
 }
 
 func TestAnApplyOfANewerGenerationChangesTheObject(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	changed := strings.Replace(manifest("app", 4), `"flinkConfiguration":{"taskmanager.numberOfTaskSlots":"1"},`, "", 1)
-	s.want("app", "u1", 2, changed)
-	s.said.applied("app", 2)
+	s.applyDeployment("app", "u1", 2, changed)
+	s.reports.applied("app", 2)
 
 	o := s.get("app")
 	if got := parallelism(o); got != 4 {
@@ -64,13 +64,13 @@ func TestAnApplyOfANewerGenerationChangesTheObject(t *testing.T) {
 }
 
 func TestTheSameApplyAgainWritesNothing(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	before, writes := s.get("app").GetResourceVersion(), s.writes.Load()
-	s.said.forget()
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+	s.reports.reset()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	if after := s.get("app").GetResourceVersion(); after != before {
 		t.Errorf("the object went from version %s to %s", before, after)
 	}
@@ -80,43 +80,43 @@ func TestTheSameApplyAgainWritesNothing(t *testing.T) {
 }
 
 func TestAnApplyOfAnOlderGenerationIsIgnored(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 5, manifest("app", 5))
-	s.said.applied("app", 5)
-	s.want("app", "u1", 4, manifest("app", 4))
-	s.passes()
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 5, manifest("app", 5))
+	s.reports.applied("app", 5)
+	s.applyDeployment("app", "u1", 4, manifest("app", 4))
+	s.flush()
 	if got := parallelism(s.get("app")); got != 5 {
 		t.Errorf("parallelism is %d; want 5, of the newer generation", got)
 	}
 	// And it is the newer generation that the agent keeps.
 	s.edit("app", `{"spec":{"job":{"parallelism":1}}}`)
-	s.said.event("app", "DriftRepaired")
+	s.reports.event("app", "DriftRepaired")
 	if got := parallelism(s.get("app")); got != 5 {
 		t.Errorf("parallelism was put back to %d; want 5", got)
 	}
 }
 
 func TestOfManyAppliesTheNewestWins(t *testing.T) {
-	s := newWorld(t).begin()
+	s := newEnv(t).connect()
 	for i := 1; i <= 50; i++ {
-		s.want("app", "u1", int64(i), manifest("app", i))
+		s.applyDeployment("app", "u1", int64(i), manifest("app", i))
 	}
-	s.said.applied("app", 50)
+	s.reports.applied("app", 50)
 	if got := parallelism(s.get("app")); got != 50 {
 		t.Errorf("parallelism is %d; want 50", got)
 	}
 }
 
-func TestAnObjectOfOthersIsLeftAlone(t *testing.T) {
-	w := newWorld(t)
-	theirs := w.plant(deployments, map[string]any{
+func TestAnObjectThatIsNotOwnedIsRefused(t *testing.T) {
+	w := newEnv(t)
+	theirs := w.createObject(deployments, map[string]any{
 		"apiVersion": flink.String(), "kind": "FlinkDeployment",
 		"metadata": map[string]any{"name": "app"}, "spec": map[string]any{"image": "theirs"},
 	})
-	s := w.begin()
-	s.want("app", "u1", 1, manifest("app", 2))
-	a := s.said.ack("app", isRefused, ReasonNotOwned)
-	if want := `FlinkDeployment default/app exists on cluster "edge" already and was not created by Weir`; !strings.Contains(a.GetMessage(), want) {
+	s := w.connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	a := s.reports.ack("app", isRefused, ReasonNotOwned)
+	if want := `FlinkDeployment default/app already exists on cluster "edge" and was not created by Weir`; !strings.Contains(a.GetMessage(), want) {
 		t.Errorf("the message is %q; want it to say %q", a.GetMessage(), want)
 	}
 	if got := s.get("app").GetResourceVersion(); got != theirs.GetResourceVersion() {
@@ -124,53 +124,53 @@ func TestAnObjectOfOthersIsLeftAlone(t *testing.T) {
 	}
 	// Once it is out of the way, the Apply is carried out.
 	s.delete(deployments, "app")
-	s.said.applied("app", 1)
+	s.reports.applied("app", 1)
 }
 
-func TestAnObjectOfAnEarlierOwnerGoesFirst(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 7, manifest("app", 7))
-	s.said.applied("app", 7)
+func TestAnObjectOfAPreviousOwnerIsReplaced(t *testing.T) {
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 7, manifest("app", 7))
+	s.reports.applied("app", 7)
 	old := s.get("app").GetUID()
-	s.want("app", "u2", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+	s.applyDeployment("app", "u2", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	if o := s.get("app"); o.GetUID() == old || parallelism(o) != 1 {
 		t.Errorf("the object is still the earlier one, or not what the new owner wants: %v", o.Object["spec"])
 	}
-	if _, _, events := s.said.count(); events != 0 {
+	if _, _, events := s.reports.count(); events != 0 {
 		t.Error("the replacement was reported as drift")
 	}
 }
 
-func TestAnApplyWaitsForAnObjectThatIsOnItsWayOut(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+func TestAnApplyWaitsForATerminatingObject(t *testing.T) {
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	s.edit("app", `{"metadata":{"finalizers":["flinkdeployments.flink.apache.org/finalizer"]}}`)
 	s.delete(deployments, "app")
-	s.want("app", "u1", 2, manifest("app", 2))
-	a := s.said.ack("app", isRetrying, ReasonTerminating)
-	for _, want := range []string{"Flink Kubernetes Operator", "check that the operator runs", "flinkdeployments.flink.apache.org/finalizer"} {
+	s.applyDeployment("app", "u1", 2, manifest("app", 2))
+	a := s.reports.ack("app", isRetrying, ReasonTerminating)
+	for _, want := range []string{"Flink Kubernetes Operator", "check that the operator is running", "flinkdeployments.flink.apache.org/finalizer"} {
 		if !strings.Contains(a.GetMessage(), want) {
 			t.Errorf("the message is %q; want it to say %q", a.GetMessage(), want)
 		}
 	}
 	old := s.get("app").GetUID()
 	s.edit("app", `{"metadata":{"finalizers":null}}`)
-	s.said.applied("app", 2)
+	s.reports.applied("app", 2)
 	if s.get("app").GetUID() == old {
-		t.Error("the object is still the one that was on its way out")
+		t.Error("the object is still the one that was terminating")
 	}
 }
 
-func TestAnObjectOfANewerSessionIsLeftAlone(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+func TestAnObjectOfANewerSessionIsNotWritten(t *testing.T) {
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	s.edit("app", `{"metadata":{"annotations":{"weir.dev/epoch":"9"}}}`)
 	before := s.get("app").GetResourceVersion()
-	s.want("app", "u1", 2, manifest("app", 2))
-	a := s.said.ack("app", isRetrying, ReasonSuperseded)
+	s.applyDeployment("app", "u1", 2, manifest("app", 2))
+	a := s.reports.ack("app", isRetrying, ReasonSuperseded)
 	if !strings.Contains(a.GetMessage(), "session 9") || !strings.Contains(a.GetMessage(), "session 1") {
 		t.Errorf("the message does not name both sessions: %q", a.GetMessage())
 	}
@@ -178,26 +178,26 @@ func TestAnObjectOfANewerSessionIsLeftAlone(t *testing.T) {
 		t.Error("the object was touched")
 	}
 	s.Delete(&agentv1.Delete{Ref: deploymentRef("app"), OwnerUid: "u1"})
-	s.passes()
+	s.flush()
 	if s.get("app") == nil {
 		t.Error("the object was deleted")
 	}
 }
 
 func TestAnOlderSessionCannotOverwriteWhatANewerOneApplied(t *testing.T) {
-	w := newWorld(t)
-	older := w.begin()
-	older.want("app", "u1", 1, manifest("app", 1))
-	older.said.applied("app", 1)
-	newer := w.drive()
+	w := newEnv(t)
+	older := w.connect()
+	older.applyDeployment("app", "u1", 1, manifest("app", 1))
+	older.reports.applied("app", 1)
+	newer := w.start()
 	newer.hello()
 	newer.Welcome(2, false)
 	newer.Synced()
-	newer.want("app", "u1", 3, manifest("app", 3))
-	newer.said.applied("app", 3)
+	newer.applyDeployment("app", "u1", 3, manifest("app", 3))
+	newer.reports.applied("app", 3)
 	// The older agent does not know yet, and is even told to apply.
-	older.want("app", "u1", 4, manifest("app", 4))
-	older.said.ack("app", isRetrying, ReasonSuperseded)
+	older.applyDeployment("app", "u1", 4, manifest("app", 4))
+	older.reports.ack("app", isRetrying, ReasonSuperseded)
 	if got := parallelism(w.get("app")); got != 3 {
 		t.Errorf("parallelism is %d; want 3, of the newer session", got)
 	}
@@ -209,14 +209,10 @@ func TestWhatCannotBeAppliedIsRefused(t *testing.T) {
 		manifest         string
 		reason, mentions string
 	}{
-		"no JSON":              {deploymentRef("app"), "nonsense", ReasonInvalid, "no JSON object"},
-		"not an object":        {deploymentRef("app"), "[]", ReasonInvalid, "no JSON object"},
-		"metadata of nonsense": {deploymentRef("app"), `{"metadata":1}`, ReasonInvalid, "metadata of the manifest is no object"},
+		"no JSON":              {deploymentRef("app"), "nonsense", ReasonInvalid, "not a JSON object"},
+		"not an object":        {deploymentRef("app"), "[]", ReasonInvalid, "not a JSON object"},
+		"metadata of nonsense": {deploymentRef("app"), `{"metadata":1}`, ReasonInvalid, "metadata of the manifest is not an object"},
 		"another name":         {deploymentRef("app"), manifest("other", 1), ReasonInvalid, "FlinkDeployment default/other"},
-		"a kind of no use": {
-			&agentv1.ObjectRef{ApiVersion: "apps/v1", Kind: "Deployment", Namespace: "default", Name: "app"},
-			"{}", ReasonUnsupportedKind, "Deployment (apps/v1)",
-		},
 		"a wrong value": {
 			deploymentRef("app"), strings.Replace(manifest("app", 1), "stateless", "careless", 1),
 			ReasonInvalid, "spec.job.upgradeMode",
@@ -224,25 +220,23 @@ func TestWhatCannotBeAppliedIsRefused(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newWorld(t).begin()
+			s := newEnv(t).connect()
 			s.Apply(&agentv1.Apply{Ref: test.ref, OwnerUid: "u1", Generation: 1, Hash: "h", Manifest: test.manifest})
-			a := s.said.ack("app", isRefused, test.reason)
+			a := s.reports.ack("app", isRefused, test.reason)
 			if !strings.Contains(a.GetMessage(), test.mentions) {
 				t.Errorf("the message is %q; want it to say %q", a.GetMessage(), test.mentions)
 			}
 			// A better one is carried out.
-			s.want("app", "u1", 2, manifest("app", 2))
-			if test.ref.GetKind() == "FlinkDeployment" {
-				s.said.applied("app", 2)
-			}
+			s.applyDeployment("app", "u1", 2, manifest("app", 2))
+			s.reports.applied("app", 2)
 		})
 	}
 }
 
 func TestASecretIsAppliedWithoutACopyOfItselfInItsMarks(t *testing.T) {
-	s := newWorld(t).begin()
+	s := newEnv(t).connect()
 	s.Apply(&agentv1.Apply{Ref: secretRef("login"), OwnerUid: "u1", Generation: 1, Hash: "h", Manifest: secretManifest})
-	s.said.applied("login", 1)
+	s.reports.applied("login", 1)
 	o := s.read(secrets, "login")
 	if got, _, _ := unstructured.NestedString(o.Object, "data", "password"); got != "aHVudGVyMg==" {
 		t.Errorf("data.password is %q", got)

@@ -17,23 +17,23 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// pageSize is how many objects a list asks for at once.
+// pageSize is the limit of one list request.
 const pageSize = 500
 
-// cluster is the API server of the workload cluster. Every request but a watch
-// is bounded in time.
+// cluster is a client of the workload cluster's API server. Every request except
+// a watch has a timeout.
 type cluster struct {
 	objects dynamic.Interface
 	raw     rest.Interface
 	timeout time.Duration
 }
 
-// newCluster makes the clients. It sends nothing yet.
+// newCluster creates the clients. It sends nothing yet.
 func newCluster(config *rest.Config, version string, timeout time.Duration) (*cluster, error) {
 	config = rest.CopyConfig(config)
 	if config.QPS == 0 {
-		// client-go's default of 5 a second is for a command line. The API server
-		// shares itself out by its own priority and fairness.
+		// client-go's default of 5 a second suits a command line. The API server
+		// protects itself by priority and fairness.
 		config.QPS, config.Burst = 200, 400
 	}
 	if config.UserAgent == "" {
@@ -41,32 +41,32 @@ func newCluster(config *rest.Config, version string, timeout time.Duration) (*cl
 	}
 	objects, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
+		return nil, fmt.Errorf("create a Kubernetes client: %w", err)
 	}
 	raw, err := rest.UnversionedRESTClientFor(dynamic.ConfigFor(config))
 	if err != nil {
-		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
+		return nil, fmt.Errorf("create a Kubernetes client: %w", err)
 	}
 	return &cluster{objects: objects, raw: raw, timeout: timeout}, nil
 }
 
-// version is what the API server calls itself.
+// version returns the version of the API server.
 func (c *cluster) version(ctx context.Context) (string, error) {
 	var info struct {
 		GitVersion string `json:"gitVersion"`
 	}
 	if err := c.read(ctx, "/version", &info); err != nil {
-		return "", fmt.Errorf("ask the API server for its version: %w", err)
+		return "", fmt.Errorf("get the version of the API server: %w", err)
 	}
 	return info.GitVersion, nil
 }
 
-// customKinds says which of the agent's custom kinds the cluster has.
+// customKinds returns which of the custom kinds the cluster has.
 func (c *cluster) customKinds(ctx context.Context) (map[*kind]bool, error) {
 	var resources metav1.APIResourceList
 	err := c.read(ctx, "/apis/"+flink.String(), &resources)
 	if err != nil && !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("ask the API server for the resources of %s: %w", flink, err)
+		return nil, fmt.Errorf("list the resources of API group %s: %w", flink, err)
 	}
 	present := make(map[*kind]bool)
 	for _, k := range kinds {
@@ -84,7 +84,7 @@ func (c *cluster) read(ctx context.Context, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	result := c.raw.Get().AbsPath(path).Do(ctx)
-	if err := result.Error(); err != nil { // Raw's would lack the API server's words
+	if err := result.Error(); err != nil { // the error of Raw lacks the API server's message
 		return err
 	}
 	body, err := result.Raw()
@@ -94,7 +94,7 @@ func (c *cluster) read(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// get reads an object; nil where there is none.
+// get reads an object; nil if it does not exist.
 func (c *cluster) get(ctx context.Context, of *kind, k key) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -105,9 +105,9 @@ func (c *cluster) get(ctx context.Context, of *kind, k key) (*unstructured.Unstr
 	return o, err
 }
 
-// apply writes an object by server-side apply, taking over every field that
-// others have set to another value. Where the manifest bears a resourceVersion,
-// the API server refuses if the object has changed since.
+// apply writes an object by server-side apply and takes ownership of conflicting
+// fields. If the manifest has a resourceVersion, the API server refuses to write
+// an object that has changed since.
 func (c *cluster) apply(ctx context.Context, of *kind, manifest *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -115,7 +115,7 @@ func (c *cluster) apply(ctx context.Context, of *kind, manifest *unstructured.Un
 		Apply(ctx, manifest.GetName(), manifest, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 }
 
-// merge changes an object that has not changed since it was read.
+// merge patches an object that has not changed since it was read.
 func (c *cluster) merge(ctx context.Context, of *kind, o *unstructured.Unstructured, patch map[string]any) (*unstructured.Unstructured, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -127,13 +127,13 @@ func (c *cluster) merge(ctx context.Context, of *kind, o *unstructured.Unstructu
 	metadata["resourceVersion"] = o.GetResourceVersion()
 	body, err := json.Marshal(patch)
 	if err != nil {
-		return nil, fmt.Errorf("write a merge patch: %w", err)
+		return nil, fmt.Errorf("encode a merge patch: %w", err)
 	}
 	return c.objects.Resource(of.gvr()).Namespace(o.GetNamespace()).
 		Patch(ctx, o.GetName(), types.MergePatchType, body, metav1.PatchOptions{FieldManager: FieldManager})
 }
 
-// release takes the marks off an object, which then is nobody's of Weir's.
+// release takes the marks off an object, which then no longer belongs to Weir.
 func (c *cluster) release(ctx context.Context, of *kind, o *unstructured.Unstructured) error {
 	annotations := map[string]any{}
 	for _, mark := range []string{OwnerAnnotation, GenerationAnnotation, HashAnnotation, EpochAnnotation, LastAppliedAnnotation} {
@@ -146,10 +146,10 @@ func (c *cluster) release(ctx context.Context, of *kind, o *unstructured.Unstruc
 	return err
 }
 
-// remove deletes an object that has not changed since it was read. What hangs
-// on it is left to the operator, whose finalizer is there for that, and to the
-// garbage collector afterwards: foreground deletion would take the JobManager
-// away under an operator that may still want a savepoint.
+// remove deletes an object that has not changed since it was read. Its dependents
+// are left to the operator's finalizer and then to the garbage collector:
+// foreground deletion would delete the JobManager while the operator may still
+// need it for a savepoint.
 func (c *cluster) remove(ctx context.Context, of *kind, o *unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -164,7 +164,7 @@ func (c *cluster) remove(ctx context.Context, of *kind, o *unstructured.Unstruct
 	return err
 }
 
-// owned lists the objects of a kind that bear the agent's label.
+// owned lists the objects of a kind that have the agent's label.
 func (c *cluster) owned(ctx context.Context, of *kind, namespace string) ([]unstructured.Unstructured, error) {
 	return c.list(ctx, of.gvr(), namespace, ManagedByLabel+"="+ManagedBy)
 }
@@ -190,7 +190,7 @@ func (c *cluster) page(ctx context.Context, r schema.GroupVersionResource, names
 	return c.objects.Resource(r).Namespace(namespace).List(ctx, options)
 }
 
-// watch follows objects; the watch ends with ctx.
+// watch starts a watch that ends with ctx.
 func (c *cluster) watch(ctx context.Context, r schema.GroupVersionResource, namespace string, options metav1.ListOptions) (watch.Interface, error) {
 	return c.objects.Resource(r).Namespace(namespace).Watch(ctx, options)
 }

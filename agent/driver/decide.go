@@ -1,90 +1,76 @@
 package driver
 
-import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
+import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-// verdict is what to do about an object that shall exist.
-type verdict int
+// action is what to do about an object.
+type action int
 
 const (
-	// create: there is no such object.
-	create verdict = iota
-	// update: it was made from another manifest.
+	// create: the object does not exist.
+	create action = iota
+	// update: it has another revision.
 	update
-	// hold: it was made from this manifest; nothing but drift can be wrong.
-	hold
-	// replace: it belongs to another owner, and goes first.
+	// keep: it has the desired revision; only drift may need repair.
+	keep
+	// replace: it belongs to another owner, and is deleted first.
 	replace
-	// await: it is on its way out; what comes next depends on what is left.
-	await
-	// outdated: it bears a newer generation, which stands.
-	outdated
-	// refuse: it is not Weir's.
+	// terminating: it is being deleted.
+	terminating
+	// skip: it has a newer generation, which is kept.
+	skip
+	// refuse: it does not belong to Weir.
 	refuse
-	// standBack: a newer session acts on it.
-	standBack
+	// fenced: a newer session has applied it.
+	fenced
+	// remove: the owner's object exists and is to go.
+	remove
+	// removed: the owner's object does not exist.
+	removed
 )
 
-// decide compares what an object shall be with what it is. Epoch zero means
-// that there has been no session yet, so that no object's epoch is too great.
-func decide(w *want, live *unstructured.Unstructured, known knowledge, epoch int64) verdict {
+// decide compares the desired revision with the live object. Epoch zero means
+// that there has been no session yet, so no object can be of a newer one.
+func decide(r *revision, live *unstructured.Unstructured, known snapshot, epoch int64) action {
 	if live == nil {
 		return create
 	}
 	if live.GetDeletionTimestamp() != nil {
-		return await
+		return terminating
 	}
 	m, marked := marksOf(live)
-	// An object whose marks were torn off is known by its uid.
-	torn := known.want != nil && known.uid == live.GetUID() && known.want.owner == w.owner
 	switch {
-	case !marked && !torn:
+	// An object whose marks another client has removed is known by its uid.
+	case !marked && !known.identifies(live, r.owner):
 		return refuse
 	case epoch > 0 && m.epoch > epoch:
-		return standBack
-	case known.of(w) && known.uid == live.GetUID():
-		return hold
+		return fenced
+	case known.matches(r) && known.uid == live.GetUID():
+		return keep
 	case !marked:
 		return update
-	case m.owner != w.owner:
+	case m.owner != r.owner:
 		return replace
-	case m.generation > w.generation:
-		return outdated
-	case m.hash == w.hash && w.hash != "":
-		return hold
+	case m.generation > r.generation:
+		return skip
+	case m.hash == r.hash && r.hash != "":
+		return keep
 	}
 	return update
 }
 
-// removal is what to do about an object that has to go.
-type removal int
-
-const (
-	// absent: there is no such object of that owner.
-	absent removal = iota
-	// drop: it is there.
-	drop
-	// dropping: it is on its way out.
-	dropping
-	// leave: a newer session acts on it.
-	leave
-)
-
-// decideRemoval compares the owner whose object has to go with what is there.
-func decideRemoval(owner string, live *unstructured.Unstructured, known knowledge, epoch int64) removal {
+// decideRemoval returns what to do to remove the object of an owner.
+func decideRemoval(owner string, live *unstructured.Unstructured, known snapshot, epoch int64) action {
 	if live == nil {
-		return absent
+		return removed
 	}
 	m, marked := marksOf(live)
-	torn := known.want != nil && known.uid == live.GetUID() && known.want.owner == owner
 	switch {
-	case !torn && (!marked || m.owner != owner):
-		return absent
+	case !known.identifies(live, owner) && (!marked || m.owner != owner):
+		return removed
 	case live.GetDeletionTimestamp() != nil:
-		return dropping
+		return terminating
 	case epoch > 0 && m.epoch > epoch:
-		return leave
+		return fenced
 	}
-	return drop
+	return remove
 }

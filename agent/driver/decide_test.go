@@ -19,14 +19,14 @@ func marked(m marks) *unstructured.Unstructured {
 	return o
 }
 
-func leaving(o *unstructured.Unstructured) *unstructured.Unstructured {
+func terminatingObject(o *unstructured.Unstructured) *unstructured.Unstructured {
 	o.SetDeletionTimestamp(&metav1.Time{Time: time.Now()})
 	return o
 }
 
 func TestDecide(t *testing.T) {
-	w := &want{marks: marks{owner: "u1", generation: 5, hash: "h5"}, manifest: "{}"}
-	before := &want{marks: marks{owner: "u1", generation: 4, hash: "h4"}, manifest: "{}"}
+	w := &revision{marks: marks{owner: "u1", generation: 5, hash: "h5"}, manifest: "{}"}
+	before := &revision{marks: marks{owner: "u1", generation: 4, hash: "h4"}, manifest: "{}"}
 	mine := marks{owner: "u1", generation: 5, hash: "h5", epoch: 3}
 	older := marks{owner: "u1", generation: 4, hash: "h4", epoch: 3}
 	newer := marks{owner: "u1", generation: 6, hash: "h6", epoch: 3}
@@ -35,38 +35,38 @@ func TestDecide(t *testing.T) {
 
 	tests := map[string]struct {
 		live  *unstructured.Unstructured
-		known knowledge
+		known snapshot
 		epoch int64
-		want  verdict
+		want  action
 	}{
-		"nothing is there":                           {nil, knowledge{}, 3, create},
-		"it is as it shall be":                       {marked(mine), knowledge{}, 3, hold},
-		"it is of an older manifest":                 {marked(older), knowledge{}, 3, update},
-		"it bears a newer generation":                {marked(newer), knowledge{}, 3, outdated},
-		"it belongs to another owner":                {marked(theirs), knowledge{}, 3, replace},
-		"it is nobody's":                             {marked(marks{}), knowledge{}, 3, refuse},
-		"it is on its way out":                       {leaving(marked(mine)), knowledge{}, 3, await},
-		"another owner's is on its way out":          {leaving(marked(theirs)), knowledge{}, 3, await},
-		"a newer session has applied it":             {marked(future), knowledge{}, 3, standBack},
-		"no session yet, so none is newer":           {marked(future), knowledge{}, 0, hold},
-		"its marks are torn off":                     {marked(marks{}), knowledge{want: w, uid: "uid"}, 3, hold},
-		"its marks are torn off, and there is news":  {marked(marks{}), knowledge{want: before, uid: "uid"}, 3, update},
-		"torn marks of another object of that name":  {marked(marks{}), knowledge{want: w, uid: "another"}, 3, refuse},
-		"its owner's mark was changed":               {marked(theirs), knowledge{want: w, uid: "uid"}, 3, hold},
-		"its hash was changed":                       {marked(older), knowledge{want: w, uid: "uid"}, 3, hold},
-		"another object of the name is of the owner": {marked(older), knowledge{want: w, uid: "another"}, 3, update},
+		"nothing is there":                               {nil, snapshot{}, 3, create},
+		"it has the desired revision":                    {marked(mine), snapshot{}, 3, keep},
+		"it is of an older manifest":                     {marked(older), snapshot{}, 3, update},
+		"it bears a newer generation":                    {marked(newer), snapshot{}, 3, skip},
+		"it belongs to another owner":                    {marked(theirs), snapshot{}, 3, replace},
+		"it is not Weir's":                               {marked(marks{}), snapshot{}, 3, refuse},
+		"it is terminating":                              {terminatingObject(marked(mine)), snapshot{}, 3, terminating},
+		"another owner's is terminating":                 {terminatingObject(marked(theirs)), snapshot{}, 3, terminating},
+		"a newer session has applied it":                 {marked(future), snapshot{}, 3, fenced},
+		"no session yet, so none is newer":               {marked(future), snapshot{}, 0, keep},
+		"its marks are removed":                          {marked(marks{}), snapshot{revision: w, uid: "uid"}, 3, keep},
+		"its marks are removed, and the revision is new": {marked(marks{}), snapshot{revision: before, uid: "uid"}, 3, update},
+		"removed marks of another object of that name":   {marked(marks{}), snapshot{revision: w, uid: "another"}, 3, refuse},
+		"its owner's mark was changed":                   {marked(theirs), snapshot{revision: w, uid: "uid"}, 3, keep},
+		"its hash was changed":                           {marked(older), snapshot{revision: w, uid: "uid"}, 3, keep},
+		"another object of the name is of the owner":     {marked(older), snapshot{revision: w, uid: "another"}, 3, update},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if got := decide(w, test.live, test.known, test.epoch); got != test.want {
-				t.Errorf("the verdict is %d; want %d", got, test.want)
+				t.Errorf("the action is %d; want %d", got, test.want)
 			}
 		})
 	}
 	t.Run("a hash that says nothing proves nothing", func(t *testing.T) {
-		bare := &want{marks: marks{owner: "u1", generation: 5}, manifest: "{}"}
-		if got := decide(bare, marked(marks{owner: "u1", generation: 5, epoch: 3}), knowledge{}, 3); got != update {
-			t.Errorf("the verdict is %d; want %d", got, update)
+		bare := &revision{marks: marks{owner: "u1", generation: 5}, manifest: "{}"}
+		if got := decide(bare, marked(marks{owner: "u1", generation: 5, epoch: 3}), snapshot{}, 3); got != update {
+			t.Errorf("the action is %d; want %d", got, update)
 		}
 	})
 }
@@ -74,27 +74,27 @@ func TestDecide(t *testing.T) {
 func TestDecideRemoval(t *testing.T) {
 	mine := marks{owner: "u1", generation: 5, hash: "h5", epoch: 3}
 	theirs := marks{owner: "u2", generation: 1, hash: "h", epoch: 3}
-	known := knowledge{want: &want{marks: mine}, uid: "uid"}
+	known := snapshot{revision: &revision{marks: mine}, uid: "uid"}
 	future := mine
 	future.epoch = 4
 	tests := map[string]struct {
 		live  *unstructured.Unstructured
-		known knowledge
-		want  removal
+		known snapshot
+		want  action
 	}{
-		"nothing is there":                {nil, known, absent},
-		"it is there":                     {marked(mine), knowledge{}, drop},
-		"it is on its way out":            {leaving(marked(mine)), knowledge{}, dropping},
-		"it belongs to another owner":     {marked(theirs), knowledge{}, absent},
-		"it is nobody's":                  {marked(marks{}), knowledge{}, absent},
-		"its marks are torn off":          {marked(marks{}), known, drop},
-		"a newer session has applied it":  {marked(future), knowledge{}, leave},
-		"another's is on its way out too": {leaving(marked(theirs)), knowledge{}, absent},
+		"nothing is there":               {nil, known, removed},
+		"it is there":                    {marked(mine), snapshot{}, remove},
+		"it is terminating":              {terminatingObject(marked(mine)), snapshot{}, terminating},
+		"it belongs to another owner":    {marked(theirs), snapshot{}, removed},
+		"it is not Weir's":               {marked(marks{}), snapshot{}, removed},
+		"its marks are removed":          {marked(marks{}), known, remove},
+		"a newer session has applied it": {marked(future), snapshot{}, fenced},
+		"another's is terminating too":   {terminatingObject(marked(theirs)), snapshot{}, removed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			if got := decideRemoval("u1", test.live, test.known, 3); got != test.want {
-				t.Errorf("the verdict is %d; want %d", got, test.want)
+				t.Errorf("the action is %d; want %d", got, test.want)
 			}
 		})
 	}

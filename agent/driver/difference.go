@@ -9,80 +9,83 @@ import (
 	"strings"
 )
 
-// difference is a field of an object that is not as it should be.
+// difference is a field of an object that differs from its desired state.
 type difference struct {
-	path      []string
-	want, is  any
-	wanted    bool // the field should be there
-	redundant bool // the field should not be there, and is
+	path             []string
+	desired, current any
+	added            bool // the field exists and should not
 }
 
-// differences compares what is with what is wanted. Where exact, fields that
-// are there and not wanted count too; else they may be defaults of the API
-// server's.
-func differences(want, is any, exact bool) []difference {
-	return compare(nil, want, is, exact, nil)
+// differences compares the current state with the desired one. With exact, any
+// field that is not desired counts; without, it may be a default of the API
+// server.
+func differences(desired, current any, exact bool) []difference {
+	return compare(nil, desired, current, exact, nil)
 }
 
-func compare(path []string, want, is any, exact bool, found []difference) []difference {
-	switch want := want.(type) {
+func compare(path []string, desired, current any, exact bool, found []difference) []difference {
+	switch desired := desired.(type) {
 	case map[string]any:
-		is, ok := is.(map[string]any)
+		current, ok := current.(map[string]any)
 		if !ok {
 			break
 		}
-		return compareFields(path, want, is, exact, found)
+		return compareFields(path, desired, current, exact, found)
 	case []any:
-		is, ok := is.([]any)
-		if !ok || len(is) != len(want) {
+		current, ok := current.([]any)
+		if !ok || len(current) != len(desired) {
 			break
 		}
-		for i := range want {
-			found = compare(extend(path, "["+strconv.Itoa(i)+"]"), want[i], is[i], exact, found)
+		for i := range desired {
+			found = compare(extend(path, "["+strconv.Itoa(i)+"]"), desired[i], current[i], exact, found)
 		}
 		return found
 	default:
-		if sameScalar(want, is) {
+		if equalScalars(desired, current) {
 			return found
 		}
 	}
-	return append(found, difference{path: path, want: want, is: is, wanted: true})
+	return append(found, difference{path: path, desired: desired, current: current})
 }
 
-func compareFields(path []string, want, is map[string]any, exact bool, found []difference) []difference {
-	for _, field := range slices.Sorted(maps.Keys(want)) {
-		value, there := is[field]
-		if !there && want[field] == nil {
-			continue // an explicit null asks for nothing
+func compareFields(path []string, desired, current map[string]any, exact bool, found []difference) []difference {
+	for _, field := range slices.Sorted(maps.Keys(desired)) {
+		value, exists := current[field]
+		if !exists && desired[field] == nil {
+			continue // an explicit null desires nothing
 		}
-		found = compare(extend(path, field), want[field], value, exact, found)
+		found = compare(extend(path, field), desired[field], value, exact, found)
 	}
 	if !exact {
 		return found
 	}
-	for _, field := range slices.Sorted(maps.Keys(is)) {
-		if _, wanted := want[field]; !wanted {
-			found = append(found, difference{path: extend(path, field), is: is[field], redundant: true})
+	for _, field := range slices.Sorted(maps.Keys(current)) {
+		if _, isDesired := desired[field]; !isDesired {
+			found = append(found, difference{path: extend(path, field), current: current[field], added: true})
 		}
 	}
 	return found
 }
 
-// extend appends without ever sharing memory with another path.
+// extend appends to a path without sharing memory with other paths.
 func extend(path []string, field string) []string {
 	return append(slices.Clip(path), field)
 }
 
-// sameScalar compares two scalars. An API server may answer 1 where 1.0 was
+// equalScalars compares two scalars. An API server may return 1 where 1.0 was
 // applied.
-func sameScalar(a, b any) bool {
-	if x, ok := number(a); ok {
-		y, ok := number(b)
-		return ok && x == y
-	}
+func equalScalars(a, b any) bool {
 	switch b.(type) {
 	case map[string]any, []any:
 		return false
+	case int64:
+		if _, ok := a.(int64); ok {
+			return a == b // a float64 does not hold all digits
+		}
+	}
+	if x, ok := number(a); ok {
+		y, ok := number(b)
+		return ok && x == y
 	}
 	return a == b
 }
@@ -97,13 +100,14 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// mergePatch makes the JSON merge patch that turns one value into another;
-// empty where they are equal already.
+// mergePatch returns the JSON merge patch that turns one value into another; it
+// is empty if they are equal. Numbers keep all digits of an int64, see
+// docs/decisions/merge-patches.md.
 func mergePatch(from, to map[string]any) map[string]any {
 	patch := make(map[string]any)
 	for field, value := range to {
-		old, there := from[field]
-		if there && len(differences(value, old, true)) == 0 {
+		old, exists := from[field]
+		if exists && len(differences(value, old, true)) == 0 {
 			continue
 		}
 		oldMap, wasMap := old.(map[string]any)
@@ -112,19 +116,19 @@ func mergePatch(from, to map[string]any) map[string]any {
 			patch[field] = mergePatch(oldMap, newMap)
 			continue
 		}
-		if value != nil || there {
+		if value != nil || exists {
 			patch[field] = value
 		}
 	}
 	for field := range from {
-		if _, stays := to[field]; !stays {
+		if _, kept := to[field]; !kept {
 			patch[field] = nil
 		}
 	}
 	return patch
 }
 
-// without is a copy of content that lacks the given paths.
+// without returns a copy of content without the given paths.
 func without(content map[string]any, paths [][]string) map[string]any {
 	if len(paths) == 0 {
 		return content
@@ -147,13 +151,13 @@ func without(content map[string]any, paths [][]string) map[string]any {
 }
 
 // sensitive matches the names of fields whose values may be secret, much as
-// Flink itself hides values of its configuration.
+// Flink masks the values of its configuration.
 var sensitive = regexp.MustCompile(`(?i)password|secret|token|credential|api-?key|access-?key|account\.key|auth|jaas|http-headers`)
 
-// valueLimit is how much of a value a message quotes, in characters.
+// valueLimit is the length up to which a message quotes a value, in characters.
 const valueLimit = 80
 
-// quote writes a value of a field for a message to users.
+// quote formats the value of a field for a message to users.
 func quote(path []string, value any) string {
 	if sensitive.MatchString(strings.Join(path, ".")) {
 		return "(hidden)"
@@ -171,7 +175,7 @@ func quote(path []string, value any) string {
 	return string(text)
 }
 
-// pathString writes a path as users know it from kubectl.
+// pathString formats a path as kubectl does.
 func pathString(path []string) string {
 	var b strings.Builder
 	for i, field := range path {

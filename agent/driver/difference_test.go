@@ -97,7 +97,14 @@ func TestAMergePatchTurnsOneIntoTheOther(t *testing.T) {
 	})
 }
 
-// mergeJSON does what RFC 7396 says.
+func TestAMergePatchKeepsAllDigitsOfAnInteger(t *testing.T) {
+	from, to := parse(t, `{"n":9007199254740992}`), parse(t, `{"n":9007199254740993}`)
+	if got := canonical(mergePatch(from, to)); got != `{"n":9007199254740993}` {
+		t.Errorf("the patch is %s", got)
+	}
+}
+
+// mergeJSON applies a patch according to RFC 7396.
 func mergeJSON(target any, patch map[string]any) map[string]any {
 	result := make(map[string]any)
 	if old, ok := target.(map[string]any); ok {

@@ -2,68 +2,68 @@ package driver
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// drift finds what others have changed about an object that was made from the
-// manifest. Where it is known what the API server made of the manifest, every
-// difference from that counts. Else, after a restart, what counts is what the
-// manifest says, and what others have set beside it.
+// drift returns what other clients have changed about an object with the given
+// revision. If it is known what the API server made of the manifest, every
+// difference from that counts. After a restart it is not; then what counts is
+// the manifest, and what other clients have set beside it.
 //
-// Of its metadata only the labels and annotations that Weir wants count: others
-// may add their own.
-func drift(manifest *unstructured.Unstructured, w *want, live *unstructured.Unstructured, known knowledge) []difference {
-	found := metadataDrift(manifest, w, live)
-	is := contentOf(live)
-	if known.of(w) {
-		if canonical(is) == known.content {
+// Of the metadata only the labels and annotations that Weir sets count: other
+// clients may add their own.
+func drift(manifest *unstructured.Unstructured, r *revision, live *unstructured.Unstructured, known snapshot) []difference {
+	found := metadataDrift(manifest, r, live)
+	current := contentOf(live)
+	if known.matches(r) {
+		if canonical(current) == known.content {
 			return found
 		}
-		return append(found, differences(parseCanonical(known.content), is, true)...)
+		return append(found, differences(parseCanonical(known.content), current, true)...)
 	}
-	found = append(found, differences(contentOf(manifest), is, false)...)
+	found = append(found, differences(contentOf(manifest), current, false)...)
 	for _, path := range foreignPaths(manifest, live) {
-		value, _, _ := unstructured.NestedFieldNoCopy(is, path...)
-		found = append(found, difference{path: path, is: value, redundant: true})
+		value, _, _ := unstructured.NestedFieldNoCopy(current, path...)
+		found = append(found, difference{path: path, current: value, added: true})
 	}
 	return found
 }
 
-func metadataDrift(manifest *unstructured.Unstructured, w *want, live *unstructured.Unstructured) []difference {
+func metadataDrift(manifest *unstructured.Unstructured, r *revision, live *unstructured.Unstructured) []difference {
 	var found []difference
-	expect := func(field, key, want, is string, there bool) {
-		if is != want || !there {
-			d := difference{path: []string{"metadata", field, key}, want: want, wanted: true}
-			if there {
-				d.is = is
+	expect := func(field string, desired, current map[string]string) {
+		for _, key := range slices.Sorted(maps.Keys(desired)) {
+			value, exists := current[key]
+			if exists && value == desired[key] {
+				continue
+			}
+			d := difference{path: []string{"metadata", field, key}, desired: desired[key]}
+			if exists {
+				d.current = value
 			}
 			found = append(found, d)
 		}
 	}
 	labels, annotations := live.GetLabels(), live.GetAnnotations()
-	expectAll := func(field string, want, is map[string]string) {
-		for _, key := range sortedKeys(want) {
-			value, there := is[key]
-			expect(field, key, want[key], value, there)
-		}
-	}
-	expectAll("labels", manifest.GetLabels(), labels)
-	expectAll("labels", map[string]string{ManagedByLabel: ManagedBy}, labels)
-	expectAll("annotations", manifest.GetAnnotations(), annotations)
-	expectAll("annotations", map[string]string{OwnerAnnotation: w.owner, HashAnnotation: w.hash}, annotations)
-	if of := kindOf(keyOfObject(manifest)); of != nil && !of.secret && len(w.manifest) <= plainLimit {
-		expectAll("annotations", map[string]string{LastAppliedAnnotation: w.manifest}, annotations)
+	expect("labels", manifest.GetLabels(), labels)
+	expect("labels", map[string]string{ManagedByLabel: ManagedBy}, labels)
+	expect("annotations", manifest.GetAnnotations(), annotations)
+	expect("annotations", map[string]string{OwnerAnnotation: r.owner, HashAnnotation: r.hash}, annotations)
+	if of := kindOf(keyOfObject(manifest)); of != nil && !of.secret && len(r.manifest) <= plainLimit {
+		expect("annotations", map[string]string{LastAppliedAnnotation: r.manifest}, annotations)
 	}
 	return found
 }
 
-// listed is how many changes a message names one by one.
+// listed is the number of changes that a message names one by one.
 const listed = 5
 
-// describe tells users what was changed, and to what it was put back.
+// describe tells users what was changed and what it was restored to.
 func describe(found []difference, secret bool) string {
 	var parts []string
 	for i, f := range found {
@@ -81,28 +81,29 @@ func (f difference) describe(secret bool) string {
 	secret = secret && f.path[0] != "metadata"
 	switch {
 	case f.path[len(f.path)-1] == LastAppliedAnnotation:
-		return path + " was changed, and was put back"
-	case secret && f.redundant:
-		return path + " was added, and was removed"
+		return path + " was changed and has been restored"
+	case secret && f.added:
+		return path + " was added and has been removed"
 	case secret:
-		return path + " was changed, and was put back"
-	case f.redundant:
-		return fmt.Sprintf("%s was set to %s, and was removed", path, quote(f.path, f.is))
-	case f.is == nil:
-		return fmt.Sprintf("%s was removed, and was put back to %s", path, quote(f.path, f.want))
+		return path + " was changed and has been restored"
+	case f.added:
+		return fmt.Sprintf("%s was set to %s and has been removed", path, quote(f.path, f.current))
+	case f.current == nil:
+		return fmt.Sprintf("%s was removed and has been restored to %s", path, quote(f.path, f.desired))
 	}
-	return fmt.Sprintf("%s was changed to %s, and was put back to %s", path, quote(f.path, f.is), quote(f.path, f.want))
+	return fmt.Sprintf("%s was changed to %s and has been restored to %s", path, quote(f.path, f.current), quote(f.path, f.desired))
 }
 
-// insistent is how many repairs in a row make a message speak of it.
-const insistent = 3
+// repeatedRepairs is the number of repairs in a row from which on messages
+// mention them.
+const repeatedRepairs = 3
 
-// warnOfFight adds to a message that the object is changed again and again.
-func warnOfFight(message string, p pace, t Timing) string {
-	if p.repairs < insistent {
+// withRepeats adds to a message that another client keeps changing the object.
+func withRepeats(message string, p repairPacer, t Timing) string {
+	if p.repairs < repeatedRepairs {
 		return message
 	}
-	return fmt.Sprintf("%s This was repair %d in a row, so that something seems to change the object again and again; "+
-		"the next repair waits %s at least. Find what does it (kubectl get -o yaml --show-managed-fields names it) or change the resource in Weir.",
+	return fmt.Sprintf("%s This was repair %d in a row: another client keeps changing the object. The next repair is delayed by at least %s. "+
+		"Identify the client with kubectl get -o yaml --show-managed-fields, or change the resource in Weir.",
 		message, p.repairs, p.interval(t).Round(time.Second))
 }

@@ -8,9 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
-func TestWhatOthersChangeIsPutRight(t *testing.T) {
+func TestDriftIsRepaired(t *testing.T) {
 	tests := map[string]struct {
 		patch   string
 		mention []string
@@ -18,12 +19,12 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 	}{
 		"a value": {
 			`{"spec":{"job":{"parallelism":9}}}`,
-			[]string{"spec.job.parallelism was changed to 9, and was put back to 2"},
+			[]string{"spec.job.parallelism was changed to 9 and has been restored to 2"},
 			func(o *unstructured.Unstructured) bool { return parallelism(o) == 2 },
 		},
 		"a field removed": {
 			`{"spec":{"image":null}}`,
-			[]string{`spec.image was removed, and was put back to "flink:2.2"`},
+			[]string{`spec.image was removed and has been restored to "flink:2.2"`},
 			func(o *unstructured.Unstructured) bool {
 				image, _, _ := unstructured.NestedString(o.Object, "spec", "image")
 				return image == "flink:2.2"
@@ -31,7 +32,7 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 		},
 		"a field added, as kubectl scale does": {
 			`{"spec":{"taskManager":{"replicas":4}}}`,
-			[]string{`spec.taskManager was set to {"replicas":4}, and was removed`},
+			[]string{`spec.taskManager was set to {"replicas":4} and has been removed`},
 			func(o *unstructured.Unstructured) bool {
 				_, there, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "taskManager")
 				return !there
@@ -40,8 +41,8 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 		"a key with dots": {
 			`{"spec":{"flinkConfiguration":{"taskmanager.numberOfTaskSlots":"8","state.backend.type":"rocksdb"}}}`,
 			[]string{
-				`spec.flinkConfiguration["taskmanager.numberOfTaskSlots"] was changed to "8", and was put back to "1"`,
-				`spec.flinkConfiguration["state.backend.type"] was set to "rocksdb", and was removed`,
+				`spec.flinkConfiguration["taskmanager.numberOfTaskSlots"] was changed to "8" and has been restored to "1"`,
+				`spec.flinkConfiguration["state.backend.type"] was set to "rocksdb" and has been removed`,
 			},
 			func(o *unstructured.Unstructured) bool {
 				c, _, _ := unstructured.NestedMap(o.Object, "spec", "flinkConfiguration")
@@ -50,7 +51,7 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 		},
 		"a secret in the configuration": {
 			`{"spec":{"flinkConfiguration":{"s3.secret-key":"hunter2"}}}`,
-			[]string{`spec.flinkConfiguration["s3.secret-key"] was set to (hidden), and was removed`},
+			[]string{`spec.flinkConfiguration["s3.secret-key"] was set to (hidden) and has been removed`},
 			func(o *unstructured.Unstructured) bool {
 				c, _, _ := unstructured.NestedMap(o.Object, "spec", "flinkConfiguration")
 				return len(c) == 1
@@ -63,7 +64,7 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 		},
 		"all marks": {
 			`{"metadata":{"labels":null,"annotations":null}}`,
-			[]string{"weir.dev/owner-uid", "was put back"},
+			[]string{"weir.dev/owner-uid", "restored"},
 			func(o *unstructured.Unstructured) bool {
 				m, _ := marksOf(o)
 				return m.owner == "u1" && m.epoch == 1 && o.GetLabels()["team"] == "a"
@@ -71,7 +72,7 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 		},
 		"another owner's mark": {
 			`{"metadata":{"annotations":{"weir.dev/owner-uid":"thief"}}}`,
-			[]string{`was changed to "thief", and was put back to "u1"`},
+			[]string{`was changed to "thief" and has been restored to "u1"`},
 			func(o *unstructured.Unstructured) bool {
 				m, _ := marksOf(o)
 				return m.owner == "u1"
@@ -80,13 +81,13 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newWorld(t).begin()
-			s.want("app", "u1", 1, manifest("app", 2))
-			s.said.applied("app", 1)
+			s := newEnv(t).connect()
+			s.applyDeployment("app", "u1", 1, manifest("app", 2))
+			s.reports.applied("app", 1)
 			uid := s.get("app").GetUID()
 			changed := s.edit("app", test.patch)
-			s.eventually("the object is right again", func() bool { return test.right(s.get("app")) })
-			e := s.said.event("app", "DriftRepaired")
+			await.Until(s.t, "the object is repaired", func() bool { return test.right(s.get("app")) })
+			e := s.reports.event("app", "DriftRepaired")
 			for _, want := range test.mention {
 				if !strings.Contains(e.GetMessage(), want) {
 					t.Errorf("the message is %q; want it to say %q", e.GetMessage(), want)
@@ -98,8 +99,8 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 			if want := string(uid) + "/" + changed.GetResourceVersion(); e.GetId() != want {
 				t.Errorf("the event's id is %s; want %s", e.GetId(), want)
 			}
-			s.passes()
-			if _, _, events := s.said.count(); events != 1 {
+			s.flush()
+			if _, _, events := s.reports.count(); events != 1 {
 				t.Errorf("%d events were reported; want exactly one", events)
 			}
 			if s.get("app").GetUID() != uid {
@@ -109,7 +110,7 @@ func TestWhatOthersChangeIsPutRight(t *testing.T) {
 	}
 }
 
-func TestWhatOthersMayChangeIsLeftAlone(t *testing.T) {
+func TestForeignMetadataIsNotDrift(t *testing.T) {
 	for name, patch := range map[string]struct{ subresource, patch string }{
 		"a label of their own":       {"", `{"metadata":{"labels":{"cost-center":"7"}}}`},
 		"an annotation of their own": {"", `{"metadata":{"annotations":{"argocd/tracking":"x"}}}`},
@@ -117,9 +118,9 @@ func TestWhatOthersMayChangeIsLeftAlone(t *testing.T) {
 		"the status":                 {"status", `{"status":{"lifecycleState":"STABLE"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newWorld(t).begin()
-			s.want("app", "u1", 1, manifest("app", 2))
-			s.said.applied("app", 1)
+			s := newEnv(t).connect()
+			s.applyDeployment("app", "u1", 1, manifest("app", 2))
+			s.reports.applied("app", 1)
 			writes := s.writes.Load()
 			var o *unstructured.Unstructured
 			if patch.subresource == "" {
@@ -127,63 +128,63 @@ func TestWhatOthersMayChangeIsLeftAlone(t *testing.T) {
 			} else {
 				o = s.edit("app", patch.patch, patch.subresource)
 			}
-			s.sees("app", func(seen *unstructured.Unstructured) bool { return seen.GetResourceVersion() == o.GetResourceVersion() })
-			s.want("other", "u1", 1, manifest("other", 1))
-			s.said.applied("other", 1)
+			s.awaitCached("app", func(seen *unstructured.Unstructured) bool { return seen.GetResourceVersion() == o.GetResourceVersion() })
+			s.applyDeployment("other", "u1", 1, manifest("other", 1))
+			s.reports.applied("other", 1)
 			if made := s.writes.Load() - writes; made != 1 {
 				t.Errorf("the driver sent %d writes; want none but the one for another object", made)
 			}
-			if _, _, events := s.said.count(); events != 0 {
-				t.Error("a change that is others' business was reported as drift")
+			if _, _, events := s.reports.count(); events != 0 {
+				t.Error("a change of foreign metadata was reported as drift")
 			}
 		})
 	}
 }
 
-func TestADeletedObjectIsMadeAgain(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+func TestADeletedObjectIsRecreated(t *testing.T) {
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	old := s.get("app")
 	s.delete(deployments, "app")
-	e := s.said.event("app", "Recreated")
-	if !strings.Contains(e.GetMessage(), "was deleted by others") || !strings.HasPrefix(e.GetId(), string(old.GetUID())+"/") {
+	e := s.reports.event("app", "Recreated")
+	if !strings.Contains(e.GetMessage(), "was deleted by another client") || !strings.HasPrefix(e.GetId(), string(old.GetUID())+"/") {
 		t.Errorf("the event is %v", e)
 	}
 	if o := s.get("app"); o == nil || o.GetUID() == old.GetUID() || parallelism(o) != 2 {
 		t.Errorf("the object is %v", o)
 	}
-	s.passes()
-	if _, _, events := s.said.count(); events != 1 {
+	s.flush()
+	if _, _, events := s.reports.count(); events != 1 {
 		t.Errorf("%d events were reported; want exactly one", events)
 	}
 }
 
-func TestDriftIsPutRightWithTheControlPlaneGone(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+func TestDriftIsRepairedWithoutAControlPlane(t *testing.T) {
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	s.Disconnected(false)
 	s.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
-	s.said.event("app", "DriftRepaired")
+	s.reports.event("app", "DriftRepaired")
 	s.delete(deployments, "app")
-	s.said.event("app", "Recreated")
+	s.reports.event("app", "Recreated")
 }
 
-func TestDriftIsPutRightByAnAgentThatWasRestarted(t *testing.T) {
-	w := newWorld(t)
-	first := w.begin()
-	first.want("app", "u1", 1, manifest("app", 2))
-	first.want("fine", "u1", 1, manifest("fine", 2))
-	first.said.applied("app", 1)
-	first.said.applied("fine", 1)
+func TestDriftIsRepairedByARestartedAgent(t *testing.T) {
+	w := newEnv(t)
+	first := w.connect()
+	first.applyDeployment("app", "u1", 1, manifest("app", 2))
+	first.applyDeployment("fine", "u1", 1, manifest("fine", 2))
+	first.reports.applied("app", 1)
+	first.reports.applied("fine", 1)
 	first.stop()
 	w.edit("app", `{"spec":{"job":{"parallelism":9},"mode":"standalone"}}`)
 	writes := w.writes.Load()
 
-	second := w.drive(func(c *Config) { c.Timing.Grace = 50 * time.Millisecond })
+	second := w.start(func(c *Config) { c.Timing.Grace = 50 * time.Millisecond })
 	second.hello() // and no control plane answers
-	w.eventually("the object is right again", func() bool {
+	await.Until(w.t, "the object is repaired", func() bool {
 		o := w.get("app")
 		_, added, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "mode")
 		return parallelism(o) == 2 && !added
@@ -197,8 +198,8 @@ func TestDriftIsPutRightByAnAgentThatWasRestarted(t *testing.T) {
 	// It is told when there is somebody to tell.
 	second.Welcome(2, false)
 	second.Synced()
-	e := second.said.event("app", "DriftRepaired")
-	for _, want := range []string{"spec.job.parallelism was changed to 9", "spec.mode was set to \"standalone\", and was removed"} {
+	e := second.reports.event("app", "DriftRepaired")
+	for _, want := range []string{"spec.job.parallelism was changed to 9", "spec.mode was set to \"standalone\" and has been removed"} {
 		if !strings.Contains(e.GetMessage(), want) {
 			t.Errorf("the message is %q; want it to say %q", e.GetMessage(), want)
 		}
@@ -206,47 +207,47 @@ func TestDriftIsPutRightByAnAgentThatWasRestarted(t *testing.T) {
 }
 
 func TestARestartedAgentWaitsForTheControlPlaneFirst(t *testing.T) {
-	w := newWorld(t)
-	first := w.begin()
-	first.want("app", "u1", 1, manifest("app", 2))
-	first.said.applied("app", 1)
+	w := newEnv(t)
+	first := w.connect()
+	first.applyDeployment("app", "u1", 1, manifest("app", 2))
+	first.reports.applied("app", 1)
 	first.stop()
 	w.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
 
-	second := w.drive()
+	second := w.start()
 	second.hello()
 	second.Welcome(2, true) // the cluster was decommissioned meanwhile
-	second.sees("app", func(*unstructured.Unstructured) bool { return true })
+	second.awaitCached("app", func(*unstructured.Unstructured) bool { return true })
 	if got := parallelism(w.get("app")); got != 9 {
-		t.Errorf("parallelism is %d; the driver has put right what is not its to put right", got)
+		t.Errorf("parallelism is %d; the driver repaired a decommissioned cluster", got)
 	}
 }
 
 func TestAFieldAddedWhileANewGenerationComesIsRemoved(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	s.Disconnected(true) // so that the driver does not see to it before
 	s.edit("app", `{"spec":{"mode":"standalone"}}`)
 	s.hello()
 	s.Welcome(2, false)
-	s.want("app", "u1", 2, manifest("app", 3))
+	s.applyDeployment("app", "u1", 2, manifest("app", 3))
 	s.Synced()
-	s.said.applied("app", 2)
+	s.reports.applied("app", 2)
 	o := s.get("app")
 	if _, there, _ := unstructured.NestedFieldNoCopy(o.Object, "spec", "mode"); there || parallelism(o) != 3 {
 		t.Errorf("the spec is %v", o.Object["spec"])
 	}
-	s.said.event("app", "DriftRepaired")
+	s.reports.event("app", "DriftRepaired")
 }
 
-func TestASecretsDriftIsPutRightAndItsValuesAreNotTold(t *testing.T) {
-	s := newWorld(t).begin()
+func TestDriftOfASecretIsRepairedWithoutShowingItsValues(t *testing.T) {
+	s := newEnv(t).connect()
 	s.Apply(&agentv1.Apply{Ref: secretRef("login"), OwnerUid: "u1", Generation: 1, Hash: "h", Manifest: secretManifest})
-	s.said.applied("login", 1)
+	s.reports.applied("login", 1)
 	s.patch(secrets, "login", `{"data":{"password":"c3dvcmRmaXNo","more":"c3dvcmRmaXNo"}}`)
-	e := s.said.event("login", "DriftRepaired")
-	if want := "data.more was added, and was removed"; !strings.Contains(e.GetMessage(), want) {
+	e := s.reports.event("login", "DriftRepaired")
+	if want := "data.more was added and has been removed"; !strings.Contains(e.GetMessage(), want) {
 		t.Errorf("the message is %q; want it to say %q", e.GetMessage(), want)
 	}
 	for _, secret := range []string{"c3dvcmRmaXNo", "aHVudGVyMg", "hunter2"} {
@@ -260,44 +261,44 @@ func TestASecretsDriftIsPutRightAndItsValuesAreNotTold(t *testing.T) {
 	}
 }
 
-func TestAFightIsFoughtSlowerAndSlowerAndUsersAreTold(t *testing.T) {
-	s := newWorld(t).begin(func(c *Config) { c.Timing.RepairPause = 30 * time.Millisecond })
-	s.want("app", "u1", 1, manifest("app", 2))
-	s.said.applied("app", 1)
+func TestRepeatedRepairsSlowDownAndAreReported(t *testing.T) {
+	s := newEnv(t).connect(func(c *Config) { c.Timing.RepairInterval = 30 * time.Millisecond })
+	s.applyDeployment("app", "u1", 1, manifest("app", 2))
+	s.reports.applied("app", 1)
 	began := time.Now()
 	for round := 1; round <= 4; round++ {
 		s.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
-		s.eventually("the object is right again", func() bool { return parallelism(s.get("app")) == 2 })
+		await.Until(s.t, "the object is repaired", func() bool { return parallelism(s.get("app")) == 2 })
 	}
 	// The first repair comes at once, the others wait 30, 60 and 120 ms.
 	if took := time.Since(began); took < 210*time.Millisecond {
 		t.Errorf("four repairs took %s; want 210ms at least", took)
 	}
-	e := find(s.said, "an event that tells of the fight", func() []*agentv1.EventReport { return s.said.events },
+	e := find(s.reports, "an event about repeated repairs", func() []*agentv1.EventReport { return s.reports.events },
 		func(e *agentv1.EventReport) bool { return strings.Contains(e.GetMessage(), "repair 4 in a row") })
 	if !strings.Contains(e.GetMessage(), "--show-managed-fields") {
 		t.Errorf("the message does not tell what to do: %q", e.GetMessage())
 	}
-	first := s.said.event("app", "DriftRepaired")
+	first := s.reports.event("app", "DriftRepaired")
 	if strings.Contains(first.GetMessage(), "in a row") {
-		t.Errorf("the first repair speaks of a fight: %q", first.GetMessage())
+		t.Errorf("the message about the first repair mentions others: %q", first.GetMessage())
 	}
 }
 
-func TestPace(t *testing.T) {
-	timing := Timing{RepairPause: time.Second, RepairWindow: time.Minute}
+func TestRepairPacer(t *testing.T) {
+	timing := Timing{RepairInterval: time.Second, RepairWindow: time.Minute}
 	now := time.Now()
-	var p pace
+	var p repairPacer
 	for i, want := range []time.Duration{0, 1, 2, 4, 8, 16, 30, 30} {
-		if got := p.pause(now, timing); got != want*time.Second {
+		if got := p.delay(now, timing); got != want*time.Second {
 			t.Errorf("after %d repairs the pause is %s; want %ds", i, got, want)
 		}
 		p.repaired(now)
 	}
-	if got := p.pause(now.Add(20*time.Second), timing); got != 10*time.Second {
+	if got := p.delay(now.Add(20*time.Second), timing); got != 10*time.Second {
 		t.Errorf("twenty seconds later the pause is %s; want 10s", got)
 	}
-	if got := p.pause(now.Add(2*time.Minute), timing); got != 0 || p.repairs != 0 {
+	if got := p.delay(now.Add(2*time.Minute), timing); got != 0 || p.repairs != 0 {
 		t.Errorf("after a quiet window the pause is %s and %d repairs count; want none", got, p.repairs)
 	}
 }

@@ -14,37 +14,37 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// messageLimit is how long an event's message may be, in bytes.
+// messageLimit is the maximum length of an event's message, in bytes.
 const messageLimit = 2 << 10
 
-// involvedIndex finds events by the object that they are about.
+// involvedIndex indexes events by the object that they are about.
 const involvedIndex = "involved"
 
-// eventWatch is a watch of Kubernetes events and what it has seen.
+// eventWatch is a watch of Kubernetes events with its cache.
 type eventWatch struct{ informer cache.SharedIndexInformer }
 
-// startEvents begins to watch Kubernetes events, if it does not yet. An agent
-// that may not watch them works without.
-func (d *Driver) startEvents() {
+// startEventWatches watches Kubernetes events. It works without the permission
+// to watch them, and then reports none.
+func (d *Driver) startEventWatches() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, namespace := range d.namespaceScopes() {
-		if _, there := d.events[namespace]; there {
+		if _, exists := d.events[namespace]; exists {
 			continue
 		}
 		informer := d.informer(selection{
 			resource:  schema.GroupVersionResource{Version: "v1", Resource: "events"},
 			namespace: namespace,
-			// Without this, the agent would be sent every event of every pod.
+			// Without this, the watch would receive every event of every pod.
 			fields:   "involvedObject.apiVersion=" + flink.String(),
 			indexers: cache.Indexers{involvedIndex: indexInvolved},
 		})
 		_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: func(o any) { d.reportEvent(object(o)) },
-			// An event that repeats is the same object with a higher count.
+			// A repeated event is the same object with a higher count.
 			UpdateFunc: func(_, after any) { d.reportEvent(object(after)) },
 		})
-		if _, ok := d.run(informer); ok {
+		if _, ok := d.startInformer(informer); ok {
 			d.events[namespace] = &eventWatch{informer}
 		}
 	}
@@ -55,7 +55,7 @@ func indexInvolved(o any) ([]string, error) {
 	return []string{k.String()}, nil
 }
 
-// involved names the object that an event is about.
+// involved returns the object that an event is about.
 func involved(e *unstructured.Unstructured) (key, types.UID) {
 	field := func(name string) string {
 		value, _, _ := unstructured.NestedString(e.Object, "involvedObject", name)
@@ -68,10 +68,10 @@ func involved(e *unstructured.Unstructured) (key, types.UID) {
 	return k, types.UID(field("uid"))
 }
 
-// reportEvent tells an event about an object of the agent's. Any other is kept
-// until it turns out to be about one.
+// reportEvent reports an event if it is about an object of the agent. Others
+// stay in the cache until their object turns out to be one.
 func (d *Driver) reportEvent(e *unstructured.Unstructured) {
-	if e == nil || !d.reporting() {
+	if e == nil || !d.isActive() {
 		return
 	}
 	k, uid := involved(e)
@@ -83,11 +83,11 @@ func (d *Driver) reportEvent(e *unstructured.Unstructured) {
 	}
 }
 
-// ownerOf finds whose object an event is about; empty where it is not ours. An
-// object of the past, known by its uid, keeps its owner although another may
-// have its name by now.
+// ownerOf returns the owner of the object that an event is about; empty if the
+// object is not the agent's. A deleted object, known by its uid, keeps its owner
+// although another object may have its name by now.
 func (d *Driver) ownerOf(k key, uid types.UID) string {
-	if owner := d.gone.owner(uid); owner != "" {
+	if owner := d.deleted.owner(uid); owner != "" {
 		return owner
 	}
 	d.mu.Lock()
@@ -96,8 +96,8 @@ func (d *Driver) ownerOf(k key, uid types.UID) string {
 		m, _ := marksOf(o)
 		return m.owner
 	}
-	if r := d.records[k]; r != nil && r.known.want != nil && (uid == "" || r.known.uid == uid) {
-		return r.known.want.owner
+	if r := d.records[k]; r != nil && r.observed.revision != nil && (uid == "" || r.observed.uid == uid) {
+		return r.observed.revision.owner
 	}
 	return ""
 }
@@ -123,8 +123,8 @@ func eventReport(e *unstructured.Unstructured, k key, owner string) *agentv1.Eve
 	}
 }
 
-// occurrences is how often an event has happened. Events of the newer API count
-// in a series.
+// occurrences is how often an event has occurred. Events of the events.k8s.io API
+// count in a series.
 func occurrences(e *unstructured.Unstructured) int64 {
 	count, _, _ := unstructured.NestedInt64(e.Object, "count")
 	series, _, _ := unstructured.NestedInt64(e.Object, "series", "count")
@@ -141,7 +141,7 @@ func lastSeen(e *unstructured.Unstructured) time.Time {
 	return e.GetCreationTimestamp().Time
 }
 
-// shorten cuts a text to at most limit bytes, and never within a character.
+// shorten truncates a text to at most limit bytes, at a character boundary.
 func shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -154,7 +154,7 @@ func shorten(text string, limit int) string {
 	return text[:end] + ellipsis
 }
 
-// reportEventsOf tells the events about an object that had come before it was
+// reportEventsOf reports the events about an object that arrived before it was
 // known to be the agent's.
 func (d *Driver) reportEventsOf(k key) {
 	for _, w := range d.eventWatches() {
@@ -165,7 +165,7 @@ func (d *Driver) reportEventsOf(k key) {
 	}
 }
 
-// reportAllEvents tells every event that is still on the cluster. The control
+// reportAllEvents reports every event that is still on the cluster. The control
 // plane stores each once.
 func (d *Driver) reportAllEvents() {
 	for _, w := range d.eventWatches() {
@@ -185,18 +185,18 @@ func (d *Driver) eventWatches() []*eventWatch {
 	return watches
 }
 
-// reportDrift tells that the agent has put a change by others right.
+// reportDrift reports that a change by another client was reverted.
 func (d *Driver) reportDrift(t task, reason, id, message string) {
 	d.mu.Lock()
-	p := pace{}
+	var repairs repairPacer
 	if r := d.records[t.key]; r != nil {
-		r.pace.repaired(time.Now())
-		p = r.pace
+		r.observed.repairs.repaired(time.Now())
+		repairs = r.observed.repairs
 	}
 	d.mu.Unlock()
-	message = shorten(warnOfFight(message, p, d.timing), messageLimit)
-	d.log.Warn("a change by others was put right", "object", t.key.String(), "reason", reason, "message", message)
-	if !d.reporting() {
+	message = shorten(withRepeats(message, repairs, d.timing), messageLimit)
+	d.log.Warn("repaired drift", "object", t.key.String(), "reason", reason, "message", message)
+	if !d.isActive() {
 		return
 	}
 	d.config.Reports.Event(&agentv1.EventReport{

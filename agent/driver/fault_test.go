@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 var getOptions = metav1.GetOptions{}
@@ -38,7 +39,7 @@ var forbiddenStatus = metav1.Status{Code: 403, Reason: metav1.StatusReasonForbid
 
 func patches(method, _ string) bool { return method == http.MethodPatch }
 
-func TestRefusalsOfTheAPIServerAreToldInWordsToActUpon(t *testing.T) {
+func TestErrorsOfTheAPIServerAreExplained(t *testing.T) {
 	details := &metav1.StatusDetails{Name: "app", Group: "flink.apache.org", Kind: "flinkdeployments"}
 	tests := map[string]struct {
 		status   metav1.Status
@@ -50,7 +51,7 @@ func TestRefusalsOfTheAPIServerAreToldInWordsToActUpon(t *testing.T) {
 			metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Details: details,
 				Message: `flinkdeployments.flink.apache.org "app" is forbidden: User "system:serviceaccount:weir:agent" cannot patch resource "flinkdeployments" in API group "flink.apache.org" in the namespace "default"`},
 			isRetrying, ReasonForbidden,
-			[]string{`may not create flinkdeployments.flink.apache.org in namespace "default" of cluster "edge"`, "Give its ServiceAccount a Role with the verbs get, list, watch, create, patch and delete"},
+			[]string{`not permitted to create flinkdeployments.flink.apache.org in namespace "default" of cluster "edge"`, "Grant its ServiceAccount a Role with the verbs get, list, watch, create, patch and delete"},
 		},
 		"a quota": {
 			metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Details: details,
@@ -65,7 +66,7 @@ func TestRefusalsOfTheAPIServerAreToldInWordsToActUpon(t *testing.T) {
 		"the operator's webhook is down": {
 			metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError,
 				Message: `Internal error occurred: failed calling webhook "validationwebhook.flink.apache.org": connection refused`},
-			isRetrying, ReasonWebhookUnavailable, []string{"check that the operator runs"},
+			isRetrying, ReasonWebhookUnavailable, []string{"check that the operator is running"},
 		},
 		"a field that the definition lacks": {
 			metav1.Status{Code: 500, Reason: metav1.StatusReasonUnknown,
@@ -84,7 +85,7 @@ func TestRefusalsOfTheAPIServerAreToldInWordsToActUpon(t *testing.T) {
 		},
 		"out of order": {
 			metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError, Message: "etcdserver: no space"},
-			isRetrying, ReasonUnavailable, []string{"etcdserver: no space", "goes on trying"},
+			isRetrying, ReasonUnavailable, []string{"etcdserver: no space", "keeps retrying"},
 		},
 		"too large": {
 			metav1.Status{Code: 413, Reason: metav1.StatusReasonRequestEntityTooLarge, Message: "limit is 3145728"},
@@ -93,72 +94,72 @@ func TestRefusalsOfTheAPIServerAreToldInWordsToActUpon(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			s := w.begin()
-			w.failing(answers(test.status, patches))
-			s.want("app", "u1", 1, manifest("app", 2))
-			a := s.said.ack("app", test.outcome, test.reason)
+			w := newEnv(t)
+			s := w.connect()
+			w.injectFault(answers(test.status, patches))
+			s.applyDeployment("app", "u1", 1, manifest("app", 2))
+			a := s.reports.ack("app", test.outcome, test.reason)
 			for _, want := range test.mentions {
 				if !strings.Contains(a.GetMessage(), want) {
 					t.Errorf("the message is %q; want it to say %q", a.GetMessage(), want)
 				}
 			}
-			w.failing(nil)
-			s.said.applied("app", 1)
+			w.injectFault(nil)
+			s.reports.applied("app", 1)
 		})
 	}
 }
 
-func TestOneObjectThatFailsHoldsUpNoOther(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
-	w.failing(answer500(func(method, path string) bool { return strings.HasSuffix(path, "/bad") }))
-	s.want("bad", "u1", 1, manifest("bad", 1))
-	s.said.ack("bad", isRetrying, ReasonUnavailable)
-	s.want("good", "u1", 1, manifest("good", 1))
-	s.said.applied("good", 1)
+func TestAFailingObjectDoesNotBlockOthers(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
+	w.injectFault(answer500(func(method, path string) bool { return strings.HasSuffix(path, "/bad") }))
+	s.applyDeployment("bad", "u1", 1, manifest("bad", 1))
+	s.reports.ack("bad", isRetrying, ReasonUnavailable)
+	s.applyDeployment("good", "u1", 1, manifest("good", 1))
+	s.reports.applied("good", 1)
 }
 
-func TestOneObjectThatHangsHoldsUpNoOther(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
+func TestAHangingRequestDoesNotBlockOthers(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
 	release := make(chan struct{})
-	w.failing(func(_ http.ResponseWriter, r *http.Request) bool {
+	w.injectFault(func(_ http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/bad") {
 			<-release
 		}
 		return false
 	})
-	s.want("bad", "u1", 1, manifest("bad", 1))
+	s.applyDeployment("bad", "u1", 1, manifest("bad", 1))
 	for i, name := range []string{"a", "b", "c"} {
-		s.want(name, "u1", int64(i), manifest(name, 1))
-		s.said.applied(name, int64(i))
+		s.applyDeployment(name, "u1", int64(i), manifest(name, 1))
+		s.reports.applied(name, int64(i))
 	}
 	close(release)
-	s.said.applied("bad", 1)
+	s.reports.applied("bad", 1)
 }
 
-func TestTheSameTroubleIsToldOnce(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
-	w.failing(answer500(patches))
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.ack("app", isRetrying, ReasonUnavailable)
-	s.eventually("the driver has tried often", func() bool { return s.retries.NumRequeues(keyOf(deploymentRef("app"))) > 5 })
-	if acks, _, _ := s.said.count(); acks != 1 {
+func TestTheSameProblemIsReportedOnce(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
+	w.injectFault(answer500(patches))
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.ack("app", isRetrying, ReasonUnavailable)
+	await.Until(s.t, "the driver has tried often", func() bool { return s.retries.NumRequeues(keyOf(deploymentRef("app"))) > 5 })
+	if acks, _, _ := s.reports.count(); acks != 1 {
 		t.Errorf("%d acks were sent; want one, since nothing changed", acks)
 	}
 }
 
-func TestALostRaceIsTriedAgainInSilence(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+func TestAConflictIsRetriedWithoutAReport(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	lost := make(chan struct{}, 2)
 	lost <- struct{}{}
 	lost <- struct{}{}
-	w.failing(func(rw http.ResponseWriter, r *http.Request) bool {
+	w.injectFault(func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch {
 			return false
 		}
@@ -174,51 +175,51 @@ func TestALostRaceIsTriedAgainInSilence(t *testing.T) {
 		}
 		return false
 	})
-	s.said.forget()
-	s.want("app", "u1", 2, manifest("app", 2))
-	s.said.applied("app", 2)
-	if acks, _, _ := s.said.count(); acks != 1 {
+	s.reports.reset()
+	s.applyDeployment("app", "u1", 2, manifest("app", 2))
+	s.reports.applied("app", 2)
+	if acks, _, _ := s.reports.count(); acks != 1 {
 		t.Errorf("%d acks were sent; want the one of success only", acks)
 	}
 }
 
-func TestAMissingNamespaceIsToldAndAwaited(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
+func TestAMissingNamespaceIsReportedAndAwaited(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
 	text := strings.ReplaceAll(manifest("app", 1), `"namespace":"default"`, `"namespace":"new"`)
 	ref := deploymentRef("app")
 	ref.Namespace = "new"
 	s.Apply(&agentv1.Apply{Ref: ref, OwnerUid: "u1", Generation: 1, Hash: "h", Manifest: text})
-	a := s.said.ack("app", isRetrying, ReasonMissingNamespace)
+	a := s.reports.ack("app", isRetrying, ReasonMissingNamespace)
 	if !strings.Contains(a.GetMessage(), "kubectl create namespace new") {
 		t.Errorf("the message does not tell what to do: %q", a.GetMessage())
 	}
 	w.createGlobal(namespaceResource, namespaceNamed("new"))
-	s.said.applied("app", 1)
+	s.reports.applied("app", 1)
 }
 
-func TestTheHeartbeatTellsHowTheAPIServerDoes(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
+func TestTheHeartbeatHasTheHealthOfTheAPIServer(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
 	if h := s.Heartbeat(); h.GetKubernetesError() != "" || h.GetKubernetesVersion() == "" {
 		t.Fatalf("the heartbeat is %v", h)
 	}
-	w.failing(answer500(func(_, path string) bool { return path == "/version" }))
-	s.eventually("the heartbeat tells of it", func() bool {
+	w.injectFault(answer500(func(_, path string) bool { return path == "/version" }))
+	await.Until(s.t, "the heartbeat tells of it", func() bool {
 		return strings.Contains(s.Heartbeat().GetKubernetesError(), "etcd is on fire")
 	})
-	w.failing(nil)
-	s.eventually("the heartbeat tells of its end", func() bool { return s.Heartbeat().GetKubernetesError() == "" })
+	w.injectFault(nil)
+	await.Until(s.t, "the heartbeat tells of its end", func() bool { return s.Heartbeat().GetKubernetesError() == "" })
 }
 
 func TestAnAgentWithoutTheRightToWatchEventsOrSecretsWorks(t *testing.T) {
-	w := newWorld(t)
-	w.failing(answers(forbiddenStatus, func(_, path string) bool {
+	w := newEnv(t)
+	w.injectFault(answers(forbiddenStatus, func(_, path string) bool {
 		return strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/secrets")
 	}))
-	s := w.begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+	s := w.connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 }
 
 func namespaceNamed(name string) *unstructured.Unstructured {

@@ -8,13 +8,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// foreignPaths finds the fields of an object that somebody else has added to
-// what the manifest wants. The API server keeps a record of who set which
-// field; its own defaults are nobody's, so that they are told from additions
-// even by an agent that was not there when the object was made.
+// foreignPaths returns the fields of an object that other clients have added to
+// those of the manifest. metadata.managedFields says who set which field and
+// does not list defaults of the API server, so even an agent that did not create
+// the object can tell additions from defaults.
 func foreignPaths(manifest, live *unstructured.Unstructured) [][]string {
-	wanted := contentOf(manifest)
-	is := contentOf(live)
+	desired, current := contentOf(manifest), contentOf(live)
 	var found [][]string
 	for _, entry := range live.GetManagedFields() {
 		if entry.Manager == FieldManager || entry.Subresource == "status" || entry.FieldsV1 == nil {
@@ -27,7 +26,7 @@ func foreignPaths(manifest, live *unstructured.Unstructured) [][]string {
 		delete(fields, "f:metadata")
 		delete(fields, "f:status")
 		for _, owned := range ownedPaths(nil, fields) {
-			if path := unwanted(owned, wanted, is); path != nil {
+			if path := addedPath(owned, desired, current); path != nil {
 				found = append(found, path)
 			}
 		}
@@ -36,9 +35,9 @@ func foreignPaths(manifest, live *unstructured.Unstructured) [][]string {
 	return slices.CompactFunc(found, slices.Equal)
 }
 
-// ownedPaths lists the leaves of a set of fields as metadata.managedFields
-// writes it: members are "f:<name>", and "." is the node itself. A node with
-// list items below it counts as a leaf.
+// ownedPaths returns the leaves of a field set in the format of
+// metadata.managedFields: members are "f:<name>", and "." is the node itself. A
+// node above list items counts as a leaf.
 func ownedPaths(path []string, fields map[string]any) [][]string {
 	var paths [][]string
 	for name, below := range fields {
@@ -56,22 +55,23 @@ func ownedPaths(path []string, fields map[string]any) [][]string {
 	return paths
 }
 
-// unwanted shortens a path to its first field that the manifest lacks. It is
-// nil where the manifest has the whole path, or the object lacks it.
-func unwanted(path []string, wanted, is map[string]any) []string {
+// addedPath shortens a path to its first field that is not desired. It is nil if
+// the whole path is desired or does not exist.
+func addedPath(path []string, desired, current map[string]any) []string {
 	for i, field := range path {
-		value, there := is[field]
-		if !there {
+		value, exists := current[field]
+		if !exists {
 			return nil
 		}
-		want, ok := wanted[field]
-		if !ok {
+		below, isDesired := desired[field]
+		if !isDesired {
 			return path[:i+1]
 		}
-		if is, ok = value.(map[string]any); !ok {
+		var ok bool
+		if current, ok = value.(map[string]any); !ok {
 			return nil
 		}
-		if wanted, ok = want.(map[string]any); !ok {
+		if desired, ok = below.(map[string]any); !ok {
 			return nil
 		}
 	}

@@ -6,16 +6,16 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// health is how the API server did when it was last asked.
+// health is the result of the last health check of the API server.
 type health struct {
 	mu      sync.Mutex
 	version string
 	failure string
 }
 
-// note keeps the answer to a question for the version, and says whether the
-// API server has become well or unwell by it.
-func (h *health) note(version string, err error) (turned bool) {
+// update records the result of a request for the version, and reports whether
+// the API server has become healthy or unhealthy.
+func (h *health) update(version string, err error) (changed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	was := h.failure

@@ -38,5 +38,5 @@ func (k key) ref() *agentv1.ObjectRef {
 	return &agentv1.ObjectRef{ApiVersion: k.apiVersion, Kind: k.kind, Namespace: k.namespace, Name: k.name}
 }
 
-// String names the object in a sentence.
+// String formats the key for messages.
 func (k key) String() string { return fmt.Sprintf("%s %s/%s", k.kind, k.namespace, k.name) }

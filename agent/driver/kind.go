@@ -2,19 +2,18 @@ package driver
 
 import "k8s.io/apimachinery/pkg/runtime/schema"
 
-// kind is a kind of object that the agent may apply. What is not in kinds is
-// refused, whatever the control plane says.
+// kind is a kind of object that the driver handles.
 type kind struct {
 	version  schema.GroupVersion
 	name     string
 	resource string
-	// custom kinds exist only where their custom resource definition does.
+	// custom kinds exist only if their custom resource definition does.
 	custom bool
-	// jobs run or belong to a Flink job: they have Kubernetes events to tell of.
+	// jobs run or belong to a Flink job; their Kubernetes events are reported.
 	jobs bool
-	// secret content is kept out of annotations, events and logs.
+	// secret content does not appear in annotations, events and logs.
 	secret bool
-	// rare kinds are watched only where there are any.
+	// rare kinds are watched only where objects of them exist.
 	rare bool
 }
 
@@ -29,7 +28,7 @@ var kinds = []*kind{
 	{version: schema.GroupVersion{Version: "v1"}, name: "ConfigMap", resource: "configmaps", rare: true},
 }
 
-// kindOf finds the kind of an object; nil where the agent does not know it.
+// kindOf returns the kind of an object; nil if the driver does not handle it.
 func kindOf(k key) *kind {
 	for _, candidate := range kinds {
 		if candidate.name == k.kind && candidate.version.String() == k.apiVersion {
@@ -41,6 +40,6 @@ func kindOf(k key) *kind {
 
 func (k *kind) gvr() schema.GroupVersionResource { return k.version.WithResource(k.resource) }
 
-// definition is the name of the kind's custom resource definition, and how
-// RBAC names the resource.
+// definition is the name of the kind's custom resource definition, and of the
+// resource in RBAC messages.
 func (k *kind) definition() string { return k.gvr().GroupResource().String() }

@@ -10,25 +10,24 @@ import (
 	kjson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// parseManifest reads a manifest and makes it fit to be applied: it must be of
-// the object that it is sent for, and holds nothing that only the API server
-// may say.
+// parseManifest decodes a manifest, checks that it describes the given object,
+// and drops what only the API server may set.
 func parseManifest(k key, manifest string) (*unstructured.Unstructured, error) {
 	var content map[string]any
 	if err := kjson.Unmarshal([]byte(manifest), &content); err != nil {
-		return nil, fmt.Errorf("the manifest is no JSON object: %w", err)
+		return nil, fmt.Errorf("the manifest is not a JSON object: %w", err)
 	}
-	if metadata, there := content["metadata"]; there {
+	if metadata, exists := content["metadata"]; exists {
 		if _, ok := metadata.(map[string]any); !ok {
-			return nil, errors.New("metadata of the manifest is no object")
+			return nil, errors.New("the metadata of the manifest is not an object")
 		}
 	}
 	o := &unstructured.Unstructured{Object: content}
 	if o.GetNamespace() == "" {
 		o.SetNamespace(k.namespace)
 	}
-	if is := keyOfObject(o); is != k {
-		return nil, fmt.Errorf("the manifest is of %s (%s), not of %s (%s)", is, is.apiVersion, k, k.apiVersion)
+	if actual := keyOfObject(o); actual != k {
+		return nil, fmt.Errorf("the manifest describes %s (%s), not %s (%s)", actual, actual.apiVersion, k, k.apiVersion)
 	}
 	delete(content, "status")
 	metadata := content["metadata"].(map[string]any)
@@ -38,8 +37,8 @@ func parseManifest(k key, manifest string) (*unstructured.Unstructured, error) {
 	return o, foldStringData(content)
 }
 
-// foldStringData moves stringData of a Secret into data, where the API server
-// would put it: server-side apply would otherwise lose track of it.
+// foldStringData moves stringData of a Secret into data, as the API server does:
+// otherwise server-side apply would not track the fields.
 func foldStringData(content map[string]any) error {
 	plain, ok := content["stringData"].(map[string]any)
 	if !ok || content["kind"] != "Secret" {
@@ -52,7 +51,7 @@ func foldStringData(content map[string]any) error {
 	for name, value := range plain {
 		text, ok := value.(string)
 		if !ok {
-			return fmt.Errorf("stringData[%q] is no string", name)
+			return fmt.Errorf("stringData[%q] is not a string", name)
 		}
 		data[name] = base64.StdEncoding.EncodeToString([]byte(text))
 	}
@@ -61,8 +60,8 @@ func foldStringData(content map[string]any) error {
 	return nil
 }
 
-// contentOf is the part of an object that a manifest decides: all but its
-// metadata and its status.
+// contentOf returns what a manifest determines of an object: all but its metadata
+// and its status.
 func contentOf(o *unstructured.Unstructured) map[string]any {
 	content := make(map[string]any, len(o.Object))
 	for field, value := range o.Object {
@@ -75,18 +74,18 @@ func contentOf(o *unstructured.Unstructured) map[string]any {
 	return content
 }
 
-// canonical writes content as JSON so that equal content is equal text.
+// canonical encodes content as JSON, so that equal content is equal text.
 func canonical(content map[string]any) string {
 	text, err := json.Marshal(content)
 	if err != nil {
-		// Content was JSON when it was read, so that this cannot be. Text that is
-		// equal to no other leads to a closer look.
+		// Cannot happen, since the content was decoded from JSON. A text that equals
+		// no other forces a full comparison.
 		return "not JSON: " + err.Error()
 	}
 	return string(text)
 }
 
-// parseCanonical reads what canonical wrote.
+// parseCanonical decodes what canonical encoded.
 func parseCanonical(text string) map[string]any {
 	var content map[string]any
 	if err := kjson.Unmarshal([]byte(text), &content); err != nil {

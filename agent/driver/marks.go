@@ -12,10 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// The marks that the agent puts on every object that it applies. They are all
-// the memory that an agent has across restarts.
+// The marks that the driver sets on every object that it applies. They are the
+// only state that it keeps across restarts.
 const (
-	// ManagedByLabel has the value ManagedBy on every object of Weir's.
+	// ManagedByLabel has the value ManagedBy on every object that Weir manages.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of ManagedByLabel.
 	ManagedBy = "weir"
@@ -27,29 +27,28 @@ const (
 	HashAnnotation = "weir.dev/hash"
 	// EpochAnnotation holds the epoch of the session that applied it.
 	EpochAnnotation = "weir.dev/epoch"
-	// LastAppliedAnnotation holds the manifest itself, as JSON or, where that is
-	// long, as "gzip:" and base64 of it. It lets an agent that was restarted tell
-	// what others have changed. Secrets do not have it, nor do objects whose
-	// manifest is too large; the control plane is asked for those again.
+	// LastAppliedAnnotation holds the manifest, as JSON or, if that is long, as
+	// "gzip:" and base64. By it a restarted agent recognizes drift. Secrets and
+	// objects with too large a manifest do not have it; the control plane sends
+	// those again.
 	LastAppliedAnnotation = "weir.dev/last-applied"
-	// FieldManager owns the fields that the agent applies.
+	// FieldManager is the field manager of server-side apply.
 	FieldManager = "weir-agent"
 )
 
 const (
-	// plainLimit is how long a manifest may be, in bytes, and still be kept
-	// readable.
+	// plainLimit is the length in bytes up to which a manifest is not compressed.
 	plainLimit = 2 << 10
-	// markLimit is how long the annotation may be, in bytes. Kubernetes allows
-	// 256 KiB for all annotations of an object together.
-	markLimit = 160 << 10
-	// manifestLimit bounds what is inflated, in bytes. It is above what an API
-	// server accepts.
+	// annotationLimit is the maximum length of the annotation, in bytes. Kubernetes
+	// allows 256 KiB for all annotations of an object together.
+	annotationLimit = 160 << 10
+	// manifestLimit bounds the decompressed manifest, in bytes. It is more than an
+	// API server accepts.
 	manifestLimit = 8 << 20
 	gzipPrefix    = "gzip:"
 )
 
-// marks are what the annotations say.
+// marks are the decoded annotations.
 type marks struct {
 	owner      string
 	generation int64
@@ -57,9 +56,8 @@ type marks struct {
 	epoch      int64
 }
 
-// marksOf reads the marks of an object. Without an owner's the object is not
-// marked at all, and numbers that are none count as zero: somebody changed
-// them.
+// marksOf decodes the marks of an object. Without an owner the object counts as
+// unmarked. Malformed numbers, which another client must have written, are zero.
 func marksOf(o *unstructured.Unstructured) (marks, bool) {
 	if o == nil {
 		return marks{}, false
@@ -71,7 +69,7 @@ func marksOf(o *unstructured.Unstructured) (marks, bool) {
 	return m, m.owner != ""
 }
 
-// stamp writes the marks on a manifest.
+// stamp sets the marks on a manifest.
 func (m marks) stamp(o *unstructured.Unstructured, lastApplied string) {
 	labels := o.GetLabels()
 	if labels == nil {
@@ -94,8 +92,8 @@ func (m marks) stamp(o *unstructured.Unstructured, lastApplied string) {
 	o.SetAnnotations(annotations)
 }
 
-// encodeManifest makes the value of LastAppliedAnnotation; empty where the
-// manifest is too large for one.
+// encodeManifest returns the value of LastAppliedAnnotation; empty if the
+// manifest is too large.
 func encodeManifest(manifest string) (string, error) {
 	if len(manifest) <= plainLimit {
 		return manifest, nil
@@ -109,17 +107,17 @@ func encodeManifest(manifest string) (string, error) {
 		return "", fmt.Errorf("compress the manifest: %w", err)
 	}
 	encoded := gzipPrefix + base64.StdEncoding.EncodeToString(b.Bytes())
-	if len(encoded) > markLimit {
+	if len(encoded) > annotationLimit {
 		return "", nil
 	}
 	return encoded, nil
 }
 
-// decodeManifest reads a value of LastAppliedAnnotation.
-func decodeManifest(mark string) (string, error) {
-	encoded, compressed := strings.CutPrefix(mark, gzipPrefix)
+// decodeManifest decodes a value of LastAppliedAnnotation.
+func decodeManifest(annotation string) (string, error) {
+	encoded, compressed := strings.CutPrefix(annotation, gzipPrefix)
 	if !compressed {
-		return mark, nil
+		return annotation, nil
 	}
 	packed, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
@@ -127,11 +125,11 @@ func decodeManifest(mark string) (string, error) {
 	}
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return "", fmt.Errorf("inflate %s: %w", LastAppliedAnnotation, err)
+		return "", fmt.Errorf("decompress %s: %w", LastAppliedAnnotation, err)
 	}
 	manifest, err := io.ReadAll(io.LimitReader(r, manifestLimit))
 	if err != nil {
-		return "", fmt.Errorf("inflate %s: %w", LastAppliedAnnotation, err)
+		return "", fmt.Errorf("decompress %s: %w", LastAppliedAnnotation, err)
 	}
 	return string(manifest), nil
 }

@@ -68,7 +68,7 @@ func TestOnlyIntactMarksAreAdopted(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := adoptable(object(test.change)) != nil; got != test.adopted {
+			if got := lastApplied(object(test.change)) != nil; got != test.adopted {
 				t.Errorf("adopted: %t; want %t", got, test.adopted)
 			}
 		})
@@ -87,8 +87,8 @@ func TestShortenKeepsCharactersWhole(t *testing.T) {
 	}
 }
 
-func TestGoneForgetsTheOldest(t *testing.T) {
-	g := newGone(3)
+func TestDeletedOwnersDropsTheOldest(t *testing.T) {
+	g := newDeletedOwners(3)
 	g.add("", "nobody")
 	for i := range 5 {
 		g.add(types.UID(fmt.Sprint(i)), fmt.Sprint("owner ", i))

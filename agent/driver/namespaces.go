@@ -17,15 +17,15 @@ import (
 
 var namespaceResource = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 
-// namespaces are those that the agent may work in, as last reported.
+// namespaces are those that the driver may work in, as last reported.
 type namespaces struct {
-	mu    sync.Mutex
-	names []string
-	known bool
-	asked sync.Once // for the right to read namespaces, in the log
+	mu     sync.Mutex
+	names  []string
+	known  bool
+	denied sync.Once // guards the log message about a missing permission
 }
 
-// set keeps the names, and says which are new and whether anything is.
+// set stores the names, and returns those that are new and whether any changed.
 func (n *namespaces) set(names []string) (added []string, changed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -39,17 +39,16 @@ func (n *namespaces) set(names []string) (added []string, changed bool) {
 	return added, changed
 }
 
-// current is what set was last called with, if it was.
+// current returns what set last stored, if anything.
 func (n *namespaces) current() (names []string, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.names, n.known
 }
 
-// startNamespaces watches all namespaces, unless the agent is to look at some
-// only. Those it asks for one by one, with every probe: a Role can allow that,
-// but not a watch.
-func (d *Driver) startNamespaces(ctx context.Context) {
+// watchNamespaces watches all namespaces if none are configured. Configured ones
+// are read one by one with every probe: a Role can grant that, but not a watch.
+func (d *Driver) watchNamespaces(ctx context.Context) {
 	if len(d.config.Namespaces) > 0 {
 		return
 	}
@@ -59,7 +58,7 @@ func (d *Driver) startNamespaces(ctx context.Context) {
 		for _, o := range informer.GetStore().List() {
 			names = appendUsable(names, object(o))
 		}
-		d.namespacesAre(names)
+		d.setNamespaces(names)
 	}
 	registration, _ := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(any, any) { changed() },
@@ -71,37 +70,37 @@ func (d *Driver) startNamespaces(ctx context.Context) {
 		},
 	})
 	d.mu.Lock()
-	_, _ = d.run(informer)
+	_, _ = d.startInformer(informer)
 	d.mu.Unlock()
 	d.running.Go(func() {
-		// The first ones come one by one, and are told together.
+		// The initial namespaces arrive one by one and are reported together.
 		if cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
 			changed()
 		}
 	})
 }
 
-// checkNamespaces looks which of the named namespaces exist.
+// checkNamespaces finds out which of the configured namespaces exist.
 func (d *Driver) checkNamespaces(ctx context.Context) {
 	if len(d.config.Namespaces) == 0 {
 		return
 	}
 	names, err := d.listNamespaces(ctx)
 	if err != nil {
-		d.log.Warn("could not look for namespaces", "error", err)
+		d.log.Warn("failed to list namespaces", "error", err)
 		return
 	}
-	d.namespacesAre(names)
+	d.setNamespaces(names)
 }
 
-// namespacesAre reports the namespaces where they have changed.
-func (d *Driver) namespacesAre(names []string) {
+// setNamespaces reports the namespaces if they have changed.
+func (d *Driver) setNamespaces(names []string) {
 	slices.Sort(names)
-	added, changed := d.spaces.set(names)
+	added, changed := d.namespaces.set(names)
 	if !changed {
 		return
 	}
-	if d.reporting() {
+	if d.isActive() {
 		d.config.Reports.Namespaces(&agentv1.NamespacesReport{Names: names})
 	}
 	d.mu.Lock()
@@ -114,14 +113,13 @@ func (d *Driver) namespacesAre(names []string) {
 	}
 }
 
-// listNamespaces asks the API server for the namespaces that the agent may work
-// in, sorted.
+// listNamespaces reads the namespaces that the driver may work in, sorted.
 func (d *Driver) listNamespaces(ctx context.Context) ([]string, error) {
 	var names []string
 	if len(d.config.Namespaces) == 0 {
 		all, err := d.cluster.list(ctx, namespaceResource, "", "")
 		if apierrors.IsForbidden(err) {
-			d.askForNamespaces(err)
+			d.logNamespacesForbidden(err)
 			return nil, nil
 		}
 		if err != nil {
@@ -138,8 +136,8 @@ func (d *Driver) listNamespaces(ctx context.Context) ([]string, error) {
 			names = appendUsable(names, o)
 		case apierrors.IsNotFound(err):
 		case apierrors.IsForbidden(err):
-			// It cannot be told, and whoever configured it believes so.
-			d.askForNamespaces(err)
+			// Whether it exists cannot be determined; trust the configuration.
+			d.logNamespacesForbidden(err)
 			names = append(names, name)
 		default:
 			return nil, fmt.Errorf("get namespace %s: %w", name, err)
@@ -149,13 +147,13 @@ func (d *Driver) listNamespaces(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func (d *Driver) askForNamespaces(err error) {
-	d.spaces.asked.Do(func() {
-		d.log.Warn("may not read namespaces; give the agent's role the verbs get, list and watch on them", "error", err)
+func (d *Driver) logNamespacesForbidden(err error) {
+	d.namespaces.denied.Do(func() {
+		d.log.Warn("not permitted to read namespaces; grant the agent's role the verbs get, list and watch on them", "error", err)
 	})
 }
 
-// appendUsable adds the name of a namespace unless it is on its way out.
+// appendUsable appends the name of a namespace unless it is terminating.
 func appendUsable(names []string, o *unstructured.Unstructured) []string {
 	if o == nil || o.GetDeletionTimestamp() != nil {
 		return names

@@ -3,23 +3,23 @@ package driver
 import (
 	"context"
 	"maps"
-	"slices"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// probe asks the API server, again and again until ctx ends, how it is and what
-// it has.
-func (d *Driver) probe(ctx context.Context) {
+// probeUntil probes the API server periodically until ctx ends.
+func (d *Driver) probeUntil(ctx context.Context) {
 	for {
-		d.look(ctx)
-		timer := time.NewTimer(jitter(d.timing.Probe))
+		d.probe(ctx)
+		timer := time.NewTimer(wait.Jitter(d.timing.Probe, jitter))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
-		case <-d.kick:
-			// Many requests may fail at once; they need one answer.
+		case <-d.probeNow:
+			// Many requests may fail at once; one probe serves them all.
 			timer.Reset(d.timing.Probe / 15)
 			select {
 			case <-ctx.Done():
@@ -31,25 +31,27 @@ func (d *Driver) probe(ctx context.Context) {
 	}
 }
 
-// probeNow has the API server asked soon, since a request has shown that what
-// is known of it may not hold.
-func (d *Driver) probeNow() {
+// requestProbe requests an early probe, since a failed request has shown that
+// the last result may be out of date.
+func (d *Driver) requestProbe() {
 	select {
-	case d.kick <- struct{}{}:
+	case d.probeNow <- struct{}{}:
 	default:
 	}
 }
 
-func (d *Driver) look(ctx context.Context) {
+// probe checks the health of the API server, its custom resource definitions
+// and the configured namespaces.
+func (d *Driver) probe(ctx context.Context) {
 	version, err := d.cluster.version(ctx)
 	if ctx.Err() != nil {
 		return
 	}
-	if d.health.note(version, err) {
+	if d.health.update(version, err) {
 		if err != nil {
-			d.log.Error("the API server does not answer", "error", err)
+			d.log.Error("the API server is unavailable", "error", err)
 		} else {
-			d.log.Info("the API server answers again", "version", version)
+			d.log.Info("the API server is available again", "version", version)
 		}
 	}
 	if err != nil {
@@ -57,45 +59,45 @@ func (d *Driver) look(ctx context.Context) {
 	}
 	present, err := d.cluster.customKinds(ctx)
 	if err != nil {
-		d.log.Warn("could not look for custom resource definitions", "error", err)
+		d.log.Warn("failed to discover custom resource definitions", "error", err)
 		return
 	}
-	d.found(present)
+	d.setPresent(present)
 	d.checkNamespaces(ctx)
 }
 
-// found follows what custom kinds there are. The control plane learns of a
-// change by a new Hello: it does not send what the cluster could not hold.
-func (d *Driver) found(present map[*kind]bool) {
+// setPresent sets which custom kinds the cluster has. The control plane learns of
+// a change by a new Hello: it does not send objects that the cluster cannot hold.
+func (d *Driver) setPresent(present map[*kind]bool) {
 	d.mu.Lock()
 	if maps.Equal(d.present, present) {
 		d.mu.Unlock()
 		return
 	}
-	was := d.present
+	before := d.present
 	d.present = present
-	renew := d.told != nil && !maps.Equal(d.told, present)
+	renew := d.session.kinds != nil && !maps.Equal(d.session.kinds, present)
 	for k := range d.records {
-		if of := kindOf(k); of != nil && was[of] != present[of] {
+		if of := kindOf(k); of != nil && before[of] != present[of] {
 			d.retries.Forget(k)
 			d.queue.Add(k)
 		}
 	}
 	d.mu.Unlock()
 
-	d.log.Info("custom resource definitions found", "definitions", definitions(present))
+	d.log.Info("custom resource definitions changed", "definitions", definitions(present))
 	for _, of := range kinds {
 		switch {
-		case present[of] && !was[of]:
+		case present[of] && !before[of]:
 			for _, namespace := range d.namespaceScopes() {
 				d.startWatch(of, namespace)
 			}
-		case was[of] && !present[of]:
+		case before[of] && !present[of]:
 			d.stopWatches(of)
 		}
 	}
 	if len(present) > 0 {
-		d.startEvents()
+		d.startEventWatches()
 	}
 	if renew {
 		d.config.Reports.Renew("the cluster's custom resource definitions have changed")
@@ -107,5 +109,3 @@ func (d *Driver) isPresent(of *kind) bool {
 	defer d.mu.Unlock()
 	return d.present[of]
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

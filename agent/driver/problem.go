@@ -14,36 +14,33 @@ import (
 
 // Reasons of an Ack whose outcome is REFUSED or RETRYING.
 const (
-	// ReasonMissingDefinition says that the kind is not known on the cluster.
+	// ReasonMissingDefinition: the cluster does not know the kind.
 	ReasonMissingDefinition = "MissingCustomResourceDefinition"
-	// ReasonMissingNamespace says that the namespace is absent, is being deleted
-	// or is not the agent's to work in.
+	// ReasonMissingNamespace: the namespace does not exist, is terminating or is
+	// not among those that the agent may work in.
 	ReasonMissingNamespace = "MissingNamespace"
-	// ReasonForbidden says that RBAC or an admission policy refused.
+	// ReasonForbidden: RBAC, a quota or an admission policy refused the request.
 	ReasonForbidden = "Forbidden"
-	// ReasonInvalid says that the object is not as the API server, or the
-	// operator's webhook, demands.
+	// ReasonInvalid: the API server or an admission webhook refused the object.
 	ReasonInvalid = "Invalid"
-	// ReasonNotOwned says that somebody else's object has the name.
+	// ReasonNotOwned: an object that Weir did not create has the name.
 	ReasonNotOwned = "NotOwned"
-	// ReasonUnsupportedKind says that the agent does not apply such objects.
-	ReasonUnsupportedKind = "UnsupportedKind"
-	// ReasonWebhookUnavailable says that an admission webhook does not answer.
+	// ReasonWebhookUnavailable: an admission webhook cannot be called.
 	ReasonWebhookUnavailable = "WebhookUnavailable"
-	// ReasonUnavailable says that the API server does not answer, or not now.
+	// ReasonUnavailable: the API server cannot be reached or failed.
 	ReasonUnavailable = "Unavailable"
-	// ReasonUnauthorized says that the API server does not know the agent.
+	// ReasonUnauthorized: the API server does not accept the agent's credentials.
 	ReasonUnauthorized = "Unauthorized"
-	// ReasonConflict says that others keep changing the object.
+	// ReasonConflict: other clients keep changing the object.
 	ReasonConflict = "Conflict"
-	// ReasonSuperseded says that a newer session has applied the object.
+	// ReasonSuperseded: a newer session has applied the object.
 	ReasonSuperseded = "Superseded"
-	// ReasonTerminating says that the deletion of the object does not end.
+	// ReasonTerminating: the object has been terminating for long.
 	ReasonTerminating = "Terminating"
 )
 
-// problem is why an object is not as it should be, in words that a user can
-// act upon.
+// problem is why an object differs from its desired state. The message tells
+// users what to do about it.
 type problem struct {
 	outcome agentv1.Outcome
 	reason  string
@@ -58,69 +55,63 @@ func refused(reason, format string, args ...any) *problem {
 	return &problem{agentv1.Outcome_OUTCOME_REFUSED, reason, fmt.Sprintf(format, args...)}
 }
 
-// explainer knows what an explanation has to name.
-type explainer struct {
-	cluster string
-}
+// explainer writes the messages of problems.
+type explainer struct{ cluster string }
 
 func (e explainer) missingDefinition(k *kind) *problem {
 	return retrying(ReasonMissingDefinition,
 		"The custom resource definition %s (version %s) is not installed on cluster %q. "+
-			"Install the Flink Kubernetes Operator there; the agent goes on by itself once the definition exists.",
+			"Install the Flink Kubernetes Operator there. The agent continues once the definition exists.",
 		k.definition(), k.version.Version, e.cluster)
 }
 
 func (e explainer) missingNamespace(name string) *problem {
 	return retrying(ReasonMissingNamespace,
-		"Namespace %q does not exist on cluster %q, or is being deleted. Create it (kubectl create namespace %s); the agent goes on by itself.",
+		"Namespace %q does not exist on cluster %q or is terminating. Create it (kubectl create namespace %s). The agent continues once it exists.",
 		name, e.cluster, name)
 }
 
-func (e explainer) foreignNamespace(name string) *problem {
+func (e explainer) namespaceNotAllowed(name string) *problem {
 	return refused(ReasonMissingNamespace,
-		"The agent of cluster %q does not work in namespace %q. Add it to the namespaces that the agent is configured with.",
+		"The agent of cluster %q is not configured for namespace %q. Add the namespace to the agent's configuration.",
 		e.cluster, name)
-}
-
-func (e explainer) unsupported(k key) *problem {
-	return refused(ReasonUnsupportedKind, "The agent of cluster %q does not apply objects of kind %s (%s).", e.cluster, k.kind, k.apiVersion)
 }
 
 func (e explainer) notOwned(k key) *problem {
 	return refused(ReasonNotOwned,
-		"%s exists on cluster %q already and was not created by Weir, which leaves it alone. "+
-			"Delete it, or choose another name; the agent looks again every few minutes.", k, e.cluster)
+		"%s already exists on cluster %q and was not created by Weir. "+
+			"Delete it or choose another name. The agent checks again every few minutes.", k, e.cluster)
 }
 
 func (e explainer) superseded(k key, epoch, mine int64) *problem {
 	return retrying(ReasonSuperseded,
-		"%s was applied in session %d of cluster %q, which is newer than this agent's session %d. "+
-			"Another agent acts for the cluster; run only one.", k, epoch, e.cluster, mine)
+		"%s was applied in session %d of cluster %q, which is newer than session %d of this agent. "+
+			"Another agent is running for the cluster. Run only one agent per cluster.", k, epoch, e.cluster, mine)
 }
 
 func (e explainer) terminating(k key, since time.Time, finalizers []string) *problem {
-	who := "the garbage collector"
+	waitsFor := "the garbage collector"
 	for _, f := range finalizers {
 		if strings.Contains(f, flink.Group) {
-			who = "the Flink Kubernetes Operator, whose finalizer it bears: check that the operator runs, and see the events of " + k.String()
+			waitsFor = "the Flink Kubernetes Operator to remove its finalizer: check that the operator is running, and the events of " + k.String()
 			break
 		}
 	}
-	return retrying(ReasonTerminating, "%s on cluster %q has been on its way out since %s and waits for %s. Its finalizers: %s.",
-		k, e.cluster, since.UTC().Format(time.RFC3339), who, strings.Join(finalizers, ", "))
+	return retrying(ReasonTerminating, "%s on cluster %q has been terminating since %s. It is waiting for %s. Its finalizers: %s.",
+		k, e.cluster, since.UTC().Format(time.RFC3339), waitsFor, strings.Join(finalizers, ", "))
 }
 
-// failed explains what the API server answered to a request for an object.
+// failed explains the API server's error for a request for an object.
 func (e explainer) failed(verb string, k key, of *kind, err error) *problem {
 	status := statusOf(err)
 	text := status.Message
 	switch {
 	case strings.Contains(text, "failed calling webhook"), strings.Contains(text, "failed to call webhook"):
 		return retrying(ReasonWebhookUnavailable,
-			"An admission webhook of cluster %q does not answer, so that nothing can %s %s. "+
-				"If it is the Flink Kubernetes Operator's, check that the operator runs. The API server says: %s", e.cluster, verb, k, text)
+			"An admission webhook of cluster %q is unavailable, so the agent cannot %s %s. "+
+				"If it is the webhook of the Flink Kubernetes Operator, check that the operator is running. Response of the API server: %s", e.cluster, verb, k, text)
 	case strings.Contains(text, "denied the request"):
-		return refused(ReasonInvalid, "An admission webhook of cluster %q refuses %s: %s", e.cluster, k, text)
+		return refused(ReasonInvalid, "An admission webhook of cluster %q refused %s: %s", e.cluster, k, text)
 	case isMissingNamespace(err):
 		return e.missingNamespace(k.namespace)
 	case isMissingResource(err):
@@ -129,29 +120,29 @@ func (e explainer) failed(verb string, k key, of *kind, err error) *problem {
 		return e.forbidden(verb, k, of, text)
 	case apierrors.IsUnauthorized(err):
 		return retrying(ReasonUnauthorized,
-			"The API server of cluster %q does not accept the agent's credentials. Check its ServiceAccount token or kubeconfig. It says: %s", e.cluster, text)
+			"The API server of cluster %q does not accept the agent's credentials. Check its ServiceAccount token or kubeconfig. Response of the API server: %s", e.cluster, text)
 	case isInvalid(err, text):
-		return refused(ReasonInvalid, "The API server of cluster %q refuses %s: %s", e.cluster, k, text)
+		return refused(ReasonInvalid, "The API server of cluster %q refused %s: %s", e.cluster, k, text)
 	case apierrors.IsConflict(err):
-		return retrying(ReasonConflict, "%s on cluster %q keeps being changed by others while the agent writes it. The API server says: %s", k, e.cluster, text)
+		return retrying(ReasonConflict, "Other clients keep changing %s on cluster %q while the agent writes it. Response of the API server: %s", k, e.cluster, text)
 	}
 	return retrying(ReasonUnavailable,
-		"The API server of cluster %q could not %s %s; the agent goes on trying. It says: %s", e.cluster, verb, k, text)
+		"The API server of cluster %q failed to %s %s. The agent keeps retrying. Response of the API server: %s", e.cluster, verb, k, text)
 }
 
 func (e explainer) forbidden(verb string, k key, of *kind, text string) *problem {
 	if !strings.Contains(text, " cannot ") {
 		// Not RBAC: a quota, or a policy of admission.
-		return retrying(ReasonForbidden, "Cluster %q does not allow to %s %s: %s", e.cluster, verb, k, text)
+		return retrying(ReasonForbidden, "Cluster %q does not allow the agent to %s %s: %s", e.cluster, verb, k, text)
 	}
 	return retrying(ReasonForbidden,
-		"The agent may not %s %s in namespace %q of cluster %q. Give its ServiceAccount a Role with the verbs "+
-			"get, list, watch, create, patch and delete on %s there. The API server says: %s",
+		"The agent is not permitted to %s %s in namespace %q of cluster %q. Grant its ServiceAccount a Role with the verbs "+
+			"get, list, watch, create, patch and delete on %s there. Response of the API server: %s",
 		verb, of.definition(), k.namespace, e.cluster, of.definition(), text)
 }
 
-// statusOf is the API server's answer. Where there was none, its message is
-// the error itself.
+// statusOf returns the response of the API server. If there was none, its message
+// is the error.
 func statusOf(err error) metav1.Status {
 	var answer apierrors.APIStatus
 	if errors.As(err, &answer) {
@@ -160,14 +151,14 @@ func statusOf(err error) metav1.Status {
 	return metav1.Status{Message: err.Error()}
 }
 
-// isMissingObject says that the object is absent while its kind is known.
+// isMissingObject reports whether the object does not exist and its kind does.
 func isMissingObject(err error) bool {
 	details := statusOf(err).Details
 	return apierrors.IsNotFound(err) && !isMissingResource(err) && details.Kind != "namespaces"
 }
 
-// isMissingResource says that the API server does not know the kind. It
-// answers such a request with no word of the object.
+// isMissingResource reports whether the API server does not know the kind. Its
+// response to such a request does not mention the object.
 func isMissingResource(err error) bool {
 	if !apierrors.IsNotFound(err) {
 		return false
@@ -192,8 +183,8 @@ func isMissingNamespace(err error) bool {
 	return apierrors.IsNotFound(err) && details != nil && details.Kind == "namespaces" && details.Name != ""
 }
 
-// isInvalid says that the same request would be refused again. Server-side
-// apply says so of unknown fields in words only.
+// isInvalid reports whether the same request would be refused again. Server-side
+// apply reports unknown fields only in the message.
 func isInvalid(err error, text string) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) ||
 		apierrors.IsUnsupportedMediaType(err) || apierrors.IsMethodNotSupported(err) ||

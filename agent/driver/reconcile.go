@@ -5,111 +5,112 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// task is what a worker knows when it turns to an object.
+// task is what a worker knows of an object when it reconciles it.
 type task struct {
-	key    key
-	kind   *kind
-	apply  *want
-	remove string
-	// release says to let go of the object of remove rather than delete it.
-	release bool
-	known   knowledge
+	key     key
+	kind    *kind
+	apply   *revision
+	remove  string
+	release bool // with remove: take the marks off instead of deleting
+	known   snapshot
 	epoch   int64
 }
 
-// outcome is how a turn ended: done, to be repeated at a time, or failed.
-type outcome struct {
-	again   time.Duration // zero: not before something happens
-	problem *problem
+// result is how one reconciliation of an object ended.
+type result struct {
+	requeueAfter time.Duration // zero: not before the next event
+	problem      *problem
 }
 
-var done = outcome{}
+var done = result{}
 
-func failed(p *problem) outcome { return outcome{problem: p} }
+func failed(p *problem) result { return result{problem: p} }
 
-func later(d time.Duration) outcome { return outcome{again: max(d, time.Millisecond)} }
+func requeueAfter(d time.Duration) result { return result{requeueAfter: max(d, time.Millisecond)} }
 
-// work takes objects from the queue, one at a time, until it is shut down. No
-// object is worked on by two workers at once.
-func (d *Driver) work(ctx context.Context) {
+// runWorker reconciles objects from the queue, one at a time, until the queue
+// is shut down.
+func (d *Driver) runWorker(ctx context.Context) {
 	for {
-		k, closed := d.queue.Get()
-		if closed {
+		k, shutDown := d.queue.Get()
+		if shutDown {
 			return
 		}
-		d.turn(ctx, k)
+		d.process(ctx, k)
 		d.queue.Done(k)
 	}
 }
 
-// turn looks at an object once and sees to when it is looked at next.
-func (d *Driver) turn(ctx context.Context, k key) {
+// process reconciles an object once and schedules the next time.
+func (d *Driver) process(ctx context.Context, k key) {
 	t, ok := d.task(k)
 	if !ok {
 		return
 	}
-	o := d.reconcile(ctx, t)
+	r := d.reconcile(ctx, t)
 	switch {
 	case ctx.Err() != nil:
-	case o.problem == nil:
+	case r.problem == nil:
 		d.retries.Forget(k)
-		if o.again > 0 {
-			d.queue.AddAfter(k, o.again)
+		if r.requeueAfter > 0 {
+			d.queue.AddAfter(k, r.requeueAfter)
 		}
-	case o.problem.outcome == agentv1.Outcome_OUTCOME_REFUSED:
-		d.answer(t, o.problem)
-		d.queue.AddAfter(k, jitter(d.timing.Seldom))
+	case r.problem.outcome == agentv1.Outcome_OUTCOME_REFUSED:
+		d.acknowledge(t, r.problem)
+		d.queue.AddAfter(k, wait.Jitter(d.timing.RetryRefused, jitter))
 	default:
-		pause := d.retries.When(k)
-		// A lost race is no news, unless it is lost again and again.
-		if o.problem.reason != ReasonConflict || d.retries.NumRequeues(k) > quietConflicts {
-			d.answer(t, o.problem)
+		delay := d.retries.When(k)
+		if r.problem.reason != ReasonConflict || d.retries.NumRequeues(k) > unreportedConflicts {
+			d.acknowledge(t, r.problem)
 		}
-		d.queue.AddAfter(k, jitter(pause))
+		d.queue.AddAfter(k, wait.Jitter(delay, jitter))
 	}
 }
 
-// quietConflicts is how many lost races in a row are nobody's business.
-const quietConflicts = 5
+// unreportedConflicts is how many write conflicts in a row are retried without a
+// report: the operator writes the same objects.
+const unreportedConflicts = 5
 
-// task reads the record of an object; false where there is nothing to do.
+// task reads the record of an object. It returns false if there is nothing to
+// do.
 func (d *Driver) task(k key) (task, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.records[k]
-	if r == nil || d.mode != acting {
+	if r == nil || d.session.mode != active {
 		return task{}, false
 	}
-	t := task{key: k, kind: kindOf(k), known: r.known, epoch: d.epoch, release: r.release}
-	t.apply, t.remove = r.wanted(d.session, d.syncing)
+	t := task{key: k, kind: kindOf(k), known: r.observed.snapshot, epoch: d.session.epoch, release: r.desired.release}
+	t.apply, t.remove = r.desired.effective(d.session)
 	if t.apply == nil && t.remove == "" {
 		return task{}, false
 	}
-	if t.remove == "" && !r.owed && r.known.of(t.apply) && undisturbed(t, d.cachedLocked(k)) {
+	if t.remove == "" && !r.desired.pendingAck && t.known.matches(t.apply) && inSync(t, d.cachedLocked(k)) {
 		return task{}, false
 	}
 	return t, true
 }
 
-// undisturbed says that an object, as the watch has it, is what it shall be.
-// It spares a request for every one of the operator's changes of status.
-func undisturbed(t task, seen *unstructured.Unstructured) bool {
-	if seen == nil || seen.GetDeletionTimestamp() != nil || seen.GetUID() != t.known.uid {
+// inSync reports whether an object, as its watch last saw it, is in the desired
+// state. It saves a request for each of the operator's changes of status.
+func inSync(t task, cached *unstructured.Unstructured) bool {
+	if cached == nil || cached.GetDeletionTimestamp() != nil || cached.GetUID() != t.known.uid {
 		return false
 	}
 	manifest, err := parseManifest(t.key, t.apply.manifest)
-	return err == nil && len(drift(manifest, t.apply, seen, t.known)) == 0
+	return err == nil && len(drift(manifest, t.apply, cached, t.known)) == 0
 }
 
-// reconcile does the next thing that the object needs.
-func (d *Driver) reconcile(ctx context.Context, t task) outcome {
-	if p := d.impossible(t); p != nil {
+// reconcile takes the next step towards the desired state of an object.
+func (d *Driver) reconcile(ctx context.Context, t task) result {
+	if p := d.precheck(t); p != nil {
 		if t.apply == nil && p.reason == ReasonMissingDefinition {
-			d.removed(t) // no definition, no object
+			d.acknowledgeDeleted(t) // without the definition there is no object
 			return done
 		}
 		return failed(p)
@@ -118,41 +119,38 @@ func (d *Driver) reconcile(ctx context.Context, t task) outcome {
 	if err != nil {
 		return d.apiFailed("get", t, err)
 	}
-	if !d.current(t) {
-		return later(time.Millisecond)
+	if !d.isCurrent(t) {
+		return requeueAfter(0)
 	}
 	if t.remove != "" {
-		if o, gone := d.removeObject(ctx, t, live); !gone {
-			return o
+		if r, isRemoved := d.removeObject(ctx, t, live); !isRemoved {
+			return r
 		}
-		d.removed(t)
+		d.acknowledgeDeleted(t)
 	}
 	if t.apply == nil {
 		return done
 	}
-	return d.keep(ctx, t, live)
+	return d.applyRevision(ctx, t, live)
 }
 
-// current says whether a task is still what there is to do. Whoever is told to
-// stop, or to do otherwise, begins nothing more.
-func (d *Driver) current(t task) bool {
+// isCurrent reports whether a task is still what is desired. The driver writes
+// nothing once it has been fenced off or told otherwise.
+func (d *Driver) isCurrent(t task) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.records[t.key]
-	if r == nil || d.mode != acting || d.epoch != t.epoch {
+	if r == nil || d.session.mode != active || d.session.epoch != t.epoch {
 		return false
 	}
-	apply, remove := r.wanted(d.session, d.syncing)
+	apply, remove := r.desired.effective(d.session)
 	return apply == t.apply && remove == t.remove
 }
 
-// impossible says what stands in the way before the API server is asked.
-func (d *Driver) impossible(t task) *problem {
-	if t.kind == nil {
-		return d.explain.unsupported(t.key)
-	}
+// precheck returns what prevents a task before the API server is asked.
+func (d *Driver) precheck(t task) *problem {
 	if !d.allowed(t.key.namespace) {
-		return d.explain.foreignNamespace(t.key.namespace)
+		return d.explain.namespaceNotAllowed(t.key.namespace)
 	}
 	if t.kind.custom && !d.isPresent(t.kind) {
 		return d.explain.missingDefinition(t.kind)
@@ -161,84 +159,86 @@ func (d *Driver) impossible(t task) *problem {
 }
 
 // apiFailed explains an error of the API server.
-func (d *Driver) apiFailed(verb string, t task, err error) outcome {
+func (d *Driver) apiFailed(verb string, t task, err error) result {
 	p := d.explain.failed(verb, t.key, t.kind, err)
 	switch p.reason {
 	case ReasonMissingDefinition:
-		d.probeNow()
+		d.requestProbe()
 		if t.apply == nil {
-			d.removed(t)
+			d.acknowledgeDeleted(t)
 			return done
 		}
 	case ReasonUnavailable, ReasonUnauthorized:
-		d.probeNow()
+		d.requestProbe()
 	}
 	return failed(p)
 }
 
-// keep makes an object what it shall be.
-func (d *Driver) keep(ctx context.Context, t task, live *unstructured.Unstructured) outcome {
+// applyRevision takes the next step towards the desired revision.
+func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.Unstructured) result {
 	manifest, err := parseManifest(t.key, t.apply.manifest)
 	if err != nil {
 		return failed(refused(ReasonInvalid, "%s cannot be applied: %s", t.key, err))
 	}
+	m, _ := marksOf(live)
 	switch decide(t.apply, live, t.known, t.epoch) {
 	case create:
 		return d.create(ctx, t, manifest)
 	case update:
-		return d.write(ctx, t, manifest, live)
-	case hold:
+		return d.update(ctx, t, manifest, live)
+	case keep:
 		return d.repair(ctx, t, manifest, live)
 	case replace:
-		m, _ := marksOf(live)
-		d.log.Info("an object of an earlier owner goes first", "object", t.key.String(), "owner", m.owner)
+		d.log.Info("deleting the object of a previous owner", "object", t.key.String(), "owner", m.owner)
 		if err := d.cluster.remove(ctx, t.kind, live); err != nil {
 			return d.apiFailed("delete", t, err)
 		}
-		return later(time.Millisecond)
-	case await:
-		return d.awaitEnd(t, live)
-	case outdated:
-		d.stand(t, live)
+		return requeueAfter(0)
+	case terminating:
+		return d.awaitDeletion(t, live)
+	case skip:
+		d.adoptNewer(t, live)
 		return done
-	case standBack:
-		m, _ := marksOf(live)
+	case fenced:
 		return failed(d.explain.superseded(t.key, m.epoch, t.epoch))
 	}
 	return failed(d.explain.notOwned(t.key))
 }
 
-// stand lets an object be that bears a newer generation than the Apply at hand,
-// and keeps it as it is.
-func (d *Driver) stand(t task, live *unstructured.Unstructured) {
-	d.log.Info("ignored an Apply older than the object", "object", t.key.String(), "generation", t.apply.generation)
+// adoptNewer keeps an object with a newer generation than the Apply at hand as
+// it is.
+func (d *Driver) adoptNewer(t task, live *unstructured.Unstructured) {
+	d.log.Info("ignoring an Apply that is older than the object", "object", t.key.String(), "generation", t.apply.generation)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.records[t.key]
-	if r == nil || r.apply != t.apply {
+	if r == nil || r.desired.apply != t.apply {
 		return
 	}
-	r.owed = false
-	if w := adoptable(live); w != nil {
-		r.apply, r.held = w, w
-		r.learn(t.key, live)
-	} else {
+	newer := lastApplied(live)
+	if newer == nil {
 		delete(d.records, t.key)
+		return
+	}
+	r.desired.apply, r.desired.held.revision, r.desired.pendingAck = newer, newer, false
+	if s := snapshotOfAdopted(newer, t.key, live); s.revision != nil {
+		r.observed.snapshot = s
 	}
 }
 
-// awaitEnd waits for an object to be gone, and says so if it takes long.
-func (d *Driver) awaitEnd(t task, live *unstructured.Unstructured) outcome {
+// awaitDeletion waits until a terminating object is gone, and reports one that
+// takes long.
+func (d *Driver) awaitDeletion(t task, live *unstructured.Unstructured) result {
 	since := live.GetDeletionTimestamp().Time
-	if waited := time.Since(since); waited < d.timing.Stuck {
-		return later(d.timing.Stuck - waited)
+	if waited := time.Since(since); waited < d.timing.Terminating {
+		return requeueAfter(d.timing.Terminating - waited)
 	}
 	return failed(d.explain.terminating(t.key, since, live.GetFinalizers()))
 }
 
-// answer sends an Ack for what a task wanted, unless something newer is wanted
-// by now, or the control plane knows already.
-func (d *Driver) answer(t task, p *problem) {
+// acknowledge sends an Ack for a task, unless something else is desired by now
+// or the control plane already has that Ack.
+func (d *Driver) acknowledge(t task, p *problem) {
 	a := &agentv1.Ack{Ref: t.key.ref(), Outcome: agentv1.Outcome_OUTCOME_APPLIED}
 	if p != nil {
 		a.Outcome, a.Reason, a.Message = p.outcome, p.reason, p.message
@@ -246,24 +246,24 @@ func (d *Driver) answer(t task, p *problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.records[t.key]
-	if r == nil || d.mode != acting {
+	if r == nil || d.session.mode != active {
 		return
 	}
 	switch {
-	case t.remove != "" && r.remove == t.remove:
+	case t.remove != "" && r.desired.remove == t.remove:
 		a.OwnerUid = t.remove
-	case t.apply != nil && r.apply == t.apply:
+	case t.apply != nil && r.desired.apply == t.apply:
 		a.OwnerUid, a.Generation, a.Hash = t.apply.owner, t.apply.generation, t.apply.hash
 	default:
 		return
 	}
-	given := answer{a.OwnerUid, a.Hash, a.Reason, a.Message, a.Generation, a.Outcome}
-	if !r.owed && given == r.answered {
+	content := ackContent{a.OwnerUid, a.Hash, a.Reason, a.Message, a.Generation, a.Outcome}
+	if !r.desired.pendingAck && content == r.observed.lastAck {
 		return
 	}
-	r.owed, r.answered = false, given
+	r.desired.pendingAck, r.observed.lastAck = false, content
 	d.config.Reports.Ack(a)
 	if p != nil {
-		d.log.Warn("an object is not as it shall be", "object", t.key.String(), "reason", p.reason, "message", p.message)
+		d.log.Warn("object differs from its desired state", "object", t.key.String(), "reason", p.reason, "message", p.message)
 	}
 }

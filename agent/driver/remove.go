@@ -2,40 +2,39 @@ package driver
 
 import (
 	"context"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// removeObject does the next thing towards the end of an object, and says
-// whether it is gone.
-func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Unstructured) (o outcome, isGone bool) {
+// removeObject takes the next step to remove the object of an owner, and
+// reports whether it is removed.
+func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Unstructured) (r result, isRemoved bool) {
 	if t.release {
 		return d.releaseObject(ctx, t, live)
 	}
 	switch decideRemoval(t.remove, live, t.known, t.epoch) {
-	case absent:
+	case removed:
 		return done, true
-	case leave:
+	case fenced:
 		m, _ := marksOf(live)
 		return failed(d.explain.superseded(t.key, m.epoch, t.epoch)), false
-	case dropping:
-		return d.awaitEnd(t, live), false
+	case terminating:
+		return d.awaitDeletion(t, live), false
 	}
-	// The status goes with the object, and with it the path of the last
-	// savepoint: it is reported while it is there.
+	// The status, which holds the path of the last savepoint, goes with the
+	// object, so report it first.
 	d.reportStatus(live)
 	if err := d.cluster.remove(ctx, t.kind, live); err != nil {
 		return d.apiFailed("delete", t, err), false
 	}
-	return later(time.Millisecond), false
+	return requeueAfter(0), false
 }
 
-// releaseObject takes the marks off an object and leaves it to itself. Without
-// marks of the owner, by whatever way, there is nothing to let go of.
-func (d *Driver) releaseObject(ctx context.Context, t task, live *unstructured.Unstructured) (o outcome, isGone bool) {
+// releaseObject takes the marks off an object and leaves the object in place.
+// An object without the owner's marks is released already.
+func (d *Driver) releaseObject(ctx context.Context, t task, live *unstructured.Unstructured) (r result, isReleased bool) {
 	m, marked := marksOf(live)
 	if !marked || m.owner != t.remove {
 		return done, true
@@ -49,20 +48,21 @@ func (d *Driver) releaseObject(ctx context.Context, t task, live *unstructured.U
 	return done, true
 }
 
-// removed notes that the object of an owner is gone, and says so.
-func (d *Driver) removed(t task) {
+// acknowledgeDeleted records and acknowledges that the object of an owner is
+// removed.
+func (d *Driver) acknowledgeDeleted(t task) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.records[t.key]
-	if r == nil || r.remove != t.remove || d.mode != acting {
+	if r == nil || r.desired.remove != t.remove || d.session.mode != active {
 		return
 	}
-	d.gone.add(r.known.uid, t.remove)
-	r.remove = ""
-	if r.known.want != nil && r.known.want.owner == t.remove {
-		r.known = knowledge{}
+	d.deleted.add(r.observed.uid, t.remove)
+	r.desired.remove = ""
+	if r.observed.revision != nil && r.observed.revision.owner == t.remove {
+		r.observed.snapshot = snapshot{}
 	}
-	if r.apply == nil {
+	if r.desired.apply == nil {
 		delete(d.records, t.key)
 		d.retries.Forget(t.key)
 	}

@@ -10,13 +10,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestEveryChangeOfStatusIsReported(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 7, manifest("app", 2))
-	s.said.applied("app", 7)
-	fresh := s.said.status("app", func(*agentv1.StatusReport) bool { return true })
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 7, manifest("app", 2))
+	s.reports.applied("app", 7)
+	fresh := s.reports.status("app", func(*agentv1.StatusReport) bool { return true })
 	if fresh.GetStatus() != "{}" || fresh.GetOwnerUid() != "u1" || fresh.GetGeneration() != 7 || fresh.GetDeleting() {
 		t.Errorf("the first report is %v", fresh)
 	}
@@ -26,23 +27,23 @@ func TestEveryChangeOfStatusIsReported(t *testing.T) {
 	}
 	for _, state := range []string{"CREATED", "DEPLOYED", "STABLE"} {
 		s.edit("app", `{"status":{"lifecycleState":"`+state+`"}}`, "status")
-		s.said.status("app", func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), state) })
+		s.reports.status("app", func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), state) })
 	}
 }
 
 func TestWelcomeBringsTheStatusOfEveryObject(t *testing.T) {
-	s := newWorld(t).begin()
+	s := newEnv(t).connect()
 	for _, name := range []string{"a", "b"} {
-		s.want(name, "u1", 1, manifest(name, 1))
-		s.said.applied(name, 1)
+		s.applyDeployment(name, "u1", 1, manifest(name, 1))
+		s.reports.applied(name, 1)
 		s.edit(name, `{"status":{"lifecycleState":"STABLE"}}`, "status")
-		s.said.status(name, func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
+		s.reports.status(name, func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
 	}
-	s.said.forget()
+	s.reports.reset()
 	s.hello()
 	s.Welcome(2, false)
 	for _, name := range []string{"a", "b"} {
-		s.said.status(name, func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
+		s.reports.status(name, func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
 	}
 }
 
@@ -60,13 +61,13 @@ func kubernetesEvent(about *unstructured.Unstructured, name, reason string, coun
 }
 
 func TestKubernetesEventsOfOwnedObjectsAreReported(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	app := s.get("app")
 
-	made := s.plant(eventsV1, kubernetesEvent(app, "e1", "SavepointError", 1))
-	e := s.said.event("app", "SavepointError")
+	made := s.createObject(eventsV1, kubernetesEvent(app, "e1", "SavepointError", 1))
+	e := s.reports.event("app", "SavepointError")
 	if want := fmt.Sprintf("%s/1", made.GetUID()); e.GetId() != want {
 		t.Errorf("the id is %q; want %q", e.GetId(), want)
 	}
@@ -76,76 +77,76 @@ func TestKubernetesEventsOfOwnedObjectsAreReported(t *testing.T) {
 	}
 	// A repeat is the same object with a higher count.
 	s.patch(eventsV1, "e1", `{"count":2,"message":"once more"}`)
-	find(s.said, "the repeat", func() []*agentv1.EventReport { return s.said.events },
+	find(s.reports, "the repeat", func() []*agentv1.EventReport { return s.reports.events },
 		func(e *agentv1.EventReport) bool { return e.GetId() == fmt.Sprintf("%s/2", made.GetUID()) })
 }
 
 func TestEventsOfOthersAreNotReported(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	app := s.get("app")
-	theirs := s.plant(deployments, map[string]any{"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "theirs"}})
+	theirs := s.createObject(deployments, map[string]any{"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "theirs"}})
 	former := app.DeepCopy() // of the same name, and not the agent's
 	former.SetUID("of somebody else's, long ago")
-	s.plant(eventsV1, kubernetesEvent(theirs, "e1", "Theirs", 1))
-	s.plant(eventsV1, kubernetesEvent(former, "e2", "Former", 1))
-	s.plant(eventsV1, kubernetesEvent(app, "e3", "Ours", 1))
-	s.said.event("app", "Ours")
-	if _, _, events := s.said.count(); events != 1 {
+	s.createObject(eventsV1, kubernetesEvent(theirs, "e1", "Theirs", 1))
+	s.createObject(eventsV1, kubernetesEvent(former, "e2", "Former", 1))
+	s.createObject(eventsV1, kubernetesEvent(app, "e3", "Ours", 1))
+	s.reports.event("app", "Ours")
+	if _, _, events := s.reports.count(); events != 1 {
 		t.Errorf("%d events were reported; want the agent's own only", events)
 	}
 }
 
 func TestTheLastEventsOfADeletedObjectAreReported(t *testing.T) {
-	s := newWorld(t).begin()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	app := s.get("app")
-	s.unwant("app", "u1")
-	s.said.deleted("app", "u1")
-	s.plant(eventsV1, kubernetesEvent(app, "e1", "Cleanup", 1))
-	if e := s.said.event("app", "Cleanup"); e.GetOwnerUid() != "u1" {
+	s.deleteDeployment("app", "u1")
+	s.reports.deleted("app", "u1")
+	s.createObject(eventsV1, kubernetesEvent(app, "e1", "Cleanup", 1))
+	if e := s.reports.event("app", "Cleanup"); e.GetOwnerUid() != "u1" {
 		t.Errorf("the event is %v", e)
 	}
 }
 
 func TestEventsFromBeforeTheSessionAreReported(t *testing.T) {
-	w := newWorld(t)
-	first := w.begin()
-	first.want("app", "u1", 1, manifest("app", 1))
-	first.said.applied("app", 1)
+	w := newEnv(t)
+	first := w.connect()
+	first.applyDeployment("app", "u1", 1, manifest("app", 1))
+	first.reports.applied("app", 1)
 	first.stop()
-	w.plant(eventsV1, kubernetesEvent(w.get("app"), "e1", "JobException", 1))
+	w.createObject(eventsV1, kubernetesEvent(w.get("app"), "e1", "JobException", 1))
 
-	second := w.drive()
+	second := w.start()
 	second.hello()
-	second.eventually("the driver has seen the event", func() bool {
+	await.Until(second.t, "the driver has seen the event", func() bool {
 		return slices.ContainsFunc(second.eventWatches(), func(w *eventWatch) bool { return len(w.informer.GetStore().List()) > 0 })
 	})
-	if _, _, events := second.said.count(); events != 0 {
+	if _, _, events := second.reports.count(); events != 0 {
 		t.Error("an event was reported before there was a session")
 	}
 	second.Welcome(2, false)
-	second.said.event("app", "JobException")
+	second.reports.event("app", "JobException")
 }
 
 func TestNamespacesAreReportedWhenTheyChange(t *testing.T) {
-	w := newWorld(t)
-	s := w.begin()
+	w := newEnv(t)
+	s := w.connect()
 	w.createGlobal(namespaceResource, namespaceNamed("new"))
-	find(s.said, "the new namespace", func() [][]string { return s.said.namespaces },
+	find(s.reports, "the new namespace", func() [][]string { return s.reports.namespaces },
 		func(names []string) bool { return slices.Equal(names, []string{"default", "flink", "new"}) })
 	w.deleteGlobal(namespaceResource, "new")
-	find(s.said, "that it is gone", func() [][]string { return s.said.namespaces },
+	find(s.reports, "that it is gone", func() [][]string { return s.reports.namespaces },
 		func(names []string) bool { return slices.Equal(names, []string{"default", "flink"}) })
 }
 
-func TestAnAgentOfSomeNamespacesLooksAtNoOther(t *testing.T) {
-	w := newWorld(t)
+func TestAnAgentReadsOnlyItsConfiguredNamespaces(t *testing.T) {
+	w := newEnv(t)
 	var mu sync.Mutex
 	var outside []string
-	w.failing(answers(forbiddenStatus, func(_, path string) bool {
+	w.injectFault(answers(forbiddenStatus, func(_, path string) bool {
 		for _, scope := range []string{"/namespaces/default/", "/namespaces/later/"} {
 			if strings.Contains(path, scope) {
 				return false
@@ -160,26 +161,26 @@ func TestAnAgentOfSomeNamespacesLooksAtNoOther(t *testing.T) {
 		outside = append(outside, path)
 		return true
 	}))
-	s := w.drive(func(c *Config) { c.Namespaces = []string{"default", "later"} })
+	s := w.start(func(c *Config) { c.Namespaces = []string{"default", "later"} })
 	if got := s.hello().GetNamespaces().GetNames(); !slices.Equal(got, []string{"default"}) {
 		t.Errorf("Hello lists namespaces %v; want [default]", got)
 	}
 	s.Welcome(1, false)
 	s.Synced()
-	s.want("app", "u1", 1, manifest("app", 1))
-	s.said.applied("app", 1)
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
 	s.edit("app", `{"status":{"lifecycleState":"STABLE"}}`, "status")
-	s.said.status("app", func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
+	s.reports.status("app", func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
 
 	ref := deploymentRef("far")
 	ref.Namespace = "flink"
 	s.Apply(&agentv1.Apply{Ref: ref, OwnerUid: "u1", Generation: 1, Hash: "h", Manifest: "{}"})
-	a := s.said.ack("far", isRefused, ReasonMissingNamespace)
-	if !strings.Contains(a.GetMessage(), `does not work in namespace "flink"`) {
+	a := s.reports.ack("far", isRefused, ReasonMissingNamespace)
+	if !strings.Contains(a.GetMessage(), `not configured for namespace "flink"`) {
 		t.Errorf("the message is %q", a.GetMessage())
 	}
 	w.createGlobal(namespaceResource, namespaceNamed("later"))
-	find(s.said, "the namespace that came later", func() [][]string { return s.said.namespaces },
+	find(s.reports, "the namespace that came later", func() [][]string { return s.reports.namespaces },
 		func(names []string) bool { return slices.Equal(names, []string{"default", "later"}) })
 	s.stop()
 	mu.Lock()

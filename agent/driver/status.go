@@ -9,28 +9,28 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// reportable says whether a change of an object is one that StatusReport tells.
+// reportable reports whether a StatusReport shows the change of an object.
 func reportable(before, after *unstructured.Unstructured) bool {
-	was, _ := marksOf(before)
-	is, _ := marksOf(after)
-	return was.owner != is.owner || was.generation != is.generation ||
+	old, _ := marksOf(before)
+	current, _ := marksOf(after)
+	return old.owner != current.owner || old.generation != current.generation ||
 		before.GetUID() != after.GetUID() ||
 		before.GetGeneration() != after.GetGeneration() ||
 		(before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
 		!reflect.DeepEqual(before.Object["status"], after.Object["status"])
 }
 
-// reportStatus tells the status of an object that bears the agent's marks.
+// reportStatus reports the status of an object that has the agent's marks.
 func (d *Driver) reportStatus(o *unstructured.Unstructured) {
 	m, marked := marksOf(o)
-	if !marked || !d.reporting() {
+	if !marked || !d.isActive() {
 		return
 	}
 	status := []byte("{}")
-	if content, there := o.Object["status"].(map[string]any); there {
+	if content, ok := o.Object["status"].(map[string]any); ok {
 		text, err := json.Marshal(content)
 		if err != nil {
-			d.log.Error("could not write a status", "object", keyOfObject(o).String(), "error", err)
+			d.log.Error("failed to encode a status", "object", keyOfObject(o).String(), "error", err)
 			return
 		}
 		status = text
@@ -46,7 +46,7 @@ func (d *Driver) reportStatus(o *unstructured.Unstructured) {
 	})
 }
 
-// reportAllStatus tells the status of every object that is watched.
+// reportAllStatus reports the status of every watched object.
 func (d *Driver) reportAllStatus() {
 	d.mu.Lock()
 	watches := make([]*objectWatch, 0, len(d.watches))

@@ -20,25 +20,22 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
-	"github.com/openweir/weir/agent/sandbox/apiserver"
+	"github.com/openweir/weir/sandbox/apiserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
-const patience = 15 * time.Second
-
-// hasty makes a driver retry as fast as a test wants it to.
-var hasty = Timing{
-	Probe:        100 * time.Millisecond,
-	Grace:        time.Hour,
-	Request:      5 * time.Second,
-	Stuck:        50 * time.Millisecond,
-	RetryMin:     5 * time.Millisecond,
-	RetryMax:     50 * time.Millisecond,
-	Seldom:       50 * time.Millisecond,
-	RepairPause:  time.Millisecond,
-	RepairWindow: time.Hour,
+// fastTiming makes a driver retry as fast as a test wants it to.
+var fastTiming = Timing{
+	Probe:          100 * time.Millisecond,
+	Grace:          time.Hour,
+	Request:        5 * time.Second,
+	Terminating:    50 * time.Millisecond,
+	RetryMin:       5 * time.Millisecond,
+	RetryMax:       50 * time.Millisecond,
+	RetryRefused:   50 * time.Millisecond,
+	RepairInterval: time.Millisecond,
+	RepairWindow:   time.Hour,
 }
 
 var (
@@ -48,8 +45,8 @@ var (
 	crds        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 )
 
-// world is a workload cluster, and a user with a client of its own.
-type world struct {
+// env is a workload cluster, and a user with a client of its own.
+type env struct {
 	t      *testing.T
 	config *rest.Config
 	user   dynamic.Interface
@@ -59,14 +56,14 @@ type world struct {
 	writes atomic.Int64
 }
 
-// newWorld runs an API server over HTTP until the test ends.
-func newWorld(t *testing.T) *world {
+// newEnv runs an API server over HTTP until the test ends.
+func newEnv(t *testing.T) *env {
 	t.Helper()
 	server, err := apiserver.New(apiserver.Config{Namespaces: []string{"default", "flink"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t}
+	w := &env{t: t}
 	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.UserAgent() == "weir-agent/test" {
 			w.writes.Add(1)
@@ -87,8 +84,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// failing makes requests of the driver fail; nil mends them.
-func (w *world) failing(f func(http.ResponseWriter, *http.Request) bool) {
+// injectFault lets f answer requests of the driver; nil removes it.
+func (w *env) injectFault(f func(http.ResponseWriter, *http.Request) bool) {
 	if f == nil {
 		w.fault.Store(nil)
 		return
@@ -96,14 +93,14 @@ func (w *world) failing(f func(http.ResponseWriter, *http.Request) bool) {
 	w.fault.Store(&f)
 }
 
-func (w *world) in(r schema.GroupVersionResource) dynamic.ResourceInterface {
+func (w *env) in(r schema.GroupVersionResource) dynamic.ResourceInterface {
 	return w.user.Resource(r).Namespace("default")
 }
 
 // get reads a FlinkDeployment; nil where there is none.
-func (w *world) get(name string) *unstructured.Unstructured { return w.read(deployments, name) }
+func (w *env) get(name string) *unstructured.Unstructured { return w.read(deployments, name) }
 
-func (w *world) read(r schema.GroupVersionResource, name string) *unstructured.Unstructured {
+func (w *env) read(r schema.GroupVersionResource, name string) *unstructured.Unstructured {
 	w.t.Helper()
 	o, err := w.in(r).Get(w.t.Context(), name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -116,12 +113,12 @@ func (w *world) read(r schema.GroupVersionResource, name string) *unstructured.U
 }
 
 // edit merges a patch into a FlinkDeployment, as a user.
-func (w *world) edit(name, patch string, subresource ...string) *unstructured.Unstructured {
+func (w *env) edit(name, patch string, subresource ...string) *unstructured.Unstructured {
 	w.t.Helper()
 	return w.patch(deployments, name, patch, subresource...)
 }
 
-func (w *world) patch(r schema.GroupVersionResource, name, patch string, subresource ...string) *unstructured.Unstructured {
+func (w *env) patch(r schema.GroupVersionResource, name, patch string, subresource ...string) *unstructured.Unstructured {
 	w.t.Helper()
 	o, err := w.in(r).Patch(w.t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, subresource...)
 	if err != nil {
@@ -130,14 +127,14 @@ func (w *world) patch(r schema.GroupVersionResource, name, patch string, subreso
 	return o
 }
 
-func (w *world) delete(r schema.GroupVersionResource, name string) {
+func (w *env) delete(r schema.GroupVersionResource, name string) {
 	w.t.Helper()
 	if err := w.in(r).Delete(w.t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		w.t.Fatalf("delete %s: %v", name, err)
 	}
 }
 
-func (w *world) plant(r schema.GroupVersionResource, content map[string]any) *unstructured.Unstructured {
+func (w *env) createObject(r schema.GroupVersionResource, content map[string]any) *unstructured.Unstructured {
 	w.t.Helper()
 	o, err := w.in(r).Create(w.t.Context(), &unstructured.Unstructured{Object: content}, metav1.CreateOptions{})
 	if err != nil {
@@ -147,24 +144,23 @@ func (w *world) plant(r schema.GroupVersionResource, content map[string]any) *un
 }
 
 // session is a driver with a control plane that is the test.
-type session struct {
+type testSession struct {
 	*Driver
-	*world
-	said *reports
-	stop func()
+	*env
+	reports *recorder
+	stop    func()
 }
 
-// drive runs a driver until the test ends, and begins no session.
-func (w *world) drive(adjust ...func(*Config)) *session {
+// start runs a driver until the test ends, and begins no session.
+func (w *env) start(adjust ...func(*Config)) *testSession {
 	w.t.Helper()
 	config := Config{
 		Cluster:    "edge",
-		ProcessID:  "process",
 		Version:    "test",
 		Kubernetes: w.config,
-		Reports:    newReports(w.t),
+		Reports:    newRecorder(w.t),
 		Log:        slog.New(slog.DiscardHandler),
-		Timing:     hasty,
+		Timing:     fastTiming,
 	}
 	for _, f := range adjust {
 		f(&config)
@@ -176,7 +172,7 @@ func (w *world) drive(adjust ...func(*Config)) *session {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })
-	s := &session{Driver: d, world: w, said: config.Reports.(*reports), stop: func() {
+	s := &testSession{Driver: d, env: w, reports: config.Reports.(*recorder), stop: func() {
 		cancel()
 		running.Wait()
 	}}
@@ -184,10 +180,10 @@ func (w *world) drive(adjust ...func(*Config)) *session {
 	return s
 }
 
-// begin runs a driver and begins a session with it.
-func (w *world) begin(adjust ...func(*Config)) *session {
+// connect runs a driver and begins a session with it.
+func (w *env) connect(adjust ...func(*Config)) *testSession {
 	w.t.Helper()
-	s := w.drive(adjust...)
+	s := w.start(adjust...)
 	s.hello()
 	s.Welcome(1, false)
 	s.Synced()
@@ -207,7 +203,7 @@ const secretManifest = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"l
 	`"type":"Opaque","stringData":{"password":"hunter2"}}`
 
 // deleteGlobal deletes an object that is in no namespace.
-func (w *world) deleteGlobal(r schema.GroupVersionResource, name string) {
+func (w *env) deleteGlobal(r schema.GroupVersionResource, name string) {
 	w.t.Helper()
 	if err := w.user.Resource(r).Delete(w.t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		w.t.Fatalf("delete %s: %v", name, err)
@@ -215,7 +211,7 @@ func (w *world) deleteGlobal(r schema.GroupVersionResource, name string) {
 }
 
 // createGlobal creates an object that is in no namespace.
-func (w *world) createGlobal(r schema.GroupVersionResource, o *unstructured.Unstructured) {
+func (w *env) createGlobal(r schema.GroupVersionResource, o *unstructured.Unstructured) {
 	w.t.Helper()
 	o.SetResourceVersion("")
 	o.SetUID("")

@@ -17,8 +17,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// scope is what one watch covers: the objects of a kind that bear the agent's
-// label, in a namespace or, where that is empty, in all.
+// scope is what one watch covers: the objects of a kind with the agent's label, in
+// one namespace or, if that is empty, in all.
 type scope struct {
 	kind      *kind
 	namespace string
@@ -31,7 +31,7 @@ func (d *Driver) scopeOf(of *kind, namespace string) scope {
 	return scope{of, namespace}
 }
 
-// objectWatch is a running watch and what it has seen.
+// objectWatch is a running watch with its cache.
 type objectWatch struct {
 	informer cache.SharedIndexInformer
 	cancel   context.CancelFunc
@@ -45,24 +45,24 @@ type selection struct {
 	indexers       cache.Indexers
 }
 
-// informer makes an informer over the API server. It keeps objects without the
-// record of who set which field, which is most of them by size.
+// informer creates an informer. Its cache drops metadata.managedFields, which are
+// most of an object by size.
 func (d *Driver) informer(s selection) cache.SharedIndexInformer {
-	narrow := func(o metav1.ListOptions) metav1.ListOptions {
+	selectOptions := func(o metav1.ListOptions) metav1.ListOptions {
 		o.LabelSelector, o.FieldSelector = s.labels, s.fields
 		return o
 	}
 	source := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return d.cluster.page(ctx, s.resource, s.namespace, narrow(o))
+			return d.cluster.page(ctx, s.resource, s.namespace, selectOptions(o))
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return d.cluster.watch(ctx, s.resource, s.namespace, narrow(o))
+			return d.cluster.watch(ctx, s.resource, s.namespace, selectOptions(o))
 		},
 	}, d.cluster.objects)
 	informer := cache.NewSharedIndexInformerWithOptions(source, &unstructured.Unstructured{},
 		cache.SharedIndexInformerOptions{Indexers: s.indexers})
-	// Neither can fail before the informer runs.
+	// Neither fails before the informer runs.
 	_ = informer.SetTransform(dropManagedFields)
 	_ = informer.SetWatchErrorHandlerWithContext(d.watchFailed(s))
 	return informer
@@ -75,31 +75,31 @@ func dropManagedFields(o any) (any, error) {
 	return o, nil
 }
 
-// watchFailed logs what an informer fails with, once for every kind of failure
-// in a row. The informer itself goes on trying.
+// watchFailed logs the failures of an informer, one message for failures of the
+// same reason in a row. The informer retries by itself.
 func (d *Driver) watchFailed(s selection) cache.WatchErrorHandlerWithContext {
 	log := d.log.With("resource", s.resource.GroupResource().String(), "namespace", s.namespace)
 	last := metav1.StatusReason("none")
 	return func(ctx context.Context, _ *cache.Reflector, err error) {
 		reason := apierrors.ReasonForError(err)
-		ordinary := errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || ctx.Err() != nil
+		expected := errors.Is(err, io.EOF) || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || ctx.Err() != nil
 		level := slog.LevelDebug
-		if !ordinary && reason != last {
+		if !expected && reason != last {
 			level = slog.LevelWarn
 			last = reason
 		}
-		message := "a watch failed; trying again"
+		message := "a watch failed and will be retried"
 		if reason == metav1.StatusReasonForbidden {
-			message = "may not list or watch; give the agent's role the verbs get, list and watch"
+			message = "not permitted to list or watch objects; grant the agent's role the verbs get, list and watch"
 		}
 		log.Log(ctx, level, message, "error", err)
 	}
 }
 
-// run runs an informer until the returned function is called, or the driver
-// ends. The caller holds d.mu; false means that the driver is ending.
-func (d *Driver) run(informer cache.SharedIndexInformer) (context.CancelFunc, bool) {
-	if d.ctx == nil || d.ctx.Err() != nil || d.ending {
+// startInformer runs an informer until the returned function is called or the
+// driver stops. It returns false if the driver is stopping. The caller holds d.mu.
+func (d *Driver) startInformer(informer cache.SharedIndexInformer) (context.CancelFunc, bool) {
+	if d.ctx == nil || d.ctx.Err() != nil || d.stopping {
 		return nil, false
 	}
 	ctx, cancel := context.WithCancel(klog.NewContext(d.ctx, logr.Discard()))
@@ -107,12 +107,12 @@ func (d *Driver) run(informer cache.SharedIndexInformer) (context.CancelFunc, bo
 	return cancel, true
 }
 
-// startWatch begins to watch the agent's objects of a kind, if it does not yet.
+// startWatch starts to watch the agent's objects of a kind unless it is running.
 func (d *Driver) startWatch(of *kind, namespace string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.scopeOf(of, namespace)
-	if _, there := d.watches[s]; there {
+	if _, exists := d.watches[s]; exists {
 		return
 	}
 	informer := d.informer(selection{
@@ -120,18 +120,18 @@ func (d *Driver) startWatch(of *kind, namespace string) {
 		namespace: s.namespace,
 		labels:    ManagedByLabel + "=" + ManagedBy,
 	})
-	// The informer runs not yet, so that adding cannot fail.
+	// Adding a handler fails only after the informer has run.
 	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { d.seen(nil, object(o)) },
-		UpdateFunc: func(before, after any) { d.seen(object(before), object(after)) },
-		DeleteFunc: func(o any) { d.vanished(object(o)) },
+		AddFunc:    func(o any) { d.observe(nil, object(o)) },
+		UpdateFunc: func(before, after any) { d.observe(object(before), object(after)) },
+		DeleteFunc: func(o any) { d.observeDeleted(object(o)) },
 	})
-	if cancel, ok := d.run(informer); ok {
+	if cancel, ok := d.startInformer(informer); ok {
 		d.watches[s] = &objectWatch{informer: informer, cancel: cancel}
 	}
 }
 
-// stopWatches ends the watches of a kind.
+// stopWatches stops the watches of a kind.
 func (d *Driver) stopWatches(of *kind) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -151,8 +151,8 @@ func object(o any) *unstructured.Unstructured {
 	return u
 }
 
-// cachedLocked is an object as its watch last saw it; nil where it is not
-// watched or not there. The caller holds d.mu.
+// cachedLocked returns an object from the cache of its watch; nil if it is not
+// there or not watched. The caller holds d.mu.
 func (d *Driver) cachedLocked(k key) *unstructured.Unstructured {
 	w := d.watches[d.scopeOf(kindOf(k), k.namespace)]
 	if w == nil {
@@ -169,8 +169,8 @@ func (d *Driver) cached(k key) *unstructured.Unstructured {
 	return d.cachedLocked(k)
 }
 
-// seen follows an object that is new to its watch, or has changed.
-func (d *Driver) seen(before, after *unstructured.Unstructured) {
+// observe handles an object that is new to its watch or has changed.
+func (d *Driver) observe(before, after *unstructured.Unstructured) {
 	if after == nil {
 		return
 	}
@@ -184,14 +184,14 @@ func (d *Driver) seen(before, after *unstructured.Unstructured) {
 	d.queue.Add(k)
 }
 
-// vanished follows an object that its watch no longer has: it is gone, or its
-// label is.
-func (d *Driver) vanished(last *unstructured.Unstructured) {
+// observeDeleted handles an object that has left its watch: it was deleted, or its
+// label was.
+func (d *Driver) observeDeleted(last *unstructured.Unstructured) {
 	if last == nil {
 		return
 	}
 	if m, marked := marksOf(last); marked {
-		d.gone.add(last.GetUID(), m.owner)
+		d.deleted.add(last.GetUID(), m.owner)
 	}
 	d.reportStatus(last)
 	d.queue.Add(keyOfObject(last))

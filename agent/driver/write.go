@@ -3,90 +3,90 @@ package driver
 import (
 	"context"
 	"fmt"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// create makes an object that does not exist. Where it did exist as it shall
-// be, others have deleted it.
-func (d *Driver) create(ctx context.Context, t task, manifest *unstructured.Unstructured) outcome {
-	again := t.known.of(t.apply)
-	if again {
-		if pause := d.pause(t.key); pause > 0 {
-			return later(pause)
+// create creates an object that does not exist. If the driver had applied the
+// same revision before, another client has deleted the object.
+func (d *Driver) create(ctx context.Context, t task, manifest *unstructured.Unstructured) result {
+	recreated := t.known.matches(t.apply)
+	if recreated {
+		if delay := d.repairDelay(t.key); delay > 0 {
+			return requeueAfter(delay)
 		}
 	}
-	made, err := d.apply(ctx, t, manifest, nil)
+	applied, err := d.apply(ctx, t, manifest, nil)
 	if err != nil {
 		return d.apiFailed("create", t, err)
 	}
-	if again {
-		message := fmt.Sprintf("%s was deleted by others, and was created again.", t.key)
+	if recreated {
+		message := fmt.Sprintf("%s was deleted by another client and has been recreated.", t.key)
 		if t.kind.jobs {
-			message += " What the deleted object's job had in memory is gone with it: the new one begins from its spec."
+			message += " The state of the deleted object's job is lost: the new job starts from its spec."
 		}
-		d.reportDrift(t, "Recreated", string(t.known.uid)+"/"+t.known.version, message)
+		d.reportDrift(t, "Recreated", string(t.known.uid)+"/"+t.known.resourceVersion, message)
 	}
-	return d.settled(t, made)
+	return d.recordApplied(t, applied)
 }
 
-// write makes an existing object what a new manifest says.
-func (d *Driver) write(ctx context.Context, t task, manifest, live *unstructured.Unstructured) outcome {
-	made, err := d.apply(ctx, t, manifest, live)
+// update applies a revision to an object that has another one.
+func (d *Driver) update(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
+	applied, err := d.apply(ctx, t, manifest, live)
 	if err != nil {
 		return d.apiFailed("patch", t, err)
 	}
-	foreign := drift(manifest, t.apply, made, knowledge{})
-	if len(foreign) == 0 {
-		return d.settled(t, made)
+	found := drift(manifest, t.apply, applied, snapshot{})
+	if len(found) == 0 {
+		return d.recordApplied(t, applied)
 	}
-	id := driftID(made)
-	if made, err = d.trim(ctx, t, manifest, made); err != nil {
+	id := driftID(applied)
+	if applied, err = d.trim(ctx, t, manifest, applied); err != nil {
 		return d.apiFailed("patch", t, err)
 	}
-	if left := drift(manifest, t.apply, made, knowledge{}); len(left) < len(foreign) {
-		d.reportDrift(t, "DriftRepaired", id, describe(foreign, t.kind.secret)+".")
+	if left := drift(manifest, t.apply, applied, snapshot{}); len(left) < len(found) {
+		d.reportDrift(t, "DriftRepaired", id, describe(found, t.kind.secret)+".")
 	}
-	return d.settled(t, made)
+	return d.recordApplied(t, applied)
 }
 
-// repair puts right what others have changed about an object.
-func (d *Driver) repair(ctx context.Context, t task, manifest, live *unstructured.Unstructured) outcome {
+// repair reverts what other clients have changed about an object.
+func (d *Driver) repair(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
 	found := drift(manifest, t.apply, live, t.known)
 	if len(found) == 0 {
-		return d.settled(t, live)
+		return d.recordApplied(t, live)
 	}
-	if pause := d.pause(t.key); pause > 0 {
-		return later(pause)
+	if delay := d.repairDelay(t.key); delay > 0 {
+		return requeueAfter(delay)
 	}
-	made, err := d.apply(ctx, t, manifest, live)
+	applied, err := d.apply(ctx, t, manifest, live)
 	if err == nil {
-		made, err = d.trim(ctx, t, manifest, made)
+		applied, err = d.trim(ctx, t, manifest, applied)
 	}
 	if err != nil {
 		return d.apiFailed("patch", t, err)
 	}
-	// What the API server insists on, such as a default that a newer definition
-	// has brought, is no drift. It is what the manifest means from now on.
-	if left := drift(manifest, t.apply, made, t.known); len(left) < len(found) || !sameContent(live, made) {
+	// What the API server itself sets, such as a default that a newer definition
+	// has added, is not drift. It belongs to the object from now on.
+	if left := drift(manifest, t.apply, applied, t.known); len(left) < len(found) || !sameContent(live, applied) {
 		d.reportDrift(t, "DriftRepaired", driftID(live), describe(found, t.kind.secret)+".")
 	}
-	return d.settled(t, made)
+	return d.recordApplied(t, applied)
 }
 
 func sameContent(a, b *unstructured.Unstructured) bool {
 	return canonical(contentOf(a)) == canonical(contentOf(b))
 }
 
-// driftID names a change by others for ever: by the version that it made.
+// driftID identifies a change by another client across restarts: by the
+// version that it created.
 func driftID(o *unstructured.Unstructured) string {
 	return string(o.GetUID()) + "/" + o.GetResourceVersion()
 }
 
-// apply writes the manifest with the marks. An existing object must not have
-// changed since it was read: the epoch that it bore still holds then.
+// apply applies the manifest with the marks. The write fails if an existing
+// object has changed since it was read, so that its epoch still holds.
 func (d *Driver) apply(ctx context.Context, t task, manifest, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	o := manifest.DeepCopy()
 	m := t.apply.marks
@@ -107,20 +107,20 @@ func (d *Driver) apply(ctx context.Context, t task, manifest, live *unstructured
 	return d.cluster.apply(ctx, t.kind, o)
 }
 
-// trimTries is how often trimming starts over because the operator wrote the
-// object's status meanwhile.
-const trimTries = 5
+// trimAttempts bounds how often trimming starts over because the operator has
+// written the object's status in between.
+const trimAttempts = 5
 
-// trim removes what others have added to an object that was just applied, which
-// server-side apply leaves alone.
+// trim removes what other clients have added to an object that was just
+// applied: server-side apply leaves their fields alone.
 func (d *Driver) trim(ctx context.Context, t task, manifest, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	for try := 1; ; try++ {
-		is := contentOf(o)
-		shall := without(is, foreignPaths(manifest, o))
-		if t.known.of(t.apply) {
-			shall = parseCanonical(t.known.content)
+	for attempt := 1; ; attempt++ {
+		current := contentOf(o)
+		target := without(current, foreignPaths(manifest, o))
+		if t.known.matches(t.apply) {
+			target = parseCanonical(t.known.content)
 		}
-		patch := mergePatch(is, shall)
+		patch := mergePatch(current, target)
 		if len(patch) == 0 {
 			return o, nil
 		}
@@ -128,53 +128,44 @@ func (d *Driver) trim(ctx context.Context, t task, manifest, o *unstructured.Uns
 		if err == nil {
 			return trimmed, nil
 		}
-		if !apierrors.IsConflict(err) || try == trimTries {
+		if !apierrors.IsConflict(err) || attempt == trimAttempts {
 			return nil, err
 		}
 		if o, err = d.cluster.get(ctx, t.kind, t.key); err != nil {
 			return nil, err
 		}
 		if o == nil {
-			return nil, fmt.Errorf("%s was deleted while the agent wrote it", t.key)
+			return nil, fmt.Errorf("%s was deleted while it was being written", t.key)
 		}
 	}
 }
 
-// settled notes that an object is what it shall be, and says so.
-func (d *Driver) settled(t task, o *unstructured.Unstructured) outcome {
+// recordApplied records and acknowledges that an object is in its desired state.
+func (d *Driver) recordApplied(t task, o *unstructured.Unstructured) result {
 	d.mu.Lock()
-	d.overtaken(t)
+	d.renewIfMissed(t)
 	if r := d.records[t.key]; r != nil {
-		r.known = knowledge{
-			want:    t.apply,
-			uid:     o.GetUID(),
-			content: canonical(contentOf(o)),
-			version: o.GetResourceVersion(),
-		}
+		r.observed.snapshot = newSnapshot(t.apply, o)
 	}
 	d.mu.Unlock()
-	d.answer(t, nil)
+	d.acknowledge(t, nil)
 	return done
 }
 
-// overtaken sees to a write that was on its way while a session began, whose
-// Hello could not tell of it. What the control plane then left unsaid, since
-// the object seemed right, it has to be asked again. The caller holds d.mu.
-func (d *Driver) overtaken(t task) {
-	if d.mode != acting || d.epoch == t.epoch {
+// renewIfMissed requests a new session if a write overlapped with the start of
+// the current one: its Hello could not include the write, so the control plane
+// may have sent nothing where it would have. The caller holds d.mu.
+func (d *Driver) renewIfMissed(t task) {
+	if d.session.mode != active || d.session.epoch == t.epoch {
 		return
 	}
-	if r := d.records[t.key]; r == nil || r.apply == nil || (r.applySession != d.session && !t.apply.same(r.apply)) {
-		d.config.Reports.Renew(t.key.String() + " was written while the session began")
+	r := d.records[t.key]
+	if r == nil || r.desired.apply == nil || (r.desired.applySession != d.session.number && !t.apply.equal(r.desired.apply)) {
+		d.requestRenewal(t.key)
 	}
 }
 
-// pause is how long the next repair of an object has to wait.
-func (d *Driver) pause(k key) time.Duration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := d.records[k]; r != nil {
-		return r.pace.pause(time.Now(), d.timing)
-	}
-	return 0
+// requestRenewal requests a new session because of a write that Hello missed.
+func (d *Driver) requestRenewal(k key) {
+	d.config.Reports.Renew(k.String() + " was written while the session began")
 }

@@ -1,7 +1,7 @@
-// Package flinkendpoint tells where the Flink of a workload cluster is
-// reached: the REST API of a JobManager, and the SQL Gateway beside it. What a
-// caller names is only ever a namespace and a FlinkDeployment; hosts and ports
-// follow from those, so that no request can be led elsewhere.
+// Package flinkendpoint resolves the endpoints of Flink in a workload cluster:
+// the REST API of a JobManager, and the SQL Gateway beside it. Callers name only a
+// namespace and a FlinkDeployment, which determine host and port, so that no
+// request can be directed elsewhere.
 package flinkendpoint
 
 import (
@@ -9,18 +9,18 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// ErrNotReady says that a deployment has no such endpoint yet. It may have one
-// later.
+// ErrNotReady means that a deployment does not have the endpoint yet.
 var ErrNotReady = errors.New("not ready yet")
 
 // Resolver finds the endpoints of FlinkDeployments.
 type Resolver interface {
-	// REST is the base URL of the JobManager's REST API.
+	// REST returns the base URL of the JobManager's REST API.
 	REST(ctx context.Context, namespace, deployment string) (*url.URL, error)
-	// SQLGateway is the base URL of the SQL Gateway of a session cluster.
+	// SQLGateway returns the base URL of the SQL Gateway of a session cluster.
 	SQLGateway(ctx context.Context, namespace, deployment string) (*url.URL, error)
 }
 
@@ -32,16 +32,12 @@ type Lister interface {
 	Deployments(ctx context.Context) ([]Deployment, error)
 }
 
-// dnsLabel is what the operator takes as the name of a deployment, and
-// Kubernetes as that of a namespace.
-var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-
 func checkNames(namespace, deployment string) error {
-	if !dnsLabel.MatchString(namespace) {
-		return fmt.Errorf("%q is no name of a namespace", namespace)
+	if len(validation.IsDNS1123Label(namespace)) > 0 {
+		return fmt.Errorf("%q is not a valid namespace name", namespace)
 	}
-	if !dnsLabel.MatchString(deployment) {
-		return fmt.Errorf("%q is no name of a FlinkDeployment", deployment)
+	if len(validation.IsDNS1123Label(deployment)) > 0 {
+		return fmt.Errorf("%q is not a valid FlinkDeployment name", deployment)
 	}
 	return nil
 }

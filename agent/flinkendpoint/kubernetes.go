@@ -15,42 +15,42 @@ import (
 )
 
 const (
-	// restPort is where a JobManager serves REST.
+	// restPort is the port of the JobManager's REST API.
 	restPort = 8081
-	// gatewayPort is where the SQL Gateway serves REST, in the JobManager's pod.
+	// gatewayPort is the port of the SQL Gateway, in the JobManager's pod.
 	gatewayPort = 8083
 )
 
 var pods = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
-// Kubernetes resolves as the Flink Kubernetes Operator lays clusters out: REST
-// by the operator's Service, the gateway by the address of the JobManager's
-// pod, as that Service does not have its port. It takes the right to list pods.
+// Kubernetes resolves clusters of the Flink Kubernetes Operator: REST by the
+// operator's Service, and the gateway by the address of the JobManager's pod,
+// since the Service lacks its port. It requires the permission to list pods.
 type Kubernetes struct {
 	lister
 	client dynamic.Interface
 }
 
-// NewKubernetes makes a resolver that asks the given API server. It lists the
-// deployments of the given namespaces only; of all where there are none.
+// NewKubernetes returns a resolver that uses the given API server. It lists the
+// deployments of the given namespaces, or of all if there are none.
 func NewKubernetes(config *rest.Config, namespaces ...string) (*Kubernetes, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("make a client to find JobManagers with: %w", err)
+		return nil, fmt.Errorf("create a Kubernetes client for Flink endpoints: %w", err)
 	}
 	return &Kubernetes{lister: lister{client, namespaces}, client: client}, nil
 }
 
-// REST names the operator's Service; whether it answers is not looked at.
+// REST returns the operator's Service, without checking that it responds.
 func (k *Kubernetes) REST(_ context.Context, namespace, deployment string) (*url.URL, error) {
 	if err := checkNames(namespace, deployment); err != nil {
 		return nil, err
 	}
-	// With "svc", so that no domain of the world can be meant by a namespace's name.
+	// With "svc", so that a namespace name cannot denote a public domain.
 	return at(deployment+"-rest."+namespace+".svc", restPort), nil
 }
 
-// SQLGateway is in the JobManager's pod that runs.
+// SQLGateway returns the address of the running JobManager pod.
 func (k *Kubernetes) SQLGateway(ctx context.Context, namespace, deployment string) (*url.URL, error) {
 	if err := checkNames(namespace, deployment); err != nil {
 		return nil, err
@@ -66,10 +66,10 @@ func (k *Kubernetes) SQLGateway(ctx context.Context, namespace, deployment strin
 			return at(ip, gatewayPort), nil
 		}
 	}
-	return nil, fmt.Errorf("no JobManager pod of %s/%s runs: %w", namespace, deployment, ErrNotReady)
+	return nil, fmt.Errorf("no JobManager pod of %s/%s is running: %w", namespace, deployment, ErrNotReady)
 }
 
-// runningAddress is the address of a pod that runs; empty where it does not.
+// runningAddress returns the address of a pod; empty unless it is running.
 func runningAddress(pod *unstructured.Unstructured) string {
 	phase, _, _ := unstructured.NestedString(pod.Object, "status", "phase")
 	if phase != "Running" || pod.GetDeletionTimestamp() != nil {

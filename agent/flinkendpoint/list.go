@@ -12,14 +12,14 @@ import (
 
 var deployments = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkdeployments"}
 
-// lister asks an API server for the deployments of some namespaces.
+// lister lists the FlinkDeployments of some namespaces.
 type lister struct {
 	api        dynamic.Interface
 	namespaces []string
 }
 
-// Deployments lists the FlinkDeployments. There are none where the custom
-// resource definition is not there.
+// Deployments lists the FlinkDeployments. There are none if the custom resource
+// definition does not exist.
 func (l lister) Deployments(ctx context.Context) ([]Deployment, error) {
 	namespaces := l.namespaces
 	if len(namespaces) == 0 {

@@ -5,15 +5,17 @@ import (
 	"time"
 )
 
-// Backoff says how long to wait before the next attempt to connect.
+// Backoff determines the delay before the next attempt to connect. It is written
+// by hand for the reasons in docs/decisions/backoff.md.
 type Backoff struct {
-	// Base bounds the first delay and Max every later one. Between them the
-	// bound doubles with every attempt, and the delay is drawn evenly from zero
-	// to the bound (full jitter), so that a fleet does not come back in step.
+	// Base is the upper bound of the first delay and Max that of any delay. The
+	// bound doubles with every attempt, and the delay is uniformly distributed
+	// between zero and the bound (full jitter), so that the agents of a fleet do
+	// not reconnect at the same moment.
 	Base, Max time.Duration
 	// RefusedMin and RefusedMax bound the delay after the control plane has
-	// refused the agent's identity, or given it to another agent. Neither mends
-	// itself quickly, and trying often would hide it in noise.
+	// refused the agent's identity or a newer session has superseded it. Someone
+	// has to act on either.
 	RefusedMin, RefusedMax time.Duration
 }
 
@@ -25,7 +27,7 @@ var DefaultBackoff = Backoff{
 	RefusedMax: time.Minute,
 }
 
-// bound is the longest delay after so many failed attempts in a row.
+// bound is the maximum delay after a number of failed attempts in a row.
 func (b Backoff) bound(failures int) time.Duration {
 	bound := b.Base
 	for range failures {
@@ -37,27 +39,26 @@ func (b Backoff) bound(failures int) time.Duration {
 	return bound
 }
 
-// delay draws the delay after so many failed attempts in a row.
+// delay returns the delay after a number of failed attempts in a row.
 func (b Backoff) delay(failures int) time.Duration {
-	return evenly(0, b.bound(failures))
+	return uniform(0, b.bound(failures))
 }
 
-// failuresAfter is how many failures still count after a session that lasted so
-// long. One that outlived the longest delay before it has shown that the
-// control plane is well again. One that ended at once has not, however friendly
-// its Welcome.
-func (b Backoff) failuresAfter(lasted time.Duration, failures int) int {
-	if lasted > b.bound(failures) {
+// failuresAfter returns how many failures still count after a session. Only a
+// session that lasted longer than the maximum delay before it shows that the
+// control plane is healthy again.
+func (b Backoff) failuresAfter(duration time.Duration, failures int) int {
+	if duration > b.bound(failures) {
 		return 0
 	}
 	return failures
 }
 
 func (b Backoff) refused() time.Duration {
-	return evenly(b.RefusedMin, b.RefusedMax)
+	return uniform(b.RefusedMin, b.RefusedMax)
 }
 
-func evenly(from, to time.Duration) time.Duration {
+func uniform(from, to time.Duration) time.Duration {
 	if to <= from {
 		return from
 	}

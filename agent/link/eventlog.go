@@ -7,12 +7,12 @@ import (
 )
 
 // eventLog keeps events in order until they are acknowledged, at most limit of
-// them: the oldest goes first. It is not safe for concurrent use.
+// them; the oldest is dropped first. It is not safe for concurrent use.
 type eventLog struct {
 	limit   int
 	entries *list.List // of *agentv1.EventReport
 	byID    map[string]*list.Element
-	cursor  *list.Element // the last one that the session sent; nil before the first
+	cursor  *list.Element // the last event that the session has sent; nil before the first
 	dropped uint64
 }
 
@@ -26,31 +26,32 @@ func (l *eventLog) add(e *agentv1.EventReport) {
 	}
 	if l.entries.Len() >= l.limit {
 		l.dropped++
-		l.take(l.entries.Front())
+		l.drop(l.entries.Front())
 	}
 	l.byID[e.GetId()] = l.entries.PushBack(e)
 }
 
-// next is the first event that the session has not sent yet.
-func (l *eventLog) next() (*agentv1.EventReport, bool) {
+// next returns the first event that the session has not sent yet; nil if it has
+// sent all.
+func (l *eventLog) next() *agentv1.EventReport {
 	following := l.entries.Front()
 	if l.cursor != nil {
 		following = l.cursor.Next()
 	}
 	if following == nil {
-		return nil, false
+		return nil
 	}
 	l.cursor = following
-	return following.Value.(*agentv1.EventReport), true
+	return following.Value.(*agentv1.EventReport)
 }
 
 func (l *eventLog) remove(id string) {
 	if e, known := l.byID[id]; known {
-		l.take(e)
+		l.drop(e)
 	}
 }
 
-func (l *eventLog) take(e *list.Element) {
+func (l *eventLog) drop(e *list.Element) {
 	if l.cursor == e {
 		l.cursor = e.Prev()
 	}
@@ -58,7 +59,7 @@ func (l *eventLog) take(e *list.Element) {
 	l.entries.Remove(e)
 }
 
-// rewind makes next begin again with the oldest.
+// rewind makes next start over with the oldest event.
 func (l *eventLog) rewind() { l.cursor = nil }
 
 func (l *eventLog) clear() {

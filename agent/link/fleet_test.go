@@ -12,23 +12,22 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+// fastBackoff makes a link retry fast.
+var fastBackoff = Backoff{Base: time.Millisecond, Max: 10 * time.Millisecond, RefusedMin: 150 * time.Millisecond, RefusedMax: 200 * time.Millisecond}
 
-// quick makes a link retry as fast as a test wants it to.
-var quick = Backoff{Base: time.Millisecond, Max: 10 * time.Millisecond, RefusedMin: 150 * time.Millisecond, RefusedMax: 200 * time.Millisecond}
-
-// fleet is a control plane that does what the test says, one session at a time.
+// fleet is a control plane under the control of the test, one session at a time.
 type fleet struct {
 	agentv1.UnimplementedFleetServiceServer
-	address  string
+	listener *bufconn.Listener
 	sessions chan *peer
 }
 
@@ -54,18 +53,15 @@ func (f *fleet) Connect(stream grpc.BidiStreamingServer[agentv1.ConnectRequest, 
 	}
 }
 
-// serve runs a control plane on a socket until the test ends.
+// serve runs a control plane in memory until the test ends, so that tests can
+// run in a bubble of testing/synctest.
 func serve(t *testing.T) *fleet {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fleet{address: listener.Addr().String(), sessions: make(chan *peer)}
+	f := &fleet{listener: bufconn.Listen(256 << 10), sessions: make(chan *peer)}
 	server := grpc.NewServer()
 	agentv1.RegisterFleetServiceServer(server, f)
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) })
+	serving.Go(func() { _ = server.Serve(f.listener) })
 	t.Cleanup(func() {
 		server.Stop()
 		serving.Wait()
@@ -73,16 +69,14 @@ func serve(t *testing.T) *fleet {
 	return f
 }
 
+func (f *fleet) dial(ctx context.Context, _ string) (net.Conn, error) {
+	return f.listener.DialContext(ctx)
+}
+
 // next waits for the agent to open a session.
 func (f *fleet) next(t *testing.T) *peer {
 	t.Helper()
-	select {
-	case p := <-f.sessions:
-		return p
-	case <-time.After(patience):
-		t.Fatal("the agent opened no session")
-		return nil
-	}
+	return await.Receive(t, "a session of the agent", f.sessions)
 }
 
 // welcomed waits for a session and welcomes it.
@@ -108,19 +102,14 @@ func (p *peer) receive(t *testing.T) *agentv1.ConnectRequest {
 		m, err := p.stream.Recv()
 		results <- result{m, err}
 	}()
-	select {
-	case r := <-results:
-		if r.err != nil {
-			t.Fatalf("receive from the agent: %v", r.err)
-		}
-		return r.m
-	case <-time.After(patience):
-		t.Fatal("the agent said nothing")
-		return nil
+	r := await.Receive(t, "a message of the agent", results)
+	if r.err != nil {
+		t.Fatalf("receive from the agent: %v", r.err)
 	}
+	return r.m
 }
 
-// until receives, and answers heartbeats, until a message is accepted.
+// until receives messages and replies to heartbeats until a message is accepted.
 func (p *peer) until(t *testing.T, period time.Duration, accept func(*agentv1.ConnectRequest) bool) *agentv1.ConnectRequest {
 	t.Helper()
 	for {
@@ -155,10 +144,10 @@ func (p *peer) lifecycle(t *testing.T, decommissioned bool) {
 	}})
 }
 
-// handler writes down what it is told.
+// handler records its calls.
 type handler struct {
 	calls chan string
-	// helloErr, where it is set, is what Hello fails with.
+	// helloErr, if set, returns the error of Hello.
 	helloErr func() error
 }
 
@@ -200,13 +189,8 @@ func (h *handler) Disconnected(superseded bool) {
 func (h *handler) expect(t *testing.T, want ...string) {
 	t.Helper()
 	for _, w := range want {
-		select {
-		case got := <-h.calls:
-			if got != w {
-				t.Fatalf("the handler was told %q; want %q", got, w)
-			}
-		case <-time.After(patience):
-			t.Fatalf("the handler was not told %q", w)
+		if got := await.Receive(t, w, h.calls); got != w {
+			t.Fatalf("the handler's next call is %q; want %q", got, w)
 		}
 	}
 }
@@ -215,26 +199,26 @@ func (h *handler) expect(t *testing.T, want ...string) {
 type agent struct {
 	*handler
 	outbox *Outbox
-	log    *logbook
+	log    *logBuffer
 	stop   func()
 }
 
-// run runs a link to an address until the test ends.
-func run(t *testing.T, address string, adjust ...func(*Config)) *agent {
+// run runs a link to a control plane until the test ends.
+func run(t *testing.T, f *fleet, adjust ...func(*Config)) *agent {
 	t.Helper()
-	a := &agent{handler: newHandler(), outbox: NewOutbox(1000), log: &logbook{}}
+	a := &agent{handler: newHandler(), outbox: NewOutbox(1000), log: &logBuffer{}}
 	config := Config{
-		Target: "passthrough:///" + address,
+		Target: "passthrough:///fleet",
 		Dial: func() ([]grpc.DialOption, error) {
-			return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, nil
+			return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(f.dial)}, nil
 		},
 		Handler: a.handler,
 		Outbox:  a.outbox,
 		Log:     slog.New(slog.NewTextHandler(a.log, nil)),
-		Backoff: quick,
+		Backoff: fastBackoff,
 	}
-	for _, f := range adjust {
-		f(&config)
+	for _, change := range adjust {
+		change(&config)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -247,19 +231,19 @@ func run(t *testing.T, address string, adjust ...func(*Config)) *agent {
 	return a
 }
 
-// logbook keeps what was logged.
-type logbook struct {
+// logBuffer collects the log.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *logbook) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *logbook) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()

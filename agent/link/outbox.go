@@ -6,10 +6,10 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// slot names what a message is the newest state of. A newer message of the
-// same slot replaces one that is not sent yet.
+// slot identifies what a message is the state of. A newer message of the same
+// slot replaces one that has not been sent yet.
 type slot struct {
-	what       string // "ack", "status", "namespaces" or "results"
+	message    string // "ack", "status", "namespaces" or "results"
 	apiVersion string
 	kind       string
 	namespace  string
@@ -17,9 +17,9 @@ type slot struct {
 	owner      string
 }
 
-func slotOf(what string, ref *agentv1.ObjectRef, owner string) slot {
+func slotOf(message string, ref *agentv1.ObjectRef, owner string) slot {
 	return slot{
-		what:       what,
+		message:    message,
 		apiVersion: ref.GetApiVersion(),
 		kind:       ref.GetKind(),
 		namespace:  ref.GetNamespace(),
@@ -28,27 +28,27 @@ func slotOf(what string, ref *agentv1.ObjectRef, owner string) slot {
 	}
 }
 
-// Outbox holds what the agent has to say until a session can say it. It holds
-// at most one message a slot, the newest, and a bounded number of events, so
-// that a slow or absent control plane costs bounded memory.
+// Outbox holds the messages of the agent until a session can send them. It holds
+// the newest message of each slot and a bounded number of events, so memory is
+// bounded if the control plane is slow or unreachable.
 //
 // Its methods never block and may be called at any time, by anyone.
 type Outbox struct {
 	mu      sync.Mutex
-	order   []slot // of pending, in the order in which the slots were first filled
+	order   []slot // of pending, oldest first
 	pending map[slot]*agentv1.ConnectRequest
 	events  eventLog
 	tunnels tunnelReplies
-	// muted says that nothing is to be said: the cluster is decommissioned.
-	muted bool
-	// turn passes from events to state to tunnels, so that none starves.
-	turn int
+	// suspended is true while the cluster is decommissioned: nothing is sent.
+	suspended bool
+	// source is the next one to send from, in turn, so that none starves.
+	source int
 
-	ready chan struct{} // holds a token while there may be something to send
-	renew chan string   // holds why a new session is wanted
+	ready chan struct{} // holds a token while there may be messages
+	renew chan string   // holds why a new session is requested
 }
 
-// NewOutbox makes an empty outbox that keeps at most maxEvents events.
+// NewOutbox returns an empty outbox that keeps at most maxEvents events.
 func NewOutbox(maxEvents int) *Outbox {
 	return &Outbox{
 		pending: make(map[slot]*agentv1.ConnectRequest),
@@ -58,66 +58,64 @@ func NewOutbox(maxEvents int) *Outbox {
 	}
 }
 
-// Ack puts an answer to an Apply or Delete in the outbox.
+// Ack adds the reply to an Apply or Delete.
 func (o *Outbox) Ack(ack *agentv1.Ack) {
 	o.put(slotOf("ack", ack.GetRef(), ack.GetOwnerUid()),
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Ack{Ack: ack}})
 }
 
-// Status puts the status of an object in the outbox.
+// Status adds the status of an object.
 func (o *Outbox) Status(report *agentv1.StatusReport) {
 	o.put(slotOf("status", report.GetRef(), report.GetOwnerUid()),
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Status{Status: report}})
 }
 
-// Namespaces puts the list of namespaces in the outbox.
+// Namespaces adds the list of namespaces.
 func (o *Outbox) Namespaces(report *agentv1.NamespacesReport) {
-	o.put(slot{what: "namespaces"},
+	o.put(slot{message: "namespaces"},
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Namespaces{Namespaces: report}})
 }
 
-// ResultPage puts an answer to a FetchResults in the outbox. Nobody waits for it
-// any more once the session has ended.
+// ResultPage adds the reply to a FetchResults of the session.
 func (o *Outbox) ResultPage(page *agentv1.ResultPage) {
-	o.put(slot{what: "results", name: page.GetRequestId()},
+	o.put(slot{message: "results", name: page.GetRequestId()},
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_ResultPage{ResultPage: page}})
 }
 
-// TunnelReply puts a part of the answer to a TunnelRequest in the outbox. How
-// much of a body waits is for the one who calls to bound, as the protocol's
-// window does.
+// TunnelReply adds a part of the reply to a TunnelRequest. The caller bounds how
+// much of a body is waiting, by the window of the protocol.
 func (o *Outbox) TunnelReply(reply *agentv1.TunnelReply) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.muted {
+	if o.suspended {
 		return
 	}
 	o.tunnels.add(reply)
 	o.wake()
 }
 
-// Event puts an event in the outbox, where it stays until the control plane
-// has acknowledged it. An event whose id is there already is dropped.
+// Event adds an event, which is kept until the control plane has acknowledged it.
+// An event with the same id as another one is dropped.
 func (o *Outbox) Event(report *agentv1.EventReport) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.muted {
+	if o.suspended {
 		return
 	}
 	o.events.add(report)
 	o.wake()
 }
 
-// Renew asks for a new session at once, whose Hello says anew what the
-// cluster holds.
+// Renew requests a new session, whose Hello describes the cluster again.
 func (o *Outbox) Renew(reason string) {
 	select {
 	case o.renew <- reason:
-	default: // one is asked for already
+	default: // one is already requested
 	}
 }
 
-// DroppedEvents is how many events were dropped for want of room.
+// DroppedEvents is the number of events that were dropped because there were too
+// many.
 func (o *Outbox) DroppedEvents() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -127,7 +125,7 @@ func (o *Outbox) DroppedEvents() uint64 {
 func (o *Outbox) put(s slot, m *agentv1.ConnectRequest) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.muted {
+	if o.suspended {
 		return
 	}
 	if _, waiting := o.pending[s]; !waiting {
@@ -144,15 +142,15 @@ func (o *Outbox) wake() {
 	}
 }
 
-// next takes the next message to send; nil where there is none.
+// next removes and returns the next message to send; nil if there is none.
 func (o *Outbox) next() *agentv1.ConnectRequest {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sources := [...]func() *agentv1.ConnectRequest{o.nextEvent, o.nextState, o.nextReply}
 	var m *agentv1.ConnectRequest
 	for i := 0; i < len(sources) && m == nil; i++ {
-		m = sources[o.turn]()
-		o.turn = (o.turn + 1) % len(sources)
+		m = sources[o.source]()
+		o.source = (o.source + 1) % len(sources)
 	}
 	if m != nil {
 		o.wake() // there may be more
@@ -172,8 +170,8 @@ func (o *Outbox) nextState() *agentv1.ConnectRequest {
 }
 
 func (o *Outbox) nextEvent() *agentv1.ConnectRequest {
-	e, ok := o.events.next()
-	if !ok {
+	e := o.events.next()
+	if e == nil {
 		return nil
 	}
 	return &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Event{Event: e}}
@@ -187,43 +185,44 @@ func (o *Outbox) nextReply() *agentv1.ConnectRequest {
 	return &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_TunnelReply{TunnelReply: reply}}
 }
 
-// begin prepares for a session that has just been welcomed. Everything but
-// events is forgotten: it speaks of before the session, and the new Hello and
-// what follows it say the same or better. Every event that is not acknowledged
-// is sent again.
+// begin prepares for a session that was just welcomed. All messages except events
+// are dropped, since the new Hello and what follows it replace them. Events that
+// were not acknowledged are sent again.
 func (o *Outbox) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.muted = false
-	o.order = nil
-	clear(o.pending)
-	o.tunnels.clear()
+	o.suspended = false
+	o.clear()
 	o.events.rewind()
 	o.wake()
 }
 
-// renewing says that a new session is about to be described, which is what
-// earlier calls of Renew asked for.
-func (o *Outbox) renewing() {
+// clearRenewal drops the request for a new session, since one is about to start.
+func (o *Outbox) clearRenewal() {
 	select {
 	case <-o.renew:
 	default:
 	}
 }
 
-// mute forgets everything, events too, and takes nothing more until a session
+// suspend drops everything, including events, and accepts nothing until a session
 // begins: the cluster is decommissioned.
-func (o *Outbox) mute() {
+func (o *Outbox) suspend() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.muted = true
-	o.order = nil
-	clear(o.pending)
-	o.tunnels.clear()
+	o.suspended = true
+	o.clear()
 	o.events.clear()
 }
 
-// acknowledged forgets an event that the control plane has stored.
+// clear drops all messages except events. The caller holds o.mu.
+func (o *Outbox) clear() {
+	o.order = nil
+	clear(o.pending)
+	o.tunnels.clear()
+}
+
+// acknowledged drops an event that the control plane has stored.
 func (o *Outbox) acknowledged(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

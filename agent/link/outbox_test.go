@@ -9,22 +9,22 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// say lists what the outbox would send, in order.
-func say(o *Outbox) []string {
-	var said []string
+// drain returns what the outbox would send, in order.
+func drain(o *Outbox) []string {
+	var sent []string
 	for m := o.next(); m != nil; m = o.next() {
 		switch {
 		case m.GetAck() != nil:
-			said = append(said, "ack "+m.GetAck().GetRef().GetName()+" of "+m.GetAck().GetOwnerUid()+": "+m.GetAck().GetReason())
+			sent = append(sent, "ack "+m.GetAck().GetRef().GetName()+" of "+m.GetAck().GetOwnerUid()+": "+m.GetAck().GetReason())
 		case m.GetStatus() != nil:
-			said = append(said, "status "+m.GetStatus().GetRef().GetName()+": "+m.GetStatus().GetStatus())
+			sent = append(sent, "status "+m.GetStatus().GetRef().GetName()+": "+m.GetStatus().GetStatus())
 		case m.GetNamespaces() != nil:
-			said = append(said, fmt.Sprint("namespaces ", m.GetNamespaces().GetNames()))
+			sent = append(sent, fmt.Sprint("namespaces ", m.GetNamespaces().GetNames()))
 		case m.GetEvent() != nil:
-			said = append(said, "event "+m.GetEvent().GetId())
+			sent = append(sent, "event "+m.GetEvent().GetId())
 		}
 	}
-	return said
+	return sent
 }
 
 func TestOutbox(t *testing.T) {
@@ -142,7 +142,7 @@ func TestOutbox(t *testing.T) {
 			func(o *Outbox) {
 				o.Event(&agentv1.EventReport{Id: "a"})
 				o.Status(state("a", "1"))
-				o.mute()
+				o.suspend()
 				o.Event(&agentv1.EventReport{Id: "b"})
 				o.Status(state("b", "1"))
 			},
@@ -150,7 +150,7 @@ func TestOutbox(t *testing.T) {
 		},
 		"a cluster that is active again is heard": {
 			func(o *Outbox) {
-				o.mute()
+				o.suspend()
 				o.begin()
 				o.Status(state("b", "1"))
 			},
@@ -161,8 +161,8 @@ func TestOutbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := NewOutbox(4)
 			test.fill(o)
-			if diff := cmp.Diff(test.want, say(o)); diff != "" {
-				t.Errorf("-want +said:\n%s", diff)
+			if diff := cmp.Diff(test.want, drain(o)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
@@ -178,14 +178,14 @@ func TestOutboxCountsTheEventsItDrops(t *testing.T) {
 	}
 }
 
-func TestARenewBeforeTheHelloItWantsIsAnsweredByIt(t *testing.T) {
+func TestAHelloFulfilsEarlierRequestsToRenew(t *testing.T) {
 	o := NewOutbox(1)
 	o.Renew("first")
 	o.Renew("second")
-	o.renewing()
+	o.clearRenewal()
 	select {
 	case reason := <-o.renew:
-		t.Errorf("%q is still asked for", reason)
+		t.Errorf("%q is still requested", reason)
 	default:
 	}
 }

@@ -1,55 +1,61 @@
 package link
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
-func TestAnAgentKeepsTheNewestOfEachObjectForAControlPlaneThatDoesNotRead(t *testing.T) {
-	f := serve(t)
-	a := run(t, f.address)
-	p := f.welcomed(t, 1, time.Hour)
-	a.expect(t, "Welcome 1")
+func TestTheOutboxKeepsTheNewestStatusForASlowControlPlane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		a := run(t, f)
+		p := f.welcomed(t, 1, time.Hour)
+		a.expect(t, "Welcome 1")
 
-	const objects, rounds = 20, 200
-	bulk := strings.Repeat("x", 4<<10) // more than flow control lets through
-	for round := range rounds {
-		for i := range objects {
-			a.outbox.Status(&agentv1.StatusReport{
-				Ref: ref(fmt.Sprint(i)), OwnerUid: "owner", ObjectGeneration: int64(round), Status: bulk,
-			})
-		}
-	}
-	if kept := a.outbox.size(); kept > objects {
-		t.Fatalf("the outbox keeps %d messages; want one an object, %d, at most", kept, objects)
-	}
-	newest := make(map[string]int64)
-	received := 0
-	p.until(t, time.Hour, func(m *agentv1.ConnectRequest) bool {
-		received++
-		s := m.GetStatus()
-		if was, seen := newest[s.GetRef().GetName()]; seen && s.GetObjectGeneration() <= was {
-			t.Fatalf("object %s went back from %d to %d", s.GetRef().GetName(), was, s.GetObjectGeneration())
-		}
-		newest[s.GetRef().GetName()] = s.GetObjectGeneration()
-		for i := range objects {
-			if newest[fmt.Sprint(i)] != rounds-1 {
-				return false
+		const objects, rounds = 20, 200
+		bulk := strings.Repeat("x", 4<<10) // more than flow control lets through
+		for round := range rounds {
+			for i := range objects {
+				a.outbox.Status(&agentv1.StatusReport{
+					Ref: ref(fmt.Sprint(i)), OwnerUid: "owner", ObjectGeneration: int64(round), Status: bulk,
+				})
 			}
 		}
-		return true
+		if kept := a.outbox.size(); kept > objects {
+			t.Fatalf("the outbox keeps %d messages; want one an object, %d, at most", kept, objects)
+		}
+		newest := make(map[string]int64)
+		received := 0
+		p.until(t, time.Hour, func(m *agentv1.ConnectRequest) bool {
+			received++
+			s := m.GetStatus()
+			if was, seen := newest[s.GetRef().GetName()]; seen && s.GetObjectGeneration() <= was {
+				t.Fatalf("object %s went back from %d to %d", s.GetRef().GetName(), was, s.GetObjectGeneration())
+			}
+			newest[s.GetRef().GetName()] = s.GetObjectGeneration()
+			for i := range objects {
+				if newest[fmt.Sprint(i)] != rounds-1 {
+					return false
+				}
+			}
+			return true
+		})
+		if received > objects*rounds/2 {
+			t.Errorf("%d messages were sent of %d; old ones should have been left out", received, objects*rounds)
+		}
 	})
-	if received > objects*rounds/2 {
-		t.Errorf("%d messages were sent of %d; old ones should have been left out", received, objects*rounds)
-	}
 }
 
 // size is how many messages wait that an event log does not keep.
@@ -59,120 +65,96 @@ func (o *Outbox) size() int {
 	return len(o.pending)
 }
 
-func TestASilentPeerIsTakenForDead(t *testing.T) {
-	f := serve(t)
-	a := run(t, f.address)
-	const period = 40 * time.Millisecond
-	welcomed := time.Now()
-	f.welcomed(t, 1, period) // and no reply to any heartbeat
-	second := f.welcomed(t, 2, time.Hour)
-	if after := second.began.Sub(welcomed); after < missedPeriods*period {
-		t.Errorf("the peer was taken for dead after %s; want %s at least", after, missedPeriods*period)
-	}
-	a.expect(t, "Welcome 1", "Disconnected", "Welcome 2")
-	if log := a.log.String(); !strings.Contains(log, "no answer to heartbeats") {
-		t.Errorf("the log does not say what was wrong:\n%s", log)
-	}
+func TestASilentPeerTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		a := run(t, f)
+		const period = 40 * time.Millisecond
+		welcomed := time.Now()
+		f.welcomed(t, 1, period) // and no reply to any heartbeat
+		second := f.welcomed(t, 2, time.Hour)
+		if after := second.began.Sub(welcomed); after < missedHeartbeats*period {
+			t.Errorf("the peer timed out after %s; want %s at least", after, missedHeartbeats*period)
+		}
+		a.expect(t, "Welcome 1", "Disconnected", "Welcome 2")
+		if log := a.log.String(); !strings.Contains(log, "no reply to heartbeats") {
+			t.Errorf("the log does not say what was wrong:\n%s", log)
+		}
+	})
 }
 
-func TestAConnectionThatNobodyForwardsIsGivenUp(t *testing.T) {
-	f := serve(t)
-	wire := forward(t, f.address)
-	a := run(t, wire.address)
-	const period = 40 * time.Millisecond
-	p := f.welcomed(t, 1, period)
-	p.until(t, period, isHeartbeat)
-	wire.cut() // without a word to either side
-	f.welcomed(t, 2, time.Hour)
-	a.expect(t, "Welcome 1", "Disconnected", "Welcome 2")
+func TestACutConnectionTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		w := &wire{dial: f.dial}
+		w.cut.Store(new(atomic.Bool))
+		a := run(t, f, func(c *Config) {
+			c.Dial = func() ([]grpc.DialOption, error) {
+				return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(w.connect)}, nil
+			}
+		})
+		const period = 40 * time.Millisecond
+		p := f.welcomed(t, 1, period)
+		p.until(t, period, isHeartbeat)
+		w.cutAll()
+		f.welcomed(t, 2, time.Hour)
+		a.expect(t, "Welcome 1", "Disconnected", "Welcome 2")
+	})
 }
 
 func TestABlockedSendEndsWithTheAgent(t *testing.T) {
-	f := serve(t)
-	a := run(t, f.address)
-	f.welcomed(t, 1, time.Hour)
-	a.expect(t, "Welcome 1")
-	for i := range 1000 {
-		a.outbox.Status(&agentv1.StatusReport{Ref: ref(fmt.Sprint(i)), Status: strings.Repeat("x", 4<<10)})
-	}
-	stopped := make(chan struct{})
-	go func() {
-		a.stop()
-		close(stopped)
-	}()
-	select {
-	case <-stopped:
-	case <-time.After(patience):
-		t.Fatal("the link does not end")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		a := run(t, f)
+		f.welcomed(t, 1, time.Hour)
+		a.expect(t, "Welcome 1")
+		for i := range 1000 {
+			a.outbox.Status(&agentv1.StatusReport{Ref: ref(fmt.Sprint(i)), Status: strings.Repeat("x", 4<<10)})
+		}
+		stopped := make(chan struct{})
+		go func() {
+			a.stop()
+			close(stopped)
+		}()
+		select {
+		case <-stopped:
+		case <-time.After(await.Patience):
+			t.Fatal("the link does not end")
+		}
+	})
 }
 
-// wire forwards TCP connections, until those that it has are cut: then it lets
-// them stand and forwards nothing more.
+// wire is the network between an agent and a control plane. Connections that are
+// cut stay open, and drop everything in both directions.
 type wire struct {
-	address string
-	current atomic.Pointer[atomic.Bool] // whether connections made now are cut
+	dial func(context.Context, string) (net.Conn, error)
+	cut  atomic.Pointer[atomic.Bool] // whether connections made now are cut
 }
 
-func (w *wire) cut() { w.current.Swap(new(atomic.Bool)).Store(true) }
+func (w *wire) cutAll() { w.cut.Swap(new(atomic.Bool)).Store(true) }
 
-func forward(t *testing.T, to string) *wire {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+func (w *wire) connect(ctx context.Context, address string) (net.Conn, error) {
+	c, err := w.dial(ctx, address)
+	return &wireConn{c, w.cut.Load()}, err
+}
+
+type wireConn struct {
+	net.Conn
+	cut *atomic.Bool
+}
+
+func (c *wireConn) Write(p []byte) (int, error) {
+	if c.cut.Load() {
+		return len(p), nil
 	}
-	w := &wire{address: listener.Addr().String()}
-	w.current.Store(new(atomic.Bool))
-	var mu sync.Mutex
-	var open []net.Conn
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			near, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = near.Close()
-				continue
-			}
-			mu.Lock()
-			open = append(open, near, far)
-			mu.Unlock()
-			dead := w.current.Load()
-			running.Go(func() { pour(near, far, dead) })
-			running.Go(func() { pour(far, near, dead) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		mu.Lock()
-		for _, c := range open {
-			_ = c.Close()
-		}
-		mu.Unlock()
-		running.Wait()
-	})
-	return w
+	return c.Conn.Write(p)
 }
 
-// pour copies until the end of a connection, or drops what comes once dead.
-func pour(from, to net.Conn, dead *atomic.Bool) {
-	buffer := make([]byte, 32<<10)
+func (c *wireConn) Read(p []byte) (int, error) {
 	for {
-		n, err := from.Read(buffer)
-		if !dead.Load() && n > 0 {
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			if err != io.EOF || !dead.Load() {
-				_ = to.Close()
-			}
-			return
+		n, err := c.Conn.Read(p)
+		if err != nil || !c.cut.Load() {
+			return n, err
 		}
 	}
 }

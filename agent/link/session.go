@@ -14,8 +14,8 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// session is one stream. One goroutine receives and one sends; a timer ends
-// both where the peer no longer answers, which neither could tell while blocked.
+// session is one stream. One goroutine receives and one sends. A timer ends both
+// if the peer no longer replies, which neither can detect while blocked.
 type session struct {
 	handler  Handler
 	outbox   *Outbox
@@ -24,19 +24,18 @@ type session struct {
 	log      *slog.Logger
 	timeout  time.Duration // until Welcome
 	welcomed bool          // not to be read before run has returned
-
-	idle bool // the cluster is decommissioned; the receiver's own
+	idle     bool          // the cluster is decommissioned; used by the receiver only
 }
 
 type stream = grpc.BidiStreamingClient[agentv1.ConnectRequest, agentv1.ConnectResponse]
 
-// run holds the session until it ends and says why it did.
+// run runs the session until it ends and returns why it did.
 func (s *session) run(parent context.Context, fleet agentv1.FleetServiceClient, hello *agentv1.Hello) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 
 	welcomeBy := time.AfterFunc(s.timeout, func() {
-		cancel(fmt.Errorf("no Welcome within %s", s.timeout))
+		cancel(fmt.Errorf("no Welcome received within %s", s.timeout))
 	})
 	defer welcomeBy.Stop()
 
@@ -45,7 +44,7 @@ func (s *session) run(parent context.Context, fleet agentv1.FleetServiceClient, 
 		return causeOf(ctx, err)
 	}
 	first := &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Hello{Hello: hello}}
-	// An error of Send is io.EOF, and Recv has the true one.
+	// If Send fails with io.EOF, Recv returns the cause.
 	if err := stream.Send(first); err != nil && !errors.Is(err, io.EOF) {
 		return causeOf(ctx, fmt.Errorf("send Hello: %w", err))
 	}
@@ -55,17 +54,17 @@ func (s *session) run(parent context.Context, fleet agentv1.FleetServiceClient, 
 	}
 	welcome := reply.GetWelcome()
 	if welcome == nil {
-		return fmt.Errorf("the control plane answered Hello with %T, not Welcome", reply.GetMessage())
+		return fmt.Errorf("the control plane replied to Hello with %T instead of Welcome", reply.GetMessage())
 	}
 	welcomeBy.Stop()
 	s.welcome(welcome)
 
-	pulse := newPulse(welcome.GetNextHeartbeat().AsDuration(), cancel)
-	defer pulse.stop()
+	heartbeats := newHeartbeats(welcome.GetNextHeartbeat().AsDuration(), cancel)
+	defer heartbeats.stop()
 	var group sync.WaitGroup
-	group.Go(func() { cancel(s.receive(stream, pulse)) })
+	group.Go(func() { cancel(s.receive(stream, heartbeats)) })
 	group.Go(func() {
-		if err := s.send(ctx, stream, pulse); err != nil {
+		if err := s.send(ctx, stream, heartbeats); err != nil {
 			cancel(err)
 		}
 	})
@@ -73,8 +72,7 @@ func (s *session) run(parent context.Context, fleet agentv1.FleetServiceClient, 
 	return context.Cause(ctx)
 }
 
-// causeOf prefers why the session was given up to the error that followed from
-// giving it up.
+// causeOf returns why the session was cancelled, or else the error.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -87,18 +85,18 @@ func (s *session) welcome(w *agentv1.Welcome) {
 	s.outbox.begin()
 	s.idle = w.GetLifecycle().GetDecommissioned()
 	if s.idle {
-		s.outbox.mute()
+		s.outbox.suspend()
 	}
-	s.log.Info("session with the control plane begun", "epoch", w.GetEpoch(),
+	s.log.Info("session with the control plane started", "epoch", w.GetEpoch(),
 		"controlPlaneVersion", w.GetServerVersion(), "decommissioned", s.idle)
 	if dropped := s.outbox.DroppedEvents(); dropped > 0 {
-		s.log.Warn("events were dropped for want of room since the agent started", "count", dropped)
+		s.log.Warn("events were dropped because too many were not acknowledged", "count", dropped)
 	}
 	s.handler.Welcome(w.GetEpoch(), s.idle)
 }
 
-// receive hands what comes to the handler until the stream ends.
-func (s *session) receive(stream stream, pulse *pulse) error {
+// receive passes messages to the handler until the stream ends.
+func (s *session) receive(stream stream, heartbeats *heartbeats) error {
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -109,7 +107,7 @@ func (s *session) receive(stream stream, pulse *pulse) error {
 		}
 		switch m := m.GetMessage().(type) {
 		case *agentv1.ConnectResponse_HeartbeatReply:
-			pulse.replied(m.HeartbeatReply.GetNextHeartbeat().AsDuration())
+			heartbeats.replied(m.HeartbeatReply.GetNextHeartbeat().AsDuration())
 		case *agentv1.ConnectResponse_EventAck:
 			s.outbox.acknowledged(m.EventAck.GetId())
 		case *agentv1.ConnectResponse_Lifecycle:
@@ -137,32 +135,32 @@ func (s *session) receive(stream stream, pulse *pulse) error {
 		case *agentv1.ConnectResponse_Synced:
 			s.handler.Synced()
 		case *agentv1.ConnectResponse_Welcome:
-			s.log.Warn("ignored a second Welcome in one session")
+			s.log.Warn("ignoring a second Welcome in one session")
 		default:
-			// A message of a newer control plane.
-			s.log.Debug("ignored a message of a kind that this agent does not know")
+			// From a newer control plane.
+			s.log.Debug("ignoring a message of unknown type")
 		}
 	}
 }
 
-// lifecycle follows the cluster's. Recommission begins with a new session,
-// since nobody has watched over the cluster meanwhile.
+// lifecycle handles a change of the cluster's lifecycle. An active cluster starts
+// with a new session, since nothing was watched while it was decommissioned.
 func (s *session) lifecycle(decommissioned bool) {
 	switch {
 	case decommissioned && !s.idle:
-		s.log.Info("the cluster is decommissioned; the agent idles")
+		s.log.Info("the cluster was decommissioned; the agent is idle")
 		s.idle = true
 		s.handler.Decommissioned()
-		s.outbox.mute()
+		s.outbox.suspend()
 		s.tunnel.Reset()
 	case !decommissioned && s.idle:
 		s.outbox.Renew("the cluster is active again")
 	}
 }
 
-// send says what there is to say until ctx ends. It returns nil where the
-// stream has failed: the receiver has the reason.
-func (s *session) send(ctx context.Context, stream stream, pulse *pulse) error {
+// send sends messages until ctx ends. It returns nil if the stream has failed: the
+// receiver gets the error.
+func (s *session) send(ctx context.Context, stream stream, heartbeats *heartbeats) error {
 	for {
 		var m *agentv1.ConnectRequest
 		select {
@@ -170,8 +168,8 @@ func (s *session) send(ctx context.Context, stream stream, pulse *pulse) error {
 			return nil
 		case reason := <-s.outbox.renew:
 			return fmt.Errorf("%w: %s", errRenew, reason)
-		case <-pulse.due():
-			pulse.sent()
+		case <-heartbeats.due():
+			heartbeats.sent()
 			m = &agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Heartbeat{Heartbeat: s.handler.Heartbeat()}}
 		case <-s.outbox.ready:
 			m = s.outbox.next()

@@ -5,19 +5,19 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// maxPiece is how much of a body a message carries, in bytes, as the protocol
-// has it.
+// maxPiece is the maximum part of a body in one message, in bytes, as specified
+// by the protocol.
 const maxPiece = 32 << 10
 
-// tunnelReplies are the parts of answers that wait to be sent, by request. The
-// requests take turns, a piece each, and what comes in crumbs leaves in whole
-// pieces: so what is held is bounded by the windows of the requests.
+// tunnelReplies are the parts of replies that wait to be sent. Requests take
+// turns, one piece each, and small parts of a body are joined, so memory is
+// bounded by the windows of the requests.
 type tunnelReplies struct {
 	waiting map[string]*tunnelReply
 	order   []string // of waiting
 }
 
-// tunnelReply is what waits of one answer.
+// tunnelReply is the waiting part of one reply.
 type tunnelReply struct {
 	head *cmfv1.FlinkWebUIHead
 	body []byte
@@ -43,12 +43,12 @@ func (r *tunnelReplies) add(m *agentv1.TunnelReply) {
 	case *agentv1.TunnelReply_End:
 		reply.end = part.End
 		if part.End.GetFailure() == agentv1.TunnelFailure_TUNNEL_FAILURE_CANCELLED {
-			reply.head, reply.body = nil, nil // nobody wants it
+			reply.head, reply.body = nil, nil // no longer needed
 		}
 	}
 }
 
-// next takes the next part; nil where there is none.
+// next removes and returns the next part; nil if there is none.
 func (r *tunnelReplies) next() *agentv1.TunnelReply {
 	if len(r.order) == 0 {
 		r.order = nil
@@ -83,7 +83,7 @@ func (r *tunnelReplies) clear() {
 	clear(r.waiting)
 }
 
-// noTunnel is for agents that reach into no Flink cluster.
+// noTunnel is the tunnel of agents that cannot reach Flink clusters.
 type noTunnel struct{ outbox *Outbox }
 
 var _ Tunnel = noTunnel{}
@@ -91,7 +91,7 @@ var _ Tunnel = noTunnel{}
 func (n noTunnel) Open(m *agentv1.TunnelRequest) {
 	n.outbox.TunnelReply(&agentv1.TunnelReply{RequestId: m.GetRequestId(), Part: &agentv1.TunnelReply_End{End: &agentv1.TunnelEnd{
 		Failure: agentv1.TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED,
-		Message: "This agent reaches into no Flink cluster.",
+		Message: "This agent cannot reach Flink clusters.",
 	}}})
 }
 func (noTunnel) Credit(*agentv1.TunnelCredit) {}

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// tunnel writes down what it is told.
+// tunnel records its calls.
 type tunnel struct{ calls chan string }
 
 func (u tunnel) Open(m *agentv1.TunnelRequest)  { u.calls <- "Open " + m.GetRequestId() }
@@ -34,45 +35,48 @@ func endPart(id string, failure agentv1.TunnelFailure) *agentv1.TunnelReply {
 	return &agentv1.TunnelReply{RequestId: id, Part: &agentv1.TunnelReply_End{End: &agentv1.TunnelEnd{Failure: failure}}}
 }
 
-func TestTheTunnelHearsItsMessagesAndOfTheEndOfTheSession(t *testing.T) {
-	f := serve(t)
-	u := &handler{calls: make(chan string, 100)}
-	a := run(t, f.address, func(c *Config) { c.Tunnel = tunnel{u.calls} })
-	p := f.welcomed(t, 1, time.Hour)
-	a.expect(t, "Welcome 1")
-	p.send(t, opening("one"))
-	p.send(t, &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCredit{TunnelCredit: &agentv1.TunnelCredit{RequestId: "one", Bytes: 7}}})
-	p.send(t, &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: "one"}}})
-	u.expect(t, "Open one", "Credit 7", "Cancel one")
-	p.end <- nil
-	u.expect(t, "Reset")
+func TestTheTunnelGetsItsMessagesAndTheEndOfTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		u := &handler{calls: make(chan string, 100)}
+		a := run(t, f, func(c *Config) { c.Tunnel = tunnel{u.calls} })
+		p := f.welcomed(t, 1, time.Hour)
+		a.expect(t, "Welcome 1")
+		p.send(t, opening("one"))
+		p.send(t, &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCredit{TunnelCredit: &agentv1.TunnelCredit{RequestId: "one", Bytes: 7}}})
+		p.send(t, &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: "one"}}})
+		u.expect(t, "Open one", "Credit 7", "Cancel one")
+		p.end <- nil
+		u.expect(t, "Reset")
 
-	p = f.welcomed(t, 2, time.Hour)
-	a.expect(t, "Disconnected", "Welcome 2")
-	p.lifecycle(t, true)
-	p.send(t, opening("two"))
-	p.lifecycle(t, false)
-	a.expect(t, "Decommissioned", "Disconnected")
-	u.expect(t, "Reset", "Reset")
-	select {
-	case call := <-u.calls:
-		t.Errorf("the tunnel of a decommissioned cluster was told %s", call)
-	default:
-	}
-	f.next(t)
+		p = f.welcomed(t, 2, time.Hour)
+		a.expect(t, "Disconnected", "Welcome 2")
+		p.lifecycle(t, true)
+		p.send(t, opening("two"))
+		p.lifecycle(t, false)
+		a.expect(t, "Decommissioned", "Disconnected")
+		u.expect(t, "Reset", "Reset")
+		select {
+		case call := <-u.calls:
+			t.Errorf("the tunnel of a decommissioned cluster was called: %s", call)
+		default:
+		}
+		f.next(t)
+	})
 }
 
-// TestAnAgentWithoutFlinkSaysSo: a client waits for the answer.
-func TestAnAgentWithoutFlinkSaysSo(t *testing.T) {
-	f := serve(t)
-	a := run(t, f.address)
-	p := f.welcomed(t, 1, time.Hour)
-	a.expect(t, "Welcome 1")
-	p.send(t, opening("one"))
-	reply := p.receive(t).GetTunnelReply()
-	if reply.GetRequestId() != "one" || reply.GetEnd().GetFailure() != agentv1.TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED || reply.GetEnd().GetMessage() == "" {
-		t.Errorf("answered %v", reply)
-	}
+func TestAnAgentWithoutFlinkRepliesUnsupported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		a := run(t, f)
+		p := f.welcomed(t, 1, time.Hour)
+		a.expect(t, "Welcome 1")
+		p.send(t, opening("one"))
+		reply := p.receive(t).GetTunnelReply()
+		if reply.GetRequestId() != "one" || reply.GetEnd().GetFailure() != agentv1.TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED || reply.GetEnd().GetMessage() == "" {
+			t.Errorf("answered %v", reply)
+		}
+	})
 }
 
 // drained are the messages that an outbox would send, in order.
@@ -84,7 +88,7 @@ func drained(o *Outbox) []*agentv1.ConnectRequest {
 	return all
 }
 
-func TestAnswersLeaveInWholePiecesAndInOrder(t *testing.T) {
+func TestRepliesAreSentInWholePiecesAndInOrder(t *testing.T) {
 	o := NewOutbox(10)
 	var want []byte
 	o.TunnelReply(headPart("one"))
@@ -111,9 +115,9 @@ func TestAnswersLeaveInWholePiecesAndInOrder(t *testing.T) {
 	}
 }
 
-// TestBodiesHoldNothingElseUp: whatever else there is to say waits for one piece
+// TestBodiesDoNotDelayOtherMessages: whatever else there is to say waits for one piece
 // of each of the other kinds at most, and requests take turns.
-func TestBodiesHoldNothingElseUp(t *testing.T) {
+func TestBodiesDoNotDelayOtherMessages(t *testing.T) {
 	o := NewOutbox(10)
 	for _, id := range []string{"one", "two"} {
 		o.TunnelReply(headPart(id))
@@ -144,12 +148,12 @@ func TestBodiesHoldNothingElseUp(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftOfAnswersGoesWithTheSession(t *testing.T) {
+func TestWaitingRepliesEndWithTheSession(t *testing.T) {
 	o := NewOutbox(10)
-	for i, forget := range []func(){o.begin, o.mute} {
+	for i, reset := range []func(){o.begin, o.suspend} {
 		o.TunnelReply(headPart("one"))
 		o.TunnelReply(bodyPart("one", make([]byte, 10)))
-		forget()
+		reset()
 		if sent := drained(o); len(sent) > 0 {
 			t.Errorf("left after %d: %v", i, sent)
 		}
@@ -160,7 +164,7 @@ func TestWhatIsLeftOfAnswersGoesWithTheSession(t *testing.T) {
 	}
 }
 
-func TestNothingButTheEndIsSentOfACancelledAnswer(t *testing.T) {
+func TestOnlyTheEndOfACancelledReplyIsSent(t *testing.T) {
 	o := NewOutbox(10)
 	o.TunnelReply(headPart("one"))
 	o.TunnelReply(bodyPart("one", make([]byte, 10*maxPiece)))

@@ -44,6 +44,7 @@ type Endpoints interface {
 // Config is what a Driver needs.
 type Config struct {
 	Endpoints Endpoints
+	Reports   Reporter
 	// Log is slog.Default where nil.
 	Log *slog.Logger
 	// Timing is for tests; production leaves it zero.
@@ -65,7 +66,6 @@ type Driver struct {
 
 	running sync.WaitGroup
 	sweep   chan struct{} // holds a token when strays are to be looked for
-	reports atomic.Pointer[Reporter]
 	// acting tells that there is or was a session, and no newer agent.
 	acting atomic.Bool
 
@@ -79,8 +79,7 @@ type Driver struct {
 // errAbandoned ends the work on a statement and leaves what runs as it is.
 var errAbandoned = errors.New("the agent stands back from the cluster")
 
-// New makes a driver. It says nothing before Report and does nothing before
-// Run.
+// New makes a driver. It does nothing before Run.
 func New(config Config) *Driver {
 	log := config.Log
 	if log == nil {
@@ -98,9 +97,6 @@ func New(config Config) *Driver {
 		released:   map[identity]bool{},
 	}
 }
-
-// Report names the one to report to. It is called once, before anything else.
-func (d *Driver) Report(to Reporter) { d.reports.Store(&to) }
 
 // Run works until ctx ends, and returns when everything has come to rest. It
 // can be called once.
@@ -150,8 +146,8 @@ func (d *Driver) forget(s *statement) {
 
 // reporter is where to report to; nil where nothing is to be told.
 func (d *Driver) reporter() Reporter {
-	if reports := d.reports.Load(); reports != nil && d.acting.Load() {
-		return *reports
+	if d.acting.Load() {
+		return d.config.Reports
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,11 +46,10 @@ func (a *agent) note(what func()) {
 func start(t *testing.T, f *flink) *agent {
 	t.Helper()
 	a := &agent{t: t}
-	a.driver = New(Config{Endpoints: f, Log: slog.New(slog.DiscardHandler), Timing: Timing{
+	a.driver = New(Config{Endpoints: f, Reports: a, Log: slog.New(slog.DiscardHandler), Timing: Timing{
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, Follow: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
 		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Farewell: time.Second,
 	}})
-	a.driver.Report(a)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { a.driver.Run(ctx) })
@@ -58,7 +58,7 @@ func start(t *testing.T, f *flink) *agent {
 		running.Wait()
 	}
 	t.Cleanup(a.end)
-	a.driver.Welcome(false)
+	a.driver.Welcome(1, false)
 	return a
 }
 
@@ -90,20 +90,14 @@ func (a *agent) fetch(offset int64) *agentv1.ResultPage {
 	return page
 }
 
-// eventually waits until something is so.
-func eventually(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-deadline.C:
-			t.Fatalf("waited %s for %s", patience, what)
-		case <-tick.C:
-		}
+// held returns the statements that the driver lists in a Hello.
+func (a *agent) held() []*agentv1.HeldObject {
+	a.t.Helper()
+	var hello agentv1.Hello
+	if err := a.driver.Describe(a.t.Context(), &hello); err != nil {
+		a.t.Fatal(err)
 	}
+	return hello.GetHeld()
 }
 
 func (a *agent) last() (status, int64) {
@@ -130,7 +124,7 @@ func (a *agent) last() (status, int64) {
 func (a *agent) reaches(generation int64, lifecycle, job string) status {
 	a.t.Helper()
 	var s status
-	eventually(a.t, fmt.Sprintf("generation %d to be %s with a job that is %s", generation, lifecycle, job), func() bool {
+	await.Until(a.t, fmt.Sprintf("generation %d is %s with a job that is %s", generation, lifecycle, job), func() bool {
 		var at int64
 		s, at = a.last()
 		state := ""
@@ -145,7 +139,7 @@ func (a *agent) reaches(generation int64, lifecycle, job string) status {
 func (a *agent) acked(outcome agentv1.Outcome) *agentv1.Ack {
 	a.t.Helper()
 	var last *agentv1.Ack
-	eventually(a.t, "the acknowledgement "+outcome.String(), func() bool {
+	await.Until(a.t, "the last Ack is "+outcome.String(), func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if len(a.acks) > 0 {
@@ -176,8 +170,8 @@ func TestAQueryIsReadToItsEnd(t *testing.T) {
 			t.Errorf("Flink ran %s", got)
 		}
 	})
-	eventually(t, "the session to be closed", func() (closed bool) { f.at(func() { closed = len(f.sessions) == 0 }); return closed })
-	if held := a.driver.Held(); len(held) != 1 || held[0].GetHash() != "h1" {
+	await.Until(t, "the session is closed", func() (closed bool) { f.at(func() { closed = len(f.sessions) == 0 }); return closed })
+	if held := a.held(); len(held) != 1 || held[0].GetHash() != "h1" {
 		t.Errorf("held are %v", held)
 	}
 }
@@ -194,7 +188,7 @@ func TestAQueryThatNobodyReadsWaits(t *testing.T) {
 	a.apply(1, endless())
 	a.reaches(1, "STABLE", "RUNNING")
 	offset := int64(0)
-	eventually(t, "all rows to be handed out", func() bool {
+	await.Until(t, "all rows are fetched", func() bool {
 		page := a.fetch(offset)
 		if page.GetFailure() != 0 {
 			t.Fatalf("at %d: %v", offset, page)
@@ -226,7 +220,7 @@ func TestASentenceOfThePlannerIsTheError(t *testing.T) {
 			if s := a.reaches(1, "FAILED", ""); s.Error != "Not so." {
 				t.Errorf("the error is %q", s.Error)
 			}
-			eventually(t, "the session to be closed", func() (closed bool) { f.at(func() { closed = len(f.sessions) == 0 }); return closed })
+			await.Until(t, "the session is closed", func() (closed bool) { f.at(func() { closed = len(f.sessions) == 0 }); return closed })
 		})
 	}
 }
@@ -252,7 +246,7 @@ func TestAQueryThatIsDeletedLeavesNoJob(t *testing.T) {
 	a.reaches(1, "STABLE", "RUNNING")
 	a.driver.Delete(&agentv1.Delete{Ref: ref(), OwnerUid: "u"})
 	a.acked(agentv1.Outcome_OUTCOME_DELETED)
-	if left := f.alive(); len(left) > 0 || len(a.driver.Held()) > 0 {
+	if left := f.alive(); len(left) > 0 || len(a.held()) > 0 {
 		t.Errorf("left are the jobs %v", left)
 	}
 }
@@ -318,7 +312,7 @@ func TestStraysAreCancelledOnceAllIsSaid(t *testing.T) {
 		t.Errorf("before all is said, there are %v", f.alive())
 	}
 	a.driver.Synced()
-	eventually(t, "the stray to be gone", func() bool { return len(f.alive()) == 2 })
+	await.Until(t, "the orphaned job is cancelled", func() bool { return len(f.alive()) == 2 })
 	for _, j := range f.alive() {
 		if j.id == "1" {
 			t.Error("the wrong job was cancelled")
@@ -334,8 +328,9 @@ func TestManifestsThatAreWrongAreRefused(t *testing.T) {
 	}
 	other := ref()
 	other.Kind = "View"
-	a.driver.Apply(&agentv1.Apply{Ref: other, OwnerUid: "u", Generation: 1, Manifest: `{}`})
-	eventually(t, "the other kind to be refused", func() bool { return a.acked(agentv1.Outcome_OUTCOME_REFUSED).GetReason() == "UnsupportedKind" })
+	if a.driver.Handles(other) || !a.driver.Handles(ref()) {
+		t.Error("the driver does not handle statements, and them only")
+	}
 }
 
 func TestWelcomeHearsEverythingAnew(t *testing.T) {
@@ -346,7 +341,7 @@ func TestWelcomeHearsEverythingAnew(t *testing.T) {
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 	a.driver.Disconnected(false)
 	a.note(func() { a.statuses, a.acks = nil, nil })
-	a.driver.Welcome(false)
+	a.driver.Welcome(1, false)
 	a.reaches(1, "STABLE", "RUNNING")
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 }
@@ -395,7 +390,7 @@ func TestAStatementOfAnotherOwnerReplacesTheOneBefore(t *testing.T) {
 	a.reaches(1, "STABLE", "RUNNING")
 	other := &agentv1.Apply{Ref: ref(), OwnerUid: "u2", Generation: 1, Hash: "h", Manifest: `{"metadata":{"name":"s","namespace":"n"},"spec":{"deployment":"pool","statement":"SELECT endless"}}`}
 	a.driver.Apply(other)
-	eventually(t, "the job of the other owner alone", func() bool {
+	await.Until(t, "only the job of the other owner runs", func() bool {
 		alive := f.alive()
 		return len(alive) == 1 && alive[0].name == "weir/u2/n/s"
 	})

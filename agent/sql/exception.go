@@ -8,8 +8,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql/gateway"
+	flinkrest "github.com/openweir/weir/flink/rest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
 )
@@ -363,6 +362,3 @@ func (f *flink) SQLGateway(context.Context, string, string) (*url.URL, error) { 
 func (f *flink) Deployments(context.Context) ([]flinkendpoint.Deployment, error) {
 	return []flinkendpoint.Deployment{{Namespace: "n", Name: "pool"}}, nil
 }
-
-// patience is how long a test waits for what must happen.
-const patience = time.Minute

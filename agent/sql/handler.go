@@ -1,27 +1,35 @@
 package sql
 
 import (
+	"context"
+
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// Handles tells whether objects like ref are the driver's affair.
-func (d *Driver) Handles(ref *agentv1.ObjectRef) bool { return ref.GetApiVersion() == APIVersion }
+// Capability is among the custom resource definitions of a Hello if the agent
+// runs statements.
+const Capability = "statements.sql.weir.dev"
 
-// Held lists the statements that this process works on, for a Hello.
-func (d *Driver) Held() []*agentv1.HeldObject {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var held []*agentv1.HeldObject
-	for _, s := range d.statements {
-		if h := s.held(); h != nil {
-			held = append(held, h)
-		}
-	}
-	return held
+// Handles reports whether an object is a statement.
+func (d *Driver) Handles(ref *agentv1.ObjectRef) bool {
+	return ref.GetApiVersion() == APIVersion && ref.GetKind() == Kind
 }
 
-// Welcome begins a session. Everything is reported anew.
-func (d *Driver) Welcome(decommissioned bool) {
+// Describe adds the capability and the statements of this process to a Hello.
+func (d *Driver) Describe(_ context.Context, hello *agentv1.Hello) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	hello.CustomResourceDefinitions = append(hello.CustomResourceDefinitions, Capability)
+	for _, s := range d.statements {
+		if h := s.held(); h != nil {
+			hello.Held = append(hello.Held, h)
+		}
+	}
+	return nil
+}
+
+// Welcome begins a session. Everything is reported again.
+func (d *Driver) Welcome(_ int64, decommissioned bool) {
 	if decommissioned {
 		d.standBack()
 		return
@@ -72,18 +80,13 @@ func (d *Driver) all() []*statement {
 // to go.
 func (d *Driver) Apply(a *agentv1.Apply) {
 	id := identity{owner: a.GetOwnerUid(), namespace: a.GetRef().GetNamespace(), name: a.GetRef().GetName()}
-	answer := &agentv1.Ack{Ref: a.GetRef(), OwnerUid: a.GetOwnerUid(), Generation: a.GetGeneration(), Hash: a.GetHash()}
 	object, err := parse(a.GetManifest())
-	switch {
-	case a.GetRef().GetKind() != Kind:
-		answer.Outcome, answer.Reason = agentv1.Outcome_OUTCOME_REFUSED, "UnsupportedKind"
-		answer.Message = "This release of the agent knows no " + a.GetRef().GetKind() + " of " + APIVersion + "."
-	case err != nil:
-		answer.Outcome, answer.Reason, answer.Message = agentv1.Outcome_OUTCOME_REFUSED, "Invalid", err.Error()
-	}
-	if answer.GetOutcome() == agentv1.Outcome_OUTCOME_REFUSED {
+	if err != nil {
 		if reports := d.reporter(); reports != nil {
-			reports.Ack(answer)
+			reports.Ack(&agentv1.Ack{
+				Ref: a.GetRef(), OwnerUid: a.GetOwnerUid(), Generation: a.GetGeneration(), Hash: a.GetHash(),
+				Outcome: agentv1.Outcome_OUTCOME_REFUSED, Reason: "Invalid", Message: err.Error(),
+			})
 		}
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql/gateway"
+	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
 // insert is the job of a detached statement, as far as it is known.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func insertion() Spec {
@@ -79,7 +80,7 @@ func TestAChangeWhileTheAgentWasAway(t *testing.T) {
 	b := start(t, f)
 	spec.Parallelism = 4
 	b.apply(2, spec)
-	eventually(t, "a job of another parallelism", func() bool {
+	await.Until(t, "a job of another parallelism runs", func() bool {
 		s, at := b.last()
 		return at == 2 && s.LifecycleState == "STABLE" && s.JobStatus.JobID != first.JobStatus.JobID && s.JobStatus.State == "RUNNING"
 	})
@@ -98,7 +99,7 @@ func TestANewNonceGoesBackToTheSavepointNamed(t *testing.T) {
 	first := a.reaches(1, "STABLE", "RUNNING")
 	spec.InitialSavepointPath, spec.SavepointRedeployNonce = "file:///elsewhere", 2
 	a.apply(2, spec)
-	eventually(t, "another job", func() bool {
+	await.Until(t, "another job runs", func() bool {
 		s, at := a.last()
 		return at == 2 && s.JobStatus.JobID != first.JobStatus.JobID && s.JobStatus.State == "RUNNING"
 	})
@@ -161,7 +162,7 @@ func TestAJobThatItsJobManagerLostIsSubmittedAgain(t *testing.T) {
 	first := a.reaches(1, "STABLE", "RUNNING")
 	f.at(func() { f.jobs[0] = &job{id: "another", name: "somebody's", state: "RUNNING"} })
 	a.reaches(1, "STABLE", "RECONCILING")
-	eventually(t, "the job to be there again", func() bool {
+	await.Until(t, "the job is there again", func() bool {
 		s, _ := a.last()
 		return s.JobStatus.State == "RUNNING" && s.JobStatus.JobID != first.JobStatus.JobID
 	})

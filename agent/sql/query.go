@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql/gateway"
 	"github.com/openweir/weir/agent/sql/row"
+	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
 // query is a query that was begun, with what is known of it.

@@ -3,7 +3,7 @@ package sql
 import (
 	"context"
 
-	"github.com/openweir/weir/agent/flinkrest"
+	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
 // lost tells users of a query whose rows were in a process that has ended.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql/gateway"
+	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
 // suspendQuery ends a query that shall not run. It begins anew when it shall.

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql/gateway"
+	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
 // stop stops the job of a detached statement: with a savepoint where the state

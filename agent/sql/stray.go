@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
-	"github.com/openweir/weir/agent/flinkrest"
+	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
 // sweepEvery is how often strays are looked for, once the control plane has

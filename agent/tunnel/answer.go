@@ -10,18 +10,18 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// responseHeaders are all that leaves the workload cluster, beside
-// Content-Length and Location. What speaks of the connection, sets cookies or
-// tells browsers whom to trust is not among them.
+// responseHeaders are the only headers that leave the workload cluster, together
+// with Content-Length and Location. Headers about the connection, cookies and
+// security policies are not among them.
 var responseHeaders = []string{
 	"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Range", "Content-Type",
 	"Etag", "Last-Modified", "Retry-After",
 }
 
-// headOf is what is told of Flink's answer before its body.
+// headOf returns the status and headers of a response to forward.
 func headOf(response *http.Response) (*cmfv1.FlinkWebUIHead, error) {
 	if response.StatusCode < 200 || response.StatusCode > 599 {
-		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, "Flink answered with status %d.", response.StatusCode)
+		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, "Flink responded with status %d.", response.StatusCode)
 	}
 	head := &cmfv1.FlinkWebUIHead{Status: int32(response.StatusCode)}
 	add := func(name, value string) {
@@ -30,7 +30,7 @@ func headOf(response *http.Response) (*cmfv1.FlinkWebUIHead, error) {
 		}
 	}
 	for _, name := range responseHeaders {
-		// Of a header that is there twice the last one counts.
+		// The last value of a repeated header counts.
 		if values := response.Header[name]; len(values) > 0 {
 			add(name, values[len(values)-1])
 		}
@@ -56,24 +56,25 @@ var redirects = []int{
 	http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
 }
 
-// locationOf is where a redirect leads, as a path of the same server with its
-// query; empty where the answer is none. A redirect to elsewhere is an error.
+// locationOf returns the target of a redirect as a path of the same server with
+// its query; empty if the response is not a redirect. A redirect to another
+// server is an error.
 func locationOf(response *http.Response) (string, error) {
 	if !slices.Contains(redirects, response.StatusCode) {
 		return "", nil
 	}
-	elsewhere := refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, "Flink answered with a redirect that leads out of its web UI.")
-	asked := response.Request.URL
-	to, err := asked.Parse(response.Header.Get("Location"))
-	if err != nil || to.Scheme != asked.Scheme || to.Host != asked.Host || to.User != nil || to.Opaque != "" {
-		return "", elsewhere
+	outside := refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, "Flink responded with a redirect to a location outside its web UI.")
+	requested := response.Request.URL
+	to, err := requested.Parse(response.Header.Get("Location"))
+	if err != nil || to.Scheme != requested.Scheme || to.Host != requested.Host || to.User != nil || to.Opaque != "" {
+		return "", outside
 	}
 	path := (&url.URL{Path: to.Path, RawPath: to.RawPath}).EscapedPath()
 	if path == "" {
 		path = "/"
 	}
 	if checkPath(path) != nil || !plainQuery.MatchString(to.RawQuery) {
-		return "", elsewhere
+		return "", outside
 	}
 	if to.RawQuery != "" {
 		path += "?" + to.RawQuery

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// dialTimeout bounds how long a connection to Flink may take to come about.
+// dialTimeout bounds the time to connect to Flink.
 const dialTimeout = 5 * time.Second
 
-// newTransport makes what carries requests to Flink, and nothing but that: it
-// asks no proxy, upgrades nothing, and leaves encodings to the client.
+// newTransport returns the transport for requests to Flink. It uses no proxy,
+// upgrades no connection and does not decode bodies.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
@@ -24,20 +24,20 @@ func newTransport() *http.Transport {
 		MaxConnsPerHost:        maxFetches,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        30 * time.Second,
-		Protocols:              onlyHTTP1(),
+		Protocols:              http1(),
 	}
 }
 
-func onlyHTTP1() *http.Protocols {
+func http1() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	return p
 }
 
-// dial connects to a server that a Resolver gave. The one of this machine is
-// given by its address. What a name resolves to is in the hands of whoever runs
-// the workload cluster's DNS or may write its services, and must not be this
-// machine or its link, where metadata servers are.
+// dial connects to a server that a Resolver returned. Local servers are given by
+// address. What a name resolves to is controlled by whoever may write DNS records
+// or services of the workload cluster, and must not be this machine or its link,
+// where metadata servers are.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -50,22 +50,22 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, network, address)
 }
 
-// checkResolved refuses addresses that no Flink cluster has.
+// checkResolved rejects addresses that no Flink cluster can have.
 func checkResolved(address string) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("read the address %s: %w", address, err)
+		return fmt.Errorf("parse the address %s: %w", address, err)
 	}
 	ip := at.Addr().Unmap()
 	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == broadcast || awsMetadata.Contains(ip) {
-		return fmt.Errorf("the name resolves to %s, which is no address of a Flink cluster", ip)
+		return fmt.Errorf("the name resolves to %s, which cannot be the address of a Flink cluster", ip)
 	}
 	return nil
 }
 
 var (
 	broadcast = netip.MustParseAddr("255.255.255.255")
-	// awsMetadata is where Amazon has its metadata server on IPv6, outside of
-	// the link-local range.
+	// awsMetadata contains the IPv6 address of the metadata server of AWS, which is
+	// outside the link-local range.
 	awsMetadata = netip.MustParsePrefix("fd00:ec2::/32")
 )

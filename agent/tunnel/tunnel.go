@@ -1,11 +1,12 @@
-// Package tunnel fetches from the REST APIs of the Flink clusters of a workload
-// cluster what the control plane asks for. It reads only, and reaches only for
+// Package tunnel forwards requests of the control plane to the REST APIs of the
+// Flink clusters of a workload cluster. It is read-only, and connects only to
 // what the FlinkDeployment of a request resolves to. The protocol is specified
 // at TunnelRequest in proto/cmf/agent/v1/agent.proto.
 package tunnel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,55 +23,48 @@ import (
 )
 
 const (
-	// maxFetches is how many requests may be under way, as the protocol has it.
+	// maxFetches is the maximum number of concurrent requests, as specified by the
+	// protocol.
 	maxFetches = 64
-	// maxPiece is how much of a body a message carries, in bytes.
+	// maxPiece is the maximum part of a body in one message, in bytes.
 	maxPiece = 32 << 10
 )
 
-// Limits of one answer. Zero fields have the values of production.
+// Limits of one response. Zero fields stand for the defaults.
 type Limits struct {
-	// Head is how long Flink may take to begin; 30 s.
+	// Head is the time until Flink must respond; 30 s.
 	Head time.Duration
-	// Stall is how long an answer may stand still, for Flink's or the client's
-	// sake; 60 s.
+	// Stall is the time that a response may make no progress, be it because of
+	// Flink or of the client; 60 s.
 	Stall time.Duration
-	// Total is how long an answer may take as a whole; 30 min.
+	// Total is the maximum duration of a response; 30 min.
 	Total time.Duration
-	// Body is how large a body may be, in bytes; 4 GiB.
+	// Body is the maximum size of a body, in bytes; 4 GiB.
 	Body int64
 }
 
-func (l Limits) complete() Limits {
-	defaults := Limits{Head: 30 * time.Second, Stall: time.Minute, Total: 30 * time.Minute, Body: 4 << 30}
-	if l.Head == 0 {
-		l.Head = defaults.Head
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Head:  cmp.Or(l.Head, 30*time.Second),
+		Stall: cmp.Or(l.Stall, time.Minute),
+		Total: cmp.Or(l.Total, 30*time.Minute),
+		Body:  cmp.Or(l.Body, 4<<30),
 	}
-	if l.Stall == 0 {
-		l.Stall = defaults.Stall
-	}
-	if l.Total == 0 {
-		l.Total = defaults.Total
-	}
-	if l.Body == 0 {
-		l.Body = defaults.Body
-	}
-	return l
 }
 
 // Config is what a Tunnel needs.
 type Config struct {
-	// Resolver finds Flink clusters. Where it is nil there are none.
+	// Resolver finds Flink clusters. If nil, there are none.
 	Resolver flinkendpoint.Resolver
-	// Namespaces are the only ones reached into; all where there are none.
+	// Namespaces restricts the tunnel to these namespaces. Empty means all.
 	Namespaces []string
-	// Send takes the answers, and returns at once.
+	// Send takes the replies, and returns at once.
 	Send   func(*agentv1.TunnelReply)
 	Log    *slog.Logger
 	Limits Limits
 }
 
-// Tunnel answers requests for Flink's REST API.
+// Tunnel replies to requests for Flink's REST API.
 type Tunnel struct {
 	config    Config
 	transport *http.Transport
@@ -81,20 +75,20 @@ type Tunnel struct {
 	running sync.WaitGroup
 }
 
-// fetch is one request under way.
+// fetch is one request in progress.
 type fetch struct {
 	request *agentv1.TunnelRequest
 	window  *window
 	cancel  context.CancelCauseFunc
 }
 
-// New makes a tunnel.
+// New returns a tunnel.
 func New(config Config) *Tunnel {
-	config.Limits = config.Limits.complete()
+	config.Limits = config.Limits.withDefaults()
 	return &Tunnel{config: config, transport: newTransport(), fetches: map[string]*fetch{}}
 }
 
-// Open begins to answer a request, and returns at once.
+// Open starts to serve a request, and returns at once.
 func (t *Tunnel) Open(m *agentv1.TunnelRequest) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	f := &fetch{request: m, window: newWindow(m.GetWindow()), cancel: cancel}
@@ -107,7 +101,7 @@ func (t *Tunnel) Open(m *agentv1.TunnelRequest) {
 		defer t.running.Done()
 		defer cancel(nil)
 		err := t.serve(ctx, f)
-		t.dismiss(f)
+		t.remove(f)
 		if err != nil {
 			t.end(m, failureOf(ctx, err))
 			return
@@ -123,22 +117,22 @@ func (t *Tunnel) admit(f *fetch) error {
 	case t.closed:
 		return errCancelled
 	case t.fetches[f.request.GetRequestId()] != nil:
-		return refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "The id of the request is in use.")
+		return refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "The request id is already in use.")
 	case len(t.fetches) >= maxFetches:
-		return refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BUSY, "The agent answers as many requests for web UIs as it can. Try again.")
+		return refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BUSY, "The agent is serving its maximum number of web UI requests. Try again.")
 	}
 	t.fetches[f.request.GetRequestId()] = f
 	t.running.Add(1)
 	return nil
 }
 
-func (t *Tunnel) dismiss(f *fetch) {
+func (t *Tunnel) remove(f *fetch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.fetches, f.request.GetRequestId())
 }
 
-// Credit lets a request go on.
+// Credit extends the window of a request.
 func (t *Tunnel) Credit(m *agentv1.TunnelCredit) {
 	t.mu.Lock()
 	f := t.fetches[m.GetRequestId()]
@@ -148,7 +142,7 @@ func (t *Tunnel) Credit(m *agentv1.TunnelCredit) {
 	}
 }
 
-// Cancel ends a request.
+// Cancel cancels a request.
 func (t *Tunnel) Cancel(m *agentv1.TunnelCancel) {
 	t.mu.Lock()
 	f := t.fetches[m.GetRequestId()]
@@ -158,7 +152,7 @@ func (t *Tunnel) Cancel(m *agentv1.TunnelCancel) {
 	}
 }
 
-// Reset ends all requests: the session that they came with has ended.
+// Reset cancels all requests: their session has ended.
 func (t *Tunnel) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -167,8 +161,8 @@ func (t *Tunnel) Reset() {
 	}
 }
 
-// Close ends all requests, takes no more, and waits until nothing is left of
-// them.
+// Close cancels all requests, rejects further ones, and waits until all have
+// ended.
 func (t *Tunnel) Close() {
 	t.mu.Lock()
 	t.closed = true
@@ -182,18 +176,18 @@ func (t *Tunnel) end(m *agentv1.TunnelRequest, f *failure) {
 	end := &agentv1.TunnelEnd{}
 	if f != nil {
 		end.Failure, end.Message = f.kind, f.message
-		t.config.Log.Debug("a request for a web UI failed", "namespace", m.GetRef().GetNamespace(), "deployment", m.GetRef().GetName(),
+		t.config.Log.Debug("web UI request failed", "namespace", m.GetRef().GetNamespace(), "deployment", m.GetRef().GetName(),
 			"path", m.GetPath(), "failure", f.kind, "error", f.Error())
 	}
 	t.config.Send(&agentv1.TunnelReply{RequestId: m.GetRequestId(), Part: &agentv1.TunnelReply_End{End: end}})
 }
 
-// serve answers all but the end.
+// serve sends all of the reply but its end.
 func (t *Tunnel) serve(ctx context.Context, f *fetch) error {
-	whole := time.AfterFunc(t.config.Limits.Total, func() { f.cancel(errLong) })
-	defer whole.Stop()
-	slow := time.AfterFunc(t.config.Limits.Head, func() { f.cancel(errSlow) })
-	defer slow.Stop()
+	total := time.AfterFunc(t.config.Limits.Total, func() { f.cancel(errLong) })
+	defer total.Stop()
+	head := time.AfterFunc(t.config.Limits.Head, func() { f.cancel(errHead) })
+	defer head.Stop()
 	base, err := t.target(ctx, f.request)
 	if err != nil {
 		return err
@@ -202,28 +196,28 @@ func (t *Tunnel) serve(ctx context.Context, f *fetch) error {
 	if err != nil {
 		return err
 	}
-	// Not by a client, which would look at redirects.
+	// Not through an http.Client, which would follow redirects.
 	response, err := t.transport.RoundTrip(request)
 	if err != nil {
-		return fmt.Errorf("ask Flink: %w", err)
+		return fmt.Errorf("send the request to Flink: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	slow.Stop()
-	head, err := headOf(response)
+	head.Stop()
+	header, err := headOf(response)
 	if err != nil {
 		return err
 	}
 	if response.ContentLength > t.config.Limits.Body {
 		return t.tooLarge()
 	}
-	t.config.Send(&agentv1.TunnelReply{RequestId: f.request.GetRequestId(), Part: &agentv1.TunnelReply_Head{Head: head}})
+	t.config.Send(&agentv1.TunnelReply{RequestId: f.request.GetRequestId(), Part: &agentv1.TunnelReply_Head{Head: header}})
 	if f.request.GetMethod() == http.MethodHead {
 		return nil
 	}
 	return t.body(ctx, f, response.Body)
 }
 
-// target is where the request goes.
+// target returns the base URL for a request.
 func (t *Tunnel) target(ctx context.Context, m *agentv1.TunnelRequest) (*url.URL, error) {
 	if err := checkRequest(m); err != nil {
 		return nil, err
@@ -231,11 +225,11 @@ func (t *Tunnel) target(ctx context.Context, m *agentv1.TunnelRequest) (*url.URL
 	ref := m.GetRef()
 	switch {
 	case t.config.Resolver == nil:
-		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED, "No Flink runs in this workload cluster that the agent could reach.")
+		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED, "The agent cannot reach Flink clusters in this workload cluster.")
 	case ref.GetApiVersion() != "flink.apache.org/v1beta1" || ref.GetKind() != "FlinkDeployment":
-		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "%s %s has no web UI; a FlinkDeployment has.", ref.GetApiVersion(), ref.GetKind())
+		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "%s %s has no web UI; only a FlinkDeployment has.", ref.GetApiVersion(), ref.GetKind())
 	case len(t.config.Namespaces) > 0 && !slices.Contains(t.config.Namespaces, ref.GetNamespace()):
-		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "The agent does not work in namespace '%s'.", ref.GetNamespace())
+		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "The agent is not configured for namespace '%s'.", ref.GetNamespace())
 	}
 	base, err := t.config.Resolver.REST(ctx, ref.GetNamespace(), ref.GetName())
 	if err != nil {
@@ -244,7 +238,7 @@ func (t *Tunnel) target(ctx context.Context, m *agentv1.TunnelRequest) (*url.URL
 	return base, nil
 }
 
-// body sends a body in pieces.
+// body forwards a body in pieces.
 func (t *Tunnel) body(ctx context.Context, f *fetch, body io.Reader) error {
 	stalled := time.AfterFunc(t.config.Limits.Stall, func() { f.cancel(errStalled) })
 	defer stalled.Stop()
@@ -267,11 +261,11 @@ func (t *Tunnel) body(ctx context.Context, f *fetch, body io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read Flink's answer: %w", err)
+			return fmt.Errorf("read the response of Flink: %w", err)
 		}
 	}
 }
 
 func (t *Tunnel) tooLarge() error {
-	return refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, "Flink's answer has more than %d bytes.", t.config.Limits.Body)
+	return refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, "The response of Flink is larger than %d bytes.", t.config.Limits.Body)
 }

@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// maxWindow bounds what a control plane may have the agent hold of one body, in
-// bytes.
+// maxWindow bounds the window of one body, in bytes, whatever the control plane
+// grants.
 const maxWindow = 1 << 20
 
-// window is how many bytes of a body may still be sent.
+// window is the number of bytes of a body that may still be sent.
 type window struct {
 	mu    sync.Mutex
 	bytes int64
@@ -34,8 +34,7 @@ func (w *window) grant(bytes int64) {
 	}
 }
 
-// take waits until at least one byte may be sent, and takes as many as may be,
-// up to limit.
+// take waits until at least one byte may be sent, and takes up to limit bytes.
 func (w *window) take(ctx context.Context, limit int64) (int64, error) {
 	for {
 		w.mu.Lock()

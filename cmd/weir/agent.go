@@ -39,7 +39,6 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 			config.Flink = flink
 			config.Version = buildVersion().Version
 			config.Log = log()
-			config.SQL = sql.New(sql.Config{Endpoints: flink, Log: config.Log})
 			a, err := agent.New(config)
 			if err != nil {
 				return err
@@ -63,7 +62,7 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	return cmd
 }
 
-// flinkResolver tells where Flink clusters answer.
+// flinkResolver returns the resolver of the endpoints of Flink clusters.
 func flinkResolver(kubernetes *rest.Config, local bool, namespaces []string) (sql.Endpoints, error) {
 	if local {
 		return flinkendpoint.NewLocal(kubernetes, namespaces...)

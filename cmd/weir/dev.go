@@ -20,14 +20,13 @@ import (
 
 	"github.com/openweir/weir/agent"
 	"github.com/openweir/weir/agent/flinkendpoint"
-	"github.com/openweir/weir/agent/sandbox"
-	"github.com/openweir/weir/agent/sql"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/sandbox"
 )
 
 // devHeartbeat is short, so that a disconnected cluster is soon seen as such.
@@ -195,7 +194,7 @@ func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.L
 			return nil, err
 		}
 		config := agent.Config{
-			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), SQL: cluster.SQL(),
+			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), Results: cluster.SQL(),
 			Identity: agent.Identity{Token: token, Insecure: true},
 			Labels:   map[string]string{"weir.sandbox": "true"},
 			Version:  buildVersion().Version, Log: log,
@@ -205,7 +204,7 @@ func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.L
 			if err != nil {
 				return nil, err
 			}
-			config.Flink, config.SQL = flink, sql.New(sql.Config{Endpoints: flink, Log: log})
+			config.Flink = flink
 		}
 		a, err := agent.New(config)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/openweir/weir/agent/sandbox"
+	"github.com/openweir/weir/sandbox"
 )
 
 type sandboxFlags struct {

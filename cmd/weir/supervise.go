@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/openweir/weir/agent/sandbox/supervise"
+	"github.com/openweir/weir/sandbox/supervise"
 )
 
 // superviseName is the command under which the processes of a sandbox run.

@@ -25,25 +25,25 @@ const cleanupPolicy = "cleanup.policy"
 func withCluster(ctx context.Context, properties map[string]string, do func(context.Context, *kadm.Client) error) error {
 	options, err := clientOptions(properties)
 	if err != nil {
-		return fmt.Errorf("the connection to its Kafka cluster is not well described: %w", err)
+		return fmt.Errorf("its Kafka connection is misconfigured: %w", err)
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
-		return fmt.Errorf("the connection to its Kafka cluster is not well described: %w", err)
+		return fmt.Errorf("its Kafka connection is misconfigured: %w", err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if err := do(ctx, kadm.NewClient(client)); err != nil {
-		return fmt.Errorf("its Kafka cluster at %s: %w", properties[propertyServers], brief(err, timeout))
+		return fmt.Errorf("its Kafka cluster at %s: %w", properties[propertyServers], brief(err))
 	}
 	return nil
 }
 
 // brief is an error of a client in one line of bounded length.
-func brief(err error, waited fmt.Stringer) error {
+func brief(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", waited)
+		return fmt.Errorf("no answer within %s", timeout)
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > maxReason {
@@ -71,7 +71,7 @@ func topicNames(ctx context.Context, properties map[string]string) ([]string, er
 		return nil, err
 	}
 	if len(names) > maxTopics {
-		return nil, fmt.Errorf("its Kafka cluster at %s: there are %d topics, and no more than %d are listed", properties[propertyServers], len(names), maxTopics)
+		return nil, fmt.Errorf("its Kafka cluster at %s: the number of topics, %d, exceeds the limit of %d", properties[propertyServers], len(names), maxTopics)
 	}
 	slices.Sort(names)
 	return names, nil

@@ -51,10 +51,10 @@ func jsonProperties(s *subject, column string) ([]property, error) {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("it describes no properties of an object")
+		return nil, fmt.Errorf("it does not describe an object with properties")
 	}
 	if len(found) > maxProperties {
-		return nil, fmt.Errorf("it describes %d properties, and no more than %d become columns", len(found), maxProperties)
+		return nil, fmt.Errorf("the number of properties, %d, exceeds the limit of %d", len(found), maxProperties)
 	}
 	text := jsonText(column)
 	var out []property
@@ -123,7 +123,7 @@ type jsonReader struct {
 func (r jsonReader) parse(name, text string) (any, error) {
 	var tree any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {
-		return nil, fmt.Errorf("the schema is not valid JSON: %w", brief(err, timeout))
+		return nil, fmt.Errorf("the schema is not valid JSON: %w", brief(err))
 	}
 	r.documents[name] = tree
 	return tree, nil
@@ -191,15 +191,15 @@ func (r jsonReader) deref(schema located, depth int) (located, error) {
 		}
 		root, known := r.documents[document]
 		if !known {
-			return located{}, fmt.Errorf("$ref %q leads to a schema that the registry does not name", ref)
+			return located{}, fmt.Errorf("$ref %q refers to an unknown schema", ref)
 		}
 		value, found := follow(root, fragment)
 		if !found {
-			return located{}, fmt.Errorf("$ref %q leads nowhere", ref)
+			return located{}, fmt.Errorf("$ref %q cannot be resolved", ref)
 		}
 		schema = located{value, document}
 	}
-	return located{}, fmt.Errorf("$ref leads in a circle, or too deep")
+	return located{}, fmt.Errorf("$ref is circular or nested too deeply")
 }
 
 // follow goes along a JSON pointer.

@@ -69,14 +69,14 @@ func TestJSONSchemaBecomesComputedColumns(t *testing.T) {
 
 func TestJSONSchemaThatDescribesNoObject(t *testing.T) {
 	for text, why := range map[string]string{
-		`{"type": "string"}`: "it describes no properties of an object",
+		`{"type": "string"}`: "it does not describe an object with properties",
 		`{`:                  "the schema is not valid JSON",
-		`true`:               "it describes no properties of an object",
-		`{"$ref": "#"}`:      "$ref leads in a circle, or too deep",
-		`{"$ref": "a#"}`:     `$ref "a#" leads to a schema that the registry does not name`,
-		`{"$ref": "#/b/0"}`:  `$ref "#/b/0" leads nowhere`,
-		`{"properties": {"a": {"$ref": "#/properties/a"}}}`: "property a: $ref leads in a circle, or too deep",
-		`{"allOf": [{"$ref": "#"}]}`:                        "$ref leads in a circle, or too deep",
+		`true`:               "it does not describe an object with properties",
+		`{"$ref": "#"}`:      "$ref is circular or nested too deeply",
+		`{"$ref": "a#"}`:     `$ref "a#" refers to an unknown schema`,
+		`{"$ref": "#/b/0"}`:  `$ref "#/b/0" cannot be resolved`,
+		`{"properties": {"a": {"$ref": "#/properties/a"}}}`: "property a: $ref is circular or nested too deeply",
+		`{"allOf": [{"$ref": "#"}]}`:                        "$ref is circular or nested too deeply",
 	} {
 		table := tableOf(t.Context(), "t", false, nil, &subject{name: "t-value", kind: sr.TypeJSON, text: text})
 		if got := described(t, table); got != "key BYTES, val BYTES" {

@@ -32,7 +32,7 @@ const (
 func clientOptions(properties map[string]string) ([]kgo.Opt, error) {
 	servers := list(properties[propertyServers])
 	if len(servers) == 0 {
-		return nil, fmt.Errorf("the property %s is missing", propertyServers)
+		return nil, fmt.Errorf("property %s is required", propertyServers)
 	}
 	options := []kgo.Opt{
 		kgo.SeedBrokers(servers...),
@@ -48,7 +48,7 @@ func clientOptions(properties map[string]string) ([]kgo.Opt, error) {
 	switch protocol {
 	case "", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL":
 	default:
-		return nil, fmt.Errorf("%s is %q, and not PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", propertyProtocol, protocol)
+		return nil, fmt.Errorf("%s must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, got %q", propertyProtocol, protocol)
 	}
 	if strings.HasSuffix(protocol, "SSL") {
 		config, err := tlsConfig(properties, "")

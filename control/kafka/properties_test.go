@@ -37,16 +37,16 @@ func TestConnectionsThatAreNotWellDescribed(t *testing.T) {
 		properties map[string]string
 		says       string
 	}{
-		"no servers":         {map[string]string{}, "the property bootstrap.servers is missing"},
-		"no such protocol":   {map[string]string{"security.protocol": "TLS"}, `security.protocol is "TLS"`},
-		"no mechanism":       {map[string]string{"security.protocol": "SASL_SSL"}, "the property sasl.mechanism is missing"},
-		"another mechanism":  {map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "GSSAPI", "sasl.jaas.config": plainJAAS}, "sasl.mechanism GSSAPI is not supported"},
+		"no servers":         {map[string]string{}, "property bootstrap.servers is required"},
+		"no such protocol":   {map[string]string{"security.protocol": "TLS"}, `security.protocol must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL`},
+		"no mechanism":       {map[string]string{"security.protocol": "SASL_SSL"}, "property sasl.mechanism is required"},
+		"another mechanism":  {map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "GSSAPI", "sasl.jaas.config": plainJAAS}, "sasl.mechanism must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"},
 		"no user":            {map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.jaas.config": `P required password="hunter2";`}, "sasl.jaas.config has no username"},
-		"a broken user":      {map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.jaas.config": `P required username="a" password="hunter2`}, "sasl.jaas.config: it is not of the form"},
-		"a file to trust":    {map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/etc/passwd"}, "ssl.truststore.location names a file, which the control plane does not read"},
-		"a file with a key":  {map[string]string{"security.protocol": "SSL", "ssl.keystore.location": "/etc/passwd"}, "ssl.keystore.location names a file"},
-		"no certificate":     {map[string]string{"security.protocol": "SSL", "ssl.truststore.certificates": "hunter2"}, "ssl.truststore.certificates holds no certificate in PEM"},
-		"no own certificate": {map[string]string{"security.protocol": "SSL", "ssl.keystore.certificate.chain": "x", "ssl.keystore.key": "hunter2"}, "are no certificate and its unencrypted key"},
+		"a broken user":      {map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.jaas.config": `P required username="a" password="hunter2`}, "sasl.jaas.config: it must be of the form"},
+		"a file to trust":    {map[string]string{"security.protocol": "SSL", "ssl.truststore.location": "/etc/passwd"}, "ssl.truststore.location refers to a file, which the control plane does not read"},
+		"a file with a key":  {map[string]string{"security.protocol": "SSL", "ssl.keystore.location": "/etc/passwd"}, "ssl.keystore.location refers to a file"},
+		"no certificate":     {map[string]string{"security.protocol": "SSL", "ssl.truststore.certificates": "hunter2"}, "ssl.truststore.certificates does not contain a PEM certificate"},
+		"no own certificate": {map[string]string{"security.protocol": "SSL", "ssl.keystore.certificate.chain": "x", "ssl.keystore.key": "hunter2"}, "must be a PEM certificate and its unencrypted private key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if len(test.properties) > 0 {

@@ -31,11 +31,11 @@ func protobufMessage(ctx context.Context, s *subject) (message, error) {
 	}
 	files, err := compiler.Compile(ctx, main)
 	if err != nil {
-		return message{}, fmt.Errorf("the schema is not valid: %w", brief(err, timeout))
+		return message{}, fmt.Errorf("the schema is not valid: %w", brief(err))
 	}
 	messages := files[0].Messages()
 	if messages.Len() == 0 {
-		return message{}, fmt.Errorf("the schema has no message")
+		return message{}, fmt.Errorf("the schema does not define a message")
 	}
 	descriptor := messages.Get(0)
 	r := protobufReader{open: map[protoreflect.FullName]bool{}, left: maxTypes}

@@ -43,7 +43,7 @@ func newRegistry(options map[string]string) (*registry, error) {
 	transport.Proxy = nil
 	config, err := tlsConfig(options, registrySSL)
 	if err != nil {
-		return nil, fmt.Errorf("the connection to the schema registry is not well described: %w", err)
+		return nil, fmt.Errorf("the schema registry connection is misconfigured: %w", err)
 	}
 	transport.TLSClientConfig = config
 	clientOptions := []sr.ClientOpt{
@@ -63,7 +63,7 @@ func newRegistry(options map[string]string) (*registry, error) {
 	}
 	client, err := sr.NewClient(clientOptions...)
 	if err != nil {
-		return nil, fmt.Errorf("the connection to the schema registry is not well described: %w", err)
+		return nil, fmt.Errorf("the schema registry connection is misconfigured: %w", err)
 	}
 	return &registry{client, withoutUser(urls[0])}, nil
 }
@@ -95,7 +95,7 @@ func first(options map[string]string, keys ...string) string {
 func withoutUser(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {
-		return "an address that is no URL"
+		return "an invalid URL"
 	}
 	parsed.User = nil
 	return parsed.String()
@@ -171,7 +171,7 @@ func (r *registry) resolve(ctx context.Context, references []sr.SchemaReference,
 }
 
 func (r *registry) failure(name string, err error) error {
-	return fmt.Errorf("the schema registry at %s: subject %s: %w", r.url, name, brief(err, timeout))
+	return fmt.Errorf("the schema registry at %s: subject %s: %w", r.url, name, brief(err))
 }
 
 // remove deletes a subject, so that it can be restored. It is content with one

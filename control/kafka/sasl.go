@@ -16,9 +16,9 @@ func saslMechanism(properties map[string]string) (sasl.Mechanism, error) {
 	switch mechanism {
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 	case "":
-		return nil, fmt.Errorf("the property %s is missing", propertyMechanism)
+		return nil, fmt.Errorf("property %s is required", propertyMechanism)
 	default:
-		return nil, fmt.Errorf("%s %s is not supported: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 are", propertyMechanism, mechanism)
+		return nil, fmt.Errorf("%s must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, got %q", propertyMechanism, mechanism)
 	}
 	options, err := jaasOptions(properties[propertyJAAS])
 	if err != nil {
@@ -39,7 +39,7 @@ func saslMechanism(properties map[string]string) (sasl.Mechanism, error) {
 	}
 }
 
-var errJAAS = errors.New(`it is not of the form Class required name="value" ...;`)
+var errJAAS = errors.New(`it must be of the form Class required name="value" ...;`)
 
 // jaasOptions reads the options of a JAAS configuration of one login module:
 //

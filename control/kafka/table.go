@@ -110,7 +110,7 @@ func partOf(ctx context.Context, column string, s *subject) part {
 	case sr.TypeAvro:
 		fields, schema, err := avroFields(s)
 		if err != nil {
-			return raw(column, fmt.Sprintf("Avro of subject %s, not read by Flink's format %s: %s.", s.name, formatAvro, err))
+			return raw(column, fmt.Sprintf("Avro of subject %s, not supported by Flink's format %s: %s.", s.name, formatAvro, err))
 		}
 		out := part{format: formatAvro, schema: schema}
 		for _, f := range fields {

@@ -71,12 +71,12 @@ func TestAvroBecomesColumnsAsFlinkReadsThem(t *testing.T) {
 
 func TestAvroThatFlinkDoesNotReadIsBytes(t *testing.T) {
 	for name, test := range map[string]struct{ schema, why string }{
-		"no record":       {`"string"`, "the schema is of type string, and the format reads records only"},
-		"a union":         {record(`{"name":"f","type":["int","string"]}`), "field f: a union of several types is not read"},
-		"a union of null": {record(`{"name":"f","type":["null","int","string"]}`), "field f: a union of several types is not read"},
-		"null":            {record(`{"name":"f","type":"null"}`), "field f: type null is not read"},
+		"no record":       {`"string"`, "the schema is of type string, but the format supports records only"},
+		"a union":         {record(`{"name":"f","type":["int","string"]}`), "field f: a union of several types is not supported"},
+		"a union of null": {record(`{"name":"f","type":["null","int","string"]}`), "field f: a union of several types is not supported"},
+		"null":            {record(`{"name":"f","type":"null"}`), "field f: type null is not supported"},
 		"recursion":       {record(`{"name":"f","type":["null","Order"]}`), "field f: the record shop.Order contains itself"},
-		"a huge decimal":  {record(`{"name":"f","type":{"type":"bytes","logicalType":"decimal","precision":50,"scale":2}}`), "field f: a decimal with precision 50 and scale 2 is not read"},
+		"a huge decimal":  {record(`{"name":"f","type":{"type":"bytes","logicalType":"decimal","precision":50,"scale":2}}`), "field f: a decimal with precision 50 and scale 2 is not supported"},
 		"nothing":         {record(``), "the record shop.Order has no fields"},
 		"no schema":       {`{"type":"record"}`, "the schema is not valid"},
 		"no JSON":         {`{`, "the schema is not valid"},
@@ -111,6 +111,20 @@ func TestAvroThatRefersToOtherSubjects(t *testing.T) {
 	// What Flink gets has to stand alone.
 	if _, _, err := avroFields(avroOf("alone", text)); err != nil {
 		t.Errorf("%s: %v", text, err)
+	}
+}
+
+func TestAvroThatRefersToATypeWithinAnotherSubject(t *testing.T) {
+	s := avroOf("t-value", record(`{"name":"f","type":["null","other.Inner"]}`))
+	s.references = []reference{{"other.Outer", `{"type":"record","name":"Outer","namespace":"other","fields":[{"name":"in","type":{"type":"record","name":"Inner","fields":[
+		{"name":"at","type":{"type":"long","logicalType":"timestamp-micros","x":1}}]}}]}`}}
+	table := tableOf(t.Context(), "t", false, nil, s)
+	if got, want := definition(table), "( `key` BYTES, `f` ROW<`at` BIGINT> )"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	want := `{"fields":[{"name":"f","type":["null",{"fields":[{"name":"at","type":["null",{"type":"long","x":1}]}],"name":"Inner","namespace":"other","type":"record"}]}],"name":"Order","namespace":"shop","type":"record"}`
+	if got := table.GetOptions()["value.avro-confluent.schema"]; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

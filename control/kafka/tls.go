@@ -25,21 +25,21 @@ const (
 func tlsConfig(properties map[string]string, prefix string) (*tls.Config, error) {
 	for file, instead := range map[string]string{sslTrustFile: sslTrusted, sslKeyFile: sslChain + " and " + sslKey} {
 		if properties[prefix+file] != "" && properties[prefix+strings.Fields(instead)[0]] == "" {
-			return nil, fmt.Errorf("%s names a file, which the control plane does not read: give PEM in %s", prefix+file, instead)
+			return nil, fmt.Errorf("%s refers to a file, which the control plane does not read: provide PEM in %s", prefix+file, instead)
 		}
 	}
 	config := &tls.Config{MinVersion: minTLS}
 	if trusted := properties[prefix+sslTrusted]; trusted != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM([]byte(trusted)) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", prefix+sslTrusted)
+			return nil, fmt.Errorf("%s does not contain a PEM certificate", prefix+sslTrusted)
 		}
 	}
 	if chain := properties[prefix+sslChain]; chain != "" {
 		// The error would quote nothing of the key, but need not be told either.
 		certificate, err := tls.X509KeyPair([]byte(chain), []byte(properties[prefix+sslKey]))
 		if err != nil {
-			return nil, fmt.Errorf("%s and %s are no certificate and its unencrypted key in PEM", prefix+sslChain, prefix+sslKey)
+			return nil, fmt.Errorf("%s and %s must be a PEM certificate and its unencrypted private key", prefix+sslChain, prefix+sslKey)
 		}
 		config.Certificates = []tls.Certificate{certificate}
 	}
@@ -54,7 +54,7 @@ func tlsConfig(properties map[string]string, prefix string) (*tls.Config, error)
 func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {
-			return errors.New("the server showed no certificate")
+			return errors.New("the server presented no certificate")
 		}
 		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
 		for _, certificate := range state.PeerCertificates[1:] {

@@ -58,10 +58,10 @@ func (p *parser) primaryKeyWords() error {
 // setPrimaryKey reads NOT ENFORCED, then makes the key that of the schema.
 func (p *parser) setPrimaryKey(schema *Schema, key *PrimaryKey, position token.Position) error {
 	if !p.Accept("NOT", "ENFORCED") {
-		return token.Errorf(p.Peek().Position, "A primary key must be NOT ENFORCED: Flink does not own the rows, and so cannot keep keys unique.")
+		return token.Errorf(p.Peek().Position, "A primary key must be NOT ENFORCED: Flink does not own the data and cannot enforce that keys are unique.")
 	}
 	if schema.PrimaryKey != nil {
-		return token.Errorf(position, "The table has more than one primary key.")
+		return token.Errorf(position, "The table defines more than one primary key.")
 	}
 	schema.PrimaryKey = key
 	return nil
@@ -89,7 +89,7 @@ func (p *parser) watermark(schema *Schema) error {
 		return err
 	}
 	if schema.Watermark != nil {
-		return token.Errorf(position, "The table has more than one watermark.")
+		return token.Errorf(position, "The table defines more than one watermark.")
 	}
 	schema.Watermark = &watermark
 	return nil

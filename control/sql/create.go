@@ -86,7 +86,7 @@ func (p *parser) distribution() (*Distribution, error) {
 	count := p.Peek()
 	n, err := strconv.ParseInt(count.Text, 10, 32)
 	if count.Kind != token.Number || err != nil || n < 1 {
-		return nil, p.Unexpected("a number of buckets from 1 on")
+		return nil, p.Unexpected("a positive number of buckets")
 	}
 	p.Next()
 	distribution.Buckets = int32(n)
@@ -123,7 +123,7 @@ func (p *parser) option(options map[string]string) error {
 		return err
 	}
 	if _, twice := options[key]; twice {
-		return token.Errorf(position, "The option %s is there twice.", token.QuoteString(key))
+		return token.Errorf(position, "Option %s is specified more than once.", token.QuoteString(key))
 	}
 	options[key] = value
 	return nil

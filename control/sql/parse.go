@@ -38,7 +38,7 @@ func (p *parser) end() error {
 	for p.AcceptSymbol(";") {
 	}
 	if next := p.Peek(); next.Kind != token.End {
-		return token.Errorf(next.Position, "Only one statement is allowed, but another begins here.")
+		return token.Errorf(next.Position, "Only one statement is allowed, but another one starts here.")
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func (p *parser) limit() (*int64, error) {
 	}
 	n, err := strconv.ParseInt(count.Text, 10, 64)
 	if err != nil {
-		return nil, token.Errorf(count.Position, "%s is no number of rows.", count.Text)
+		return nil, token.Errorf(count.Position, "%s is not a valid number of rows.", count.Text)
 	}
 	p.Next()
 	return &n, nil

@@ -20,15 +20,15 @@ func (e *UnsupportedError) Error() string {
 
 // Reasons that several statements share.
 const (
-	noCatalogDDL = "catalogs and databases are resources of the REST API."
+	noCatalogDDL = "catalogs and databases are managed as resources through the REST API."
 	noObjects    = "Weir's catalogs hold tables only."
-	noMutation   = "tables are Kafka topics, whose rows can only be added to."
-	noPlans      = "plans of queries are not kept."
-	noSession    = "each statement has a session of its own, so nothing that lives in a session outlasts it."
-	noModules    = "modules come with the image of the compute pool."
-	noJobs       = "jobs are seen and stopped as statements and applications of the REST API."
-	noPartitions = "Weir's catalogs do not know the partitions of tables."
-	noShell      = "it is a command of the SQL shell."
+	noMutation   = "tables are Kafka topics, which are append-only."
+	noPlans      = "query plans are not available."
+	noSession    = "each statement runs in its own session, which temporary objects do not outlive."
+	noModules    = "modules are part of the image of the compute pool."
+	noJobs       = "jobs are managed as statements and applications through the REST API."
+	noPartitions = "Weir's catalogs do not store table partitions."
+	noShell      = "it is a command of the SQL client."
 )
 
 // refusal is the reason why statements with such a beginning are refused.
@@ -41,7 +41,7 @@ type refusal struct {
 var refusals = []refusal{
 	{"USE", "set the properties sql.current-catalog and sql.current-database of the statement."},
 	{"SET", "set the properties and the Flink configuration of the statement."},
-	{"RESET", "leave the property or the Flink configuration out of the statement."},
+	{"RESET", "omit the property or the Flink configuration from the statement."},
 	{"CREATE TEMPORARY", noSession},
 	{"CREATE OR REPLACE TABLE", "drop the table first."},
 	{"CREATE OR ALTER", noObjects},
@@ -69,8 +69,8 @@ var refusals = []refusal{
 	{"EXPLAIN", noPlans},
 	{"COMPILE", noPlans},
 	{"EXECUTE PLAN", noPlans},
-	{"EXECUTE", "write the query or INSERT without it; EXECUTE STATEMENT SET is supported."},
-	{"BEGIN STATEMENT SET", "write EXECUTE STATEMENT SET BEGIN ... END."},
+	{"EXECUTE", "submit the query or INSERT without EXECUTE; EXECUTE STATEMENT SET is supported."},
+	{"BEGIN STATEMENT SET", "use EXECUTE STATEMENT SET BEGIN ... END."},
 	{"ANALYZE", "Weir's catalogs keep no statistics."},
 	{"CALL", "Weir's catalogs have no procedures."},
 	{"DELETE", noMutation},
@@ -80,8 +80,8 @@ var refusals = []refusal{
 	{"TRUNCATE", noMutation},
 	{"LOAD", noModules},
 	{"UNLOAD", noModules},
-	{"ADD JAR", "put the JAR into the image of the compute pool."},
-	{"REMOVE JAR", "JARs come with the image of the compute pool."},
+	{"ADD JAR", "add the JAR to the image of the compute pool."},
+	{"REMOVE JAR", "JARs are part of the image of the compute pool."},
 	{"STOP JOB", noJobs},
 	{"HELP", noShell},
 	{"QUIT", noShell},
@@ -107,7 +107,7 @@ var showRefusals = []refusal{
 	{"PARTITIONS", noPartitions},
 	{"MODULES", noModules},
 	{"FULL MODULES", noModules},
-	{"JARS", "JARs come with the image of the compute pool."},
+	{"JARS", "JARs are part of the image of the compute pool."},
 	{"JOBS", noJobs},
 	{"JOB", noJobs},
 }
@@ -117,9 +117,9 @@ var alterRefusals = []refusal{
 	{"ADD IF NOT EXISTS PARTITION", noPartitions},
 	{"DROP PARTITION", noPartitions},
 	{"DROP IF EXISTS PARTITION", noPartitions},
-	{"RENAME TO", "the table is a Kafka topic, and topics keep their names."},
+	{"RENAME TO", "the table is a Kafka topic, which cannot be renamed."},
 	{"PARTITION", noPartitions},
-	{"COMPACT", "the table is a Kafka topic, and brokers compact those."},
+	{"COMPACT", "the table is a Kafka topic, which the brokers compact."},
 }
 
 var describeRefusals = []refusal{

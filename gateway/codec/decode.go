@@ -13,8 +13,8 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// maxMessages bounds how many violations, and how many unknown fields, one
-// document is told of.
+// maxMessages bounds how many violations, and how many unknown fields, are
+// reported for one document.
 const maxMessages = 50
 
 // Unmarshal reads one JSON object into an empty message. A field that is null
@@ -22,7 +22,7 @@ const maxMessages = 50
 // not have, which are ignored. The error, if any, is an *Error; the message
 // is then incomplete.
 //
-// Nothing of data is kept.
+// The message does not refer to data.
 func Unmarshal(data []byte, m proto.Message) (unknown []string, err error) {
 	r := m.ProtoReflect()
 	t, err := tableOf(r.Descriptor())

@@ -8,8 +8,8 @@ import (
 )
 
 // appendDouble writes a double as Java does, always with a fraction ("1.0",
-// "1.0E7"), so that clients which tell integers from floats by their text see
-// a float every time.
+// "1.0E7"), so that clients which distinguish integers from floats by their
+// text always see a float.
 func appendDouble(dst []byte, v float64, f *field) ([]byte, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return dst, fmt.Errorf("%s: JSON has no %v", f.desc.FullName(), v)

@@ -14,16 +14,16 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// Append appends the JSON of a message to dst, as the answer to a request.
+// Append appends the JSON of a message to dst, as a response has it.
 // Equal messages have equal JSON: fields come in the order of the proto, map
 // entries in the order of their keys.
 //
-// JsonObject is copied as it is: that it holds one compact JSON object is for
-// whoever made it to see to.
+// JsonObject is copied as it is: it must hold one compact JSON object.
 func Append(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, true) }
 
 // AppendItem is Append for a message that is written as lists write their items:
-// without the maps that only a resource answered by itself always has.
+// without the maps that are always written only where the resource is the whole
+// response.
 func AppendItem(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, false) }
 
 func appendAs(dst []byte, m proto.Message, whole bool) ([]byte, error) {
@@ -44,8 +44,8 @@ type encoder struct {
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// message appends one message. top tells the answer itself from what it
-// contains.
+// message appends one message. top distinguishes the response itself from what
+// it contains.
 func (e *encoder) message(dst []byte, m protoreflect.Message, t *table, top bool) ([]byte, error) {
 	dst = append(dst, '{')
 	empty := true

@@ -23,7 +23,7 @@ func newError(format string, args ...any) *Error {
 	return &Error{Messages: []string{fmt.Sprintf(format, args...)}}
 }
 
-// syntaxError puts what the JSON parser found into words.
+// syntaxError describes an error of the JSON parser.
 func syntaxError(data []byte, err error) *Error {
 	var syntactic *jsontext.SyntacticError
 	switch {

@@ -40,7 +40,8 @@ func appendIndex(path []byte, i int) []byte {
 }
 
 // pointerPath is a JSON pointer in the style of field paths. Pointers do not
-// tell an index from a member whose name is a number; it is taken for an index.
+// distinguish an index from a member whose name is a number; it is taken for an
+// index.
 func pointerPath(p jsontext.Pointer) string {
 	var path []byte
 	for token := range p.Tokens() {

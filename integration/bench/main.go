@@ -2,7 +2,8 @@
 // FlinkDeployments and beside the bare etcd client that stores the same bytes:
 // creates, gets, updates and lists of a hundred, by 1, 16 and 64 callers.
 // Every rival has an etcd of its own, of the same version, that waits for the
-// disk. The rivals take turns within each round, in an order that moves by one
+// disk. A second binary of Weir, such as one of an earlier commit, can be
+// measured beside the first. The rivals take turns within each round, in an order that moves by one
 // from round to round, so that none is always first or always last.
 package main
 
@@ -38,6 +39,9 @@ type options struct {
 	duration time.Duration
 	out      string
 	keep     string
+	// weir and before are binaries of Weir: the one that the bars are for, which
+	// is built from this tree when the path is empty, and one to compare it with.
+	weir, before string
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -47,6 +51,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.DurationVar(&o.duration, "duration", 1200*time.Millisecond, "how long a round is")
 	flags.StringVar(&o.out, "out", "", "where the JSON is written (default .build/bench.json of the repository)")
 	flags.StringVar(&o.keep, "keep", "", "a folder to leave data and logs in (default a temporary one)")
+	flags.StringVar(&o.weir, "weir", "", "the binary of Weir to measure (default built from this tree)")
+	flags.StringVar(&o.before, "weir-before", "", "another binary of Weir to measure beside it, such as one of an earlier commit")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -79,9 +85,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// measure runs everything and holds it against the design's figures.
+// measure runs everything and compares it with the bars.
 func measure(ctx context.Context, dir string, o options) (*report, error) {
-	setup, err := start(ctx, dir)
+	setup, err := start(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +112,7 @@ func measure(ctx context.Context, dir string, o options) (*report, error) {
 		}
 	}
 	r.Bars = barsOf(r.Results)
-	return r, setup.agent.close()
+	return r, setup.closeAgents()
 }
 
 // fill makes the scopes, and in them what is listed, got and updated.

@@ -24,6 +24,9 @@ type result struct {
 	// kube-apiserver and of the bare etcd client.
 	ToAPIServer float64 `json:"toKubeApiserver"`
 	ToEtcd      float64 `json:"toEtcd"`
+	// ToBefore is this throughput divided by that of the other Weir over the same
+	// protocol; 0 where none was measured.
+	ToBefore float64 `json:"toBefore,omitempty"`
 }
 
 // report is the whole run.
@@ -52,12 +55,16 @@ type bar struct {
 // in the order of rivals, into results.
 func summarise(op operation, callers int, rivals []rival, cells []cell) []result {
 	var apiServer, etcd float64
+	before := map[string]float64{} // by the protocol
 	for i, r := range rivals {
 		switch r.(type) {
 		case *kubeRival:
 			apiServer = cells[i].perSecond()
 		case *etcdRival:
 			etcd = cells[i].perSecond()
+		}
+		if protocol, ok := strings.CutPrefix(r.name(), beforeWeir+" "); ok {
+			before[protocol] = cells[i].perSecond()
 		}
 	}
 	results := make([]result, len(rivals))
@@ -72,48 +79,67 @@ func summarise(op operation, callers int, rivals []rival, cells []cell) []result
 			ToAPIServer: rate / apiServer,
 			ToEtcd:      rate / etcd,
 		}
+		if other := before[strings.TrimPrefix(r.name(), nowWeir+" ")]; other > 0 {
+			results[i].ToBefore = rate / other
+		}
 	}
 	return results
 }
 
-// barsOf holds the results against the figures of the design.
+// bars are the figures to reach with 64 callers, as multiples of a rival's
+// throughput.
+var bars = []struct {
+	operation, rival string
+	apiServer, etcd  float64 // 0 where there is no bar
+}{
+	{"create", nowWeir + " REST", 4, 0},
+	{"create", nowWeir + " gRPC", 5, 0.33},
+	{"get", nowWeir + " REST", 5, 0},
+	{"get", nowWeir + " gRPC", 7, 0},
+	{"update", nowWeir + " REST", 4, 0},
+	{"update", nowWeir + " gRPC", 5, 0.33},
+	{"list of 100", nowWeir + " REST", 10, 0},
+	{"list of 100", nowWeir + " gRPC", 10, 0},
+}
+
+// barsOf compares the results with the bars.
 func barsOf(results []result) []bar {
-	var bars []bar
+	var out []bar
 	for _, r := range results {
-		if r.Callers != 64 || !strings.HasPrefix(r.Rival, "Weir") {
+		if r.Callers != 64 {
 			continue
 		}
 		add := func(beside string, want, got float64) {
-			bars = append(bars, bar{
-				Operation: r.Operation, Rival: r.Rival, Beside: beside, Callers: r.Callers,
-				Want: want, Got: got, Held: got >= want,
-			})
+			if want > 0 {
+				out = append(out, bar{
+					Operation: r.Operation, Rival: r.Rival, Beside: beside, Callers: r.Callers,
+					Want: want, Got: got, Held: got >= want,
+				})
+			}
 		}
-		if r.Operation == "list of 100" {
-			add("kube-apiserver", 10, r.ToAPIServer)
-			continue
-		}
-		add("kube-apiserver", 5, r.ToAPIServer)
-		switch {
-		case r.Operation == "get":
-		case r.Rival == "Weir gRPC":
-			add("etcd client", 1.0/2, r.ToEtcd)
-		default:
-			add("etcd client", 1.0/3, r.ToEtcd)
+		for _, b := range bars {
+			if b.operation == r.Operation && b.rival == r.Rival {
+				add("kube-apiserver", b.apiServer, r.ToAPIServer)
+				add("etcd client", b.etcd, r.ToEtcd)
+			}
 		}
 	}
-	return bars
+	return out
 }
 
 // write prints the report as Markdown.
 func (r *report) write(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "%d processors, %s, %d rounds of %s a cell, everything durable, clients on the same machine.\n\n",
 		r.Processors, r.Go, r.Rounds, r.RoundDuration)
-	_, _ = fmt.Fprintln(w, "| operation | callers | | ops/s | p50 ms | p99 ms | × kube-apiserver | × etcd client |")
-	_, _ = fmt.Fprintln(w, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+	_, _ = fmt.Fprintln(w, "| operation | callers | | ops/s | p50 ms | p99 ms | × kube-apiserver | × etcd client | × before |")
+	_, _ = fmt.Fprintln(w, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, c := range r.Results {
-		_, _ = fmt.Fprintf(w, "| %s | %d | %s | %.0f | %.2f | %.2f | %.2f | %.2f |\n", c.Operation, c.Callers, c.Rival,
-			c.PerSecond, float64(c.P50Micros)/1000, float64(c.P99Micros)/1000, c.ToAPIServer, c.ToEtcd)
+		before := ""
+		if c.ToBefore > 0 {
+			before = fmt.Sprintf("%.2f", c.ToBefore)
+		}
+		_, _ = fmt.Fprintf(w, "| %s | %d | %s | %.0f | %.2f | %.2f | %.2f | %.2f | %s |\n", c.Operation, c.Callers, c.Rival,
+			c.PerSecond, float64(c.P50Micros)/1000, float64(c.P99Micros)/1000, c.ToAPIServer, c.ToEtcd, before)
 	}
 	_, _ = fmt.Fprintln(w, "\n| bar at 64 callers | beside | at least | measured | |")
 	_, _ = fmt.Fprintln(w, "| --- | --- | ---: | ---: | --- |")

@@ -35,6 +35,18 @@ const (
 	listed       = 100
 )
 
+// The names of the two Weirs that can be measured in one run.
+const (
+	nowWeir    = "Weir"
+	beforeWeir = "Weir before"
+)
+
+// The workload cluster that the applications are for.
+const (
+	cluster   = "bench-k8s-cluster"
+	namespace = "flink"
+)
+
 // spec is the specification of the contract's own example, of a parallelism.
 func spec(parallelism int) string {
 	return fmt.Sprintf(`{"image":"confluentinc/cp-flink:1.19.1-cp2","flinkVersion":"v1_19",`+

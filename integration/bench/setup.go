@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/openweir/weir/integration/bench/agent"
 	"github.com/openweir/weir/integration/build"
 	"github.com/openweir/weir/integration/etcd"
 	"github.com/openweir/weir/integration/kube"
@@ -15,12 +19,12 @@ import (
 // setup is everything that runs while the rivals are measured.
 type setup struct {
 	rivals []rival
-	agent  *agent
+	agents []*agent.Agent
 	stops  []func()
 }
 
 // start builds and starts the servers, each as production would run it.
-func start(ctx context.Context, dir string) (_ *setup, err error) {
+func start(ctx context.Context, dir string, o options) (_ *setup, err error) {
 	s := &setup{}
 	defer func() {
 		if err != nil {
@@ -35,9 +39,11 @@ func start(ctx context.Context, dir string) (_ *setup, err error) {
 	if err != nil {
 		return nil, err
 	}
-	binary, err := build.Weir(ctx)
-	if err != nil {
-		return nil, err
+	binary := o.weir
+	if binary == "" {
+		if binary, err = build.Weir(ctx); err != nil {
+			return nil, err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -51,41 +57,22 @@ func start(ctx context.Context, dir string) (_ *setup, err error) {
 		return nil, err
 	}
 	s.stops = append(s.stops, bare.Kill)
-	http, grpc, err := s.startWeir(ctx, dir, binary, etcdBinary)
-	if err != nil {
+	if err := s.enter(ctx, cluster, bare); err != nil {
 		return nil, err
 	}
-	return s, s.enter(ctx, cluster, bare, http, grpc)
-}
-
-// startWeir runs etcd and a control plane that serves REST too, and returns its
-// addresses.
-func (s *setup) startWeir(ctx context.Context, dir, binary, etcdBinary string) (http, grpc string, err error) {
-	store, err := etcd.Start(ctx, etcd.Config{Binary: etcdBinary, Name: "weir-etcd", Dir: dir})
-	if err != nil {
-		return "", "", err
+	if err := s.startWeir(ctx, nowWeir, filepath.Join(dir, "weir"), binary, etcdBinary); err != nil {
+		return nil, err
 	}
-	s.stops = append(s.stops, store.Kill)
-	var addresses [3]string
-	for i := range addresses {
-		if addresses[i], err = process.FreeAddress(); err != nil {
-			return "", "", err
+	if o.before != "" {
+		if err := s.startWeir(ctx, beforeWeir, filepath.Join(dir, "weir-before"), o.before, etcdBinary); err != nil {
+			return nil, err
 		}
 	}
-	http, grpc = addresses[0], addresses[1]
-	control, err := weir.Control{
-		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Admin: addresses[2],
-		HTTP: http, Heartbeat: 10 * time.Second,
-	}.Start(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	s.stops = append(s.stops, control.Kill)
-	return http, grpc, nil
+	return s, nil
 }
 
-// enter makes the rivals and the agent that Weir writes for.
-func (s *setup) enter(ctx context.Context, cluster *kube.Cluster, bare *etcd.Server, http, grpc string) error {
+// enter adds the rivals that are not Weir.
+func (s *setup) enter(ctx context.Context, cluster *kube.Cluster, bare *etcd.Server) error {
 	kubernetes, err := newKubeRival(ctx, cluster)
 	if err != nil {
 		return err
@@ -96,18 +83,59 @@ func (s *setup) enter(ctx context.Context, cluster *kube.Cluster, bare *etcd.Ser
 		return err
 	}
 	s.add(store)
-	s.add(newRESTRival("http://"+http, 64))
-	remote, err := newGRPCRival(grpc)
+	return nil
+}
+
+// startWeir runs etcd, a control plane that serves REST too, and the agent that
+// it writes for, and adds both of its APIs to the rivals.
+func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make a folder for %s: %w", name, err)
+	}
+	store, err := etcd.Start(ctx, etcd.Config{Binary: etcdBinary, Name: "etcd", Dir: dir})
+	if err != nil {
+		return err
+	}
+	s.stops = append(s.stops, store.Kill)
+	var addresses [3]string
+	for i := range addresses {
+		if addresses[i], err = process.FreeAddress(); err != nil {
+			return err
+		}
+	}
+	http, grpc := addresses[0], addresses[1]
+	control, err := weir.Control{
+		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Admin: addresses[2],
+		HTTP: http, Heartbeat: 10 * time.Second,
+	}.Start(ctx)
+	if err != nil {
+		return err
+	}
+	s.stops = append(s.stops, control.Kill)
+	s.add(newRESTRival(name, "http://"+http, 64))
+	remote, err := newGRPCRival(name, grpc)
 	if err != nil {
 		return err
 	}
 	s.add(remote)
 	// The session outlives the time that starting may take.
-	s.agent, err = connect(context.WithoutCancel(ctx), grpc, weir.Token)
+	session, err := agent.Connect(context.WithoutCancel(ctx), agent.Config{
+		Address: grpc, Token: weir.Token, Cluster: cluster, Namespace: namespace,
+	})
 	if err != nil {
-		return fmt.Errorf("register the cluster: %w", err)
+		return fmt.Errorf("register the cluster of %s: %w", name, err)
 	}
+	s.agents = append(s.agents, session)
 	return nil
+}
+
+// closeAgents ends the sessions and returns what any of them failed with before.
+func (s *setup) closeAgents() error {
+	var errs []error
+	for _, session := range s.agents {
+		errs = append(errs, session.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *setup) add(r rival) {

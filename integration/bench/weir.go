@@ -16,16 +16,17 @@ import (
 // restRival is Weir's REST API: gateway, control plane and etcd, each a
 // process of its own.
 type restRival struct {
+	weir   string // which Weir: nowWeir or beforeWeir
 	base   string
 	client *http.Client
 }
 
-func newRESTRival(base string, callers int) *restRival {
+func newRESTRival(weir, base string, callers int) *restRival {
 	transport := &http.Transport{MaxIdleConns: callers, MaxIdleConnsPerHost: callers, DisableCompression: true}
-	return &restRival{base: base, client: &http.Client{Transport: transport}}
+	return &restRival{weir: weir, base: base, client: &http.Client{Transport: transport}}
 }
 
-func (r *restRival) name() string { return "Weir REST" }
+func (r *restRival) name() string { return r.weir + " REST" }
 
 func (r *restRival) prepare(ctx context.Context, scope string) error {
 	body := fmt.Sprintf(`{"name":"rest-%s","kubernetesNamespace":%q,"kubernetesClusterName":%q}`, scope, namespace, cluster)
@@ -60,24 +61,26 @@ func (r *restRival) url(scope string) string {
 
 // grpcRival is Weir's gRPC API: control plane and etcd.
 type grpcRival struct {
+	weir         string // which Weir: nowWeir or beforeWeir
 	conn         *grpc.ClientConn
 	environments cmfv1.EnvironmentServiceClient
 	applications cmfv1.ApplicationServiceClient
 }
 
-func newGRPCRival(address string) (*grpcRival, error) {
+func newGRPCRival(weir, address string) (*grpcRival, error) {
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the control plane: %w", err)
 	}
 	return &grpcRival{
+		weir:         weir,
 		conn:         conn,
 		environments: cmfv1.NewEnvironmentServiceClient(conn),
 		applications: cmfv1.NewApplicationServiceClient(conn),
 	}, nil
 }
 
-func (g *grpcRival) name() string { return "Weir gRPC" }
+func (g *grpcRival) name() string { return g.weir + " gRPC" }
 
 func (g *grpcRival) prepare(ctx context.Context, scope string) error {
 	_, err := g.environments.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{

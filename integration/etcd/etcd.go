@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/openweir/weir/integration/process"
 )
@@ -21,6 +22,9 @@ type Config struct {
 	Dir string
 	// Volatile gives up durability for speed, where etcd is not what is tested.
 	Volatile bool
+	// Quota bounds the size of the database, in bytes; 0 for etcd's default of
+	// 2 GiB.
+	Quota int64
 }
 
 // Server is a running etcd.
@@ -53,6 +57,9 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 		"--initial-advertise-peer-urls=http://" + peer,
 		"--initial-cluster=" + config.Name + "=http://" + peer,
 		"--log-level=warn",
+	}
+	if config.Quota > 0 {
+		args = append(args, "--quota-backend-bytes="+strconv.FormatInt(config.Quota, 10))
 	}
 	if config.Volatile {
 		args = append(args, "--unsafe-no-fsync")

@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openweir/weir/agent/sandbox/operator"
 	"github.com/openweir/weir/integration/build"
 	"github.com/openweir/weir/integration/flink"
 	"github.com/openweir/weir/integration/kube"
+	"github.com/openweir/weir/sandbox/operator"
 )
 
 // programs are the binaries under test and beside it.

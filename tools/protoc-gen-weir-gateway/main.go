@@ -2,10 +2,15 @@
 // services that have REST paths: the function that registers the handlers of
 // all of them, which protoc-gen-grpc-gateway generates for each service alone.
 // With it a new service needs no edit in the gateway.
+//
+// The mux of grpc-gateway tries the handlers registered last first. The option
+// last=Service, given once for each, names the services to register after all
+// others, in this order: those that are called most.
 package main
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 
@@ -23,9 +28,17 @@ const (
 )
 
 func main() {
-	protogen.Options{}.Run(func(plugin *protogen.Plugin) error {
+	var last []string
+	options := protogen.Options{ParamFunc: func(name, value string) error {
+		if name != "last" {
+			return fmt.Errorf("unknown option %q", name)
+		}
+		last = append(last, value)
+		return nil
+	}}
+	options.Run(func(plugin *protogen.Plugin) error {
 		plugin.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL)
-		generate(plugin)
+		generate(plugin, last)
 		return nil
 	})
 }
@@ -36,7 +49,7 @@ type goPackage struct {
 	services []*protogen.Service
 }
 
-func generate(plugin *protogen.Plugin) {
+func generate(plugin *protogen.Plugin, last []string) {
 	var packages []*goPackage
 	byPath := map[protogen.GoImportPath]*goPackage{}
 	for _, file := range plugin.Files {
@@ -58,7 +71,12 @@ func generate(plugin *protogen.Plugin) {
 	}
 	for _, p := range packages {
 		// The order of the files depends on their imports.
-		slices.SortFunc(p.services, func(a, b *protogen.Service) int { return cmp.Compare(a.GoName, b.GoName) })
+		slices.SortFunc(p.services, func(a, b *protogen.Service) int {
+			return cmp.Or(
+				cmp.Compare(slices.Index(last, a.GoName), slices.Index(last, b.GoName)),
+				cmp.Compare(a.GoName, b.GoName),
+			)
+		})
 		p.write(plugin)
 	}
 }

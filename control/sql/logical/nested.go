@@ -64,7 +64,7 @@ func readRow(r *token.Reader) (*cmfv1.DataType, error) {
 			return nil, err
 		}
 		if seen[field.Name] {
-			return nil, token.Errorf(position, "The row has the field %s twice.", token.QuoteIdentifier(field.Name))
+			return nil, token.Errorf(position, "Field %s is defined more than once in the row.", token.QuoteIdentifier(field.Name))
 		}
 		seen[field.Name] = true
 		t.Fields = append(t.Fields, field)

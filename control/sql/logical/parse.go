@@ -41,7 +41,7 @@ func Read(r *token.Reader) (*cmfv1.DataType, error) {
 	// The standard's way to write collections: INT ARRAY.
 	for level := 0; r.Is(Array) || r.Is(Multiset); level++ {
 		if level == token.MaxDepth {
-			return nil, token.Errorf(r.Peek().Position, "The type nests more than %d levels deep.", token.MaxDepth)
+			return nil, token.Errorf(r.Peek().Position, "The type is nested more than %d levels deep.", token.MaxDepth)
 		}
 		collection := Of(r.Next().Keyword)
 		collection.ElementType = t

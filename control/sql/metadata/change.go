@@ -25,12 +25,12 @@ func change(table *storev1.TableRecord, change sql.Change) error {
 		return dropPrimaryKey(table, c.Constraint)
 	case *sql.DropWatermark:
 		if table.GetWatermark() == nil {
-			return errorf("The table has no watermark.")
+			return errorf("The table does not define a watermark.")
 		}
 		table.Watermark = nil
 	case *sql.DropDistribution:
 		if table.GetDistribution() == nil {
-			return errorf("The table has no distribution.")
+			return errorf("The table does not define a distribution.")
 		}
 		table.Distribution = nil
 	case *sql.RenameColumn:
@@ -41,7 +41,7 @@ func change(table *storev1.TableRecord, change sql.Change) error {
 
 func setOptions(table *storev1.TableRecord, options map[string]string) error {
 	if len(options) == 0 {
-		return errorf("ALTER TABLE ... SET needs an option.")
+		return errorf("ALTER TABLE ... SET requires an option.")
 	}
 	if table.Options == nil {
 		table.Options = map[string]string{}
@@ -55,7 +55,7 @@ func setOptions(table *storev1.TableRecord, options map[string]string) error {
 func resetOptions(table *storev1.TableRecord, keys []string) error {
 	for _, key := range keys {
 		if key == "connector" {
-			return errorf("The option 'connector' cannot be reset: a table always has one.")
+			return errorf("Option 'connector' cannot be reset: every table has one.")
 		}
 		delete(table.Options, key)
 	}
@@ -64,11 +64,11 @@ func resetOptions(table *storev1.TableRecord, keys []string) error {
 
 func add(table *storev1.TableRecord, c *sql.AddSchema) error {
 	if len(c.Schema.Columns) > maxColumns {
-		return errorf("A table has at most %d columns.", maxColumns)
+		return errorf("A table must have at most %d columns.", maxColumns)
 	}
 	for _, column := range c.Schema.Columns {
 		if findColumn(table, column.Name) >= 0 {
-			return errorf("The table already has the column %s.", quotePath(column.Name))
+			return errorf("Column %s already exists in the table.", quotePath(column.Name))
 		}
 		if err := insertColumn(table, column, len(table.GetColumns())); err != nil {
 			return err
@@ -76,11 +76,11 @@ func add(table *storev1.TableRecord, c *sql.AddSchema) error {
 	}
 	switch {
 	case c.Schema.PrimaryKey != nil && table.GetPrimaryKey() != nil:
-		return errorf("The table already has a primary key.")
+		return errorf("The table already defines a primary key.")
 	case c.Schema.Watermark != nil && table.GetWatermark() != nil:
-		return errorf("The table already has a watermark.")
+		return errorf("The table already defines a watermark.")
 	case c.Distribution != nil && table.GetDistribution() != nil:
-		return errorf("The table already has a distribution.")
+		return errorf("The table already defines a distribution.")
 	}
 	replaceParts(table, c.Schema, c.Distribution)
 	return nil
@@ -90,7 +90,7 @@ func modify(table *storev1.TableRecord, c *sql.ModifySchema) error {
 	for _, column := range c.Schema.Columns {
 		at := findColumn(table, column.Name)
 		if at < 0 {
-			return errorf("The table has no column %s.", quotePath(column.Name))
+			return errorf("Column %s does not exist in the table.", quotePath(column.Name))
 		}
 		table.Columns = slices.Delete(table.Columns, at, at+1)
 		if err := insertColumn(table, column, at); err != nil {
@@ -99,11 +99,11 @@ func modify(table *storev1.TableRecord, c *sql.ModifySchema) error {
 	}
 	switch {
 	case c.Schema.PrimaryKey != nil && table.GetPrimaryKey() == nil:
-		return errorf("The table has no primary key.")
+		return errorf("The table does not define a primary key.")
 	case c.Schema.Watermark != nil && table.GetWatermark() == nil:
-		return errorf("The table has no watermark.")
+		return errorf("The table does not define a watermark.")
 	case c.Distribution != nil && table.GetDistribution() == nil:
-		return errorf("The table has no distribution.")
+		return errorf("The table does not define a distribution.")
 	}
 	replaceParts(table, c.Schema, c.Distribution)
 	return nil
@@ -117,7 +117,7 @@ func insertColumn(table *storev1.TableRecord, column sql.Column, at int) error {
 	case column.Place.After != "":
 		before := findColumn(table, column.Place.After)
 		if before < 0 {
-			return errorf("The table has no column %s for %s to come after.", quotePath(column.Place.After), quotePath(column.Name))
+			return errorf("Column %s, after which %s is placed, does not exist in the table.", quotePath(column.Place.After), quotePath(column.Name))
 		}
 		at = before + 1
 	}
@@ -142,13 +142,13 @@ func dropColumns(table *storev1.TableRecord, names []string) error {
 	for _, name := range names {
 		at := findColumn(table, name)
 		if at < 0 {
-			return errorf("The table has no column %s.", quotePath(name))
+			return errorf("Column %s does not exist in the table.", quotePath(name))
 		}
 		table.Columns = slices.Delete(table.Columns, at, at+1)
 	}
 	for _, name := range names {
 		if user := userOf(table, name); user != "" {
-			return errorf("Column %s cannot be dropped: %s uses it.", quotePath(name), user)
+			return errorf("Column %s cannot be dropped: it is used by %s.", quotePath(name), user)
 		}
 	}
 	return nil
@@ -158,9 +158,9 @@ func dropPrimaryKey(table *storev1.TableRecord, constraint string) error {
 	key := table.GetPrimaryKey()
 	switch {
 	case key == nil:
-		return errorf("The table has no primary key.")
+		return errorf("The table does not define a primary key.")
 	case constraint != "" && constraint != key.GetName():
-		return errorf("The table has no constraint %s.", quotePath(constraint))
+		return errorf("The table does not define the constraint %s.", quotePath(constraint))
 	}
 	table.PrimaryKey = nil
 	return nil
@@ -170,9 +170,9 @@ func renameColumn(table *storev1.TableRecord, from, to string) error {
 	at := findColumn(table, from)
 	switch {
 	case at < 0:
-		return errorf("The table has no column %s.", quotePath(from))
+		return errorf("Column %s does not exist in the table.", quotePath(from))
 	case findColumn(table, to) >= 0:
-		return errorf("The table already has the column %s.", quotePath(to))
+		return errorf("Column %s already exists in the table.", quotePath(to))
 	}
 	// The primary key follows; expressions and the topic's layout would not.
 	for i, name := range table.GetPrimaryKey().GetColumns() {
@@ -181,7 +181,7 @@ func renameColumn(table *storev1.TableRecord, from, to string) error {
 		}
 	}
 	if user := userOf(table, from); user != "" {
-		return errorf("Column %s cannot be renamed: %s uses it.", quotePath(from), user)
+		return errorf("Column %s cannot be renamed: it is used by %s.", quotePath(from), user)
 	}
 	table.Columns[at].Name = to
 	return nil

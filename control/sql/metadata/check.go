@@ -21,7 +21,7 @@ var topic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 // topic.
 func checkTopic(name string) error {
 	if !topic.MatchString(name) || name == "." || name == ".." {
-		return errorf("Table %s cannot be a Kafka topic: names of topics have 1 to 249 letters, digits, dots, underscores and hyphens.", quotePath(name))
+		return errorf("Table name %s is not a valid Kafka topic name: it must have 1 to 249 letters, digits, dots, underscores and hyphens.", quotePath(name))
 	}
 	return nil
 }
@@ -30,9 +30,9 @@ func checkTopic(name string) error {
 // key become NOT NULL.
 func check(table *storev1.TableRecord) error {
 	if n := len(table.GetColumns()); n == 0 {
-		return errorf("The table must keep a column.")
+		return errorf("A table must have at least one column.")
 	} else if n > maxColumns {
-		return errorf("A table has at most %d columns.", maxColumns)
+		return errorf("A table must have at most %d columns.", maxColumns)
 	}
 	for _, c := range table.GetColumns() {
 		if c.GetType() == logical.Null {
@@ -69,11 +69,11 @@ func checkKeys(table *storev1.TableRecord, what string, columns []string) error 
 		at := findColumn(table, name)
 		switch {
 		case at < 0:
-			return errorf("%s names the column %s, which the table does not have.", what, quotePath(name))
+			return errorf("%s references column %s, which does not exist in the table.", what, quotePath(name))
 		case table.GetColumns()[at].GetKind() != storev1.TableColumn_KIND_PHYSICAL:
-			return errorf("%s names the column %s, which is not a physical column.", what, quotePath(name))
+			return errorf("%s references column %s, which is not a physical column.", what, quotePath(name))
 		case seen[name]:
-			return errorf("%s names the column %s twice.", what, quotePath(name))
+			return errorf("%s references column %s more than once.", what, quotePath(name))
 		}
 		seen[name] = true
 	}
@@ -89,14 +89,14 @@ func checkWatermark(table *storev1.TableRecord) error {
 	}
 	at := findColumn(table, path[0])
 	if at < 0 {
-		return errorf("The watermark is for the column %s, which the table does not have.", quotePath(path...))
+		return errorf("The watermark is defined on column %s, which does not exist in the table.", quotePath(path...))
 	}
 	dataType, found := descend(declaredColumns(table)[at].GetType(), path[1:])
 	switch {
 	case !found:
-		return errorf("The watermark is for %s, which the column does not have.", quotePath(path...))
+		return errorf("The watermark is defined on %s, which does not exist in the column.", quotePath(path...))
 	case dataType != nil && !canBeRowtime(dataType):
-		return errorf("The watermark is for %s of type %s, but must be for a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with a precision p of at most 3.",
+		return errorf("The watermark is defined on %s of type %s, but requires a TIMESTAMP(p) or TIMESTAMP_LTZ(p) with a precision p of at most 3.",
 			quotePath(path...), logical.FormatNullable(dataType))
 	}
 	return nil

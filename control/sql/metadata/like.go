@@ -59,7 +59,7 @@ func compile(text string) ([]rune, error) {
 }
 
 func invalidEscape(pattern string) error {
-	return errorf(`In the pattern %s, a backslash is followed by something else than %%, _ or another backslash.`, token.QuoteString(pattern))
+	return errorf(`In pattern %s, a backslash must be followed by %%, _ or another backslash.`, token.QuoteString(pattern))
 }
 
 // match goes back to the last anyMany only, which is enough, and keeps the time

@@ -85,11 +85,11 @@ func (r resolver) currentCatalog() (string, error) {
 	visible := r.catalogs.Catalogs()
 	switch len(visible) {
 	case 0:
-		return "", errorf("The environment has access to no catalog.")
+		return "", errorf("No catalog is accessible from the environment.")
 	case 1:
 		return visible[0], nil
 	default:
-		return "", errorf("There is no current catalog: set the property %s to one of %s.", PropertyCatalog, choices(visible))
+		return "", errorf("No current catalog is set: set the property %s to one of %s.", PropertyCatalog, choices(visible))
 	}
 }
 
@@ -103,11 +103,11 @@ func (r resolver) currentDatabase() (catalog, database string, err error) {
 	visible := r.catalogs.Databases(catalog)
 	switch len(visible) {
 	case 0:
-		return "", "", errorf("The catalog %s has no database that the environment has access to.", token.QuoteIdentifier(catalog))
+		return "", "", errorf("Catalog %s has no database that is accessible from the environment.", token.QuoteIdentifier(catalog))
 	case 1:
 		return catalog, visible[0], nil
 	default:
-		return "", "", errorf("There is no current database: set the property %s to one of %s.", PropertyDatabase, choices(visible))
+		return "", "", errorf("No current database is set: set the property %s to one of %s.", PropertyDatabase, choices(visible))
 	}
 }
 

@@ -135,9 +135,9 @@ func TestNamesThatMeanNothing(t *testing.T) {
 		session Session
 		want    string
 	}{
-		{"SHOW TABLES", Session{}, "There is no current catalog: set the property sql.current-catalog to one of `other`, `shop`."},
-		{"SHOW CURRENT CATALOG", Session{}, "There is no current catalog: set the property sql.current-catalog to one of `other`, `shop`."},
-		{"SHOW TABLES", Session{Catalog: "shop"}, "There is no current database: set the property sql.current-database to one of `archive`, `sales`."},
+		{"SHOW TABLES", Session{}, "No current catalog is set: set the property sql.current-catalog to one of `other`, `shop`."},
+		{"SHOW CURRENT CATALOG", Session{}, "No current catalog is set: set the property sql.current-catalog to one of `other`, `shop`."},
+		{"SHOW TABLES", Session{Catalog: "shop"}, "No current database is set: set the property sql.current-database to one of `archive`, `sales`."},
 		{"SHOW TABLES", Session{Catalog: "nope"}, "Catalog `nope` does not exist, or the environment has no access to it."},
 		{"SHOW TABLES", Session{Catalog: "shop", Database: "nope"}, "Database `shop`.`nope` does not exist, or the environment has no access to it."},
 		{"SHOW DATABASES FROM nope", sales, "Catalog `nope` does not exist, or the environment has no access to it."},
@@ -147,7 +147,7 @@ func TestNamesThatMeanNothing(t *testing.T) {
 		{"DESCRIBE archive.nope", sales, "Table `shop`.`archive`.`nope` does not exist."},
 		{"DESCRIBE nope.`only`.thing", sales, "Catalog `nope` does not exist, or the environment has no access to it."},
 		{"SHOW CREATE TABLE nope", sales, "Table `shop`.`sales`.`nope` does not exist."},
-		{"SHOW CATALOGS LIKE 'a\\b'", sales, `In the pattern 'a\b', a backslash is followed by something else than %, _ or another backslash.`},
+		{"SHOW CATALOGS LIKE 'a\\b'", sales, `In pattern 'a\b', a backslash must be followed by %, _ or another backslash.`},
 	}
 	for _, test := range tests {
 		_, _, err := Execute(parse(t, test.text), test.session, newShop(t))
@@ -162,8 +162,8 @@ func TestNothingVisible(t *testing.T) {
 		shop shop
 		want string
 	}{
-		{shop{}, "The environment has access to no catalog."},
-		{shop{"c": {}}, "The catalog `c` has no database that the environment has access to."},
+		{shop{}, "No catalog is accessible from the environment."},
+		{shop{"c": {}}, "Catalog `c` has no database that is accessible from the environment."},
 	}
 	for _, test := range tests {
 		if _, _, err := Execute(parse(t, "SHOW TABLES"), Session{}, test.shop); err == nil || err.Error() != test.want {

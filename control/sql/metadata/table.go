@@ -99,7 +99,7 @@ func newTable(s *sql.CreateTable) (*storev1.TableRecord, error) {
 	seen := map[string]bool{}
 	for _, c := range s.Schema.Columns {
 		if seen[c.Name] {
-			return nil, errorf("The table has the column %s twice.", quotePath(c.Name))
+			return nil, errorf("Column %s is defined more than once.", quotePath(c.Name))
 		}
 		seen[c.Name] = true
 		table.Columns = append(table.Columns, columnOf(c))

@@ -34,7 +34,7 @@ func (r *Reader) ExpectIdentifier(what string) (string, error) {
 		return r.Next().Text, nil
 	}
 	if t.Kind == Word {
-		return "", Errorf(t.Position, "%s is a reserved word; as %s it needs backticks.", t.Keyword, what)
+		return "", Errorf(t.Position, "%s is a reserved word: to use it as %s, quote it with backticks.", t.Keyword, what)
 	}
 	return "", r.Unexpected(what)
 }

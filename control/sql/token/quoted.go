@@ -13,7 +13,7 @@ func (s *scanner) readQuoted(t *Token, quote byte, what string) error {
 	for {
 		end := strings.IndexByte(s.rest(), quote)
 		if end < 0 {
-			return Errorf(t.Position, "The %s that begins here does not end.", what)
+			return Errorf(t.Position, "The %s is not terminated.", what)
 		}
 		text.WriteString(s.rest()[:end])
 		s.take(end + 1)
@@ -37,7 +37,7 @@ func (s *scanner) readBinary(t *Token) error {
 		return err
 	}
 	if len(t.Text)%2 != 0 || strings.Trim(t.Text, "0123456789abcdefABCDEF") != "" {
-		return Errorf(t.Position, "A binary string takes an even number of hexadecimal digits.")
+		return Errorf(t.Position, "A binary string must have an even number of hexadecimal digits.")
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ func (s *scanner) readUnicode(t *Token) error {
 	}
 	text, ok := unescape(t.Text, escape)
 	if !ok {
-		return Errorf(t.Position, "In a Unicode string, %q is followed by four hexadecimal digits of a character, or by itself.", escape)
+		return Errorf(t.Position, "In a Unicode string, %q must be followed by four hexadecimal digits or by itself.", escape)
 	}
 	t.Text = text
 	return nil
@@ -78,13 +78,13 @@ func (s *scanner) readEscapeClause() (rune, error) {
 	}
 	t := Token{Position: s.position}
 	if s.peek() != '\'' {
-		return 0, Errorf(t.Position, "UESCAPE takes a string of one character.")
+		return 0, Errorf(t.Position, "UESCAPE requires a string of one character.")
 	}
 	if err := s.readQuoted(&t, '\'', "string"); err != nil {
 		return 0, err
 	}
 	if utf8.RuneCountInString(t.Text) != 1 || strings.ContainsAny(t.Text, "0123456789abcdefABCDEF+'\" \t\n") {
-		return 0, Errorf(t.Position, "UESCAPE takes a string of one character that is no hexadecimal digit, plus sign, quote or space.")
+		return 0, Errorf(t.Position, "UESCAPE requires a string of one character that is not a hexadecimal digit, plus sign, quote or space.")
 	}
 	r, _ := utf8.DecodeRuneInString(t.Text)
 	return r, nil

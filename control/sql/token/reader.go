@@ -126,9 +126,9 @@ func (r *Reader) SkipHints() {
 func (r *Reader) Unexpected(expected string) error {
 	t := r.Peek()
 	if t.Kind == End {
-		return Errorf(t.Position, "The statement ends where %s is expected.", expected)
+		return Errorf(t.Position, "Unexpected end of the statement, expected %s.", expected)
 	}
-	return Errorf(t.Position, "%s where %s is expected.", describe(r.source[t.Start:t.End]), expected)
+	return Errorf(t.Position, "Encountered %s, expected %s.", describe(r.source[t.Start:t.End]), expected)
 }
 
 // describe quotes a piece of source, cut to what fits into a sentence.
@@ -149,7 +149,7 @@ func (r *Reader) Text(start, end int) string {
 // Enter begins something nested; Leave ends it.
 func (r *Reader) Enter() error {
 	if r.depth++; r.depth > MaxDepth {
-		return Errorf(r.Peek().Position, "The statement nests more than %d levels deep.", MaxDepth)
+		return Errorf(r.Peek().Position, "The statement is nested more than %d levels deep.", MaxDepth)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (s *scanner) skip() error {
 			begin := s.position
 			length := strings.Index(s.rest()[2:], "*/")
 			if length < 0 {
-				return Errorf(begin, "The comment that begins here does not end.")
+				return Errorf(begin, "The comment is not terminated.")
 			}
 			s.take(length + 4)
 		default:
@@ -122,7 +122,7 @@ func (s *scanner) read(t *Token) error {
 		}
 		return nil
 	case r == '"':
-		return Errorf(t.Position, "Double quotes are no quotes in Flink SQL; identifiers take backticks, strings single quotes.")
+		return Errorf(t.Position, "Double quotes are not supported in Flink SQL: quote identifiers with backticks and strings with single quotes.")
 	case isDigit(r), r == '.' && len(s.rest()) > 1 && isDigit(rune(s.rest()[1])):
 		return s.readNumber(t)
 	case isWordStart(r):
@@ -146,7 +146,7 @@ func (s *scanner) readSymbol(t *Token) error {
 		return Errorf(t.Position, "The text is not valid UTF-8.")
 	}
 	if !strings.ContainsRune(singles, r) {
-		return Errorf(t.Position, "The character %q has no meaning in SQL.", r)
+		return Errorf(t.Position, "Unexpected character %q.", r)
 	}
 	t.Text = string(r)
 	s.take(size)
@@ -186,7 +186,7 @@ func (s *scanner) readNumber(t *Token) error {
 	s.readExponent()
 	t.Text = s.source[t.Start:s.offset]
 	if isWordStart(s.peek()) {
-		return Errorf(t.Position, "%q is a number, but letters follow; an identifier that begins with a digit needs backticks.", t.Text)
+		return Errorf(t.Position, "The number %q is followed by a letter: an identifier that starts with a digit must be quoted with backticks.", t.Text)
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func (s *scanner) readHint(t *Token) error {
 	for !s.sees("*/") {
 		switch s.peek() {
 		case -1:
-			return Errorf(t.Position, "The hint that begins here does not end.")
+			return Errorf(t.Position, "The hint is not terminated.")
 		case '\'':
 			if err := s.readQuoted(&Token{Position: s.position}, '\'', "string"); err != nil {
 				return err

@@ -59,20 +59,20 @@ func TestScan(t *testing.T) {
 
 func TestScanErrors(t *testing.T) {
 	tests := []struct{ name, source, want string }{
-		{"string without end", "SELECT\n  'abc", "SQL parse failed at line 2, column 3: The string that begins here does not end."},
-		{"identifier without end", "`a``", "SQL parse failed at line 1, column 1: The identifier that begins here does not end."},
-		{"comment without end", "a /* b", "SQL parse failed at line 1, column 3: The comment that begins here does not end."},
-		{"hint without end", "a /*+ b '*/'", "SQL parse failed at line 1, column 3: The hint that begins here does not end."},
+		{"string without end", "SELECT\n  'abc", "SQL parse failed at line 2, column 3: The string is not terminated."},
+		{"identifier without end", "`a``", "SQL parse failed at line 1, column 1: The identifier is not terminated."},
+		{"comment without end", "a /* b", "SQL parse failed at line 1, column 3: The comment is not terminated."},
+		{"hint without end", "a /*+ b '*/'", "SQL parse failed at line 1, column 3: The hint is not terminated."},
 		{"empty identifier", "é ``", "SQL parse failed at line 1, column 3: An identifier must not be empty."},
-		{"double quotes", `"a"`, "SQL parse failed at line 1, column 1: Double quotes are no quotes in Flink SQL; identifiers take backticks, strings single quotes."},
-		{"strange character", "a # b", "SQL parse failed at line 1, column 3: The character '#' has no meaning in SQL."},
+		{"double quotes", `"a"`, "SQL parse failed at line 1, column 1: Double quotes are not supported in Flink SQL: quote identifiers with backticks and strings with single quotes."},
+		{"strange character", "a # b", "SQL parse failed at line 1, column 3: Unexpected character '#'."},
 		{"broken UTF-8", "a \xff", "SQL parse failed at line 1, column 3: The text is not valid UTF-8."},
 		{"broken UTF-8 in a string", "'\xff'", "SQL parse failed at line 1, column 1: The string is not valid UTF-8."},
-		{"odd binary string", "X'ABC'", "SQL parse failed at line 1, column 1: A binary string takes an even number of hexadecimal digits."},
-		{"broken Unicode string", `U&'\00'`, `SQL parse failed at line 1, column 1: In a Unicode string, '\\' is followed by four hexadecimal digits of a character, or by itself.`},
-		{"escape of two characters", `U&'' UESCAPE 'ab'`, `SQL parse failed at line 1, column 14: UESCAPE takes a string of one character that is no hexadecimal digit, plus sign, quote or space.`},
-		{"escape without a string", `U&'' UESCAPE 5`, `SQL parse failed at line 1, column 14: UESCAPE takes a string of one character.`},
-		{"number that goes on", "1st", `SQL parse failed at line 1, column 1: "1" is a number, but letters follow; an identifier that begins with a digit needs backticks.`},
+		{"odd binary string", "X'ABC'", "SQL parse failed at line 1, column 1: A binary string must have an even number of hexadecimal digits."},
+		{"broken Unicode string", `U&'\00'`, `SQL parse failed at line 1, column 1: In a Unicode string, '\\' must be followed by four hexadecimal digits or by itself.`},
+		{"escape of two characters", `U&'' UESCAPE 'ab'`, `SQL parse failed at line 1, column 14: UESCAPE requires a string of one character that is not a hexadecimal digit, plus sign, quote or space.`},
+		{"escape without a string", `U&'' UESCAPE 5`, `SQL parse failed at line 1, column 14: UESCAPE requires a string of one character.`},
+		{"number that goes on", "1st", `SQL parse failed at line 1, column 1: The number "1" is followed by a letter: an identifier that starts with a digit must be quoted with backticks.`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

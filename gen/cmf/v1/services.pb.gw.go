@@ -15,7 +15,6 @@ func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 	return errors.Join(
 		RegisterApplicationEventServiceHandlerClient(ctx, mux, NewApplicationEventServiceClient(conn)),
 		RegisterApplicationInstanceServiceHandlerClient(ctx, mux, NewApplicationInstanceServiceClient(conn)),
-		RegisterApplicationServiceHandlerClient(ctx, mux, NewApplicationServiceClient(conn)),
 		RegisterComputePoolServiceHandlerClient(ctx, mux, NewComputePoolServiceClient(conn)),
 		RegisterDetachedSavepointServiceHandlerClient(ctx, mux, NewDetachedSavepointServiceClient(conn)),
 		RegisterEnvironmentServiceHandlerClient(ctx, mux, NewEnvironmentServiceClient(conn)),
@@ -27,5 +26,6 @@ func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 		RegisterSecretMappingServiceHandlerClient(ctx, mux, NewSecretMappingServiceClient(conn)),
 		RegisterSecretServiceHandlerClient(ctx, mux, NewSecretServiceClient(conn)),
 		RegisterStatementServiceHandlerClient(ctx, mux, NewStatementServiceClient(conn)),
+		RegisterApplicationServiceHandlerClient(ctx, mux, NewApplicationServiceClient(conn)),
 	)
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hamba/avro/v2"
+	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -89,7 +89,7 @@ func (k *stream) register(subject, schema string) int {
 // framed is a value as serializers of a registry write it.
 func (k *stream) framed(id int, schema string, value any) []byte {
 	k.t.Helper()
-	data, err := avro.Marshal(avro.MustParse(schema), value)
+	data, err := avro.MustParse(schema).Encode(value)
 	if err != nil {
 		k.t.Fatal(err)
 	}

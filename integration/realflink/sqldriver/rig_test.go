@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
-	"github.com/openweir/weir/agent/flinkrest"
 	"github.com/openweir/weir/agent/sql"
+	flinkrest "github.com/openweir/weir/flink/rest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/realflink/session"
@@ -81,12 +81,11 @@ func start(t *testing.T, cluster *session.Cluster) *agent {
 	t.Helper()
 	a := &agent{
 		t: t, acks: map[string]*agentv1.Ack{}, statuses: map[string]string{}, events: map[string]string{},
-		driver: sql.New(sql.Config{
-			Endpoints: endpoints{cluster}, Log: slog.New(slog.DiscardHandler),
-			Timing: sql.Timing{Follow: 200 * time.Millisecond, PollMax: 200 * time.Millisecond, Lost: 2 * time.Second},
-		}),
 	}
-	a.driver.Report(a)
+	a.driver = sql.New(sql.Config{
+		Endpoints: endpoints{cluster}, Reports: a, Log: slog.New(slog.DiscardHandler),
+		Timing: sql.Timing{Follow: 200 * time.Millisecond, PollMax: 200 * time.Millisecond, Lost: 2 * time.Second},
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -98,7 +97,7 @@ func start(t *testing.T, cluster *session.Cluster) *agent {
 		<-done
 	}
 	t.Cleanup(a.end)
-	a.driver.Welcome(false)
+	a.driver.Welcome(1, false)
 	return a
 }
 

@@ -1,0 +1,45 @@
+package driver
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+)
+
+// revision is one desired state of an object: the manifest of an Apply and the
+// marks that identify it. It is immutable.
+type revision struct {
+	marks
+	manifest string
+}
+
+func revisionOf(a *agentv1.Apply) *revision {
+	return &revision{
+		marks:    marks{owner: a.GetOwnerUid(), generation: a.GetGeneration(), hash: a.GetHash()},
+		manifest: a.GetManifest(),
+	}
+}
+
+// equal reports whether both revisions produce the same object. Their
+// generations may differ: not every change of a resource changes its manifest.
+func (r *revision) equal(other *revision) bool {
+	return r.owner == other.owner && r.hash == other.hash && r.manifest == other.manifest
+}
+
+// lastApplied reads the revision that was last applied from the marks of an
+// object. It returns nil if the marks are incomplete or damaged.
+func lastApplied(o *unstructured.Unstructured) *revision {
+	m, marked := marksOf(o)
+	annotation := o.GetAnnotations()[LastAppliedAnnotation]
+	if !marked || annotation == "" {
+		return nil
+	}
+	manifest, err := decodeManifest(annotation)
+	if err != nil {
+		return nil
+	}
+	if _, err := parseManifest(keyOfObject(o), manifest); err != nil {
+		return nil
+	}
+	return &revision{marks: m, manifest: manifest}
+}
