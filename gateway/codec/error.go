@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Error says what is wrong with a document. It is for the client to read.
+// Error describes what is wrong with a document, to the client.
 type Error struct {
 	// Messages are sentences, each about one violation. At least one.
 	Messages []string

@@ -31,7 +31,7 @@ type Operation struct {
 	Request *Request
 	// Responses are shapes by status code, empty where there is no body.
 	Responses map[string]string
-	// Etag tells that 304 comes with an ETag.
+	// Etag reports that 304 comes with an ETag.
 	Etag bool
 }
 

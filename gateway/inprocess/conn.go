@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Config says how calls are made.
+// Config configures a Conn.
 type Config struct {
 	// Unary and Stream are the server's interceptors, outermost first.
 	Unary  []grpc.UnaryServerInterceptor
@@ -77,7 +77,7 @@ func New(config Config) *Conn {
 
 // RegisterService makes a service known, before the first call. Like that of
 // grpc.Server it panics where that is too late or the name is taken: both are
-// mistakes of the program.
+// programming errors.
 func (c *Conn) RegisterService(desc *grpc.ServiceDesc, implementation any) {
 	if c.serving.Load() {
 		panic("inprocess: service " + desc.ServiceName + " is registered after the first call")

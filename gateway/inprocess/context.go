@@ -52,7 +52,7 @@ func serverContext(client context.Context, t *transport, options []grpc.CallOpti
 	return ctx, cancel, nil
 }
 
-// withCredentials adds what credentials given with the call say.
+// withCredentials adds the metadata of credentials given with the call.
 func withCredentials(ctx context.Context, md metadata.MD, method string, options []grpc.CallOption) (metadata.MD, error) {
 	if md == nil {
 		md = metadata.MD{}

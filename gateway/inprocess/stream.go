@@ -176,7 +176,7 @@ func (s *clientStream) Trailer() metadata.MD {
 	return trailer
 }
 
-// CloseSend tells the handler that no more messages come.
+// CloseSend ends the messages to the handler.
 func (s *clientStream) CloseSend() error {
 	s.closeSend.Do(func() {
 		s.sendClosed.Store(true)
@@ -186,7 +186,7 @@ func (s *clientStream) CloseSend() error {
 }
 
 // SendMsg sends a copy of a message to the handler. The error is io.EOF where
-// the stream has ended; RecvMsg then tells why.
+// the stream has ended; RecvMsg then returns the reason.
 func (s *clientStream) SendMsg(m any) error {
 	if s.sendClosed.Load() {
 		return status.Error(codes.Internal, "a message is sent after CloseSend")

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// errHeaderSent is for a handler that changes what has gone out.
+// errHeaderSent is for a handler that changes a header which was sent.
 var errHeaderSent = errors.New("inprocess: the header was already sent")
 
 // transport takes header and trailer of one call from the handler.
@@ -83,7 +83,7 @@ func (t *transport) send() {
 	}
 }
 
-// deliver gives the client what it asked for by call options.
+// deliver sets what the client requested by call options.
 func (t *transport) deliver(options []grpc.CallOption) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -39,7 +39,7 @@ func appendScalar(dst []byte, n *yaml.Node) ([]byte, error) {
 	return append(dst, s.text...), nil
 }
 
-// resolve tells what a scalar is: by its tag where it has one, a string where
+// resolve finds the type of a scalar: by its tag where it has one, a string where
 // it is quoted or a block, and otherwise by its looks.
 func resolve(n *yaml.Node) (scalar, error) {
 	if n.Style&yaml.TaggedStyle == 0 {
@@ -92,7 +92,7 @@ var (
 	decimal   = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 )
 
-// plain tells what an unquoted scalar is.
+// plain finds the type of an unquoted scalar.
 func plain(n *yaml.Node) (scalar, error) {
 	if s, ok := words[n.Value]; ok {
 		return s, nil
@@ -168,7 +168,7 @@ func normalDecimal(s string) string {
 	return sign + whole + fraction + exponent
 }
 
-// clip keeps messages short.
+// clip bounds the length of messages.
 func clip(s string) string {
 	const most = 40
 	if len(s) <= most {

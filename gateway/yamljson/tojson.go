@@ -34,7 +34,7 @@ type Limits struct {
 // memory while the document is read.
 var DefaultLimits = Limits{Depth: 64, Nodes: 250_000, Expansion: 1 << 20}
 
-// Error says what is wrong with a document. It is for the client to read.
+// Error describes what is wrong with a document, to the client.
 type Error struct {
 	message string
 }

@@ -7,22 +7,28 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+
+	"github.com/openweir/weir/integration/etcd"
+	"github.com/openweir/weir/integration/process"
 )
 
 // etcdRival is the bare etcd client: no rules, no defaults, no history, the
 // same bytes. Nothing that keeps its state in etcd can be faster at writes.
 type etcdRival struct {
+	store    *etcd.Server
 	client   *clientv3.Client
 	versions sync.Map // key → mod revision
 }
 
-func newEtcdRival(endpoint string) (*etcdRival, error) {
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
+func newEtcdRival(store *etcd.Server) (*etcdRival, error) {
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{store.Endpoint}, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd: %w", err)
 	}
-	return &etcdRival{client: client}, nil
+	return &etcdRival{store: store, client: client}, nil
 }
+
+func (e *etcdRival) server() *process.Process { return e.store.Process }
 
 func (e *etcdRival) name() string { return "etcd client" }
 

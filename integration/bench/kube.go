@@ -12,6 +12,7 @@ import (
 
 	"github.com/openweir/weir/integration/flink"
 	"github.com/openweir/weir/integration/kube"
+	"github.com/openweir/weir/integration/process"
 )
 
 // kubeRival is a real kube-apiserver holding the same applications as
@@ -37,6 +38,8 @@ func newKubeRival(ctx context.Context, cluster *kube.Cluster) (*kubeRival, error
 	}
 	return &kubeRival{cluster: cluster, client: client}, nil
 }
+
+func (k *kubeRival) server() *process.Process { return k.cluster.APIServer }
 
 func (k *kubeRival) name() string { return "kube-apiserver" }
 

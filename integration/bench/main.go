@@ -26,6 +26,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err) // which signal it was
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		slog.Error("bench failed", "error", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -46,6 +47,7 @@ func updatedName(caller int) string { return fmt.Sprintf("updated-%03d", caller)
 type cell struct {
 	count     int64
 	elapsed   time.Duration
+	processor time.Duration // of the rival's server
 	latencies []time.Duration
 }
 
@@ -62,6 +64,10 @@ func (c *cell) run(ctx context.Context, op operation, r rival, callers int, dura
 		failure error
 	)
 	next.Store(c.count)
+	used, err := r.server().ProcessorTime()
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	for caller := range callers {
 		running.Go(func() {
@@ -90,11 +96,18 @@ func (c *cell) run(ctx context.Context, op operation, r rival, callers int, dura
 	running.Wait()
 	c.elapsed += time.Since(begin)
 	c.count = next.Load()
-	return failure
+	after, err := r.server().ProcessorTime()
+	c.processor += after - used
+	return errors.Join(failure, err)
 }
 
 // perSecond is the throughput over all rounds.
 func (c *cell) perSecond() float64 { return float64(len(c.latencies)) / c.elapsed.Seconds() }
+
+// processorTime is that of the rival's server for each operation.
+func (c *cell) processorTime() time.Duration {
+	return c.processor / time.Duration(max(len(c.latencies), 1))
+}
 
 // quantile of the latencies of all rounds, for q in [0,1].
 func (c *cell) quantile(q float64) time.Duration {

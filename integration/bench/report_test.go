@@ -82,6 +82,10 @@ func TestQuantilesAreOfAllRounds(t *testing.T) {
 	if p50, p99 := c.quantile(0.5), c.quantile(0.99); p50 != 51*time.Millisecond || p99 != 100*time.Millisecond {
 		t.Errorf("p50 is %s and p99 is %s", p50, p99)
 	}
+	c.processor = 50 * time.Millisecond
+	if used := c.processorTime(); used != 500*time.Microsecond {
+		t.Errorf("an operation takes %s of the server's processor time, want 500µs", used)
+	}
 	if rate := c.perSecond(); rate != 50 {
 		t.Errorf("the rate is %v, want 50", rate)
 	}
@@ -92,12 +96,12 @@ func TestQuantilesAreOfAllRounds(t *testing.T) {
 
 func TestReportIsATable(t *testing.T) {
 	r := newReport(3, time.Second)
-	r.Results = []result{{Operation: "get", Callers: 64, Rival: "Weir REST", PerSecond: 1234, P50Micros: 1500, P99Micros: 9000, ToAPIServer: 6, ToEtcd: 0.5}}
+	r.Results = []result{{Operation: "get", Callers: 64, Rival: "Weir REST", PerSecond: 1234, P50Micros: 1500, P99Micros: 9000, ServerMicros: 210, ToAPIServer: 6, ToEtcd: 0.5}}
 	r.Bars = barsOf(r.Results)
 	var out bytes.Buffer
 	r.write(&out)
 	for _, line := range []string{
-		"| get | 64 | Weir REST | 1234 | 1.50 | 9.00 | 6.00 | 0.50 |  |",
+		"| get | 64 | Weir REST | 1234 | 1.50 | 9.00 | 210 | 6.00 | 0.50 |  |",
 		"| get, Weir REST | kube-apiserver | 5.00 | 6.00 | held |",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/openweir/weir/integration/process"
 )
 
 // rival is a store of Flink applications under measurement. Every write is
@@ -23,6 +25,9 @@ type rival interface {
 	update(ctx context.Context, scope, name string, parallelism int) error
 	// list reads all applications of the scope and returns how many they are.
 	list(ctx context.Context, scope string) (int, error)
+	// server is the process that answers: what stands between the client and etcd,
+	// or etcd where nothing does.
+	server() *process.Process
 	// close gives up connections.
 	close()
 }

@@ -78,7 +78,7 @@ func (s *setup) enter(ctx context.Context, cluster *kube.Cluster, bare *etcd.Ser
 		return err
 	}
 	s.add(kubernetes)
-	store, err := newEtcdRival(bare.Endpoint)
+	store, err := newEtcdRival(bare)
 	if err != nil {
 		return err
 	}
@@ -112,8 +112,8 @@ func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary str
 		return err
 	}
 	s.stops = append(s.stops, control.Kill)
-	s.add(newRESTRival(name, "http://"+http, 64))
-	remote, err := newGRPCRival(name, grpc)
+	s.add(newRESTRival(name, control, "http://"+http, 64))
+	remote, err := newGRPCRival(name, control, grpc)
 	if err != nil {
 		return err
 	}

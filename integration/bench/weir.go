@@ -11,20 +11,24 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/integration/process"
 )
 
 // restRival is Weir's REST API: gateway, control plane and etcd, each a
 // process of its own.
 type restRival struct {
-	weir   string // which Weir: nowWeir or beforeWeir
-	base   string
-	client *http.Client
+	weir    string // which Weir: nowWeir or beforeWeir
+	control *process.Process
+	base    string
+	client  *http.Client
 }
 
-func newRESTRival(weir, base string, callers int) *restRival {
+func newRESTRival(weir string, control *process.Process, base string, callers int) *restRival {
 	transport := &http.Transport{MaxIdleConns: callers, MaxIdleConnsPerHost: callers, DisableCompression: true}
-	return &restRival{weir: weir, base: base, client: &http.Client{Transport: transport}}
+	return &restRival{weir: weir, control: control, base: base, client: &http.Client{Transport: transport}}
 }
+
+func (r *restRival) server() *process.Process { return r.control }
 
 func (r *restRival) name() string { return r.weir + " REST" }
 
@@ -62,23 +66,27 @@ func (r *restRival) url(scope string) string {
 // grpcRival is Weir's gRPC API: control plane and etcd.
 type grpcRival struct {
 	weir         string // which Weir: nowWeir or beforeWeir
+	control      *process.Process
 	conn         *grpc.ClientConn
 	environments cmfv1.EnvironmentServiceClient
 	applications cmfv1.ApplicationServiceClient
 }
 
-func newGRPCRival(weir, address string) (*grpcRival, error) {
+func newGRPCRival(weir string, control *process.Process, address string) (*grpcRival, error) {
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the control plane: %w", err)
 	}
 	return &grpcRival{
 		weir:         weir,
+		control:      control,
 		conn:         conn,
 		environments: cmfv1.NewEnvironmentServiceClient(conn),
 		applications: cmfv1.NewApplicationServiceClient(conn),
 	}, nil
 }
+
+func (g *grpcRival) server() *process.Process { return g.control }
 
 func (g *grpcRival) name() string { return g.weir + " gRPC" }
 

@@ -27,6 +27,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err) // which signal it was
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		slog.Error("growth failed", "error", err)
@@ -142,8 +145,11 @@ func measure(ctx context.Context, dir string, o options) (*report, error) {
 		}
 	}
 	r := newReport(o.small, o.large, o.rounds, subjects[0].large.statusBytes)
-	for _, s := range subjects {
-		r.Figures = append(r.Figures, s.figures...)
+	// The steps take the same figures of all subjects in the same order.
+	for i := range subjects[0].figures {
+		for _, s := range subjects {
+			r.Figures = append(r.Figures, s.figures[i])
+		}
 	}
 	return r, nil
 }

@@ -63,11 +63,10 @@ func (op operation) figures(weir string, small, large []cost, smallItems, largeI
 		}
 		return grown(weir, op.name+", "+what, unit, median(a)/divisor, median(b)/divisor, median(ratios), bar)
 	}
-	out := []figure{figureOf("time", func(c cost) time.Duration { return c.time })}
-	if op.items == nil {
-		out = append(out, figureOf("processor time", func(c cost) time.Duration { return c.processor }))
+	return []figure{
+		figureOf("time", func(c cost) time.Duration { return c.time }),
+		figureOf("processor time", func(c cost) time.Duration { return c.processor }),
 	}
-	return out
 }
 
 func valuesOf(costs []cost, value func(cost) time.Duration) []float64 {

@@ -41,6 +41,7 @@ func TestOperationsAreComparedRoundByRound(t *testing.T) {
 		"what goes through all items costs the same for each": {
 			operation{name: "filter", items: applicationsIn}, costs(1000, 1000), costs(12000, 10000), []figure{
 				{Weir: "Weir", Name: "filter, time", Unit: "ns an item", Small: pointer(1000), Large: 1100, Ratio: pointer(1.1), Bar: 1.5, Held: true},
+				{Weir: "Weir", Name: "filter, processor time", Unit: "ns an item", Small: pointer(500), Large: 550, Ratio: pointer(1.1), Bar: 1.5, Held: true},
 			},
 		},
 	}
