@@ -1,36 +1,35 @@
-package rules_test
+package statement
 
 import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/rules"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
-func statementJob(t *testing.T, cluster string, detached bool, configuration map[string]string) rules.StatementJob {
+func statementJob(t *testing.T, cluster string, detached bool, configuration map[string]string) job {
 	t.Helper()
-	return rules.StatementJob{
-		Statement: &cmfv1.StatementSpec{Statement: "INSERT INTO a SELECT * FROM b", Parallelism: proto.Int32(2)},
-		Cluster:   object(t, cluster), Configuration: configuration, Detached: detached,
+	return job{
+		statement: &cmfv1.StatementSpec{Statement: "INSERT INTO a SELECT * FROM b", Parallelism: proto.Int32(2)},
+		cluster:   object(t, cluster), configuration: configuration, detached: detached,
 	}
 }
 
 func TestEnvironmentWinsOverAStatementsConfiguration(t *testing.T) {
 	spec := &cmfv1.StatementSpec{FlinkConfiguration: map[string]string{"a": "statement", "b": "statement", "execution.runtime-mode": "STREAMING"}}
 	defaults := &cmfv1.StatementDefaults{FlinkConfiguration: map[string]string{"a": "environment", "c": "environment"}}
-	same(t, rules.StatementConfiguration(spec, defaults, true),
+	same(t, configurationOf(spec, defaults, true),
 		map[string]string{"a": "environment", "b": "statement", "c": "environment", "execution.runtime-mode": "STREAMING"})
-	same(t, rules.StatementConfiguration(&cmfv1.StatementSpec{}, nil, true), map[string]string{"execution.runtime-mode": "BATCH"})
+	same(t, configurationOf(&cmfv1.StatementSpec{}, nil, true), map[string]string{"execution.runtime-mode": "BATCH"})
 }
 
 func TestInsertNeedsCheckpoints(t *testing.T) {
 	const without = "INSERT INTO needs checkpoints: set execution.checkpointing.interval in the Flink configuration of the statement, of its compute pool or of the environment's defaults."
 	on := map[string]string{"execution.checkpointing.interval": "10s"}
 	for name, test := range map[string]struct {
-		job  rules.StatementJob
+		job  job
 		want string
 	}{
 		"without":                 {statementJob(t, `{}`, true, nil), without},
@@ -40,14 +39,14 @@ func TestInsertNeedsCheckpoints(t *testing.T) {
 		"in batch":                {statementJob(t, `{}`, true, map[string]string{"execution.runtime-mode": "BATCH"}), ""},
 		"of an interactive query": {statementJob(t, `{}`, false, nil), ""},
 	} {
-		t.Run(name, func(t *testing.T) { same(t, test.job.Refusal(), test.want) })
+		t.Run(name, func(t *testing.T) { same(t, test.job.refusal(), test.want) })
 	}
 }
 
 func TestStatementKeepsItsStateWhereItCan(t *testing.T) {
 	both := map[string]string{"state.checkpoints.dir": "s3://c", "state.savepoints.dir": "s3://s"}
 	for name, test := range map[string]struct {
-		job     rules.StatementJob
+		job     job
 		mode    string
 		remarks bool
 	}{
@@ -58,8 +57,8 @@ func TestStatementKeepsItsStateWhereItCan(t *testing.T) {
 		"an interactive query's": {statementJob(t, `{}`, false, both), "stateless", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, openjson.String(test.job.Application(), "job", "upgradeMode"), test.mode)
-			same(t, test.job.Remark() != "", test.remarks)
+			same(t, openjson.String(test.job.application(), "job", "upgradeMode"), test.mode)
+			same(t, test.job.remark() != "", test.remarks)
 		})
 	}
 }
@@ -72,7 +71,7 @@ func TestJarOfTheSQLDriverBearsTheRelease(t *testing.T) {
 		`{"flinkVersion":"v2_1"}`:                                                   "2.1.0",
 	} {
 		t.Run(cluster, func(t *testing.T) {
-			same(t, openjson.String(statementJob(t, cluster, true, nil).Application(), "job", "jarURI"),
+			same(t, openjson.String(statementJob(t, cluster, true, nil).application(), "job", "jarURI"),
 				"local:///opt/flink/opt/flink-sql-gateway-"+want+".jar")
 		})
 	}
@@ -90,14 +89,14 @@ func TestUpdateOfAStatement(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		update *cmfv1.StatementSpec
-		does   []rules.StatementEvent
+		does   []event
 		wrong  []string
 	}{
 		"as it was":         {change(func(*cmfv1.StatementSpec) {}), nil, nil},
 		"only what must be": {&cmfv1.StatementSpec{Statement: "SELECT 1", ComputePoolName: "pool"}, nil, nil},
-		"stop":              {change(func(s *cmfv1.StatementSpec) { s.Stopped = proto.Bool(true) }), []rules.StatementEvent{"stop"}, nil},
-		"rescale and move":  {change(func(s *cmfv1.StatementSpec) { s.Parallelism = proto.Int32(2); s.ComputePoolName = "other" }), []rules.StatementEvent{"move", "rescale"}, nil},
-		"from a savepoint":  {change(func(s *cmfv1.StatementSpec) { s.StartFromSavepoint = &cmfv1.StatementStartFromSavepoint{Uid: "u"} }), []rules.StatementEvent{"redeploy"}, nil},
+		"stop":              {change(func(s *cmfv1.StatementSpec) { s.Stopped = proto.Bool(true) }), []event{"stop"}, nil},
+		"rescale and move":  {change(func(s *cmfv1.StatementSpec) { s.Parallelism = proto.Int32(2); s.ComputePoolName = "other" }), []event{"move", "rescale"}, nil},
+		"from a savepoint":  {change(func(s *cmfv1.StatementSpec) { s.StartFromSavepoint = &cmfv1.StatementStartFromSavepoint{Uid: "u"} }), []event{"redeploy"}, nil},
 		"from two savepoints": {change(func(s *cmfv1.StatementSpec) {
 			s.StartFromSavepoint = &cmfv1.StatementStartFromSavepoint{Uid: "u", SavepointName: "n"}
 		}), nil, []string{"spec.startFromSavepoint: must name a savepoint by one of savepointName, uid and initialSavepointPath"}},
@@ -109,10 +108,10 @@ func TestUpdateOfAStatement(t *testing.T) {
 			[]string{"spec.properties: cannot change after creation", "spec.flinkConfiguration: cannot change after creation"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := rules.CheckStatementUpdate(before, test.update)
+			err := checkUpdate(before, test.update)
 			same(t, messages(t, err), test.wrong)
 			if err == nil {
-				same(t, rules.StatementActions(before, rules.UpdateStatementSpec(before, test.update)), test.does)
+				same(t, actionsOf(before, updateSpec(before, test.update)), test.does)
 			}
 		})
 	}

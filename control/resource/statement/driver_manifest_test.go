@@ -1,4 +1,4 @@
-package render_test
+package statement
 
 import (
 	"strings"
@@ -6,8 +6,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/manifest"
+	"github.com/openweir/weir/control/manifest/manifesttest"
+	"github.com/openweir/weir/control/resource/computepool"
 	"github.com/openweir/weir/control/sql/ddl"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -19,20 +20,20 @@ import (
 func sessionRecord(t *testing.T, shared, detached bool) *storev1.StatementRecord {
 	t.Helper()
 	record := statementRecord(t, shared, detached)
-	cluster, err := render.PoolCluster(environment(""), sharedPool())
+	cluster, err := computepool.ClusterSpec(prod(), sharedPool())
 	if err != nil {
 		t.Fatal(err)
 	}
-	job := rules.StatementJob{
-		Statement: record.GetStatement().GetSpec(), Cluster: cluster, Detached: detached,
-		Configuration: record.GetStatement().GetSpec().GetFlinkConfiguration(),
+	job := job{
+		statement: record.GetStatement().GetSpec(), cluster: cluster, detached: detached,
+		configuration: record.GetStatement().GetSpec().GetFlinkConfiguration(),
 	}
 	deployment := "shared"
 	if !shared {
 		deployment = record.GetStatement().GetMetadata().GetName()
-		record.ClusterSpec = openjson.Format(job.SessionCluster())
+		record.ClusterSpec = openjson.Format(job.sessionCluster())
 	}
-	record.ObjectKind, record.ObjectSpec = render.KindStatement, openjson.Format(job.SessionStatement(deployment))
+	record.ObjectKind, record.ObjectSpec = manifest.KindStatement, openjson.Format(job.sessionStatement(deployment))
 	record.Catalog, record.Database = "shop", "sales"
 	record.Tables = []*storev1.StatementTable{{Catalog: "shop", Database: "sales", Name: "source", Definition: &storev1.TableRecord{
 		Columns: []*storev1.TableColumn{{Name: "line", Kind: storev1.TableColumn_KIND_PHYSICAL, Type: "STRING"}},
@@ -47,16 +48,16 @@ func kafkaAt(server string) ddl.Connect {
 	}
 }
 
-func sessionStatement(t *testing.T, record *storev1.StatementRecord, reported *storev1.StatusRecord, server string) *agentv1.Apply {
+func renderSession(t *testing.T, record *storev1.StatementRecord, reported *storev1.StatusRecord, server string) *agentv1.Apply {
 	t.Helper()
-	apply, err := render.SessionStatement(environment(""), record, reported, kafkaAt(server))
+	apply, err := driverManifest(prod(), record, reported, kafkaAt(server))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return apply
 }
 
-func TestSessionStatement(t *testing.T) {
+func TestDriverManifest(t *testing.T) {
 	stopped := sessionRecord(t, false, true)
 	stopped.Statement.Spec.Stopped = proto.Bool(true)
 	stopped.Start = &storev1.SavepointStart{Path: "s3://s/1", Nonce: 5, AllowNonRestoredState: true}
@@ -73,11 +74,11 @@ func TestSessionStatement(t *testing.T) {
 		"session-stopped":   {stopped, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			apply := sessionStatement(t, test.record, test.reported, "kafka:9092")
+			apply := renderSession(t, test.record, test.reported, "kafka:9092")
 			if ref := apply.GetRef(); ref.GetApiVersion() != "sql.weir.dev/v1" || ref.GetKind() != "Statement" || ref.GetName() != "copy-orders" || apply.GetGeneration() != 4 {
 				t.Errorf("it is addressed as %v", apply)
 			}
-			checkGolden(t, name, apply)
+			manifesttest.Golden(t, name, apply)
 		})
 	}
 }
@@ -86,28 +87,28 @@ func TestSessionStatement(t *testing.T) {
 // restart no job.
 func TestHashOfASessionStatement(t *testing.T) {
 	record := sessionRecord(t, true, true)
-	hash := sessionStatement(t, record, nil, "kafka:9092").GetHash()
-	if other := sessionStatement(t, record, &storev1.StatusRecord{Generation: 1, JobId: "job-1"}, "elsewhere:9092").GetHash(); other != hash {
+	hash := renderSession(t, record, nil, "kafka:9092").GetHash()
+	if other := renderSession(t, record, &storev1.StatusRecord{Generation: 1, JobId: "job-1"}, "elsewhere:9092").GetHash(); other != hash {
 		t.Errorf("it is %s and %s", hash, other)
 	}
 	record.Start = &storev1.SavepointStart{Path: "s3://s/1", Nonce: 1}
-	if other := sessionStatement(t, record, nil, "kafka:9092").GetHash(); other == hash {
+	if other := renderSession(t, record, nil, "kafka:9092").GetHash(); other == hash {
 		t.Error("it is the same from a savepoint")
 	}
 }
 
-func TestStatementCluster(t *testing.T) {
-	apply, err := render.StatementCluster(environment(""), sessionRecord(t, false, true))
+func TestClusterManifest(t *testing.T) {
+	apply, err := clusterManifest(prod(), sessionRecord(t, false, true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkGolden(t, "session-cluster", apply)
-	if apply, err := render.StatementCluster(environment(""), sessionRecord(t, true, true)); apply != nil || err != nil {
+	manifesttest.Golden(t, "session-cluster", apply)
+	if apply, err := clusterManifest(prod(), sessionRecord(t, true, true)); apply != nil || err != nil {
 		t.Errorf("on a shared pool it is %v, %v", apply, err)
 	}
 }
 
-func TestStatementRefs(t *testing.T) {
+func TestRefs(t *testing.T) {
 	for name, test := range map[string]struct {
 		record *storev1.StatementRecord
 		want   []string
@@ -120,7 +121,7 @@ func TestStatementRefs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, ref := range render.StatementRefs(environment(""), test.record) {
+			for _, ref := range refsOf(prod(), test.record) {
 				got = append(got, ref.GetApiVersion()+" "+ref.GetKind())
 			}
 			if strings.Join(got, ",") != strings.Join(test.want, ",") {

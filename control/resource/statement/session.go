@@ -1,34 +1,25 @@
-package rules
+package statement
 
 import (
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/openweir/weir/control/flinkspec"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
 
-// StatementResource is what an agent lists among its custom resource
-// definitions if it has a driver that runs SQL on session clusters.
-const StatementResource = "statements.sql.weir.dev"
-
-// RunsSQL tells whether the agent of a cluster runs SQL on session clusters. A
-// cluster that no agent has told of yet is taken for one whose agent will.
-func RunsSQL(cluster *storev1.ClusterStatusRecord) bool {
-	return cluster == nil || slices.Contains(cluster.GetCustomResourceDefinitions(), StatementResource)
-}
-
-// HasSQLDriver tells whether the release of Flink of a cluster runs SQL in
+// hasSQLDriver is true if the release of Flink of a cluster runs SQL in
 // application mode by itself.
-func HasSQLDriver(cluster openjson.Object) bool {
+func hasSQLDriver(cluster openjson.Object) bool {
 	major, _, _ := strings.Cut(strings.TrimPrefix(openjson.String(cluster, "flinkVersion"), "v"), "_")
 	number, err := strconv.Atoi(major)
 	return err == nil && number >= 2
 }
 
 // jobOptions begin the options of a cluster that Flink looks at where a job is
-// submitted. The SQL gateway, which submits the job, has not the cluster's
+// submitted. The SQL gateway, which submits the job, does not have the cluster's
 // configuration.
 var jobOptions = []string{"execution.", "pipeline.", "restart-strategy", "state.", "table."}
 
@@ -41,15 +32,15 @@ const optionTarget = "execution.target"
 
 // sessionConfiguration is what the job of a statement is to be submitted with:
 // the statement's options over those of its cluster that concern jobs.
-func (j StatementJob) sessionConfiguration() openjson.Object {
+func (j job) sessionConfiguration() openjson.Object {
 	out := openjson.Object{}
-	inherited, _ := j.Cluster[flinkConfigurations].(openjson.Object)
+	inherited, _ := j.cluster[flinkConfiguration].(openjson.Object)
 	for key, value := range inherited {
-		if key != optionTarget && beginsWith(key, jobOptions) && (j.Detached || !beginsWith(key, recoveryOptions)) {
-			out[key] = element(value)
+		if key != optionTarget && beginsWith(key, jobOptions) && (j.detached || !beginsWith(key, recoveryOptions)) {
+			out[key] = flinkspec.OptionText(value)
 		}
 	}
-	for key, value := range j.Configuration {
+	for key, value := range j.configuration {
 		out[key] = value
 	}
 	return out
@@ -61,26 +52,26 @@ func beginsWith(key string, prefixes []string) bool {
 
 // sessionUpgradeMode is savepoint where the job can keep its state through one.
 // There is no last-state mode for a job that no operator watches.
-func (j StatementJob) sessionUpgradeMode() string {
+func (j job) sessionUpgradeMode() string {
 	mode := j.upgradeMode()
 	if mode == "last-state" {
 		mode = "stateless"
-		if j.Detached && anyOption(j.effectiveConfiguration(), optionSavepoints...) {
+		if j.detached && anyOption(j.effectiveConfiguration(), flinkspec.OptionSavepoints...) {
 			mode = "savepoint"
 		}
 	}
 	return mode
 }
 
-// SessionStatement is the specification of the object by which the SQL driver
+// sessionStatement is the specification of the object by which the SQL driver
 // runs the statement on the session cluster of a deployment.
-func (j StatementJob) SessionStatement(deployment string) openjson.Object {
+func (j job) sessionStatement(deployment string) openjson.Object {
 	return openjson.Object{
 		"deployment":    deployment,
-		"detached":      j.Detached,
-		"statement":     j.Statement.GetStatement(),
+		"detached":      j.detached,
+		"statement":     j.statement.GetStatement(),
 		"configuration": j.sessionConfiguration(),
-		"parallelism":   j.Statement.GetParallelism(),
+		"parallelism":   j.statement.GetParallelism(),
 		"upgradeMode":   j.sessionUpgradeMode(),
 	}
 }
@@ -89,23 +80,23 @@ func (j StatementJob) SessionStatement(deployment string) openjson.Object {
 // jobs which it has not submitted.
 const optionUnmanaged = "kubernetes.operator.session.block-on-unmanaged-jobs"
 
-// SessionCluster is the specification of a FlinkDeployment without a job, for
+// sessionCluster is the specification of a FlinkDeployment without a job, for
 // one statement alone. Its jobs go with it when it is deleted.
-func (j StatementJob) SessionCluster() openjson.Object {
-	out := openjson.Merge(j.Cluster, nil)
+func (j job) sessionCluster() openjson.Object {
+	out := openjson.Merge(j.cluster, nil)
 	delete(out, "job")
-	configuration, _ := out[flinkConfigurations].(openjson.Object)
+	configuration, _ := out[flinkConfiguration].(openjson.Object)
 	configuration = openjson.Merge(configuration, nil)
 	if _, set := configuration[optionUnmanaged]; !set {
 		configuration[optionUnmanaged] = "false"
 	}
-	out[flinkConfigurations] = configuration
+	out[flinkConfiguration] = configuration
 	return out
 }
 
-// StoppedAt is where the savepoint is that was taken when a job was last
+// stoppedAt is where the savepoint is that was taken when a job was last
 // stopped; empty where there is none.
-func StoppedAt(reported *storev1.StatusRecord) string {
+func stoppedAt(reported *storev1.StatusRecord) string {
 	status, err := openjson.ParseText(reported.GetStatus())
 	if err != nil {
 		return ""

@@ -1,4 +1,4 @@
-package rules_test
+package statement
 
 import (
 	"testing"
@@ -6,28 +6,14 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/openweir/weir/control/rules"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
-func TestClusterWhoseAgentRunsSQL(t *testing.T) {
-	for name, test := range map[string]struct {
-		cluster *storev1.ClusterStatusRecord
-		want    bool
-	}{
-		"no agent has told yet": {nil, true},
-		"its agent says so":     {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{"flinkdeployments.flink.apache.org", "statements.sql.weir.dev"}}, true},
-		"its agent does not":    {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{"flinkdeployments.flink.apache.org"}}, false},
-	} {
-		t.Run(name, func(t *testing.T) { same(t, rules.RunsSQL(test.cluster), test.want) })
-	}
-}
-
 func TestReleasesOfFlinkWithASQLDriver(t *testing.T) {
 	for version, want := range map[string]bool{"v1_20": false, "v2_0": true, "v2_2": true, "v10_1": true, "": false, "two": false} {
-		t.Run(version, func(t *testing.T) { same(t, rules.HasSQLDriver(openjson.Object{"flinkVersion": version}), want) })
+		t.Run(version, func(t *testing.T) { same(t, hasSQLDriver(openjson.Object{"flinkVersion": version}), want) })
 	}
 }
 
@@ -38,16 +24,16 @@ const pooled = `{"flinkConfiguration":{"execution.checkpointing.interval":10000,
 // cluster's configuration.
 func TestJobGetsWhatItsClusterSaysOfJobs(t *testing.T) {
 	own := map[string]string{"table.exec.state.ttl": "2 h", "taskmanager.memory": "own"}
-	same(t, openjson.Field(statementJob(t, pooled, true, own).SessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
+	same(t, openjson.Field(statementJob(t, pooled, true, own).sessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"execution.checkpointing.interval": "10000", "restart-strategy.type": "fixed-delay", "state.backend.type": "rocksdb",
 		"table.exec.state.ttl": "2 h", "taskmanager.memory": "own",
 	})
 	// With checkpoints, rows of a query would come out with each checkpoint only.
-	same(t, openjson.Field(statementJob(t, pooled, false, nil).SessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
+	same(t, openjson.Field(statementJob(t, pooled, false, nil).sessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"state.backend.type": "rocksdb", "table.exec.state.ttl": "1 h",
 	})
 	asked := map[string]string{"execution.checkpointing.interval": "1s"}
-	same(t, openjson.Field(statementJob(t, `{}`, false, asked).SessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
+	same(t, openjson.Field(statementJob(t, `{}`, false, asked).sessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"execution.checkpointing.interval": "1s",
 	})
 }
@@ -55,7 +41,7 @@ func TestJobGetsWhatItsClusterSaysOfJobs(t *testing.T) {
 func TestUpgradeModeOnASessionCluster(t *testing.T) {
 	savepoints := map[string]string{"state.checkpoints.dir": "s3://c", "state.savepoints.dir": "s3://s"}
 	for name, test := range map[string]struct {
-		job  rules.StatementJob
+		job  job
 		want string
 	}{
 		"directories for both":             {statementJob(t, `{}`, true, savepoints), "savepoint"},
@@ -65,25 +51,25 @@ func TestUpgradeModeOnASessionCluster(t *testing.T) {
 		"last-state of an interactive one": {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, false, savepoints), "stateless"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			same(t, openjson.String(test.job.SessionStatement("pool"), "upgradeMode"), test.want)
+			same(t, openjson.String(test.job.sessionStatement("pool"), "upgradeMode"), test.want)
 		})
 	}
 }
 
 func TestClusterOfAStatementHasNoJobAndTakesItsJobsAlong(t *testing.T) {
 	job := statementJob(t, `{"flinkVersion":"v1_20","job":{"parallelism":2}}`, true, nil)
-	same(t, job.SessionCluster(), openjson.Object{
+	same(t, job.sessionCluster(), openjson.Object{
 		"flinkVersion":       "v1_20",
 		"flinkConfiguration": openjson.Object{"kubernetes.operator.session.block-on-unmanaged-jobs": "false"},
 	})
 	chosen := statementJob(t, `{"flinkConfiguration":{"kubernetes.operator.session.block-on-unmanaged-jobs":"true"}}`, true, nil)
-	same(t, chosen.SessionCluster(), chosen.Cluster)
+	same(t, chosen.sessionCluster(), chosen.cluster)
 }
 
 func TestPlannerKnowsBetterThanTheText(t *testing.T) {
 	guessed := &cmfv1.StatementTraits{SqlKind: "SELECT", IsBounded: proto.Bool(false), IsAppendOnly: proto.Bool(true), Schema: &cmfv1.ResultSchema{}}
 	traits := func(told string) *cmfv1.StatementTraits {
-		return rules.StatementTraits(&storev1.StatementRecord{Traits: guessed}, &storev1.StatusRecord{Traits: rules.ReportedTraits(object(t, told))})
+		return traitsOf(&storev1.StatementRecord{Traits: guessed}, &storev1.StatusRecord{Traits: reportedTraits(object(t, told))})
 	}
 	same(t, traits(`{}`), guessed, protocmp.Transform())
 	same(t, traits(`{"traits":"none"}`), guessed, protocmp.Transform())
@@ -113,7 +99,7 @@ func TestPhaseThatFollowsFromTheClusterOfAStatement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := &storev1.StatusRecord{Phase: test.phase, Generation: 1}
 			after := &storev1.StatusRecord{Phase: test.phase, Generation: 1, Cluster: test.cluster}
-			rules.ConcludeClusterPhase(deployedStatement(1, false, ""), before, after)
+			concludeClusterPhase(deployedStatement(1, false, ""), before, after)
 			same(t, after.GetPhase(), test.want)
 		})
 	}

@@ -1,4 +1,4 @@
-package service
+package statement
 
 import (
 	"context"
@@ -7,8 +7,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/sql"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -21,30 +20,30 @@ const maxRows = 100
 // nextPageToken is the annotation of a page after which there may be more.
 const nextPageToken = "nextPageToken"
 
-func (s *statements) GetStatementResult(ctx context.Context, req *cmfv1.GetStatementResultRequest) (*cmfv1.StatementResult, error) {
-	env, record, err := s.statement(ctx, req.GetEnvName(), req.GetStmtName())
+func (s *service) GetStatementResult(ctx context.Context, req *cmfv1.GetStatementResultRequest) (*cmfv1.StatementResult, error) {
+	env, item, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
 	if err != nil {
 		return nil, err
 	}
-	statement := record.Value.GetStatement()
-	offset, err := readPageToken(req.GetPageToken(), statement.GetMetadata().GetUid())
+	statement := item.Value.GetStatement()
+	offset, err := readPageToken(req.GetPageToken(), uidOf(item.Value))
 	if err != nil {
 		return nil, err
 	}
-	switch class := sql.Kind(record.Value.GetTraits().GetSqlKind()).Class(); {
+	switch class := sql.Kind(item.Value.GetTraits().GetSqlKind()).Class(); {
 	case class == sql.Metadata && statement.GetResult() != nil:
 		return statement.GetResult(), nil
-	case class == sql.Interactive && rules.Deployed(record.Value):
-		return s.rowsOf(ctx, env.Value, record.Value, s.statementPhase(record), offset)
+	case class == sql.Interactive && IsDeployed(item.Value):
+		return s.rowsOf(ctx, env.Value, item, offset)
 	default:
 		return nil, apierror.Invalid("Statement does not return results.")
 	}
 }
 
 // rowsOf is a page of the rows of a query that Flink runs.
-func (s *statements) rowsOf(ctx context.Context, env *cmfv1.Environment, record *storev1.StatementRecord, phase string, offset int64) (*cmfv1.StatementResult, error) {
-	metadata := record.GetStatement().GetMetadata()
-	switch phase {
+func (s *service) rowsOf(ctx context.Context, env *cmfv1.Environment, item Item, offset int64) (*cmfv1.StatementResult, error) {
+	metadata := metadataOf(item.Value)
+	switch phase := phaseOf(item); phase {
 	case contract.PhasePending:
 		return resultPage(nil, metadata.GetUid(), &offset), nil
 	case contract.PhaseRunning, contract.PhaseFailing, contract.PhaseCompleted:
@@ -52,12 +51,12 @@ func (s *statements) rowsOf(ctx context.Context, env *cmfv1.Environment, record 
 		return nil, apierror.Gone("The results of statement '%s' are gone: it is %s.", metadata.GetName(), phase)
 	}
 	page, err := s.rows.FetchResults(ctx, env.GetKubernetesClusterName(), &agentv1.FetchResults{
-		Ref:       render.StatementRef(env, record.GetObjectKind(), metadata.GetName()),
+		Ref:       Ref(env, item.Value),
 		OwnerUid:  metadata.GetUid(),
 		Offset:    offset,
 		MaxRows:   maxRows,
-		Schema:    record.GetTraits().GetSchema(),
-		TotalRows: totalRows(record),
+		Schema:    item.Value.GetTraits().GetSchema(),
+		TotalRows: totalRows(item.Value),
 	})
 	if err != nil {
 		return nil, err
@@ -83,14 +82,14 @@ func (s *statements) rowsOf(ctx context.Context, env *cmfv1.Environment, record 
 // resultPage is a page of rows. next is where the next one begins, nil where
 // there is none.
 func resultPage(rows []*cmfv1.JsonObject, uid string, next *int64) *cmfv1.StatementResult {
-	result := statementResult(rows)
+	result := newResult(rows)
 	if next != nil {
 		result.Metadata.Annotations = map[string]string{nextPageToken: pageToken(uid, *next)}
 	}
 	return result
 }
 
-// totalRows is how many rows a query has, as far as its text tells: those of
+// totalRows is how many rows a query has, as far as that follows from its text: those of
 // VALUES, one of a query that reads no table, and no more than LIMIT. It is 0
 // where there is no end.
 func totalRows(record *storev1.StatementRecord) int64 {
@@ -132,7 +131,16 @@ func readPageToken(token, uid string) (int64, error) {
 		err = json.Unmarshal(text, &at)
 	}
 	if err != nil || at.Statement != uid || at.Offset < 0 {
-		return 0, apierror.Invalid("page-token: is none that this statement gave")
+		return 0, apierror.Invalid("page-token: was not issued for this statement")
 	}
 	return at.Offset, nil
+}
+
+// newResult is a page of rows.
+func newResult(rows []*cmfv1.JsonObject) *cmfv1.StatementResult {
+	return &cmfv1.StatementResult{
+		ApiVersion: contract.APIVersion, Kind: contract.KindStatementResult,
+		Metadata: &cmfv1.StatementResultMetadata{CreationTimestamp: resource.Now()},
+		Results:  &cmfv1.StatementResults{Data: rows},
+	}
 }

@@ -1,20 +1,33 @@
-package render_test
+package statement
 
 import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/render"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/manifest"
+	"github.com/openweir/weir/control/manifest/manifesttest"
+	"github.com/openweir/weir/control/resource/computepool"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
+func sharedPool() *cmfv1.ComputePool {
+	return &cmfv1.ComputePool{
+		Metadata: &cmfv1.ObjectMeta{Name: "shared"},
+		Spec: &cmfv1.ComputePoolSpec{Type: "SHARED", State: "RUNNING", ClusterSpec: &cmfv1.JsonObject{Json: `{
+			"flinkVersion":"v2_0","image":"flink:2.0.1",
+			"flinkConfiguration":{"taskmanager":{"numberOfTaskSlots":"2"}},
+			"jobManager":{"resource":{"cpu":0.5,"memory":"1024m"}},"taskManager":{"resource":{"cpu":1,"memory":"2048m"}},
+			"job":{"parallelism":4}
+		}`}},
+	}
+}
+
 func statementRecord(t *testing.T, shared, detached bool) *storev1.StatementRecord {
 	t.Helper()
-	cluster, err := render.PoolCluster(environment(""), sharedPool())
+	cluster, err := computepool.ClusterSpec(prod(), sharedPool())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +39,8 @@ func statementRecord(t *testing.T, shared, detached bool) *storev1.StatementReco
 		},
 	}
 	defaults := &cmfv1.StatementDefaults{FlinkConfiguration: map[string]string{"execution.checkpointing.interval": "10s"}}
-	job := rules.StatementJob{
-		Statement: spec, Cluster: cluster, Detached: detached, Configuration: rules.StatementConfiguration(spec, defaults, !detached),
+	job := job{
+		statement: spec, cluster: cluster, detached: detached, configuration: configurationOf(spec, defaults, !detached),
 	}
 	record := &storev1.StatementRecord{
 		Generation: 4,
@@ -37,14 +50,14 @@ func statementRecord(t *testing.T, shared, detached bool) *storev1.StatementReco
 		},
 	}
 	if shared {
-		record.ObjectKind, record.ObjectSpec = render.KindSessionJob, openjson.Format(job.SessionJob("shared"))
+		record.ObjectKind, record.ObjectSpec = manifest.KindSessionJob, openjson.Format(job.sessionJob("shared"))
 	} else {
-		record.ObjectKind, record.ObjectSpec = render.KindDeployment, openjson.Format(job.Application())
+		record.ObjectKind, record.ObjectSpec = manifest.KindDeployment, openjson.Format(job.application())
 	}
 	return record
 }
 
-func TestStatement(t *testing.T) {
+func TestOperatorManifest(t *testing.T) {
 	fromSavepoint := statementRecord(t, false, true)
 	fromSavepoint.Statement.Spec.Stopped = proto.Bool(true)
 	fromSavepoint.Start = &storev1.SavepointStart{Path: "s3://s/1", Nonce: 5, AllowNonRestoredState: true}
@@ -55,20 +68,20 @@ func TestStatement(t *testing.T) {
 		"statement-stopped-with-savepoint": fromSavepoint,
 	} {
 		t.Run(name, func(t *testing.T) {
-			apply, err := render.Statement(environment(""), record)
+			apply, err := operatorManifest(prod(), record)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if apply.GetGeneration() != 4 || apply.GetRef().GetKind() != record.GetObjectKind() || apply.GetRef().GetName() != "copy-orders" {
 				t.Errorf("it is addressed as %v", apply)
 			}
-			checkGolden(t, name, apply)
+			manifesttest.Golden(t, name, apply)
 		})
 	}
 }
 
 func TestStatementThatIsNotDeployed(t *testing.T) {
-	if apply, err := render.Statement(environment(""), &storev1.StatementRecord{Statement: &cmfv1.Statement{}}); err == nil {
+	if apply, err := operatorManifest(prod(), &storev1.StatementRecord{Statement: &cmfv1.Statement{}}); err == nil {
 		t.Errorf("it is %v", apply)
 	}
 }

@@ -1,0 +1,141 @@
+package statement
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/openweir/weir/control/flinkspec"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/openjson"
+)
+
+// sqlDriver is Flink's own entry class for SQL in application mode. It is in
+// the distribution since Flink 2.0.
+const sqlDriver = "org.apache.flink.table.runtime.application.SqlDriver"
+
+// flinkConfiguration is the field of Flink's options.
+const flinkConfiguration = "flinkConfiguration"
+
+// Options of Flink that Weir looks at. Both names of an option are the same to
+// Flink.
+const (
+	optionInterval    = "execution.checkpointing.interval"
+	optionRuntimeMode = "execution.runtime-mode"
+)
+
+// configurationOf is the Flink configuration of a statement under the
+// defaults of its environment, which win.
+func configurationOf(spec *cmfv1.StatementSpec, defaults *cmfv1.StatementDefaults, bounded bool) map[string]string {
+	out := map[string]string{}
+	if bounded {
+		out[optionRuntimeMode] = "BATCH"
+	}
+	maps.Copy(out, spec.GetFlinkConfiguration())
+	maps.Copy(out, defaults.GetFlinkConfiguration())
+	return out
+}
+
+// job is what a statement makes of the specification of its pool's
+// clusters.
+type job struct {
+	statement *cmfv1.StatementSpec
+	// configuration is the statement's, with the defaults of the environment.
+	configuration map[string]string
+	// cluster is the pool's, with the defaults of the environment.
+	cluster openjson.Object
+	// detached statements keep their state when they are stopped.
+	detached bool
+	// script is what Flink's SqlDriver runs in an application; the statement
+	// alone where it is empty.
+	script string
+}
+
+// effectiveConfiguration is what the job sees: the statement's options over
+// those of the cluster.
+func (j job) effectiveConfiguration() openjson.Object {
+	configuration, _ := j.cluster[flinkConfiguration].(openjson.Object)
+	out := openjson.Merge(configuration, nil)
+	for key, value := range j.configuration {
+		out[key] = value
+	}
+	return out
+}
+
+func anyOption(configuration openjson.Object, names ...string) bool {
+	for _, name := range names {
+		if value := configuration[name]; value != nil && value != "" && value != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// refusal says why a statement cannot run with its configuration; empty where
+// it can.
+func (j job) refusal() string {
+	configuration := j.effectiveConfiguration()
+	batch := strings.EqualFold(flinkspec.OptionText(configuration[optionRuntimeMode]), "batch")
+	if j.detached && !batch && !anyOption(configuration, optionInterval) {
+		return "INSERT INTO needs checkpoints: set " + optionInterval + " in the Flink configuration of the statement, of its compute pool or of the environment's defaults."
+	}
+	return ""
+}
+
+// upgradeMode is savepoint where the job can take savepoints by itself.
+func (j job) upgradeMode() string {
+	if mode := openjson.String(j.cluster, "job", "upgradeMode"); mode != "" {
+		return mode
+	}
+	configuration := j.effectiveConfiguration()
+	if j.detached && anyOption(configuration, flinkspec.OptionCheckpoints...) && anyOption(configuration, flinkspec.OptionSavepoints...) {
+		return "savepoint"
+	}
+	return "stateless"
+}
+
+// remark is what users should know although the statement runs.
+func (j job) remark() string {
+	if j.detached && j.upgradeMode() == "stateless" && openjson.String(j.cluster, "job", "upgradeMode") == "" {
+		return "Stopping or rescaling the statement loses its state: " + flinkspec.OptionCheckpoints[0] + " and " + flinkspec.OptionSavepoints[0] + " are not both set."
+	}
+	return ""
+}
+
+func (j job) operatorJob() openjson.Object {
+	script := j.script
+	if script == "" {
+		script = j.statement.GetStatement()
+	}
+	return openjson.Object{
+		"entryClass":  sqlDriver,
+		"args":        []any{"--script", script},
+		"parallelism": j.statement.GetParallelism(),
+		"upgradeMode": j.upgradeMode(),
+	}
+}
+
+// application is the specification of a FlinkDeployment that runs the statement
+// on a cluster of its own.
+func (j job) application() openjson.Object {
+	out := openjson.Merge(j.cluster, nil)
+	out[flinkConfiguration] = j.effectiveConfiguration()
+	job := j.operatorJob()
+	job["jarURI"] = "local:///opt/flink/opt/flink-sql-gateway-" + flinkspec.Release(out) + ".jar"
+	out["job"] = job
+	return out
+}
+
+// sessionJob is the specification of a FlinkSessionJob that runs the statement
+// on a session cluster. It has no jar: the operator makes an empty one, and the
+// entry class is on the cluster already.
+func (j job) sessionJob(deployment string) openjson.Object {
+	configuration := openjson.Object{}
+	for key, value := range j.configuration {
+		configuration[key] = value
+	}
+	out := openjson.Object{"deploymentName": deployment, "job": j.operatorJob()}
+	if len(configuration) > 0 {
+		out[flinkConfiguration] = configuration
+	}
+	return out
+}

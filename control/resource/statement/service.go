@@ -1,0 +1,203 @@
+package statement
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/store"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+type service struct {
+	cmfv1.UnimplementedStatementServiceServer
+	*Statements
+}
+
+// environment gives an environment, and the moment that it was read at.
+func (s *service) environment(ctx context.Context, name string) (store.Reader, *store.Object[*cmfv1.Environment], error) {
+	at, err := s.store.View(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	env, err := s.environments.Find(at, name)
+	return at, env, err
+}
+
+// find gives a statement as it is now, and its environment.
+func (s *service) find(ctx context.Context, env, name string) (*store.Object[*cmfv1.Environment], Item, error) {
+	at, err := s.store.View(ctx)
+	if err != nil {
+		return nil, Item{}, err
+	}
+	return s.Find(at, env, name)
+}
+
+func (s *service) CreateStatement(ctx context.Context, req *cmfv1.CreateStatementRequest) (*cmfv1.Statement, error) {
+	// Transactions begin with a snapshot that is no older than this read, so that
+	// they see every table whose creation was acknowledged before the request.
+	_, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	if err := check(req.GetStatement()); err != nil {
+		return nil, err
+	}
+	if err := checkNew(req.GetStatement()); err != nil {
+		return nil, err
+	}
+	return s.kind.Create(ctx, s.store, env.Key, newRecord(req.GetStatement()), func(tx *store.Tx, record *storev1.StatementRecord) error {
+		env, err := s.environments.Require(tx, req.GetEnvName())
+		if err != nil {
+			return err
+		}
+		pool, err := s.requirePool(tx, env.Value, record)
+		if err != nil {
+			return err
+		}
+		if err := s.plan(ctx, tx, env.Value, pool, record); err != nil {
+			return err
+		}
+		name := metadataOf(record).GetName()
+		s.pools.Hold(tx, env.Value.GetName(), poolOf(record), name)
+		return s.claim(tx, env.Value, store.Join(env.Key, name), record)
+	})
+}
+
+// newRecord is a statement as it is to be stored: what the user wrote, with the
+// defaults filled in.
+func newRecord(statement *cmfv1.Statement) *storev1.StatementRecord {
+	return &storev1.StatementRecord{
+		Generation: 1,
+		Statement: &cmfv1.Statement{
+			ApiVersion: contract.APIVersion, Kind: contract.KindStatement,
+			Metadata: resource.UserMetadata(statement.GetMetadata()), Spec: withDefaults(statement.GetSpec()),
+		},
+	}
+}
+
+// claim makes the objects of a statement its own.
+func (s *service) claim(tx *store.Tx, env *cmfv1.Environment, key string, record *storev1.StatementRecord) error {
+	for _, ref := range refsOf(env, record) {
+		objects := jobsName
+		if ref.GetKind() != record.GetObjectKind() {
+			objects = sessionClustersName
+		}
+		if err := s.ownership.Claim(tx, env.GetKubernetesClusterName(), ref, objects, key, uidOf(record)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requirePool gives the pool that a statement names.
+func (s *service) requirePool(tx *store.Tx, env *cmfv1.Environment, record *storev1.StatementRecord) (computepool.Item, error) {
+	pool, ok := s.pools.Require(tx, env.GetName(), poolOf(record))
+	if !ok {
+		return pool, apierror.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' does not exist in environment '%s'", poolOf(record), env.GetName()))
+	}
+	return pool, nil
+}
+
+func (s *service) GetStatement(ctx context.Context, req *cmfv1.GetStatementRequest) (*cmfv1.Statement, error) {
+	_, item, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
+	if err != nil {
+		return nil, err
+	}
+	return s.view(item, resource.Detail{Resources: req.GetIncludeResourceInformation(), Single: true}), nil
+}
+
+func (s *service) ListStatements(ctx context.Context, req *cmfv1.ListStatementsRequest) (*cmfv1.StatementsPage, error) {
+	at, env, err := s.environment(ctx, req.GetEnvName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.kind.CheckList(req); err != nil {
+		return nil, err
+	}
+	keep, err := filterOf(req)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.kind.Page(ctx, at, env.Key, req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, keep)
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.StatementsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+}
+
+func (s *service) WatchStatements(req *cmfv1.WatchStatementsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchStatementsResponse]) error {
+	_, env, err := s.environment(stream.Context(), req.GetEnvName())
+	if err != nil {
+		return err
+	}
+	keep, err := filterOf(req)
+	if err != nil {
+		return err
+	}
+	return resource.Watch(s.watches, s.store, s.kind, stream, env.Key, req, keep)
+}
+
+func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatementRequest) (*cmfv1.DeleteStatementResponse, error) {
+	env, item, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
+	if err != nil {
+		return nil, err
+	}
+	atOnce := !IsDeployed(item.Value) || req.GetForce()
+	if err := s.dropSavepoints(ctx, env.Value, item.Value, atOnce); err != nil {
+		return nil, err
+	}
+	pending := false
+	err = resource.Update(ctx, s.store, "Statement '"+req.GetStmtName()+"'", func(tx *store.Tx) error {
+		item, err := s.kind.Require(tx, env.Key, req.GetStmtName())
+		if err != nil {
+			return err
+		}
+		if pending = IsDeployed(item.Value) && !req.GetForce(); pending {
+			s.beginDeletion(tx, env.Value, item)
+		} else {
+			s.delete(tx, env.Value, item.Object)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if pending {
+		if err := resource.SetHTTPStatus(ctx, "202"); err != nil {
+			return nil, err
+		}
+	}
+	return &cmfv1.DeleteStatementResponse{Pending: pending}, nil
+}
+
+// beginDeletion has the agent delete a statement's objects. The statement goes
+// when that is done.
+func (s *service) beginDeletion(tx *store.Tx, env *cmfv1.Environment, item Item) {
+	if item.Value.GetDeleting() {
+		return
+	}
+	after := proto.CloneOf(item.Value)
+	after.Deleting = true
+	after.Statement.Metadata.UpdateTimestamp = resource.Now()
+	s.requireNoSavepoints(tx, env, after)
+	s.removeObjects(tx, env, after, false)
+	s.Records.Put(tx, item.Key, after)
+}
+
+func (s *service) ListStatementExceptions(ctx context.Context, req *cmfv1.ListStatementExceptionsRequest) (*cmfv1.StatementExceptionList, error) {
+	_, item, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.StatementExceptionList{
+		ApiVersion: contract.APIVersion, Kind: contract.KindStatementExceptionList, Data: s.exceptionsOf(item),
+	}, nil
+}
