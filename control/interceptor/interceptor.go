@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -137,7 +137,7 @@ func validate(req any) error {
 	if !ok {
 		return status.Errorf(codes.Internal, "%T is no proto message", req)
 	}
-	violations, err := rules.Validate(message)
+	violations, err := validate.Request(message)
 	if err != nil {
 		return err
 	}
