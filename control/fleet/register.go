@@ -96,6 +96,7 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello, known bool
 		KubernetesVersion:         hello.GetKubernetesVersion(),
 		AgentVersion:              hello.GetAgentVersion(),
 		LastHeartbeat:             now,
+		Simulated:                 hello.GetSimulated(),
 	}
 	before, ok := st.ClusterStatus.Cached(s.cluster)
 	if ok {

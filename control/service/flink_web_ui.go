@@ -37,7 +37,8 @@ func (s *flinkWebUIs) FetchFlinkWebUI(req *cmfv1.FetchFlinkWebUIRequest, stream 
 	if err != nil {
 		return err
 	}
-	if err := cluster.runs(); err != nil {
+	reported, _ := s.state.ClusterStatus.Cached(cluster.env.GetKubernetesClusterName())
+	if err := cluster.runs(reported.Value.GetSimulated()); err != nil {
 		return err
 	}
 	return s.webUIs.FetchFlinkWebUI(ctx, cluster.env.GetKubernetesClusterName(), &agentv1.TunnelRequest{
@@ -113,18 +114,15 @@ func statusOf(reported *storev1.StatusRecord, owner string) *storev1.StatusRecor
 }
 
 // runs says why nobody can be asked, as far as the last report tells.
-func (c flinkCluster) runs() error {
+func (c flinkCluster) runs(simulated bool) error {
 	status, err := openjson.ParseText(c.reported.GetStatus())
 	if err != nil || status == nil {
 		return nil // the agent will find out
 	}
-	info, _ := status["clusterInfo"].(openjson.Object)
-	_, sandbox := info["weir-sandbox"]
-	_, real := info["weir-rest"]
 	switch manager := openjson.String(status, "jobManagerDeploymentStatus"); {
 	case openjson.String(status, "lifecycleState") == "SUSPENDED":
 		return apierror.Unavailable(nil, "%s is suspended, so there is no Flink cluster with a web UI.", c.of)
-	case sandbox && !real:
+	case simulated:
 		return apierror.Unavailable(nil, "The Flink cluster of %s is simulated by the Weir sandbox: no Flink runs, so there is no web UI.", c.of)
 	case manager == "MISSING":
 		return apierror.Unavailable(nil, "The JobManager of %s does not run, so there is no web UI.", c.of)

@@ -50,18 +50,11 @@ func (s *Services) statementWith(env *cmfv1.Environment, record *storev1.Stateme
 	}
 }
 
-// simulated tells whether the cluster of a statement is the sandbox's, which
-// says so in the status of its FlinkDeployments.
+// simulated tells whether what is reported of a statement comes from a cluster
+// that runs no Flink. Statements of a SQL driver run in Flink wherever they are.
 func (s *Services) simulated(env *cmfv1.Environment, record *storev1.StatementRecord, reported *storev1.StatusRecord) bool {
-	const marker = `"weir-sandbox":`
-	switch record.GetObjectKind() {
-	case render.KindStatement:
-		return false // a SQL driver has Flink
-	case render.KindSessionJob:
-		pool, _ := s.state.ComputePoolStatus.Cached(store.Key(env.GetName(), record.GetStatement().GetSpec().GetComputePoolName()))
-		reported = pool.Value
-	}
-	return strings.Contains(reported.GetStatus(), marker)
+	cluster, _ := s.state.ClusterStatus.Cached(env.GetKubernetesClusterName())
+	return cluster.Value.GetSimulated() && record.GetObjectKind() != render.KindStatement && reported.GetStatus() != ""
 }
 
 // statementPhase is the phase of a statement as cached.
