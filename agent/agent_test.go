@@ -130,7 +130,7 @@ func kubernetes(t *testing.T) *rest.Config {
 // run runs an agent until the test ends.
 func run(t *testing.T, config Config, adjust ...func(*Agent)) {
 	t.Helper()
-	config.Cluster, config.Version, config.Labels = "edge", "1.2.3", map[string]string{"region": "eu"}
+	config.Cluster, config.Version, config.Labels, config.Simulated = "edge", "1.2.3", map[string]string{"region": "eu"}, true
 	config.Log = slog.New(slog.DiscardHandler)
 	a, err := New(config)
 	if err != nil {
@@ -155,7 +155,7 @@ func run(t *testing.T, config Config, adjust ...func(*Agent)) {
 func awaitApplied(t *testing.T, f *fleet) {
 	t.Helper()
 	hello := await.Receive(t, "Hello", f.messages).GetHello()
-	if hello.GetCluster() != "edge" || hello.GetAgentVersion() != "1.2.3" || hello.GetProcessId() == "" || hello.GetLabels()["region"] != "eu" {
+	if hello.GetCluster() != "edge" || hello.GetAgentVersion() != "1.2.3" || hello.GetProcessId() == "" || hello.GetLabels()["region"] != "eu" || !hello.GetSimulated() {
 		t.Fatalf("the agent's first message is %v", hello)
 	}
 	var acked, reported bool

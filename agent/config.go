@@ -35,6 +35,8 @@ type Config struct {
 	// Results has the rows of statements that run without the agent, as in a
 	// simulated cluster. It is used only if Flink is nil.
 	Results ResultSource
+	// Simulated is set if the cluster simulates Flink's operator and runs no Flink.
+	Simulated bool
 	// Version is the agent's release.
 	Version string
 	// Log is slog.Default() if nil.

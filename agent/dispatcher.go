@@ -28,6 +28,7 @@ func (d *dispatcher) Hello(ctx context.Context) (*agentv1.Hello, error) {
 		ProcessId:    d.processID,
 		AgentVersion: d.config.Version,
 		Labels:       d.config.Labels,
+		Simulated:    d.config.Simulated,
 	}
 	for _, driver := range d.drivers {
 		if err := driver.Describe(ctx, hello); err != nil {

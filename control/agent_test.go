@@ -47,6 +47,9 @@ func hello(cluster string, changes ...func(*agentv1.Hello)) *agentv1.Hello {
 	return h
 }
 
+// simulated is the hello of an agent whose cluster runs no Flink.
+func simulated(h *agentv1.Hello) { h.Simulated = true }
+
 // dial opens a stream with a token and says nothing.
 func dial(t testing.TB, address, token string) *agent {
 	t.Helper()

@@ -211,7 +211,6 @@ func TestWebUIsThatAreNotThere(t *testing.T) {
 	for i, test := range []struct{ status, want string }{
 		{`"lifecycleState":"SUSPENDED","jobManagerDeploymentStatus":"MISSING"`, "Application 'app1' is suspended, so there is no Flink cluster with a web UI."},
 		{`"lifecycleState":"DEPLOYED","jobManagerDeploymentStatus":"MISSING"`, "The JobManager of Application 'app1' does not run, so there is no web UI."},
-		{`"lifecycleState":"STABLE","clusterInfo":{"weir-sandbox":"simulated"}`, "The Flink cluster of Application 'app1' is simulated by the Weir sandbox: no Flink runs, so there is no web UI."},
 		{`"lifecycleState":"SUSPENDED","clusterInfo":{"weir-rest":"http://127.0.0.1:1"}`, "Application 'app1' is suspended, so there is no Flink cluster with a web UI."},
 	} {
 		a.report(apply, fmt.Sprintf(`{"observedGeneration":%d,%s}`, i+1, test.status))
@@ -229,6 +228,17 @@ func TestWebUIsThatAreNotThere(t *testing.T) {
 	a2.Target = &cmfv1.FetchFlinkWebUIRequest_AppName{AppName: "newer"}
 	_, _, err = one.fetchWebUI(t, a2)
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' is not connected, so no web UI can be reached there."}})
+}
+
+func TestWebUIsOfASimulatedCluster(t *testing.T) {
+	r := start(t)
+	a := r.connect(t, hello("cluster-a", simulated))
+	a.report(prodApplication(t, r, a), `{"observedGeneration":1,"lifecycleState":"STABLE"}`)
+	awaitEqual(t, "generation observed", any(1.0), func() any { return r.status(t, "prod", "app1")["observedGeneration"] })
+	_, _, err := r.fetchWebUI(t, ofApplication("app1", "/"))
+	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{
+		"The Flink cluster of Application 'app1' is simulated by the Weir sandbox: no Flink runs, so there is no web UI.",
+	}})
 }
 
 func TestRequestsForWebUIsThatBreakARule(t *testing.T) {

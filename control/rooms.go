@@ -101,7 +101,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 	r := &rooms{watches: watches}
 	r.all = append(kinds,
 		savepointrpc.Room(s, watches, savepoints, applications, statements),
-		flinkwebui.Room(s, sessions, applications, pools, statements),
+		flinkwebui.Room(s, sessions, clusters, applications, pools, statements),
 		information.New(config.Version, s, registry, environments).Room(),
 	)
 	r.fleet = fleet.New(fleet.Config{

@@ -296,10 +296,10 @@ func TestDetachedStatement(t *testing.T) {
 
 func TestInteractiveStatementOnASharedPool(t *testing.T) {
 	r := start(t)
-	a := r.connect(t, hello("cluster-a"))
+	a := r.connect(t, hello("cluster-a", simulated))
 	s, p := r.shop(t), r.pools("prod")
 	must(p.create(t.Context(), poolOf("shared", "SHARED", "")))(t)
-	a.report(a.awaitApply("shared", 1), `{"jobManagerDeploymentStatus":"READY","lifecycleState":"STABLE","clusterInfo":{"weir-sandbox":"simulated"}}`)
+	a.report(a.awaitApply("shared", 1), `{"jobManagerDeploymentStatus":"READY","lifecycleState":"STABLE"}`)
 	p.awaitPhase(t, "shared", "RUNNING")
 	created := must(s.post(t.Context(), statementOf("looking", "shared", "SELECT id, item FROM orders")))(t)
 	traits := created.GetStatus().GetTraits()

@@ -195,9 +195,10 @@ func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.L
 		}
 		config := agent.Config{
 			ControlPlane: controlPlane, Cluster: name, Kubernetes: cluster.RestConfig(), Results: cluster.SQL(),
-			Identity: agent.Identity{Token: token, Insecure: true},
-			Labels:   map[string]string{"weir.sandbox": "true"},
-			Version:  buildVersion().Version, Log: log,
+			Identity:  agent.Identity{Token: token, Insecure: true},
+			Labels:    map[string]string{"weir.sandbox": "true"},
+			Simulated: len(flags.flinkHomes) == 0,
+			Version:   buildVersion().Version, Log: log,
 		}
 		if len(flags.flinkHomes) > 0 {
 			flink, err := flinkendpoint.NewLocal(cluster.RestConfig())

@@ -65,6 +65,7 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommiss
 			CustomResourceDefinitions: hello.GetCustomResourceDefinitions(),
 			KubernetesVersion:         hello.GetKubernetesVersion(),
 			AgentVersion:              hello.GetAgentVersion(),
+			Simulated:                 hello.GetSimulated(),
 			LastHeartbeat:             now,
 		}
 		if before := clusters.Status.Get(tx, key); before == nil || !sameReport(before.Value, reported) {

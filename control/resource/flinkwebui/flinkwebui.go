@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/computepool"
 	"github.com/openweir/weir/control/resource/statement"
 	"github.com/openweir/weir/control/store"
@@ -26,9 +27,14 @@ type Agents interface {
 }
 
 // Room registers the RPC.
-func Room(s *store.Store, agents Agents, applications *application.Applications, pools *computepool.Pools, statements *statement.Statements) resource.Room {
+func Room(
+	s *store.Store, agents Agents, clusters *cluster.Clusters, applications *application.Applications,
+	pools *computepool.Pools, statements *statement.Statements,
+) resource.Room {
 	return resource.Room{Register: func(server grpc.ServiceRegistrar) {
-		cmfv1.RegisterFlinkWebUIServiceServer(server, &service{store: s, agents: agents, applications: applications, pools: pools, statements: statements})
+		cmfv1.RegisterFlinkWebUIServiceServer(server, &service{
+			store: s, agents: agents, clusters: clusters, applications: applications, pools: pools, statements: statements,
+		})
 	}}
 }
 
@@ -36,6 +42,7 @@ type service struct {
 	cmfv1.UnimplementedFlinkWebUIServiceServer
 	store        *store.Store
 	agents       Agents
+	clusters     *cluster.Clusters
 	applications *application.Applications
 	pools        *computepool.Pools
 	statements   *statement.Statements
@@ -58,15 +65,16 @@ func (s *service) FetchFlinkWebUI(req *cmfv1.FetchFlinkWebUIRequest, stream grpc
 	if err != nil {
 		return err
 	}
-	cluster, err := s.flinkCluster(at, req)
+	flink, err := s.flinkCluster(at, req)
 	if err != nil {
 		return err
 	}
-	if err := cluster.checkRuns(); err != nil {
+	on := flink.env.GetKubernetesClusterName()
+	if err := flink.checkRuns(s.clusters.Reported(at, on).GetSimulated()); err != nil {
 		return err
 	}
-	return s.agents.FetchFlinkWebUI(ctx, cluster.env.GetKubernetesClusterName(), &agentv1.TunnelRequest{
-		Ref:     manifest.DeploymentRef(cluster.env, cluster.deployment),
+	return s.agents.FetchFlinkWebUI(ctx, on, &agentv1.TunnelRequest{
+		Ref:     manifest.DeploymentRef(flink.env, flink.deployment),
 		Method:  req.GetMethod(),
 		Path:    req.GetPath(),
 		Query:   req.GetQuery(),
@@ -123,8 +131,8 @@ func (s *service) clusterOfStatement(env *cmfv1.Environment, item statement.Item
 }
 
 // checkRuns says why there is no web UI to be reached, as far as the last report
-// tells.
-func (c flinkCluster) checkRuns() error {
+// tells. simulated is set for clusters that run no Flink.
+func (c flinkCluster) checkRuns(simulated bool) error {
 	status, err := openjson.ParseText(c.reported.GetStatus())
 	if err != nil || status == nil {
 		return nil // the agent will find out
@@ -132,7 +140,7 @@ func (c flinkCluster) checkRuns() error {
 	switch manager := openjson.String(status, "jobManagerDeploymentStatus"); {
 	case openjson.String(status, "lifecycleState") == "SUSPENDED":
 		return apierror.Unavailable(nil, "%s is suspended, so there is no Flink cluster with a web UI.", c.of)
-	case isSimulated(status):
+	case simulated:
 		return apierror.Unavailable(nil, "The Flink cluster of %s is simulated by the Weir sandbox: no Flink runs, so there is no web UI.", c.of)
 	case manager == "MISSING":
 		return apierror.Unavailable(nil, "The JobManager of %s does not run, so there is no web UI.", c.of)

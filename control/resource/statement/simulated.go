@@ -1,23 +1,13 @@
 package statement
 
 import (
-	"strings"
-
 	"github.com/openweir/weir/control/manifest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// isSimulated is true if the cluster of a statement is the sandbox's, which says
-// so in the status of its FlinkDeployments.
+// isSimulated is true if what is reported of a statement comes from a cluster
+// that runs no Flink. Statements of a SQL driver run in Flink wherever they are.
 func (s *Statements) isSimulated(item Item, env *cmfv1.Environment) bool {
-	const marker = `"weir-sandbox":`
-	reported := item.Reported
-	switch item.Value.GetObjectKind() {
-	case manifest.KindStatement:
-		return false // a SQL driver has Flink
-	case manifest.KindSessionJob:
-		pool, _ := s.pools.Find(item.At, env.GetName(), poolOf(item.Value))
-		reported = pool.Reported
-	}
-	return strings.Contains(reported.GetStatus(), marker)
+	return s.clusters.Reported(item.At, env.GetKubernetesClusterName()).GetSimulated() &&
+		item.Value.GetObjectKind() != manifest.KindStatement && item.Reported.GetStatus() != ""
 }

@@ -744,8 +744,10 @@ type Hello struct {
 	// The Flink custom resource definitions found, such as
 	// "flinkdeployments.flink.apache.org". What is not here cannot be applied.
 	CustomResourceDefinitions []string `protobuf:"bytes,8,rep,name=custom_resource_definitions,json=customResourceDefinitions,proto3" json:"custom_resource_definitions,omitempty"`
-	unknownFields             protoimpl.UnknownFields
-	sizeCache                 protoimpl.SizeCache
+	// Set by agents of clusters that simulate Flink's operator and run no Flink.
+	Simulated     bool `protobuf:"varint,9,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -832,6 +834,13 @@ func (x *Hello) GetCustomResourceDefinitions() []string {
 		return x.CustomResourceDefinitions
 	}
 	return nil
+}
+
+func (x *Hello) GetSimulated() bool {
+	if x != nil {
+		return x.Simulated
+	}
+	return false
 }
 
 // HeldObject is an object on the cluster that carries the agent's marks.
@@ -2393,7 +2402,7 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\rtunnel_credit\x18\n" +
 	" \x01(\v2\x1a.cmf.agent.v1.TunnelCreditH\x00R\ftunnelCredit\x12A\n" +
 	"\rtunnel_cancel\x18\v \x01(\v2\x1a.cmf.agent.v1.TunnelCancelH\x00R\ftunnelCancelB\t\n" +
-	"\amessage\"\xb6\x03\n" +
+	"\amessage\"\xd4\x03\n" +
 	"\x05Hello\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1d\n" +
 	"\n" +
@@ -2405,7 +2414,8 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"namespaces\x18\x06 \x01(\v2\x1e.cmf.agent.v1.NamespacesReportR\n" +
 	"namespaces\x12,\n" +
 	"\x04held\x18\a \x03(\v2\x18.cmf.agent.v1.HeldObjectR\x04held\x12>\n" +
-	"\x1bcustom_resource_definitions\x18\b \x03(\tR\x19customResourceDefinitions\x1a9\n" +
+	"\x1bcustom_resource_definitions\x18\b \x03(\tR\x19customResourceDefinitions\x12\x1c\n" +
+	"\tsimulated\x18\t \x01(\bR\tsimulated\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x88\x01\n" +

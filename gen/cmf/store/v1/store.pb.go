@@ -453,8 +453,10 @@ type ClusterStatusRecord struct {
 	DisconnectMessage string `protobuf:"bytes,6,opt,name=disconnect_message,json=disconnectMessage,proto3" json:"disconnect_message,omitempty"`
 	// What the agent's API server fails with; empty where it answers.
 	KubernetesError string `protobuf:"bytes,7,opt,name=kubernetes_error,json=kubernetesError,proto3" json:"kubernetes_error,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The cluster simulates Flink's operator and runs no Flink.
+	Simulated     bool `protobuf:"varint,8,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClusterStatusRecord) Reset() {
@@ -534,6 +536,13 @@ func (x *ClusterStatusRecord) GetKubernetesError() string {
 		return x.KubernetesError
 	}
 	return ""
+}
+
+func (x *ClusterStatusRecord) GetSimulated() bool {
+	if x != nil {
+		return x.Simulated
+	}
+	return false
 }
 
 // SessionRecord is written under the lease of an agent's session and goes with
@@ -1506,7 +1515,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
-	"\bretrying\x18\x03 \x01(\bR\bretrying\"\xe6\x02\n" +
+	"\bretrying\x18\x03 \x01(\bR\bretrying\"\x84\x03\n" +
 	"\x13ClusterStatusRecord\x12\x1e\n" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\tR\n" +
@@ -1516,7 +1525,8 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\ragent_version\x18\x04 \x01(\tR\fagentVersion\x12A\n" +
 	"\x0elast_heartbeat\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\x12-\n" +
 	"\x12disconnect_message\x18\x06 \x01(\tR\x11disconnectMessage\x12)\n" +
-	"\x10kubernetes_error\x18\a \x01(\tR\x0fkubernetesError\"\xc5\x01\n" +
+	"\x10kubernetes_error\x18\a \x01(\tR\x0fkubernetesError\x12\x1c\n" +
+	"\tsimulated\x18\b \x01(\bR\tsimulated\"\xc5\x01\n" +
 	"\rSessionRecord\x12\x18\n" +
 	"\areplica\x18\x01 \x01(\tR\areplica\x12\x1d\n" +
 	"\n" +
