@@ -110,7 +110,7 @@ func TestOfManyAppliesTheNewestWins(t *testing.T) {
 func TestAnObjectThatIsNotOwnedIsRefused(t *testing.T) {
 	w := newEnv(t)
 	theirs := w.createObject(deployments, map[string]any{
-		"apiVersion": flink.String(), "kind": "FlinkDeployment",
+		"apiVersion": flinkVersion.String(), "kind": "FlinkDeployment",
 		"metadata": map[string]any{"name": "app"}, "spec": map[string]any{"image": "theirs"},
 	})
 	s := w.connect()

@@ -64,9 +64,9 @@ func (c *cluster) version(ctx context.Context) (string, error) {
 // customKinds returns which of the custom kinds the cluster has.
 func (c *cluster) customKinds(ctx context.Context) (map[*kind]bool, error) {
 	var resources metav1.APIResourceList
-	err := c.read(ctx, "/apis/"+flink.String(), &resources)
+	err := c.read(ctx, "/apis/"+flinkVersion.String(), &resources)
 	if err != nil && !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("list the resources of API group %s: %w", flink, err)
+		return nil, fmt.Errorf("list the resources of API group %s: %w", flinkVersion, err)
 	}
 	present := make(map[*kind]bool)
 	for _, k := range kinds {

@@ -36,7 +36,7 @@ func (d *Driver) startEventWatches() {
 			resource:  schema.GroupVersionResource{Version: "v1", Resource: "events"},
 			namespace: namespace,
 			// Without this, the watch would receive every event of every pod.
-			fields:   "involvedObject.apiVersion=" + flink.String(),
+			fields:   "involvedObject.apiVersion=" + flinkVersion.String(),
 			indexers: cache.Indexers{involvedIndex: indexInvolved},
 		})
 		_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{

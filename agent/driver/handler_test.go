@@ -28,7 +28,7 @@ func TestHelloDescribesTheCluster(t *testing.T) {
 	m, _ := marksOf(w.get("app"))
 	first.stop()
 	w.createObject(deployments, map[string]any{ // not the agent's
-		"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "other"},
+		"apiVersion": flinkVersion.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "other"},
 	})
 
 	second := w.start()

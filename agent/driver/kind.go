@@ -1,6 +1,10 @@
 package driver
 
-import "k8s.io/apimachinery/pkg/runtime/schema"
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/openweir/weir/flink"
+)
 
 // kind is a kind of object that the driver handles.
 type kind struct {
@@ -17,13 +21,13 @@ type kind struct {
 	rare bool
 }
 
-// flink is the API group of the Flink Kubernetes Operator.
-var flink = schema.GroupVersion{Group: "flink.apache.org", Version: "v1beta1"}
+// flinkVersion is the API of the Flink Kubernetes Operator.
+var flinkVersion = schema.GroupVersion{Group: flink.Group, Version: flink.Version}
 
 var kinds = []*kind{
-	{version: flink, name: "FlinkDeployment", resource: "flinkdeployments", custom: true, jobs: true},
-	{version: flink, name: "FlinkSessionJob", resource: "flinksessionjobs", custom: true, jobs: true},
-	{version: flink, name: "FlinkStateSnapshot", resource: "flinkstatesnapshots", custom: true, jobs: true},
+	{version: flinkVersion, name: flink.KindDeployment, resource: flink.ResourceDeployments, custom: true, jobs: true},
+	{version: flinkVersion, name: flink.KindSessionJob, resource: flink.ResourceSessionJobs, custom: true, jobs: true},
+	{version: flinkVersion, name: flink.KindStateSnapshot, resource: flink.ResourceStateSnapshots, custom: true, jobs: true},
 	{version: schema.GroupVersion{Version: "v1"}, name: "Secret", resource: "secrets", secret: true, rare: true},
 	{version: schema.GroupVersion{Version: "v1"}, name: "ConfigMap", resource: "configmaps", rare: true},
 }

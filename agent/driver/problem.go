@@ -92,7 +92,7 @@ func (e explainer) superseded(k key, epoch, mine int64) *problem {
 func (e explainer) terminating(k key, since time.Time, finalizers []string) *problem {
 	waitsFor := "the garbage collector"
 	for _, f := range finalizers {
-		if strings.Contains(f, flink.Group) {
+		if strings.Contains(f, flinkVersion.Group) {
 			waitsFor = "the Flink Kubernetes Operator to remove its finalizer: check that the operator is running, and the events of " + k.String()
 			break
 		}

@@ -63,7 +63,7 @@ func TestADeleteOfWhatIsNotTheOwnersCountsAsDone(t *testing.T) {
 	})
 	t.Run("nobody's", func(t *testing.T) {
 		w := newEnv(t)
-		w.createObject(deployments, map[string]any{"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "app"}})
+		w.createObject(deployments, map[string]any{"apiVersion": flinkVersion.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "app"}})
 		s := w.connect()
 		s.deleteDeployment("app", "u1")
 		s.reports.deleted("app", "u1")

@@ -86,7 +86,7 @@ func TestEventsOfOthersAreNotReported(t *testing.T) {
 	s.applyDeployment("app", "u1", 1, manifest("app", 1))
 	s.reports.applied("app", 1)
 	app := s.get("app")
-	theirs := s.createObject(deployments, map[string]any{"apiVersion": flink.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "theirs"}})
+	theirs := s.createObject(deployments, map[string]any{"apiVersion": flinkVersion.String(), "kind": "FlinkDeployment", "metadata": map[string]any{"name": "theirs"}})
 	former := app.DeepCopy() // of the same name, and not the agent's
 	former.SetUID("of somebody else's, long ago")
 	s.createObject(eventsV1, kubernetesEvent(theirs, "e1", "Theirs", 1))

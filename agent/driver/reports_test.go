@@ -147,7 +147,7 @@ func (s *testSession) applyDeployment(name, owner string, generation int64, mani
 }
 
 func deploymentRef(name string) *agentv1.ObjectRef {
-	return &agentv1.ObjectRef{ApiVersion: flink.String(), Kind: "FlinkDeployment", Namespace: "default", Name: name}
+	return &agentv1.ObjectRef{ApiVersion: flinkVersion.String(), Kind: "FlinkDeployment", Namespace: "default", Name: name}
 }
 
 func secretRef(name string) *agentv1.ObjectRef {

@@ -39,7 +39,7 @@ var fastTiming = Timing{
 }
 
 var (
-	deployments = flink.WithResource("flinkdeployments")
+	deployments = flinkVersion.WithResource("flinkdeployments")
 	secrets     = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	eventsV1    = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	crds        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}

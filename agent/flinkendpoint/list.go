@@ -8,9 +8,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/openweir/weir/flink"
 )
 
-var deployments = schema.GroupVersionResource{Group: "flink.apache.org", Version: "v1beta1", Resource: "flinkdeployments"}
+var deployments = schema.GroupVersionResource{Group: flink.Group, Version: flink.Version, Resource: flink.ResourceDeployments}
 
 // lister lists the FlinkDeployments of some namespaces.
 type lister struct {

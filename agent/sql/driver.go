@@ -1,18 +1,17 @@
 // Package sql runs SQL statements on the session clusters of a workload
 // cluster, through the SQL Gateways beside them.
 //
-// A query has a session of its own at the gateway. The driver is the one reader
-// of its rows, as the gateway keeps but two pages, and spools them in bounded
-// memory for whoever asks. The rows are the driver's alone: a query does not
-// outlive the process.
+// Each query has its own session at the gateway. The driver is the only reader of
+// its rows, since the gateway keeps no more than two pages, and spools them in
+// bounded memory for clients. A query does not outlive the process.
 //
-// An INSERT or a statement set is submitted and then followed through Flink's
-// REST API. Its job bears the statement's marker as its name, by which the next
-// process finds it, and in its parameters what it was made of. No session is
-// held open for it.
+// An INSERT or a statement set is submitted and then observed through Flink's
+// REST API. The name of its job is the statement's marker, by which the next
+// process finds it, and its parameters identify what it was submitted from. No
+// session is kept open for it.
 //
-// The driver works on each statement from its present state, again and again,
-// so that lost or repeated messages do no harm.
+// The driver reconciles each statement from its current state, so that lost or
+// repeated messages do no harm.
 package sql
 
 import (
@@ -27,8 +26,8 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// Reporter takes what the driver has to tell the control plane. Its methods
-// never block.
+// Reporter takes what the driver reports to the control plane. Its methods never
+// block.
 type Reporter interface {
 	Ack(*agentv1.Ack)
 	Status(*agentv1.StatusReport)
@@ -45,14 +44,14 @@ type Endpoints interface {
 type Config struct {
 	Endpoints Endpoints
 	Reports   Reporter
-	// Log is slog.Default where nil.
+	// Log is slog.Default() if nil.
 	Log *slog.Logger
 	// Timing is for tests; production leaves it zero.
 	Timing Timing
 }
 
-// planners is how many statements are planned or submitted at once. The gateway
-// and the JobManager of a session cluster are one process each.
+// planners is the number of statements that are planned or submitted at once. The
+// gateway and the JobManager of a session cluster are one process each.
 const planners = 4
 
 // Driver runs the statements of one workload cluster.
@@ -65,19 +64,20 @@ type Driver struct {
 	spooled  atomic.Int64
 
 	running sync.WaitGroup
-	sweep   chan struct{} // holds a token when strays are to be looked for
-	// acting tells that there is or was a session, and no newer agent.
-	acting atomic.Bool
+	orphans chan struct{} // holds a token when orphaned jobs are to be cancelled
+	// active is true after the first Welcome, while the cluster is neither
+	// decommissioned nor taken over by a newer session.
+	active atomic.Bool
 
-	mu         sync.Mutex      // taken before that of a statement
+	mu         sync.Mutex      // locked before that of a statement
 	ctx        context.Context // Run's; nil before and after it
 	statements map[identity]*statement
-	// released are statements whose jobs were let go of: they are no strays.
+	// released are statements whose jobs were released; those are not orphans.
 	released map[identity]bool
 }
 
-// errAbandoned ends the work on a statement and leaves what runs as it is.
-var errAbandoned = errors.New("the agent stands back from the cluster")
+// errAbandoned ends the work on a statement and leaves its job running.
+var errAbandoned = errors.New("the driver was deactivated")
 
 // New makes a driver. It does nothing before Run.
 func New(config Config) *Driver {
@@ -85,21 +85,21 @@ func New(config Config) *Driver {
 	if log == nil {
 		log = slog.Default()
 	}
-	timing := config.Timing.complete()
+	timing := config.Timing.withDefaults()
 	return &Driver{
 		config:     config,
 		log:        log,
 		timing:     timing,
 		client:     &http.Client{Timeout: timing.Request},
 		planning:   make(chan struct{}, planners),
-		sweep:      make(chan struct{}, 1),
+		orphans:    make(chan struct{}, 1),
 		statements: map[identity]*statement{},
 		released:   map[identity]bool{},
 	}
 }
 
-// Run works until ctx ends, and returns when everything has come to rest. It
-// can be called once.
+// Run works until ctx ends, and returns when everything has stopped. It can be
+// called once.
 func (d *Driver) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -109,7 +109,7 @@ func (d *Driver) Run(ctx context.Context) {
 		d.start(s)
 	}
 	d.mu.Unlock()
-	d.sweepStrays(ctx)
+	d.cancelOrphans(ctx)
 	d.mu.Lock()
 	d.ctx = nil
 	d.mu.Unlock()
@@ -117,8 +117,8 @@ func (d *Driver) Run(ctx context.Context) {
 	d.client.CloseIdleConnections()
 }
 
-// start begins to work on a statement, if the driver runs. The caller holds
-// d.mu.
+// start starts the worker of a statement if the driver is running. The caller
+// holds d.mu.
 func (d *Driver) start(s *statement) {
 	if d.ctx == nil {
 		return
@@ -144,9 +144,9 @@ func (d *Driver) forget(s *statement) {
 	s.spool.drop()
 }
 
-// reporter is where to report to; nil where nothing is to be told.
+// reporter returns where to report to; nil while the driver is not active.
 func (d *Driver) reporter() Reporter {
-	if d.acting.Load() {
+	if d.active.Load() {
 		return d.config.Reports
 	}
 	return nil

@@ -48,7 +48,7 @@ func start(t *testing.T, f *flink) *agent {
 	a := &agent{t: t}
 	a.driver = New(Config{Endpoints: f, Reports: a, Log: slog.New(slog.DiscardHandler), Timing: Timing{
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, Follow: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
-		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Farewell: time.Second,
+		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Shutdown: time.Second,
 	}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -262,7 +262,7 @@ func TestAQueryOfAnAgentThatWasKilledFails(t *testing.T) {
 	}
 	b := start(t, f)
 	b.apply(1, endless())
-	if s := b.reaches(1, "FAILED", "RUNNING"); s.Error != lost {
+	if s := b.reaches(1, "FAILED", "RUNNING"); s.Error != lostByRestart {
 		t.Errorf("the error is %q", s.Error)
 	}
 	if left := f.alive(); len(left) > 0 {
@@ -356,7 +356,7 @@ func TestWhatTheControlPlaneKnowsOfAQuery(t *testing.T) {
 		{Known{}, "STABLE", "RUNNING", ""},
 		{Known{JobID: "j", State: "FINISHED", Phase: "PENDING"}, "STABLE", "RUNNING", ""},
 		{Known{JobID: "j", State: "FINISHED", Phase: "COMPLETED"}, "STABLE", "FINISHED", ""},
-		{Known{JobID: "j", State: "RUNNING", Phase: "RUNNING"}, "FAILED", "RUNNING", lost},
+		{Known{JobID: "j", State: "RUNNING", Phase: "RUNNING"}, "FAILED", "RUNNING", lostByRestart},
 	} {
 		t.Run(test.known.Phase, func(t *testing.T) {
 			a := start(t, newFlink(t))

@@ -13,35 +13,35 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// tellExceptions reports the exceptions of a job, and each of them as an event,
-// as the operator does. It returns what the newest one says. A job that is not
-// known any more has none.
-func (s *statement) tellExceptions(ctx context.Context, job string) string {
+// reportExceptions reports the exceptions of a job in the status and, as the
+// operator does, as events. It returns the message of the newest one; empty if
+// there is none or the job is no longer known.
+func (s *statement) reportExceptions(ctx context.Context, job string) string {
 	s.mu.Lock()
-	want := s.want
+	revision := s.desired.revision
 	s.mu.Unlock()
-	if want == nil {
+	if revision == nil {
 		return ""
 	}
-	ends, err := s.connect(ctx, want.spec)
+	ends, err := s.connect(ctx, revision.spec)
 	if err != nil {
 		return ""
 	}
 	history, err := ends.rest.Exceptions(ctx, job)
 	if err != nil {
-		s.log.Debug("could not read the exceptions of a job", "job", job, "error", err)
+		s.log.Debug("failed to read the exceptions of a job", "job", job, "error", err)
 		return ""
 	}
-	told := make([]exception, 0, len(history))
+	exceptions := make([]exception, 0, len(history))
 	for _, entry := range history {
-		told = append(told, readException(job, entry))
+		exceptions = append(exceptions, readException(job, entry))
 	}
-	if len(told) == 0 {
+	if len(exceptions) == 0 {
 		return ""
 	}
-	s.update(func(st *status) { st.Exceptions = told })
+	s.update(func(st *status) { st.Exceptions = exceptions })
 	if reports := s.driver.reporter(); reports != nil {
-		for i, e := range told {
+		for i, e := range exceptions {
 			reports.Event(&agentv1.EventReport{
 				Id: e.ID, Ref: s.ref, OwnerUid: s.id.owner, Source: agentv1.EventSource_EVENT_SOURCE_KUBERNETES,
 				Type: "Warning", Reason: "JobException", Message: e.Name + ": " + e.Message,
@@ -49,20 +49,20 @@ func (s *statement) tellExceptions(ctx context.Context, job string) string {
 			})
 		}
 	}
-	return told[0].Message
+	return exceptions[0].Message
 }
 
 func readException(job string, entry flinkrest.Exception) exception {
-	class, sentence := gateway.Cause(entry.Stack)
+	class, message := gateway.Cause(entry.Stack)
 	if class == "" {
 		class = entry.Name
 	}
-	if sentence == "" {
-		sentence = class
+	if message == "" {
+		message = class
 	}
 	sum := sha256.Sum256([]byte(entry.Stack))
 	return exception{
 		ID:   fmt.Sprintf("%s/%d/%s", job, entry.Timestamp, hex.EncodeToString(sum[:4])),
-		Name: class, Message: sentence, Timestamp: stamp(entry.Time()),
+		Name: class, Message: message, Timestamp: stamp(entry.Time()),
 	}
 }

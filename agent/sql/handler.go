@@ -31,10 +31,10 @@ func (d *Driver) Describe(_ context.Context, hello *agentv1.Hello) error {
 // Welcome begins a session. Everything is reported again.
 func (d *Driver) Welcome(_ int64, decommissioned bool) {
 	if decommissioned {
-		d.standBack()
+		d.deactivate()
 		return
 	}
-	d.acting.Store(true)
+	d.active.Store(true)
 	d.mu.Lock()
 	statements := d.all()
 	d.mu.Unlock()
@@ -43,31 +43,31 @@ func (d *Driver) Welcome(_ int64, decommissioned bool) {
 	}
 }
 
-// Decommissioned makes the driver idle.
-func (d *Driver) Decommissioned() { d.standBack() }
+// Decommissioned deactivates the driver.
+func (d *Driver) Decommissioned() { d.deactivate() }
 
-// Disconnected tells that the session has ended. The driver goes on, unless a
-// newer session acts on the cluster.
+// Disconnected ends the session. The driver continues unless a newer session is
+// active.
 func (d *Driver) Disconnected(superseded bool) {
 	if superseded {
-		d.standBack()
+		d.deactivate()
 	}
 }
 
-// standBack leaves everything as it is and forgets it.
-func (d *Driver) standBack() {
-	d.acting.Store(false)
+// deactivate drops all statements and leaves their jobs running.
+func (d *Driver) deactivate() {
+	d.active.Store(false)
 	d.mu.Lock()
 	statements := d.all()
 	clear(d.statements)
 	clear(d.released)
 	d.mu.Unlock()
 	for _, s := range statements {
-		s.leave()
+		s.abandonWork()
 	}
 }
 
-// all lists the statements. The caller holds d.mu.
+// all returns the statements. The caller holds d.mu.
 func (d *Driver) all() []*statement {
 	out := make([]*statement, 0, len(d.statements))
 	for _, s := range d.statements {
@@ -76,8 +76,8 @@ func (d *Driver) all() []*statement {
 	return out
 }
 
-// Apply notes what a statement shall be. Another owner's of the same name has
-// to go.
+// Apply sets the desired revision of a statement. The statement of another owner
+// with the same name is removed.
 func (d *Driver) Apply(a *agentv1.Apply) {
 	id := identity{owner: a.GetOwnerUid(), namespace: a.GetRef().GetNamespace(), name: a.GetRef().GetName()}
 	object, err := parse(a.GetManifest())
@@ -92,12 +92,12 @@ func (d *Driver) Apply(a *agentv1.Apply) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.acting.Load() {
+	if !d.active.Load() {
 		return
 	}
 	for other, s := range d.statements {
 		if other != id && other.namespace == id.namespace && other.name == id.name {
-			s.drop(false)
+			s.setRemoved(false)
 		}
 	}
 	s := d.statements[id]
@@ -106,15 +106,15 @@ func (d *Driver) Apply(a *agentv1.Apply) {
 		d.statements[id] = s
 		defer d.start(s)
 	}
-	s.apply(&want{spec: &object.Spec, generation: a.GetGeneration(), hash: a.GetHash()})
+	s.apply(&revision{spec: &object.Spec, generation: a.GetGeneration(), hash: a.GetHash()})
 }
 
-// Delete notes that a statement has to go, with its job.
+// Delete removes a statement with its job.
 func (d *Driver) Delete(m *agentv1.Delete) {
 	id := identity{owner: m.GetOwnerUid(), namespace: m.GetRef().GetNamespace(), name: m.GetRef().GetName()}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.acting.Load() {
+	if !d.active.Load() {
 		return
 	}
 	s := d.statements[id]
@@ -123,20 +123,20 @@ func (d *Driver) Delete(m *agentv1.Delete) {
 		d.statements[id] = s
 		defer d.start(s)
 	}
-	s.drop(m.GetRelease())
+	s.setRemoved(m.GetRelease())
 }
 
-// Synced ends a session's first exchange: what runs and was not spoken of is
-// wanted no more.
+// Synced ends the initial exchange of a session: jobs of statements that the
+// control plane has not named are orphans.
 func (d *Driver) Synced() {
 	select {
-	case d.sweep <- struct{}{}:
+	case d.orphans <- struct{}{}:
 	default:
 	}
 }
 
-// Fetch answers with rows of a query at once.
-func (d *Driver) Fetch(request *agentv1.FetchResults, answer func(*agentv1.ResultPage)) {
+// Fetch replies with rows of a query, at once.
+func (d *Driver) Fetch(request *agentv1.FetchResults, reply func(*agentv1.ResultPage)) {
 	id := identity{owner: request.GetOwnerUid(), namespace: request.GetRef().GetNamespace(), name: request.GetRef().GetName()}
 	d.mu.Lock()
 	s := d.statements[id]
@@ -144,17 +144,17 @@ func (d *Driver) Fetch(request *agentv1.FetchResults, answer func(*agentv1.Resul
 	page := &agentv1.ResultPage{RequestId: request.GetRequestId()}
 	if s == nil {
 		page.Failure = agentv1.ResultFailure_RESULT_FAILURE_GONE
-		page.Message = "The agent does not keep the rows of this statement: it was restarted since they were made, or the statement is gone."
-		answer(page)
+		page.Message = "The agent no longer has the rows of this statement: it was restarted, or the statement was deleted."
+		reply(page)
 		return
 	}
 	rows := s.rows(request.GetOffset(), int(request.GetMaxRows()))
 	if rows.gone {
 		page.Failure = agentv1.ResultFailure_RESULT_FAILURE_GONE
-		page.Message = "These rows were handed out before, and are not kept any more."
-		answer(page)
+		page.Message = "These rows were already returned and are no longer available."
+		reply(page)
 		return
 	}
 	page.Rows, page.NextOffset, page.Finished = rows.rows, rows.next, rows.finished
-	answer(page)
+	reply(page)
 }

@@ -10,43 +10,41 @@ import (
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
-// insert is the job of a detached statement, as far as it is known.
+// insert is what is known of the job of a detached statement.
 type insert struct {
-	// fingerprint and nonce are of the Spec that the job was made of.
+	// fingerprint and nonce are those of the Spec that the job was submitted from.
 	fingerprint string
 	nonce       int64
 	job         string
 	state       string
-	// stopped tells that the job was stopped to be started again; it goes on from
-	// savepoint, if there is one.
+	// stopped is true if the job was stopped to be resumed later, from savepoint if
+	// there is one.
 	stopped   bool
 	savepoint string
-	// refused tells that Flink did not take the statement.
+	// refused is true if Flink has rejected the statement.
 	refused bool
-	// checkpoint is the last one that was seen. It outlives a JobManager that
+	// checkpoint is the last one observed, from which to resume if the JobManager
 	// crashes.
 	checkpoint string
-	// attempt counts the savepoints that failed, each of which has a trigger of
-	// its own.
+	// attempt counts the failed savepoints. Each attempt has its own trigger id.
 	attempt int
-	// missing is since when the JobManager does not know the job; zero where it
-	// does.
-	missing time.Time
-	// looked is when exceptions and checkpoints were last looked at.
-	looked time.Time
+	// missingSince is zero while the JobManager knows the job.
+	missingSince time.Time
+	// checkedAt is when exceptions and checkpoints were last read.
+	checkedAt time.Time
 }
 
-func (i *insert) lives() bool {
+func (i *insert) isRunning() bool {
 	return i.job != "" && !flinkrest.Ended(i.state) && !i.stopped && !i.refused
 }
 
-// is tells whether the job is the one that is wanted.
-func (i *insert) is(spec *Spec) bool {
+// matches reports whether the job was submitted from a spec.
+func (i *insert) matches(spec *Spec) bool {
 	return i.fingerprint == spec.fingerprint() && i.nonce == spec.SavepointRedeployNonce
 }
 
-// stepInsert works on a detached statement.
-func (s *statement) stepInsert(ctx context.Context, w *want) (time.Duration, error) {
+// stepInsert takes the next step of a detached statement.
+func (s *statement) stepInsert(ctx context.Context, w *revision) (time.Duration, error) {
 	if s.insert == nil {
 		if err := s.adopt(ctx, w); err != nil {
 			return 0, err
@@ -54,24 +52,24 @@ func (s *statement) stepInsert(ctx context.Context, w *want) (time.Duration, err
 	}
 	i := s.insert
 	switch {
-	case w.spec.suspended() && i.lives():
+	case w.spec.suspended() && i.isRunning():
 		return s.stop(ctx, w, true)
 	case w.spec.suspended():
-		s.tellStopped()
+		s.reportStopped()
 		return time.Hour, nil
-	case i.lives() && i.is(w.spec):
+	case i.isRunning() && i.matches(w.spec):
 		return s.follow(ctx, w)
-	case i.lives():
-		// Where a savepoint was named to go on from, the job's own state is void.
+	case i.isRunning():
+		// A newly given savepoint replaces the state of the job.
 		return s.stop(ctx, w, i.nonce == w.spec.SavepointRedeployNonce || w.spec.InitialSavepointPath == "")
-	case i.job == "" && !i.refused, i.stopped, !i.is(w.spec):
+	case i.job == "" && !i.refused, i.stopped, !i.matches(w.spec):
 		return 0, s.submit(ctx, w, s.restorePath(w.spec))
 	}
-	return time.Hour, nil // it has ended, or was refused
+	return time.Hour, nil // it has ended or was refused
 }
 
-// restorePath is the savepoint that the next job begins with; empty where it
-// begins from nothing.
+// restorePath returns the savepoint that the next job starts from; empty if it
+// starts without state.
 func (s *statement) restorePath(spec *Spec) string {
 	i := s.insert
 	switch {
@@ -85,9 +83,9 @@ func (s *statement) restorePath(spec *Spec) string {
 	return spec.InitialSavepointPath
 }
 
-// adopt looks for the statement's job on the cluster. Of several that run, which
-// lost answers may lead to, the newest stays.
-func (s *statement) adopt(ctx context.Context, w *want) error {
+// adopt finds the statement's job on the cluster. If several are running, which
+// lost responses can cause, the newest is kept.
+func (s *statement) adopt(ctx context.Context, w *revision) error {
 	ends, err := s.connect(ctx, w.spec)
 	if err != nil {
 		return err
@@ -98,8 +96,8 @@ func (s *statement) adopt(ctx context.Context, w *want) error {
 	}
 	known := w.spec.Known
 	if len(jobs) == 0 {
-		s.insert = remembered(w.spec, known)
-		s.tellAdopted(known)
+		s.insert = insertFromKnown(w.spec, known)
+		s.reportAdopted(known)
 		return nil
 	}
 	for _, job := range jobs[1:] {
@@ -124,20 +122,19 @@ func (s *statement) adopt(ctx context.Context, w *want) error {
 		}
 	}
 	s.insert = i
-	s.log.Info("took over the job of a statement", "job", i.job, "state", i.state, "stopped", i.stopped)
+	s.log.Info("adopted the job of a statement", "job", i.job, "state", i.state, "stopped", i.stopped)
 	job, err := ends.rest.Job(ctx, i.job)
 	if err != nil {
 		return err
 	}
 	s.observeJob(ctx, job)
 	if i.stopped {
-		s.tellStopped()
+		s.reportStopped()
 	}
 	return nil
 }
 
-// adoptEnded finds out whether a job that has ended was stopped, and where its
-// state is.
+// adoptEnded finds out whether a terminated job was stopped, and its savepoint.
 func (s *statement) adoptEnded(ctx context.Context, rest *flinkrest.Client, i *insert, known Known) error {
 	snapshots, err := rest.Snapshots(ctx, i.job)
 	if err != nil {
@@ -156,9 +153,9 @@ func (s *statement) adoptEnded(ctx context.Context, rest *flinkrest.Client, i *i
 	return nil
 }
 
-// remembered is a job that the cluster has forgotten, as the control plane knows
-// it.
-func remembered(spec *Spec, known Known) *insert {
+// insertFromKnown returns a job that the cluster no longer knows, as the control
+// plane has recorded it.
+func insertFromKnown(spec *Spec, known Known) *insert {
 	i := &insert{job: known.JobID, savepoint: known.UpgradeSavepointPath}
 	switch {
 	case known.ended():
@@ -174,9 +171,9 @@ func remembered(spec *Spec, known Known) *insert {
 	return i
 }
 
-// tellAdopted reports that a statement is done whose job is forgotten. Of one
-// that has failed, the control plane knows more.
-func (s *statement) tellAdopted(known Known) {
+// reportAdopted reports that a statement is complete whose job the cluster no
+// longer knows. Of a failed one the control plane knows more.
+func (s *statement) reportAdopted(known Known) {
 	if known.Phase != "COMPLETED" {
 		return
 	}
@@ -187,8 +184,8 @@ func (s *statement) tellAdopted(known Known) {
 	})
 }
 
-// follow looks at the job.
-func (s *statement) follow(ctx context.Context, w *want) (time.Duration, error) {
+// follow observes the job.
+func (s *statement) follow(ctx context.Context, w *revision) (time.Duration, error) {
 	i := s.insert
 	ends, err := s.connect(ctx, w.spec)
 	if err != nil {
@@ -196,38 +193,38 @@ func (s *statement) follow(ctx context.Context, w *want) (time.Duration, error) 
 	}
 	job, err := ends.rest.Job(ctx, i.job)
 	if flinkrest.NotFound(err) {
-		return s.missed(w)
+		return s.handleMissing(w)
 	}
 	if err != nil {
 		return 0, err
 	}
 	changed := i.state != job.State
-	i.missing, i.state = time.Time{}, job.State
+	i.missingSince, i.state = time.Time{}, job.State
 	s.observeJob(ctx, job)
-	const seldom = 5 // of five looks at the job, one is a closer one
-	if changed || time.Since(i.looked) > seldom*s.driver.timing.Follow {
-		i.looked = time.Now()
-		s.tellExceptions(ctx, i.job)
+	const detailed = 5 // read exceptions and checkpoints with every fifth observation
+	if changed || time.Since(i.checkedAt) > detailed*s.driver.timing.Follow {
+		i.checkedAt = time.Now()
+		s.reportExceptions(ctx, i.job)
 		if snapshots, err := ends.rest.Snapshots(ctx, i.job); err == nil && snapshots.Checkpoint != "" {
 			i.checkpoint = snapshots.Checkpoint
 		}
 	}
 	if job.State == flinkrest.Canceled {
 		s.update(func(st *status) {
-			st.LifecycleState, st.Error = lifecycleFailed, "The job was cancelled on the Flink cluster, and not by Weir."
+			st.LifecycleState, st.Error = lifecycleFailed, "The job was cancelled on the Flink cluster, not by Weir."
 		})
 	}
 	return s.driver.timing.Follow, nil
 }
 
-// missed waits for a JobManager to know the job again, and has it submitted anew
-// where it does not.
-func (s *statement) missed(w *want) (time.Duration, error) {
+// handleMissing waits for a JobManager to recover the job, and has it submitted
+// again if it does not.
+func (s *statement) handleMissing(w *revision) (time.Duration, error) {
 	i := s.insert
-	if i.missing.IsZero() {
-		i.missing = time.Now()
+	if i.missingSince.IsZero() {
+		i.missingSince = time.Now()
 	}
-	if time.Since(i.missing) < s.driver.timing.Lost {
+	if time.Since(i.missingSince) < s.driver.timing.Lost {
 		s.update(func(st *status) {
 			if st.JobStatus != nil {
 				job := *st.JobStatus
@@ -237,20 +234,20 @@ func (s *statement) missed(w *want) (time.Duration, error) {
 		})
 		return s.driver.timing.Follow, nil
 	}
-	s.log.Warn("the JobManager has lost a job; it is submitted again", "job", i.job, "from", i.checkpoint)
-	i.stopped, i.missing = true, time.Time{}
+	s.log.Warn("the JobManager lost a job; submitting it again", "job", i.job, "from", i.checkpoint)
+	i.stopped, i.missingSince = true, time.Time{}
 	if i.savepoint = ""; w.spec.stateful() {
 		i.savepoint = i.checkpoint
 	}
 	return 0, nil
 }
 
-// tellStopped reports that nothing runs and that nothing shall.
-func (s *statement) tellStopped() {
+// reportStopped reports that the statement is suspended.
+func (s *statement) reportStopped() {
 	i := s.insert
 	s.update(func(st *status) {
 		if i.job != "" && !i.stopped && i.state == flinkrest.Finished {
-			return // it was done before it could be stopped
+			return // it finished before it could be stopped
 		}
 		st.LifecycleState, st.Error = lifecycleSuspended, ""
 		if i.job == "" {
@@ -266,33 +263,33 @@ func (s *statement) tellStopped() {
 	})
 }
 
-// submit runs the statement with the state of a savepoint.
-func (s *statement) submit(ctx context.Context, w *want, from string) error {
+// submit runs the statement from a savepoint.
+func (s *statement) submit(ctx context.Context, w *revision, from string) error {
 	ends, err := s.connect(ctx, w.spec)
 	if err != nil {
 		return err
 	}
-	release, err := s.driver.mayPlan(ctx)
+	release, err := s.driver.acquirePlanner(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
 	s.update(func(st *status) {
 		if st.Error, st.LifecycleState = "", lifecycleCreated; st.JobStatus != nil {
-			// The job before is FINISHED where it was stopped, but the statement is not.
+			// The previous job is FINISHED if it was stopped, but the statement is not.
 			job := *st.JobStatus
 			job.State = "RECONCILING"
 			st.JobStatus, st.LifecycleState = &job, lifecycleUpgrading
 		}
 	})
-	// Looked at once more: an answer to an earlier attempt may have been lost.
+	// The response to an earlier attempt may have been lost.
 	if jobs, err := jobsOf(ctx, ends.rest, s.id); err != nil {
 		return err
 	} else if len(jobs) > 0 && !jobs[0].Ended() {
 		s.insert = nil
 		return nil
 	}
-	job, told, err := launch(ctx, ends.gateway, s.id, w.spec, from)
+	job, planned, err := launch(ctx, ends.gateway, s.id, w.spec, from)
 	if ctx.Err() == nil && gateway.IsFailure(err) && !gateway.IsLost(err) && !gateway.IsTransient(err) {
 		before := s.insert
 		s.insert = &insert{
@@ -308,26 +305,26 @@ func (s *statement) submit(ctx context.Context, w *want, from string) error {
 	s.insert = &insert{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, job: job, state: "CREATED"}
 	s.log.Info("submitted the job of a statement", "job", job, "from", from)
 	s.update(func(st *status) {
-		st.Traits, st.Exceptions, st.LifecycleState = told, nil, lifecycleDeployed
+		st.Traits, st.Exceptions, st.LifecycleState = planned, nil, lifecycleDeployed
 		st.JobStatus = &jobStatus{JobID: job, JobName: s.id.marker(), State: "CREATED", StartTime: stamp(time.Now()), UpgradeSavepointPath: from}
 	})
 	return nil
 }
 
-// launch submits a statement and closes its session: the job is on its own.
-func launch(ctx context.Context, client *gateway.Client, id identity, spec *Spec, from string) (job string, told *traits, err error) {
+// launch submits a statement and closes its session; the job keeps running.
+func launch(ctx context.Context, client *gateway.Client, id identity, spec *Spec, from string) (job string, planned *traits, err error) {
 	version, err := client.Version(ctx)
 	if err != nil {
 		return "", nil, err
 	}
 	session, err := prepare(ctx, client, id, spec)
 	if session != nil {
-		defer func() { _ = session.Close(context.WithoutCancel(ctx)) }() // it would expire
+		defer func() { _ = session.Close(context.WithoutCancel(ctx)) }() // otherwise it expires
 	}
 	if err != nil {
 		return "", nil, err
 	}
-	told = planTraits(ctx, session, spec)
+	planned = planTraits(ctx, session, spec)
 	out, err := run(ctx, session, spec.Statement, restoreOptions(version, from, spec.AllowNonRestoredState))
 	if err != nil {
 		return "", nil, err
@@ -336,7 +333,7 @@ func launch(ctx context.Context, client *gateway.Client, id identity, spec *Spec
 		out.job = out.text()
 	}
 	if len(out.job) != 32 {
-		return "", nil, fmt.Errorf("the SQL gateway gives %q for the id of a job", out.job)
+		return "", nil, fmt.Errorf("the SQL gateway returned the invalid job id %q", out.job)
 	}
-	return out.job, told, nil
+	return out.job, planned, nil
 }

@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// The kind of the objects that a Driver makes true.
+// The kind of the objects that a Driver handles.
 const (
 	APIVersion = "sql.weir.dev/v1"
 	Kind       = "Statement"
 )
 
-// Object is a statement as the control plane wants it. It is in no API server:
-// the driver holds it in memory, and what it made of it is on the cluster.
+// Object is a statement in its desired state. It is not stored in an API server:
+// the driver keeps it in memory, and its job is on the cluster.
 type Object struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -30,35 +30,35 @@ type Object struct {
 	Spec Spec `json:"spec"`
 }
 
-// Spec is what is wanted.
+// Spec is the desired state of a statement.
 type Spec struct {
 	// Deployment names the FlinkDeployment whose session cluster runs the
 	// statement, in the same namespace.
 	Deployment string `json:"deployment"`
-	// Detached tells INSERTs and statement sets, whose job is on its own, from
-	// queries, whose rows are handed out.
+	// Detached is true for INSERTs and statement sets, whose job runs without the
+	// driver, and false for queries, whose rows the driver returns.
 	Detached bool `json:"detached"`
-	// Setup is run in the session before the statement. It may hold credentials,
-	// and is never logged nor reported.
+	// Setup is run in the session before the statement. It may contain credentials,
+	// and must not be logged or reported.
 	Setup     []string `json:"setup"`
 	Statement string   `json:"statement"`
-	// Configuration are options of Flink.
+	// Configuration contains Flink options.
 	Configuration map[string]string `json:"configuration"`
 	Parallelism   int               `json:"parallelism"`
 	// State is running or suspended.
 	State string `json:"state"`
-	// UpgradeMode is savepoint, where a job shall go on from its state when it is
-	// started again, or stateless.
+	// UpgradeMode is stateless, or savepoint or last-state if a job resumes from its
+	// state.
 	UpgradeMode            string `json:"upgradeMode"`
 	InitialSavepointPath   string `json:"initialSavepointPath"`
 	SavepointRedeployNonce int64  `json:"savepointRedeployNonce"`
 	AllowNonRestoredState  bool   `json:"allowNonRestoredState"`
-	// Known is what the control plane has stored of the statement. It serves an
-	// agent that was restarted, and changes nothing of a statement that is held.
+	// Known is what the control plane has recorded of the statement. A restarted
+	// driver uses it; for a statement that the driver holds it has no effect.
 	Known Known `json:"known"`
 }
 
-// Known is what was reported of a statement before.
+// Known is what was last reported of a statement.
 type Known struct {
 	JobID                string `json:"jobId"`
 	State                string `json:"state"`
@@ -66,29 +66,29 @@ type Known struct {
 	UpgradeSavepointPath string `json:"upgradeSavepointPath"`
 }
 
-// ended tells whether the statement's job has ended of itself.
+// ended reports whether the statement's job has terminated by itself.
 func (k Known) ended() bool { return k.Phase == "COMPLETED" || k.Phase == "FAILED" }
 
-// begins tells whether the statement is to begin, or to begin again.
-func (k Known) begins() bool { return k.Phase == "PENDING" || k.Phase == "STOPPED" }
+// starts reports whether the statement is to be started.
+func (k Known) starts() bool { return k.Phase == "PENDING" || k.Phase == "STOPPED" }
 
 func (s *Spec) suspended() bool { return s.State == "suspended" }
 
-// stateful tells whether the job's state is kept when it is stopped.
+// stateful reports whether the job's state is kept when it is stopped.
 func (s *Spec) stateful() bool { return s.UpgradeMode != "stateless" }
 
-// parse reads a manifest and says what is wrong with it.
+// parse decodes and validates a manifest.
 func parse(manifest string) (*Object, error) {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(manifest)))
 	var o Object
 	if err := decoder.Decode(&o); err != nil {
-		return nil, fmt.Errorf("the manifest is no statement: %w", err)
+		return nil, fmt.Errorf("the manifest is not a valid statement: %w", err)
 	}
 	var problems []error
 	for field, value := range map[string]string{"metadata.name": o.Metadata.Name, "metadata.namespace": o.Metadata.Namespace,
 		"spec.deployment": o.Spec.Deployment, "spec.statement": strings.TrimSpace(o.Spec.Statement)} {
 		if value == "" {
-			problems = append(problems, fmt.Errorf("%s: is missing", field))
+			problems = append(problems, fmt.Errorf("%s: is required", field))
 		}
 	}
 	if s := o.Spec.State; s != "" && s != "running" && s != "suspended" {
@@ -100,18 +100,18 @@ func parse(manifest string) (*Object, error) {
 	return &o, errors.Join(problems...)
 }
 
-// markerPrefix begins the names of the jobs of all statements.
+// markerPrefix is the prefix of the job names of all statements.
 const markerPrefix = "weir/"
 
-// identity is whose statement a job runs.
+// identity identifies a statement.
 type identity struct{ owner, namespace, name string }
 
-// marker is the name of a job, by which an agent that was restarted finds it.
+// marker is the name of the statement's job, by which a restarted driver finds it.
 func (i identity) marker() string {
 	return markerPrefix + i.owner + "/" + i.namespace + "/" + i.name
 }
 
-// readMarker is false where a job's name is none that a driver gave.
+// readMarker parses a job name. It returns false if it is not a marker.
 func readMarker(job string) (identity, bool) {
 	parts := strings.Split(job, "/")
 	if len(parts) != 4 || parts[0]+"/" != markerPrefix {
@@ -120,11 +120,11 @@ func readMarker(job string) (identity, bool) {
 	return identity{owner: parts[1], namespace: parts[2], name: parts[3]}, true
 }
 
-// fingerprint identifies what a job was made of. A job with another one has to
-// be replaced. Setup is not part of it: credentials are renewed without a
-// restart.
+// fingerprint identifies what a job was submitted from. A job with another
+// fingerprint is replaced. Setup is not included, so that renewed credentials do
+// not restart jobs.
 func (s *Spec) fingerprint() string {
-	text, _ := json.Marshal([]any{s.Statement, s.Parallelism, sorted(s.Configuration), s.Deployment}) // strings and numbers always have a JSON form
+	text, _ := json.Marshal([]any{s.Statement, s.Parallelism, sorted(s.Configuration), s.Deployment}) // cannot fail for strings and numbers
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

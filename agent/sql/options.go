@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Options of Flink that the driver sets or looks at.
+// Flink options that the driver sets or reads.
 const (
 	optionName        = "pipeline.name"
 	optionParallelism = "parallelism.default"
@@ -19,16 +19,16 @@ const (
 	optionSync        = "table.dml-sync"
 )
 
-// The entries of a job's parameters that tell what it was made of.
+// The job parameters that identify what a job was submitted from.
 const (
 	parameterSpec  = "weir.spec"
 	parameterNonce = "weir.nonce"
 )
 
-// savepointDirectories are the names that Flink has for where savepoints go.
+// savepointDirectories are Flink's options for the savepoint directory.
 var savepointDirectories = []string{"execution.checkpointing.savepoint-dir", "state.savepoints.dir"}
 
-// sessionOptions are the options of the session of a statement.
+// sessionOptions returns the options of the session of a statement.
 func sessionOptions(s *Spec, marker string) map[string]string {
 	out := maps.Clone(s.Configuration)
 	if out == nil {
@@ -41,14 +41,14 @@ func sessionOptions(s *Spec, marker string) map[string]string {
 	if s.Detached {
 		out[optionParameters] = joinParameters(out[optionParameters],
 			parameterSpec+":"+s.fingerprint(), parameterNonce+":"+strconv.FormatInt(s.SavepointRedeployNonce, 10))
-		// The operation ends when the job is submitted, not when it is done.
+		// The operation ends when the job is submitted, not when it finishes.
 		out[optionSync] = "false"
 		return out
 	}
-	// Flink shows the rows of a job with checkpoints only once one is complete,
-	// unless they may come twice. They do not, as no job starts again: rows that
-	// were handed out cannot be taken back. An interval of the cluster's has no
-	// word that turns it off.
+	// Flink returns the rows of a job with checkpoints only after a checkpoint,
+	// unless duplicates are allowed. There are none, since restarts are disabled:
+	// returned rows cannot be revoked. A checkpoint interval of the cluster cannot
+	// be disabled by an option of the session.
 	if out[optionInterval] == "" && out[optionConsistency] == "" {
 		out[optionConsistency] = "AT_LEAST_ONCE"
 	}
@@ -65,7 +65,7 @@ func joinParameters(before string, more ...string) string {
 	return strings.Join(more, ",")
 }
 
-// restoreOptions make a job begin with the state of a savepoint.
+// restoreOptions returns the options to start a job from a savepoint.
 func restoreOptions(version, path string, allowNonRestored bool) map[string]string {
 	if path == "" {
 		return nil
@@ -81,8 +81,8 @@ func restoreOptions(version, path string, allowNonRestored bool) map[string]stri
 	return out
 }
 
-// savepointDirectory is the one that a set of options names; empty where none
-// is.
+// savepointDirectory returns the savepoint directory of a set of options; empty
+// if there is none.
 func savepointDirectory(options map[string]string) string {
 	for _, name := range savepointDirectories {
 		if options[name] != "" {

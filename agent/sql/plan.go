@@ -10,34 +10,32 @@ import (
 	"github.com/openweir/weir/agent/sql/gateway"
 )
 
-// maxProbedColumns bounds the columns of a query whose key is looked for: each
-// takes a plan.
+// maxProbedColumns is the maximum number of columns of a query whose key is
+// determined: each takes a plan.
 const maxProbedColumns = 16
 
-// planTraits asks the planner for what it knows of a statement. What it does
-// not tell, such as for a statement that is wrong, is absent.
+// planTraits determines the traits of a statement by EXPLAIN. Traits that the
+// planner does not show, as for an invalid statement, are absent.
 func planTraits(ctx context.Context, session *gateway.Session, spec *Spec) *traits {
-	told := &traits{}
+	found := &traits{}
 	explained := explainable(spec.Statement)
 	if _, err := run(ctx, session, "EXPLAIN "+explained, map[string]string{optionMode: "BATCH"}); err == nil {
-		told.IsBounded = yes(true)
+		found.IsBounded = new(true)
 	} else if isUnbounded(err) {
-		told.IsBounded = yes(false)
+		found.IsBounded = new(false)
 	}
 	if strings.EqualFold(spec.Configuration[optionMode], "batch") {
-		told.IsAppendOnly = yes(true) // a batch job has nothing but insertions
-		return told
+		found.IsAppendOnly = new(true) // a batch job only inserts
+		return found
 	}
 	plan, err := run(ctx, session, "EXPLAIN CHANGELOG_MODE "+explained, map[string]string{optionMode: "STREAMING"})
 	if err == nil {
-		told.IsAppendOnly = appendOnly(plan.text())
+		found.IsAppendOnly = appendOnly(plan.text())
 	}
-	return told
+	return found
 }
 
-func yes(b bool) *bool { return &b }
-
-// executeSet begins a statement set. EXPLAIN takes one without EXECUTE.
+// executeSet matches a statement set. EXPLAIN accepts it without EXECUTE.
 var executeSet = regexp.MustCompile(`(?is)^\s*EXECUTE\s+(STATEMENT\s+SET\b.*)$`)
 
 func explainable(statement string) string {
@@ -48,8 +46,8 @@ func explainable(statement string) string {
 	return statement
 }
 
-// isUnbounded tells whether the planner has refused a statement in batch mode
-// since a table has no end.
+// isUnbounded reports whether the planner has rejected a statement in batch mode
+// because a table is unbounded.
 func isUnbounded(err error) bool {
 	return gateway.IsFailure(err) && strings.Contains(err.Error(), "unbounded") && strings.Contains(err.Error(), "batch mode")
 }
@@ -58,8 +56,8 @@ const physicalPlan = "== Optimized Physical Plan =="
 
 var changelogMode = regexp.MustCompile(`changelogMode=\[([A-Z,]*)\]`)
 
-// appendOnly reads a plan with changelog modes: whether all that the statement
-// gives, or writes, are insertions. It is nil where the plan does not tell.
+// appendOnly reads from a plan with changelog modes whether the statement returns,
+// or writes, insertions only. It is nil if the plan does not show that.
 func appendOnly(plan string) *bool {
 	_, plan, found := strings.Cut(plan, physicalPlan)
 	if !found {
@@ -71,51 +69,51 @@ func appendOnly(plan string) *bool {
 	for line := range strings.SplitSeq(plan, "\n") {
 		root := line != "" && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "+-")
 		if root && (strings.HasPrefix(line, "Sink(") || strings.HasPrefix(line, "LegacySink(")) {
-			sink = true // what it writes is what its input gives
+			sink = true // it writes what its input returns
 			continue
 		}
 		if !root && !sink {
 			continue
 		}
 		sink = false
-		found := changelogMode.FindAllStringSubmatch(line, -1)
-		if len(found) == 0 {
+		modes := changelogMode.FindAllStringSubmatch(line, -1)
+		if len(modes) == 0 {
 			continue
 		}
-		only := found[len(found)-1][1] == "I"
+		only := modes[len(modes)-1][1] == "I"
 		if all == nil || !only {
-			all = yes(only)
+			all = new(only)
 		}
 	}
 	return all
 }
 
-// probeUpsertColumns finds the columns that identify a row of a query with
-// updates. EXPLAIN has no word for them; but the planner adds a materialization
-// to a sink whose primary key does not have them all.
-func (s *statement) probeUpsertColumns(ctx context.Context, w *want, q *query) {
+// probeUpsertColumns determines the columns that identify a row of a query with
+// updates. EXPLAIN does not show them, but the planner adds a materialization to
+// a sink whose primary key does not contain them all.
+func (s *statement) probeUpsertColumns(ctx context.Context, w *revision, q *query) {
 	s.mu.Lock()
-	told := *s.status.Traits
+	found := *s.status.Traits
 	s.mu.Unlock()
-	if told.IsAppendOnly == nil || *told.IsAppendOnly || len(q.encoder.Columns) > maxProbedColumns {
+	if found.IsAppendOnly == nil || *found.IsAppendOnly || len(q.encoder.Columns) > maxProbedColumns {
 		return
 	}
 	key, err := upsertColumns(ctx, q.session, explainable(w.spec.Statement))
 	if err != nil {
-		s.log.Debug("the planner does not tell the columns that identify a row", "error", err)
+		s.log.Debug("failed to determine the columns that identify a row", "error", err)
 		return
 	}
 	if len(key) == 0 {
 		return
 	}
-	told.UpsertColumns = key
-	s.update(func(st *status) { st.Traits = &told })
+	found.UpsertColumns = key
+	s.update(func(st *status) { st.Traits = &found })
 }
 
-// probeName begins the names of the views and tables of a probe.
+// probeName is the prefix of the views and tables of a probe.
 const probeName = "weir_probe"
 
-// upsertColumns is the least set of columns that identify a row; empty where
+// upsertColumns returns a minimal set of columns that identify a row; empty if
 // there is none.
 func upsertColumns(ctx context.Context, session *gateway.Session, query string) ([]int32, error) {
 	if _, err := run(ctx, session, "CREATE TEMPORARY VIEW "+probeName+" AS "+query, nil); err != nil {
@@ -130,10 +128,10 @@ func upsertColumns(ctx context.Context, session *gateway.Session, query string) 
 	key := make([]int32, len(described.rows))
 	for i, r := range described.rows {
 		if len(r) < 2 {
-			return nil, fmt.Errorf("DESCRIBE gives a row of %d cells", len(r))
+			return nil, fmt.Errorf("DESCRIBE returned a row of %d columns", len(r))
 		}
 		names[i] = "`" + strings.ReplaceAll(r[0], "`", "``") + "`"
-		// Time attributes are marked behind their types.
+		// The types of time attributes have a suffix.
 		columnType, _, _ := strings.Cut(r[1], " *")
 		columns[i], key[i] = names[i]+" "+columnType, int32(i)
 	}
@@ -142,7 +140,7 @@ func upsertColumns(ctx context.Context, session *gateway.Session, query string) 
 	if err != nil || !holds {
 		return nil, err
 	}
-	// Later columns are more often values than keys.
+	// Later columns are more likely to be values than keys.
 	for i := len(columns) - 1; i >= 0 && len(key) > 1; i-- {
 		without := slices.DeleteFunc(slices.Clone(key), func(c int32) bool { return c == int32(i) })
 		if holds, err = p.identifies(ctx, without); err != nil {
@@ -155,7 +153,7 @@ func upsertColumns(ctx context.Context, session *gateway.Session, query string) 
 	return key, nil
 }
 
-// probe asks the planner about sinks that there are not.
+// probe plans inserts into temporary tables.
 type probe struct {
 	session *gateway.Session
 	columns []string // as in CREATE TABLE
@@ -163,7 +161,7 @@ type probe struct {
 	tables  int
 }
 
-// identifies tells whether a row of the view is known by the columns of a key.
+// identifies reports whether the columns of a key identify a row of the view.
 func (p *probe) identifies(ctx context.Context, key []int32) (bool, error) {
 	names := make([]string, len(key))
 	for i, c := range key {
@@ -181,7 +179,7 @@ func (p *probe) identifies(ctx context.Context, key []int32) (bool, error) {
 		return false, err
 	}
 	if !strings.Contains(plan.text(), physicalPlan) {
-		return false, fmt.Errorf("the plan has no %q", physicalPlan)
+		return false, fmt.Errorf("the plan does not contain %q", physicalPlan)
 	}
 	return !strings.Contains(plan.text(), "upsertMaterialize"), nil
 }

@@ -9,9 +9,9 @@ import (
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
-// query is a query that was begun, with what is known of it.
+// query is a started query.
 type query struct {
-	fingerprint string // of the Spec that it was begun for
+	fingerprint string // of the Spec that it was started from
 	deployment  string
 	nonce       int64
 	session     *gateway.Session
@@ -20,18 +20,18 @@ type query struct {
 	format      gateway.Format
 	encoder     row.Encoder
 	job         string
-	pause       time.Duration // until the next look at the result
-	followed    time.Time     // when the job was last looked at
-	touched     time.Time     // when the session was last used
-	probed      bool          // whether the columns that identify a row were asked for
+	pause       time.Duration // until the next fetch of the result
+	followedAt  time.Time     // when the job was last observed
+	usedAt      time.Time     // when the session was last used
+	probed      bool          // whether the columns that identify a row were determined
 	ended       bool
 	suspended   bool
 }
 
-// stepQuery works on a query.
-func (s *statement) stepQuery(ctx context.Context, w *want) (time.Duration, error) {
+// stepQuery takes the next step of a query.
+func (s *statement) stepQuery(ctx context.Context, w *revision) (time.Duration, error) {
 	if s.query == nil {
-		if over, err := s.lookBack(ctx, w); over || err != nil {
+		if recovered, err := s.recoverQuery(ctx, w); recovered || err != nil {
 			return 0, err
 		}
 	}
@@ -48,26 +48,24 @@ func (s *statement) stepQuery(ctx context.Context, w *want) (time.Duration, erro
 		return 0, s.beginQuery(ctx, w)
 	case q.ended:
 		return s.retain(), nil
-	case q.touchedLongAgo(s.driver.timing.Heartbeat) && s.spool.full():
-		q.touched = time.Now()
+	case time.Since(q.usedAt) > s.driver.timing.Heartbeat && s.spool.full():
+		q.usedAt = time.Now()
 		return 0, q.session.Heartbeat(ctx)
 	case s.spool.full():
-		// What was not handed out has to be first: the gateway, and then the job,
-		// wait too.
+		// The client has to fetch rows first. Meanwhile the gateway and then the job
+		// wait, too.
 		return s.driver.timing.Follow, s.followQuery(ctx, w)
 	}
 	return s.readQuery(ctx, w)
 }
 
-func (q *query) touchedLongAgo(limit time.Duration) bool { return time.Since(q.touched) > limit }
-
-// beginQuery opens a session, prepares it, and begins to run the statement.
-func (s *statement) beginQuery(ctx context.Context, w *want) error {
+// beginQuery opens and prepares a session and starts the statement.
+func (s *statement) beginQuery(ctx context.Context, w *revision) error {
 	ends, err := s.connect(ctx, w.spec)
 	if err != nil {
 		return err
 	}
-	release, err := s.driver.mayPlan(ctx)
+	release, err := s.driver.acquirePlanner(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,15 +74,15 @@ func (s *statement) beginQuery(ctx context.Context, w *want) error {
 	s.update(func(st *status) { *st = status{LifecycleState: lifecycleCreated} })
 	q := &query{
 		fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, deployment: w.spec.Deployment,
-		format: gateway.JSON, touched: time.Now(),
+		format: gateway.JSON, usedAt: time.Now(),
 	}
 	q.session, err = prepare(ctx, ends.gateway, s.id, w.spec)
 	if q.session != nil {
-		s.query = q // so that whatever happens, the session gets closed
+		s.query = q // so that the session is closed in any case
 	}
 	if err == nil {
-		told := planTraits(ctx, q.session, w.spec)
-		s.update(func(st *status) { st.Traits = told })
+		planned := planTraits(ctx, q.session, w.spec)
+		s.update(func(st *status) { st.Traits = planned })
 		q.operation, err = q.session.Execute(ctx, w.spec.Statement, nil)
 	}
 	if err == nil {
@@ -103,9 +101,9 @@ func (s *statement) beginQuery(ctx context.Context, w *want) error {
 	return err
 }
 
-// firstPage waits until the statement was planned and submitted.
+// firstPage waits until the statement is planned and submitted.
 func (s *statement) firstPage(ctx context.Context, q *query) error {
-	pace := pacer{min: s.driver.timing.PollMin, max: s.driver.timing.PollMax}
+	poll := s.driver.poll()
 	for {
 		page, err := q.operation.Fetch(ctx, q.token, q.format)
 		switch {
@@ -116,24 +114,24 @@ func (s *statement) firstPage(ctx context.Context, q *query) error {
 		case page.Ready:
 			return s.take(ctx, q, page)
 		}
-		if err := pace.wait(ctx); err != nil {
+		if err := sleep(ctx, poll.Step()); err != nil {
 			return err
 		}
 	}
 }
 
-// take keeps what a page has.
+// take stores a page.
 func (s *statement) take(ctx context.Context, q *query, page *gateway.Page) error {
-	q.touched = time.Now()
+	q.usedAt = time.Now()
 	if q.job == "" && page.JobID != "" {
 		q.job = page.JobID
 	}
 	if q.encoder.Columns == nil {
 		q.encoder.Columns = page.Columns
 		s.update(func(st *status) {
-			told := *st.Traits
-			told.Schema.columns = gateway.Schema(page.Columns)
-			st.Traits = &told
+			planned := *st.Traits
+			planned.Schema.columns = gateway.Schema(page.Columns)
+			st.Traits = &planned
 			st.LifecycleState = lifecycleDeployed
 			st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), State: "CREATED", StartTime: stamp(time.Now())}
 		})
@@ -142,7 +140,7 @@ func (s *statement) take(ctx context.Context, q *query, page *gateway.Page) erro
 	for i, r := range page.Rows {
 		text, err := q.encoder.Encode(r)
 		if err != nil {
-			return s.failQuery(ctx, "A row of the query cannot be read: "+err.Error()+".")
+			return s.failQuery(ctx, "A result row cannot be decoded: "+err.Error()+".")
 		}
 		rows[i] = text
 	}
@@ -159,7 +157,7 @@ func (s *statement) take(ctx context.Context, q *query, page *gateway.Page) erro
 }
 
 // readQuery reads the next page.
-func (s *statement) readQuery(ctx context.Context, w *want) (time.Duration, error) {
+func (s *statement) readQuery(ctx context.Context, w *revision) (time.Duration, error) {
 	q := s.query
 	if err := s.followQuery(ctx, w); err != nil {
 		return 0, err
@@ -168,7 +166,7 @@ func (s *statement) readQuery(ctx context.Context, w *want) (time.Duration, erro
 	if err != nil {
 		return 0, err
 	}
-	// The gateway may have another address by now.
+	// The address of the gateway may have changed.
 	q.session, q.operation = q.session.At(ends.gateway), q.operation.At(ends.gateway)
 	page, err := q.operation.Fetch(ctx, q.token, q.format)
 	switch {
@@ -176,7 +174,7 @@ func (s *statement) readQuery(ctx context.Context, w *want) (time.Duration, erro
 		q.format, q.encoder.Text = gateway.PlainText, true
 		return 0, nil
 	case gateway.IsLost(err):
-		return 0, s.failQuery(ctx, "The SQL gateway was restarted while the query ran, and its rows were lost with it. Create the statement again.")
+		return 0, s.failQuery(ctx, "The SQL gateway was restarted while the query was running, and its rows were lost. Create the statement again.")
 	case gateway.IsFailure(err) && ctx.Err() == nil:
 		return 0, s.failQuery(ctx, err.Error())
 	case err != nil:
@@ -192,10 +190,10 @@ func (s *statement) readQuery(ctx context.Context, w *want) (time.Duration, erro
 	return q.pause, nil
 }
 
-// followQuery looks at the job of the query, if it is time to.
-func (s *statement) followQuery(ctx context.Context, w *want) error {
+// followQuery observes the job of the query if it is due.
+func (s *statement) followQuery(ctx context.Context, w *revision) error {
 	q := s.query
-	if q.job == "" || time.Since(q.followed) < s.driver.timing.Follow && !q.followed.IsZero() {
+	if q.job == "" || time.Since(q.followedAt) < s.driver.timing.Follow && !q.followedAt.IsZero() {
 		return nil
 	}
 	ends, err := s.connect(ctx, w.spec)
@@ -204,26 +202,25 @@ func (s *statement) followQuery(ctx context.Context, w *want) error {
 	}
 	job, err := ends.rest.Job(ctx, q.job)
 	if flinkrest.NotFound(err) {
-		return nil // the gateway will tell what became of it
+		return nil // the gateway will return the outcome
 	}
 	if err != nil {
 		return err
 	}
-	q.followed = time.Now()
+	q.followedAt = time.Now()
 	if job.Ended() && !q.ended {
-		return nil // there may be rows yet; the end of the result is the query's
+		return nil // rows may remain; the query ends with its result
 	}
 	s.observeJob(ctx, job)
 	return nil
 }
 
-// observeJob notes the state of the statement's job, and what it has failed
-// with.
+// observeJob records the state of the statement's job, and why it has failed.
 func (s *statement) observeJob(ctx context.Context, job flinkrest.Job) {
-	sentence := ""
+	message := ""
 	if job.State == flinkrest.Failed {
-		if sentence = s.tellExceptions(ctx, job.ID); sentence == "" {
-			sentence = "The job has failed, and Flink does not tell what with."
+		if message = s.reportExceptions(ctx, job.ID); message == "" {
+			message = "The job failed, and Flink reports no cause."
 		}
 	}
 	s.update(func(st *status) {
@@ -237,7 +234,7 @@ func (s *statement) observeJob(ctx context.Context, job flinkrest.Job) {
 		}
 		switch {
 		case job.State == flinkrest.Failed:
-			st.LifecycleState, st.Error = lifecycleFailed, sentence
+			st.LifecycleState, st.Error = lifecycleFailed, message
 		case job.State == flinkrest.Running || job.State == flinkrest.Finished:
 			st.LifecycleState = lifecycleStable
 		case st.LifecycleState != lifecycleStable:
@@ -246,7 +243,7 @@ func (s *statement) observeJob(ctx context.Context, job flinkrest.Job) {
 	})
 }
 
-// finishQuery notes that all rows were read.
+// finishQuery records that all rows were read.
 func (s *statement) finishQuery(ctx context.Context, q *query) error {
 	q.ended = true
 	s.spool.finish()
@@ -260,17 +257,17 @@ func (s *statement) finishQuery(ctx context.Context, q *query) error {
 		st.JobStatus = &job
 	})
 	if err := q.close(ctx); err != nil {
-		s.log.Debug("could not close the session of a query", "error", err) // it expires
+		s.log.Debug("failed to close the session of a query", "error", err) // it expires
 	}
 	return nil
 }
 
-// failQuery notes that the query has failed, for good.
-func (s *statement) failQuery(ctx context.Context, sentence string) error {
+// failQuery records that the query has failed permanently.
+func (s *statement) failQuery(ctx context.Context, message string) error {
 	q := s.query
 	s.findJob(ctx, q)
 	if q.job != "" {
-		s.tellExceptions(ctx, q.job)
+		s.reportExceptions(ctx, q.job)
 	}
 	if err := s.endQuery(ctx); err != nil {
 		return err
@@ -278,7 +275,7 @@ func (s *statement) failQuery(ctx context.Context, sentence string) error {
 	s.query = q
 	q.ended = true
 	s.update(func(st *status) {
-		st.LifecycleState, st.Error = lifecycleFailed, sentence
+		st.LifecycleState, st.Error = lifecycleFailed, message
 		if st.JobStatus != nil {
 			job := *st.JobStatus
 			job.State = flinkrest.Failed
@@ -288,7 +285,7 @@ func (s *statement) failQuery(ctx context.Context, sentence string) error {
 	return nil
 }
 
-// findJob finds the job of a query that has failed before the gateway named it.
+// findJob finds the job of a query that failed before the gateway returned its id.
 func (s *statement) findJob(ctx context.Context, q *query) {
 	if q.job != "" || s.ends.rest == nil {
 		return
@@ -303,7 +300,7 @@ func (s *statement) findJob(ctx context.Context, q *query) {
 	})
 }
 
-// renewSpool makes room for the rows of a query that begins.
+// renewSpool creates the spool of a new query.
 func (s *statement) renewSpool() {
 	fresh := newSpool(&s.driver.spooled, time.Now)
 	s.mu.Lock()

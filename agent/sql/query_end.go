@@ -10,7 +10,7 @@ import (
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
-// suspendQuery ends a query that shall not run. It begins anew when it shall.
+// suspendQuery ends a query. It starts over when it is resumed.
 func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
 	if s.query == nil {
 		s.query = &query{ended: true, suspended: true}
@@ -32,8 +32,8 @@ func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
 	return s.retain(), nil
 }
 
-// retain says how long there is nothing to do for a query that has ended. In
-// the end its rows are forgotten.
+// retain returns how long the rows of an ended query are to be kept, and drops
+// them when that time is over.
 func (s *statement) retain() time.Duration {
 	left := s.driver.timing.Retention - s.spool.idle()
 	if left <= 0 {
@@ -43,7 +43,7 @@ func (s *statement) retain() time.Duration {
 	return left
 }
 
-// endQuery ends the query's session, and sees to it that its job is gone.
+// endQuery closes the query's session and cancels its job.
 func (s *statement) endQuery(ctx context.Context) error {
 	q := s.query
 	if q.session == nil {
@@ -55,7 +55,7 @@ func (s *statement) endQuery(ctx context.Context) error {
 		return err
 	}
 	if !q.ended {
-		s.driver.settle(ctx, rest, s.id.marker())
+		s.driver.awaitStarted(ctx, rest, s.id.marker())
 	}
 	closed := q.close(ctx)
 	jobs, err := jobsOf(ctx, rest, s.id)
@@ -74,7 +74,8 @@ func (s *statement) endQuery(ctx context.Context) error {
 	return nil
 }
 
-// close closes the session, once. What is lost already is closed.
+// close closes the session once. A session that Flink no longer knows counts as
+// closed.
 func (q *query) close(ctx context.Context) error {
 	if q.session == nil {
 		return nil

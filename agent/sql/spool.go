@@ -7,26 +7,25 @@ import (
 )
 
 const (
-	// spoolRows and spoolBytes bound the rows that are kept of one statement, and
-	// totalBytes those of all statements of the agent. A page of the gateway's,
-	// which has at most 5000 rows, is read whenever there is any room, so that a
-	// spool may grow beyond its bounds by one page.
+	// spoolRows and spoolBytes bound the rows kept of one statement, and totalBytes
+	// those of all statements of the agent. A page of the gateway, which has at most
+	// 5000 rows, is read as soon as there is any room, so a spool may exceed its
+	// bounds by one page.
 	spoolRows  = 10_000
 	spoolBytes = 8 << 20
 	totalBytes = 256 << 20
-	// pageBytes bounds the rows of an answer, but for the first one.
+	// pageBytes bounds the rows of a reply, except for the first one.
 	pageBytes = 1 << 20
-	// rowCost is what a row costs beyond its text, in bytes.
+	// rowCost is the memory of a row in addition to its text, in bytes.
 	rowCost = 32
 )
 
-// spool keeps the rows of a query between the gateway, which has each page but
-// twice, and clients, which may ask for a page again.
+// spool keeps the rows of a query between the gateway, which keeps no more than
+// two pages, and clients, which may fetch a page again.
 //
-// Rows are numbered from 0. A row that was handed out is kept until its room is
-// needed for a new one; a row that was not is never dropped while the query
-// runs. A row counts as handed out when one behind it has been asked for, since
-// an answer may be lost.
+// Rows are numbered from 0. A delivered row is kept until its memory is needed for
+// a new one; others are not dropped while the query runs. A row counts as
+// delivered once a later one was requested, since a reply may be lost.
 type spool struct {
 	total *atomic.Int64 // bytes in all spools
 	now   func() time.Time
@@ -35,10 +34,10 @@ type spool struct {
 	rows     []string
 	first    int64 // the number of rows[0]
 	bytes    int64
-	asked    int64 // the highest number that was asked for
+	asked    int64 // the highest number that was requested
 	complete bool
 	used     time.Time
-	room     chan struct{} // holds a token when room may have been made
+	room     chan struct{} // holds a token when rows may have become droppable
 }
 
 func newSpool(total *atomic.Int64, now func() time.Time) *spool {
@@ -47,7 +46,7 @@ func newSpool(total *atomic.Int64, now func() time.Time) *spool {
 
 func (s *spool) end() int64 { return s.first + int64(len(s.rows)) }
 
-// add keeps the rows of a page.
+// add appends the rows of a page.
 func (s *spool) add(rows []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +62,7 @@ func (s *spool) count(bytes int64) {
 	s.total.Add(bytes)
 }
 
-// full tells whether to stop reading; what was handed out makes room first.
+// full reports whether to stop reading, after dropping delivered rows.
 func (s *spool) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +74,7 @@ func (s *spool) over() bool {
 	return len(s.rows) >= spoolRows || s.bytes >= spoolBytes || s.total.Load() >= totalBytes && len(s.rows) > 0
 }
 
-// shrink drops rows that were handed out while there are too many.
+// shrink drops delivered rows while there are too many.
 func (s *spool) shrink() {
 	n := 0
 	for n < len(s.rows) && s.first+int64(n) < s.asked && s.overWithout(n) {
@@ -90,14 +89,14 @@ func (s *spool) overWithout(n int) bool {
 	return len(s.rows)-n >= spoolRows || s.bytes >= spoolBytes || s.total.Load() >= totalBytes
 }
 
-// finish tells that no more rows come.
+// finish marks the spool as complete.
 func (s *spool) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.complete, s.used = true, s.now()
 }
 
-// rowPage is some rows of a spool.
+// rowPage is a page of rows of a spool.
 type rowPage struct {
 	rows     []string
 	next     int64
@@ -105,7 +104,7 @@ type rowPage struct {
 	gone     bool
 }
 
-// page is rows from a number on.
+// page returns up to most rows from a number on.
 func (s *spool) page(from int64, most int) rowPage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,18 +133,18 @@ func (s *spool) page(from int64, most int) rowPage {
 	return out
 }
 
-// idle is for how long nobody has asked for rows.
+// idle returns the time since rows were last requested.
 func (s *spool) idle() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now().Sub(s.used)
 }
 
-// drop forgets all rows for good.
+// drop drops all rows; none can be added or fetched afterwards.
 func (s *spool) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count(-s.bytes)
-	s.first = s.end() + 1 // not even the end can be asked for
+	s.first = s.end() + 1 // so that every page is gone, even the one at the end
 	s.rows = nil
 }

@@ -7,48 +7,49 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"github.com/openweir/weir/agent/flinkendpoint"
 	"github.com/openweir/weir/agent/sql/gateway"
 	flinkrest "github.com/openweir/weir/flink/rest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// want is what a statement shall be.
-type want struct {
+// revision is one desired state of a statement. It is immutable.
+type revision struct {
 	spec       *Spec
 	generation int64
 	hash       string
 }
 
-// statement is a statement that the driver works on. One goroutine does so.
+// statement is a statement with its worker, one goroutine.
 type statement struct {
 	driver  *Driver
 	id      identity
 	ref     *agentv1.ObjectRef
 	log     *slog.Logger
-	abandon context.CancelCauseFunc // set before the work begins; guarded by driver.mu
+	abandon context.CancelCauseFunc // set by start; guarded by driver.mu
 	wake    chan struct{}
 
-	mu        sync.Mutex
-	want      *want // nil where the statement was never applied
-	remove    bool
-	release   bool
-	interrupt context.CancelFunc // ends the present step
-	status    status
-	told      string // the last status that was reported
-	ack       *agentv1.Ack
-	left      bool // the agent stands back: nothing is to be told any more
-	spool     *spool
+	mu         sync.Mutex
+	desired    desired
+	interrupt  context.CancelFunc // ends the current step
+	status     status
+	lastStatus string       // as last reported
+	lastAck    *agentv1.Ack // as last reported
+	abandoned  bool         // nothing is reported any more
+	spool      *spool
 
-	// What follows is the worker's own.
+	// The following fields belong to the worker.
 	query    *query
 	insert   *insert
 	failures int
+	retry    wait.Backoff
 	ends     endpoints
-	removing time.Time // since when the statement is being removed
+	removing time.Time // when the removal started
 }
 
-// endpoints are clients of a statement's cluster, found anew after a failure.
+// endpoints are clients of a statement's cluster, resolved again after a failure.
 type endpoints struct {
 	deployment string
 	gateway    *gateway.Client
@@ -62,46 +63,47 @@ func newStatement(d *Driver, id identity, ref *agentv1.ObjectRef) *statement {
 		wake:   make(chan struct{}, 1),
 		status: status{LifecycleState: lifecycleCreated},
 		spool:  newSpool(&d.spooled, time.Now),
+		retry:  d.retry(),
 	}
 }
 
 func (s *statement) held() *agentv1.HeldObject {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.want == nil || s.remove {
+	if s.desired.revision == nil || s.desired.remove {
 		return nil
 	}
-	return &agentv1.HeldObject{Ref: s.ref, OwnerUid: s.id.owner, Generation: s.want.generation, Hash: s.want.hash}
+	return &agentv1.HeldObject{Ref: s.ref, OwnerUid: s.id.owner, Generation: s.desired.revision.generation, Hash: s.desired.revision.hash}
 }
 
-// apply notes what the statement shall be. An older generation is passed over.
-func (s *statement) apply(w *want) {
+// apply sets the desired revision. An older generation is ignored.
+func (s *statement) apply(r *revision) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.want != nil && w.generation < s.want.generation {
+	if current := s.desired.revision; current != nil && r.generation < current.generation {
 		return
 	}
-	s.want, s.remove = w, false
-	s.nudge()
+	s.desired.revision, s.desired.remove = r, false
+	s.notify()
 }
 
-// drop notes that the statement has to go; released, what runs of it stays.
-func (s *statement) drop(release bool) {
+// setRemoved has the statement removed. With release its job keeps running.
+func (s *statement) setRemoved(release bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove, s.release = true, release
-	s.nudge()
+	s.desired.remove, s.desired.release = true, release
+	s.notify()
 }
 
 func (s *statement) isReleased() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.release
+	return s.desired.release
 }
 
-// nudge ends the present step, so that the next one sees what is new. The
-// caller holds s.mu.
-func (s *statement) nudge() {
+// notify ends the current step, so that the next one starts from the new desired
+// state. The caller holds s.mu.
+func (s *statement) notify() {
 	if s.interrupt != nil {
 		s.interrupt()
 	}
@@ -111,20 +113,20 @@ func (s *statement) nudge() {
 	}
 }
 
-// leave ends the work, and leaves what runs as it is.
-func (s *statement) leave() {
+// abandonWork stops the worker and leaves the statement's job running.
+func (s *statement) abandonWork() {
 	s.driver.mu.Lock()
 	abandon := s.abandon
 	s.driver.mu.Unlock()
 	s.mu.Lock()
-	s.left = true
+	s.abandoned = true
 	s.mu.Unlock()
 	if abandon != nil {
 		abandon(errAbandoned)
 	}
 }
 
-// rows are rows of the statement's query.
+// rows returns rows of the statement's query.
 func (s *statement) rows(from int64, most int) rowPage {
 	s.mu.Lock()
 	spool := s.spool
@@ -132,54 +134,54 @@ func (s *statement) rows(from int64, most int) rowPage {
 	return spool.page(from, most)
 }
 
-// wishes are what a step works towards.
-type wishes struct {
-	want            *want
+// desired is what the control plane wants of a statement.
+type desired struct {
+	revision        *revision // nil if the statement was never applied
 	remove, release bool
 }
 
-// begin reads what is wished for, and makes the context that a change of it
-// ends.
-func (s *statement) begin(ctx context.Context) (context.Context, context.CancelFunc, wishes) {
+// begin returns the desired state, and a context that ends when that changes.
+func (s *statement) begin(ctx context.Context) (context.Context, context.CancelFunc, desired) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	step, cancel := context.WithCancel(ctx)
 	s.interrupt = cancel
-	return step, cancel, wishes{s.want, s.remove, s.release}
+	return step, cancel, s.desired
 }
 
-// work takes one step after the other until the statement is gone or ctx ends.
+// work takes one step after the other until the statement is removed or ctx ends.
 func (s *statement) work(ctx context.Context) {
 	for {
-		step, cancel, wishes := s.begin(ctx)
-		pause, gone, err := s.step(step, wishes)
+		step, cancel, desired := s.begin(ctx)
+		pause, gone, err := s.step(step, desired)
 		interrupted := step.Err() != nil
 		cancel()
 		if ctx.Err() != nil {
-			s.farewell(ctx)
+			s.shutdown(ctx)
 			return
 		}
 		if gone {
-			s.acknowledge(wishes, agentv1.Outcome_OUTCOME_DELETED, "", "")
+			s.acknowledge(desired, agentv1.Outcome_OUTCOME_DELETED, "", "")
 			return
 		}
 		switch {
 		case interrupted:
 			pause = 0
 		case err != nil:
-			pause = s.failed(wishes, err)
+			pause = s.failed(desired, err)
 		default:
-			s.failures = 0
+			s.failures, s.retry = 0, s.driver.retry()
 		}
-		if !s.rest(ctx, pause) {
-			s.farewell(ctx)
+		if !s.sleep(ctx, pause) {
+			s.shutdown(ctx)
 			return
 		}
 	}
 }
 
-// rest waits until there is something to do, and says whether ctx still lives.
-func (s *statement) rest(ctx context.Context, pause time.Duration) bool {
+// sleep waits until there is something to do, and reports whether ctx is still
+// alive.
+func (s *statement) sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -192,73 +194,70 @@ func (s *statement) rest(ctx context.Context, pause time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// failed tells of a step that failed, and says when to try again.
-func (s *statement) failed(w wishes, err error) time.Duration {
+// failed reports a failed step, and returns the delay until the next attempt.
+func (s *statement) failed(w desired, err error) time.Duration {
 	s.ends = endpoints{}
 	s.failures++
-	s.log.Debug("could not work on a statement", "error", err, "failures", s.failures)
-	// What runs already may fail to answer now and then.
-	if s.failures > 2 || !s.begun() {
+	s.log.Debug("failed to reconcile a statement", "error", err, "failures", s.failures)
+	// A running job may be unreachable for a moment.
+	if s.failures > 2 || !s.hasJob() {
 		s.acknowledge(w, agentv1.Outcome_OUTCOME_RETRYING, "Unavailable", explain(w, err))
 	}
-	if !s.begun() {
-		s.update(func(*status) {}) // that nothing runs yet is a status too
+	if !s.hasJob() {
+		s.update(func(*status) {}) // report that nothing is running yet
 	}
-	pause := s.driver.timing.RetryMin << min(s.failures-1, 16)
-	if pause <= 0 || pause > s.driver.timing.RetryMax {
-		pause = s.driver.timing.RetryMax
-	}
-	return pause
+	return s.retry.Step()
 }
 
-// begun tells whether something of the statement runs, or ran.
-func (s *statement) begun() bool {
+// hasJob reports whether the statement has, or had, a job.
+func (s *statement) hasJob() bool {
 	return s.query != nil && s.query.job != "" || s.insert != nil && s.insert.job != ""
 }
 
-// explain says what a statement waits for.
-func explain(w wishes, err error) string {
-	var wait *waiting
-	if errors.As(err, &wait) {
-		return wait.sentence
+// explain tells users what a statement is waiting for.
+func explain(w desired, err error) string {
+	var waiting *waitingError
+	if errors.As(err, &waiting) {
+		return waiting.message
 	}
-	said := err.Error()
+	cause := err.Error()
 	var failure *flinkrest.Error
 	if errors.As(err, &failure) {
-		said = gateway.Sentence(failure.Message) // and not the stack behind it
+		cause = gateway.Sentence(failure.Message) // without its stack trace
 	}
-	if w.want == nil {
-		return "The session clusters cannot be asked for the statement's job: " + said + "."
+	if w.revision == nil {
+		return "Failed to query the session clusters for the statement's job: " + cause + "."
 	}
-	return "The session cluster '" + w.want.spec.Deployment + "' does not answer yet: " + said + "."
+	return "The session cluster '" + w.revision.spec.Deployment + "' is not available yet: " + cause + "."
 }
 
-// waiting is an error that already says what a statement waits for.
-type waiting struct{ sentence string }
+// waitingError is an error whose message tells users what a statement is waiting
+// for.
+type waitingError struct{ message string }
 
-func (w *waiting) Error() string { return w.sentence }
+func (w *waitingError) Error() string { return w.message }
 
-// step does what there is to do now. It says how long to wait for the next one,
-// and whether the statement is gone for good.
-func (s *statement) step(ctx context.Context, w wishes) (pause time.Duration, gone bool, err error) {
+// step takes the next step. It returns how long to wait for the one after, and
+// whether the statement is removed.
+func (s *statement) step(ctx context.Context, w desired) (pause time.Duration, gone bool, err error) {
 	if w.remove {
 		err := s.tearDown(ctx, w)
 		if s.removing.IsZero() {
 			s.removing = time.Now()
 		}
 		if err != nil && ctx.Err() == nil && time.Since(s.removing) > s.driver.timing.Unreachable {
-			s.log.Warn("gave up looking for the job of a statement that goes", "error", err)
+			s.log.Warn("gave up cancelling the job of a statement that is being removed", "error", err)
 			err = nil
 		}
 		return 0, err == nil, err
 	}
-	if w.want == nil {
+	if w.revision == nil {
 		return time.Hour, false, nil
 	}
-	if w.want.spec.Detached {
-		pause, err = s.stepInsert(ctx, w.want)
+	if w.revision.spec.Detached {
+		pause, err = s.stepInsert(ctx, w.revision)
 	} else {
-		pause, err = s.stepQuery(ctx, w.want)
+		pause, err = s.stepQuery(ctx, w.revision)
 	}
 	if err == nil {
 		s.acknowledge(w, agentv1.Outcome_OUTCOME_APPLIED, "", "")
@@ -266,8 +265,8 @@ func (s *statement) step(ctx context.Context, w wishes) (pause time.Duration, go
 	return pause, false, err
 }
 
-// tearDown ends what runs of a statement, wherever that is.
-func (s *statement) tearDown(ctx context.Context, w wishes) error {
+// tearDown ends the statement's query or job, on whatever cluster it is.
+func (s *statement) tearDown(ctx context.Context, w desired) error {
 	if s.query != nil {
 		if err := s.endQuery(ctx); err != nil {
 			return err
@@ -276,29 +275,30 @@ func (s *statement) tearDown(ctx context.Context, w wishes) error {
 	if w.release {
 		return nil
 	}
-	if w.want != nil {
-		return s.driver.cancelOn(ctx, flinkendpoint.Deployment{Namespace: s.id.namespace, Name: w.want.spec.Deployment}, s.ours)
+	if w.revision != nil {
+		return s.driver.cancelOn(ctx, flinkendpoint.Deployment{Namespace: s.id.namespace, Name: w.revision.spec.Deployment}, s.isOwn)
 	}
-	// It was never applied to this process: nobody says on which cluster it runs.
-	return s.driver.cancelEverywhere(ctx, s.ours)
+	// It was never applied to this process, so its cluster is unknown.
+	return s.driver.cancelEverywhere(ctx, s.isOwn)
 }
 
-func (s *statement) ours(id identity) bool { return id == s.id }
+func (s *statement) isOwn(id identity) bool { return id == s.id }
 
-// farewell ends a query whose agent ends: nobody could read its rows. It does
-// what can be done in a short time; a later process does the rest.
-func (s *statement) farewell(ctx context.Context) {
+// shutdown closes the session of a query when the process ends, since nobody can
+// read its rows afterwards. It does so within a short time; otherwise the next
+// process cancels the job.
+func (s *statement) shutdown(ctx context.Context) {
 	if s.query == nil || errors.Is(context.Cause(ctx), errAbandoned) {
 		return
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.driver.timing.Farewell)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.driver.timing.Shutdown)
 	defer cancel()
 	if err := s.query.close(last); err != nil {
-		s.log.Debug("could not close the session of a query", "error", err)
+		s.log.Debug("failed to close the session of a query", "error", err)
 	}
 }
 
-// connect finds the cluster of the statement.
+// connect returns clients of the statement's cluster.
 func (s *statement) connect(ctx context.Context, spec *Spec) (endpoints, error) {
 	if s.ends.gateway != nil && s.ends.deployment == spec.Deployment {
 		return s.ends, nil
@@ -315,7 +315,7 @@ func (s *statement) connect(ctx context.Context, spec *Spec) (endpoints, error) 
 	return s.ends, nil
 }
 
-// rest is a client of the JobManager of a deployment.
+// rest returns a client of the JobManager of a deployment.
 func (d *Driver) rest(ctx context.Context, namespace, deployment string) (*flinkrest.Client, error) {
 	at, err := d.config.Endpoints.REST(ctx, namespace, deployment)
 	if err != nil {
@@ -324,60 +324,61 @@ func (d *Driver) rest(ctx context.Context, namespace, deployment string) (*flink
 	return flinkrest.New(at.String(), d.client), nil
 }
 
-// update changes the status and reports it, if that makes a difference.
+// update changes the status and reports it if it is different.
 func (s *statement) update(change func(*status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.status)
-	if s.want != nil {
-		s.status.ObservedGeneration = s.want.generation
+	if s.desired.revision != nil {
+		s.status.ObservedGeneration = s.desired.revision.generation
 	}
 	s.report(false)
 }
 
 // report reports the status. The caller holds s.mu.
 func (s *statement) report(again bool) {
-	if s.want == nil || s.left {
+	if s.desired.revision == nil || s.abandoned {
 		return
 	}
 	text := s.status.text()
 	reports := s.driver.reporter()
-	if reports == nil || !again && text == s.told {
+	if reports == nil || !again && text == s.lastStatus {
 		return
 	}
-	s.told = text
+	s.lastStatus = text
 	reports.Status(&agentv1.StatusReport{
-		Ref: s.ref, OwnerUid: s.id.owner, Generation: s.want.generation,
-		ObjectGeneration: s.status.ObservedGeneration, ObjectUid: s.id.owner, Status: text, Deleting: s.remove,
+		Ref: s.ref, OwnerUid: s.id.owner, Generation: s.desired.revision.generation,
+		ObjectGeneration: s.status.ObservedGeneration, ObjectUid: s.id.owner, Status: text, Deleting: s.desired.remove,
 	})
 }
 
-// reportAgain tells a new session all that there is to tell.
+// reportAgain reports everything to a new session.
 func (s *statement) reportAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.told != "" {
+	if s.lastStatus != "" {
 		s.report(true)
 	}
-	if reports := s.driver.reporter(); reports != nil && s.ack != nil {
-		reports.Ack(s.ack)
+	if reports := s.driver.reporter(); reports != nil && s.lastAck != nil {
+		reports.Ack(s.lastAck)
 	}
 }
 
-// acknowledge answers the newest Apply or Delete, if the answer is new.
-func (s *statement) acknowledge(w wishes, outcome agentv1.Outcome, reason, message string) {
-	answer := &agentv1.Ack{Ref: s.ref, OwnerUid: s.id.owner, Outcome: outcome, Reason: reason, Message: message}
-	if w.want != nil && !w.remove {
-		answer.Generation, answer.Hash = w.want.generation, w.want.hash
+// acknowledge acknowledges the latest Apply or Delete if the Ack differs from the
+// last one.
+func (s *statement) acknowledge(w desired, outcome agentv1.Outcome, reason, message string) {
+	ack := &agentv1.Ack{Ref: s.ref, OwnerUid: s.id.owner, Outcome: outcome, Reason: reason, Message: message}
+	if w.revision != nil && !w.remove {
+		ack.Generation, ack.Hash = w.revision.generation, w.revision.hash
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last := s.ack; last != nil && last.GetOutcome() == outcome && last.GetGeneration() == answer.GetGeneration() &&
-		last.GetHash() == answer.GetHash() && last.GetMessage() == message {
+	if last := s.lastAck; last != nil && last.GetOutcome() == outcome && last.GetGeneration() == ack.GetGeneration() &&
+		last.GetHash() == ack.GetHash() && last.GetMessage() == message {
 		return
 	}
-	s.ack = answer
-	if reports := s.driver.reporter(); reports != nil && !s.left {
-		reports.Ack(answer)
+	s.lastAck = ack
+	if reports := s.driver.reporter(); reports != nil && !s.abandoned {
+		reports.Ack(ack)
 	}
 }

@@ -10,18 +10,18 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// The lifecycle states of statements, which are the operator's of jobs.
+// The lifecycle states of statements, as the operator has them for jobs.
 const (
-	lifecycleCreated   = "CREATED"   // nothing runs yet
-	lifecycleUpgrading = "UPGRADING" // a job is being stopped for another one
-	lifecycleDeployed  = "DEPLOYED"  // there is a job
-	lifecycleStable    = "STABLE"    // the job has run
+	lifecycleCreated   = "CREATED"   // no job yet
+	lifecycleUpgrading = "UPGRADING" // a job is being replaced
+	lifecycleDeployed  = "DEPLOYED"  // the job is submitted
+	lifecycleStable    = "STABLE"    // the job is or was running
 	lifecycleSuspended = "SUSPENDED"
 	lifecycleFailed    = "FAILED"
 )
 
-// status is what is reported of a statement, in the shape of a
-// FlinkSessionJob's.
+// status is the reported status of a statement, in the format of a
+// FlinkSessionJob.
 type status struct {
 	ObservedGeneration int64       `json:"observedGeneration"`
 	LifecycleState     string      `json:"lifecycleState"`
@@ -40,8 +40,7 @@ type jobStatus struct {
 	UpgradeSavepointPath string `json:"upgradeSavepointPath,omitempty"`
 }
 
-// traits are what the planner has told of a statement. What it did not tell is
-// absent.
+// traits are what the planner shows of a statement. Unknown traits are absent.
 type traits struct {
 	IsBounded     *bool   `json:"isBounded,omitempty"`
 	IsAppendOnly  *bool   `json:"isAppendOnly,omitempty"`
@@ -49,13 +48,13 @@ type traits struct {
 	Schema        schema  `json:"schema,omitzero"`
 }
 
-// schema is a message of the contract within encoding/json.
+// schema embeds a protobuf message in encoding/json.
 type schema struct{ columns *cmfv1.ResultSchema }
 
-// IsZero tells that there is none.
+// IsZero reports whether there is none.
 func (s schema) IsZero() bool { return s.columns == nil }
 
-// MarshalJSON writes the schema as the contract has it.
+// MarshalJSON encodes the schema in the format of the REST API.
 func (s schema) MarshalJSON() ([]byte, error) {
 	return protojson.MarshalOptions{EmitUnpopulated: false}.Marshal(s.columns)
 }
@@ -67,18 +66,18 @@ type exception struct {
 	Timestamp string `json:"timestamp"`
 }
 
-// text is the status as JSON.
+// text returns the status as JSON.
 func (s status) text() string {
 	s.Exceptions = slices.Clip(s.Exceptions)
 	text, err := json.Marshal(s)
 	if err != nil {
-		// Only the schema could fail, which is a message that was just made.
+		// Only the schema could fail, which was built by this process.
 		return "{}"
 	}
 	return string(text)
 }
 
-// stamp writes a time; empty where there is none.
+// stamp formats a time; empty if it is zero.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -12,23 +12,23 @@ import (
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
-// stop stops the job of a detached statement: with a savepoint where the state
-// is to be kept and there is a place for it, or else by cancelling it.
-func (s *statement) stop(ctx context.Context, w *want, keep bool) (time.Duration, error) {
+// stop stops the job of a detached statement: with a savepoint if its state is to
+// be kept and a savepoint directory is configured, otherwise by cancelling it.
+func (s *statement) stop(ctx context.Context, w *revision, keep bool) (time.Duration, error) {
 	i := s.insert
 	ends, err := s.connect(ctx, w.spec)
 	if err != nil {
 		return 0, err
 	}
 	s.update(func(st *status) { st.LifecycleState = lifecycleUpgrading })
-	directory, there := "", false
+	directory, configured := "", false
 	if keep && w.spec.stateful() {
-		if directory, there, err = placeOfSavepoints(ctx, ends.rest, w.spec); err != nil {
+		if directory, configured, err = savepointTarget(ctx, ends.rest, w.spec); err != nil {
 			return 0, err
 		}
 	}
-	if !there {
-		s.driver.settle(ctx, ends.rest, s.id.marker())
+	if !configured {
+		s.driver.awaitStarted(ctx, ends.rest, s.id.marker())
 		if err := s.driver.cancelJob(ctx, ends.rest, i.job); err != nil {
 			return 0, err
 		}
@@ -37,7 +37,7 @@ func (s *statement) stop(ctx context.Context, w *want, keep bool) (time.Duration
 	}
 	job, err := ends.rest.Job(ctx, i.job)
 	if flinkrest.NotFound(err) {
-		return s.missed(w)
+		return s.handleMissing(w)
 	}
 	if err != nil {
 		return 0, err
@@ -48,20 +48,20 @@ func (s *statement) stop(ctx context.Context, w *want, keep bool) (time.Duration
 	return s.takeSavepoint(ctx, ends.rest, job, directory)
 }
 
-// placeOfSavepoints is the directory that the statement names for savepoints;
-// empty where the cluster has one.
-func placeOfSavepoints(ctx context.Context, rest *flinkrest.Client, spec *Spec) (directory string, there bool, err error) {
+// savepointTarget returns the savepoint directory of the statement, empty if it is
+// that of the cluster, and whether either is configured.
+func savepointTarget(ctx context.Context, rest *flinkrest.Client, spec *Spec) (directory string, configured bool, err error) {
 	if directory = savepointDirectory(spec.Configuration); directory != "" {
 		return directory, true, nil
 	}
-	configured, err := rest.Configuration(ctx)
+	options, err := rest.Configuration(ctx)
 	if err != nil {
 		return "", false, err
 	}
-	return "", savepointDirectory(configured) != "", nil
+	return "", savepointDirectory(options) != "", nil
 }
 
-// stopEnded notes what became of a job that was to be stopped.
+// stopEnded records the outcome of a job that has ended before it was stopped.
 func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job flinkrest.Job) error {
 	i := s.insert
 	i.state = job.State
@@ -70,24 +70,24 @@ func (s *statement) stopEnded(ctx context.Context, rest *flinkrest.Client, job f
 			return err
 		}
 	}
-	if !i.stopped { // a job that was stopped is FINISHED too, but not done
+	if !i.stopped { // a stopped job is FINISHED, too, but its statement is not
 		s.observeJob(ctx, job)
 	}
 	return nil
 }
 
-// takeSavepoint triggers the savepoint, or looks how far it is. The trigger's id
-// follows from what it is for, so that a process that was restarted finds it
-// again, and asking twice does nothing more.
+// takeSavepoint triggers the savepoint or checks its progress. The trigger id is
+// derived from job and attempt, so that a restarted process finds the savepoint
+// and a repeated request has no effect.
 func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, job flinkrest.Job, directory string) (time.Duration, error) {
 	i := s.insert
-	sum := md5.Sum(fmt.Appendf(nil, "%s/%s/%d", s.id.marker(), i.job, i.attempt)) // a name, not a secret
+	sum := md5.Sum(fmt.Appendf(nil, "%s/%s/%d", s.id.marker(), i.job, i.attempt)) // not security-relevant
 	trigger := hex.EncodeToString(sum[:])
 	savepoint, err := rest.SavepointResult(ctx, i.job, trigger)
 	switch {
 	case flinkrest.NotFound(err):
 		if job.State != flinkrest.Running {
-			return 0, &waiting{fmt.Sprintf("The job is %s; a savepoint can be taken only once it is RUNNING again.", job.State)}
+			return 0, &waitingError{fmt.Sprintf("The job is %s. A savepoint can be taken once it is RUNNING.", job.State)}
 		}
 		return s.driver.timing.PollMin, rest.Stop(ctx, i.job, flinkrest.Stop{Directory: directory, Format: "CANONICAL", Trigger: trigger})
 	case err != nil:
@@ -96,9 +96,9 @@ func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, j
 		return s.driver.timing.PollMax, nil
 	case savepoint.Location == "":
 		i.attempt++
-		return 0, &waiting{"The savepoint to stop the job with has failed, and is tried again: " + gateway.Sentence(cmp.Or(savepoint.Failure, "Flink names no location of it."))}
+		return 0, &waitingError{"Stopping the job with a savepoint failed and will be retried: " + gateway.Sentence(cmp.Or(savepoint.Failure, "Flink reported no savepoint location."))}
 	}
-	// The savepoint is there; the job ends a moment later.
+	// The job ends shortly after its savepoint is complete.
 	if !job.Ended() {
 		i.savepoint = savepoint.Location
 		if err := s.awaitEnd(ctx, rest); err != nil {
@@ -112,7 +112,7 @@ func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, j
 
 // awaitEnd waits until the job has ended.
 func (s *statement) awaitEnd(ctx context.Context, rest *flinkrest.Client) error {
-	pace := pacer{min: s.driver.timing.PollMin, max: s.driver.timing.PollMax}
+	poll := s.driver.poll()
 	for {
 		job, err := rest.Job(ctx, s.insert.job)
 		if flinkrest.NotFound(err) || err == nil && job.Ended() {
@@ -121,7 +121,7 @@ func (s *statement) awaitEnd(ctx context.Context, rest *flinkrest.Client) error 
 		if err != nil {
 			return err
 		}
-		if err := pace.wait(ctx); err != nil {
+		if err := sleep(ctx, poll.Step()); err != nil {
 			return err
 		}
 	}

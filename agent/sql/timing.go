@@ -1,36 +1,42 @@
 package sql
 
-import "time"
+import (
+	"cmp"
+	"context"
+	"math"
+	"time"
 
-// Timing holds how long things take. A zero field stands for its default.
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// Timing holds the intervals of a Driver. A zero field stands for its default.
 type Timing struct {
-	// PollMin and PollMax bound the time between two looks at a result that has
-	// nothing new. It doubles with every look.
+	// PollMin and PollMax bound the interval at which a result without news is
+	// polled. It doubles with every poll.
 	PollMin, PollMax time.Duration
-	// Follow is the time between two looks at a job.
+	// Follow is the interval at which a job is observed.
 	Follow time.Duration
-	// Heartbeat is how often a session is touched whose rows nobody reads. It must
+	// Heartbeat is how often a session is used whose rows are not fetched. It must
 	// be well below the gateway's idle timeout, 10 minutes by default.
 	Heartbeat time.Duration
-	// RetryMin and RetryMax bound the time before something that failed is tried
-	// again. It doubles with every failure.
+	// RetryMin and RetryMax bound the delay after a failure. It doubles with every
+	// failure in a row.
 	RetryMin, RetryMax time.Duration
 	// Request bounds every request to Flink.
 	Request time.Duration
-	// Settle bounds the wait for a job to have begun, before it is cancelled.
+	// Settle bounds the wait for a job to have started before it is cancelled.
 	Settle time.Duration
 	// Lost is how long a job may be unknown to its JobManager before it is
-	// submitted again. A JobManager that starts anew recovers its jobs one by one.
+	// submitted again. A restarted JobManager recovers its jobs one by one.
 	Lost time.Duration
-	// Unreachable is how long the job of a statement that goes is looked for on a
-	// cluster that does not answer. Without a cluster there is no job; and if it
-	// comes back, the job is a stray.
+	// Unreachable is how long cancelling the job of a removed statement is retried
+	// on an unreachable cluster. If the cluster returns, the job is an orphan.
 	Unreachable time.Duration
-	// Retention is how long the rows of a query that has ended are kept since
-	// somebody last asked for some.
+	// Retention is how long the rows of an ended query are kept after the last
+	// request for rows.
 	Retention time.Duration
-	// Farewell bounds what is done for the queries of an agent that ends.
-	Farewell time.Duration
+	// Shutdown bounds closing the session of a query when the process ends.
+	Shutdown time.Duration
 }
 
 // DefaultTiming suits production.
@@ -46,20 +52,43 @@ var DefaultTiming = Timing{
 	Lost:        30 * time.Second,
 	Unreachable: time.Minute,
 	Retention:   time.Hour,
-	Farewell:    3 * time.Second,
+	Shutdown:    3 * time.Second,
 }
 
-// complete puts the default where a field is zero.
-func (t Timing) complete() Timing {
+func (t Timing) withDefaults() Timing {
 	d := DefaultTiming
-	for _, f := range []struct{ is, otherwise *time.Duration }{
-		{&t.PollMin, &d.PollMin}, {&t.PollMax, &d.PollMax}, {&t.Follow, &d.Follow}, {&t.Heartbeat, &d.Heartbeat},
-		{&t.RetryMin, &d.RetryMin}, {&t.RetryMax, &d.RetryMax}, {&t.Request, &d.Request}, {&t.Settle, &d.Settle},
-		{&t.Lost, &d.Lost}, {&t.Unreachable, &d.Unreachable}, {&t.Retention, &d.Retention}, {&t.Farewell, &d.Farewell},
-	} {
-		if *f.is == 0 {
-			*f.is = *f.otherwise
-		}
+	return Timing{
+		PollMin:     cmp.Or(t.PollMin, d.PollMin),
+		PollMax:     cmp.Or(t.PollMax, d.PollMax),
+		Follow:      cmp.Or(t.Follow, d.Follow),
+		Heartbeat:   cmp.Or(t.Heartbeat, d.Heartbeat),
+		RetryMin:    cmp.Or(t.RetryMin, d.RetryMin),
+		RetryMax:    cmp.Or(t.RetryMax, d.RetryMax),
+		Request:     cmp.Or(t.Request, d.Request),
+		Settle:      cmp.Or(t.Settle, d.Settle),
+		Lost:        cmp.Or(t.Lost, d.Lost),
+		Unreachable: cmp.Or(t.Unreachable, d.Unreachable),
+		Retention:   cmp.Or(t.Retention, d.Retention),
+		Shutdown:    cmp.Or(t.Shutdown, d.Shutdown),
 	}
-	return t
+}
+
+// backoff doubles from one interval up to another, without end.
+func backoff(from, to time.Duration) wait.Backoff {
+	return wait.Backoff{Duration: from, Factor: 2, Steps: math.MaxInt, Cap: to}
+}
+
+func (d *Driver) poll() wait.Backoff  { return backoff(d.timing.PollMin, d.timing.PollMax) }
+func (d *Driver) retry() wait.Backoff { return backoff(d.timing.RetryMin, d.timing.RetryMax) }
+
+// sleep waits, and fails if ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }

@@ -57,7 +57,7 @@ type reply struct {
 	largest int
 }
 
-func flink(t *testing.T, serve http.HandlerFunc) *url.URL {
+func jobManager(t *testing.T, serve http.HandlerFunc) *url.URL {
 	t.Helper()
 	server := httptest.NewServer(serve)
 	t.Cleanup(func() {
@@ -74,7 +74,7 @@ func flink(t *testing.T, serve http.HandlerFunc) *url.URL {
 func begin(t *testing.T, serve http.HandlerFunc, adjust ...func(*Config)) *trial {
 	t.Helper()
 	tr := &trial{T: t, replies: map[string]*reply{}, changed: make(chan struct{})}
-	config := Config{Resolver: resolver{base: flink(t, serve)}, Send: tr.take, Log: slog.New(slog.DiscardHandler)}
+	config := Config{Resolver: resolver{base: jobManager(t, serve)}, Send: tr.take, Log: slog.New(slog.DiscardHandler)}
 	for _, f := range adjust {
 		f(&config)
 	}

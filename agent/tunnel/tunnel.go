@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -226,7 +227,7 @@ func (t *Tunnel) target(ctx context.Context, m *agentv1.TunnelRequest) (*url.URL
 	switch {
 	case t.config.Resolver == nil:
 		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED, "The agent cannot reach Flink clusters in this workload cluster.")
-	case ref.GetApiVersion() != "flink.apache.org/v1beta1" || ref.GetKind() != "FlinkDeployment":
+	case ref.GetApiVersion() != flink.APIVersion || ref.GetKind() != flink.KindDeployment:
 		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "%s %s has no web UI; only a FlinkDeployment has.", ref.GetApiVersion(), ref.GetKind())
 	case len(t.config.Namespaces) > 0 && !slices.Contains(t.config.Namespaces, ref.GetNamespace()):
 		return nil, refuse(agentv1.TunnelFailure_TUNNEL_FAILURE_INVALID, "The agent is not configured for namespace '%s'.", ref.GetNamespace())

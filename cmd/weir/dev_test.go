@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 const application = "/cmf/api/v1/environments/test/applications/curl-example"
@@ -28,7 +30,7 @@ func (d *dev) deploy(t *testing.T) {
 
 func (d *dev) reaches(t *testing.T, state string) {
 	t.Helper()
-	eventually(t, "the job is "+state, func() bool {
+	await.Until(t, "the job is "+state, func() bool {
 		_, body := d.call(t, http.MethodGet, application, "", "")
 		return strings.Contains(body, `"state":"`+state+`"`)
 	})

@@ -12,26 +12,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // patience is how long a test waits for what should happen in a moment.
 const patience = 30 * time.Second
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	for !holds() {
-		select {
-		case <-look.C:
-		case <-deadline.C:
-			t.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}
 
 // process is a running weir.
 type process struct {
@@ -116,7 +102,7 @@ func startDev(t *testing.T, args ...string) *dev {
 	t.Helper()
 	d := &dev{rest: freeAddress(t), grpc: freeAddress(t)}
 	d.process = start(t, append([]string{"dev", "--http", d.rest, "--grpc", d.grpc, "--pace", "10ms"}, args...)...)
-	eventually(t, "weir dev says what is running", func() bool { return strings.Contains(d.printed(), "Weir is running.") })
+	await.Until(t, "weir dev says what is running", func() bool { return strings.Contains(d.printed(), "Weir is running.") })
 	return d
 }
 

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // tourBlock is a block of commands in a document. What follows "until" has to
@@ -43,7 +45,7 @@ func tour(t *testing.T, document string) {
 			}
 			continue
 		}
-		eventually(t, until+" by:\n"+commands, func() bool {
+		await.Until(t, until+" by:\n"+commands, func() bool {
 			out, err := run()
 			return err == nil && strings.Contains(out, until)
 		})

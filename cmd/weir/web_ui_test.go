@@ -27,6 +27,7 @@ import (
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // flinkAt is a resolver that knows one Flink cluster.
@@ -133,7 +134,7 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 	})
 
 	w := &tunnelled{url: "http://" + rest.Addr().String(), loseAgent: stopAgent}
-	eventually(t, "the agent is connected", func() bool {
+	await.Until(t, "the agent is connected", func() bool {
 		_, body := w.send(t, http.MethodGet, "/cmf/api/v1/kubernetes-clusters/edge", "")
 		return strings.Contains(body, `"CONNECTED"`)
 	})
@@ -314,7 +315,7 @@ func TestAnAgentLostInTheMiddleLeavesHalfAnAnswer(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("Flink still writes for an agent that has gone")
 	}
-	eventually(t, "the agent is known to be away", func() bool {
+	await.Until(t, "the agent is known to be away", func() bool {
 		code, body := w.send(t, http.MethodGet, app1WebUI+"/", "")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "is not connected")
 	})

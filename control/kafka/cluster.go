@@ -15,13 +15,12 @@ import (
 // maxTopics is how many topics are listed as tables.
 const maxTopics = 10000
 
-// maxReason bounds what is repeated of a foreign error.
+// maxReason is the maximum length of an error of a client, in bytes.
 const maxReason = 300
 
 const cleanupPolicy = "cleanup.policy"
 
-// withCluster connects to a Kafka cluster for as long as do takes. Errors name
-// the cluster.
+// withCluster calls do with a client of a Kafka cluster. Errors name the cluster.
 func withCluster(ctx context.Context, properties map[string]string, do func(context.Context, *kadm.Client) error) error {
 	options, err := clientOptions(properties)
 	if err != nil {
@@ -40,7 +39,7 @@ func withCluster(ctx context.Context, properties map[string]string, do func(cont
 	return nil
 }
 
-// brief is an error of a client in one line of bounded length.
+// brief returns the error of a client as one line of bounded length.
 func brief(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", timeout)
@@ -77,12 +76,12 @@ func topicNames(ctx context.Context, properties map[string]string) ([]string, er
 	return names, nil
 }
 
-// internal tells whether a topic is Kafka's or the registry's own.
+// internal reports whether a topic belongs to Kafka or to the registry itself.
 func internal(topic string) bool {
 	return strings.HasPrefix(topic, "__") || strings.HasPrefix(topic, "_confluent") || topic == "_schemas"
 }
 
-// topicState is what a cluster says of a topic.
+// topicState is the state of a topic on the cluster.
 type topicState struct {
 	exists, compacted bool
 }
@@ -107,8 +106,8 @@ func describeTopic(ctx context.Context, properties map[string]string, topic stri
 			return err
 		}
 		for _, config := range configs {
-			// Who may read a topic may not read its configuration for sure: then
-			// it passes for one that is not compacted.
+			// Reading the configuration needs a permission of its own. Without it
+			// the topic is treated as not compacted.
 			for _, entry := range config.Configs {
 				if entry.Key == cleanupPolicy {
 					state.compacted = strings.Contains(entry.MaybeValue(), "compact")
@@ -120,7 +119,7 @@ func describeTopic(ctx context.Context, properties map[string]string, topic stri
 	return state, err
 }
 
-// Topic is a topic that is to be made.
+// Topic is a topic to be created.
 type Topic struct {
 	Name string
 	// Partitions is 0 for the cluster's default.
@@ -159,7 +158,7 @@ func withMessage(err error, message string) error {
 	return fmt.Errorf("%w: %s", err, message)
 }
 
-// deleteTopic is content with a topic that is not there.
+// deleteTopic deletes a topic. It is not an error if the topic does not exist.
 func deleteTopic(ctx context.Context, properties map[string]string, topic string) error {
 	return withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
 		if _, err := client.DeleteTopic(ctx, topic); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {

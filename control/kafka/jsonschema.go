@@ -18,15 +18,14 @@ const maxProperties = 500
 
 // jsonText is the text of a JSON document in the bytes of a column. The bytes
 // may begin with a zero and four bytes of a schema's id, which Flink's json
-// format does not take away. ISO-8859-1 gives every byte a character, so that
-// they can be cut off as such.
+// format does not skip. ISO-8859-1 maps every byte to a character, so that they can
+// be removed by a regular expression.
 func jsonText(column string) string {
 	return `DECODE(ENCODE(REGEXP_REPLACE(DECODE(` + token.QuoteIdentifier(column) +
 		`, 'ISO-8859-1'), '(?s)^\x00.{4}', ''), 'ISO-8859-1'), 'UTF-8')`
 }
 
-// property is what becomes of a property of an object: a column that computes
-// it.
+// property is a computed column for a property of an object.
 type property struct {
 	name, comment, expression string
 }
@@ -99,8 +98,8 @@ func expression(kind, text, path string) string {
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// jsonPath leads to a property of the root; not to one with quotes or
-// backslashes in its name, which paths have no sure way to write.
+// jsonPath returns the path of a property of the root. It fails for names with quotes
+// or backslashes, which cannot be escaped reliably in paths.
 func jsonPath(name string) (string, bool) {
 	if plainName.MatchString(name) {
 		return "$." + name, true
@@ -108,8 +107,8 @@ func jsonPath(name string) (string, bool) {
 	return "$['" + name + "']", name != "" && !strings.ContainsAny(name, `'"\`)
 }
 
-// located is a schema and the document that it stands in, which its references
-// are relative to.
+// located is a schema and the name of its document, which its references are
+// relative to.
 type located struct {
 	value    any
 	document string
@@ -134,8 +133,7 @@ func object(value any) map[string]any {
 	return m
 }
 
-// properties collects the properties of a schema and of those that it is made
-// of.
+// properties collects the properties of a schema and of the schemas it combines.
 func (r jsonReader) properties(schema located, into map[string]located, depth int) error {
 	if *r.left--; *r.left < 0 {
 		return errTooLarge
@@ -161,8 +159,8 @@ func branches(schema map[string]any, key string) []any {
 	return slices.Clip(all)
 }
 
-// alternative is the one schema that oneOf or anyOf have beside null, if it is
-// one.
+// alternative returns the only schema of oneOf or anyOf other than null, if there is
+// exactly one.
 func alternative(schema map[string]any) []any {
 	for _, key := range []string{"oneOf", "anyOf"} {
 		var others []any
@@ -178,7 +176,7 @@ func alternative(schema map[string]any) []any {
 	return nil
 }
 
-// deref follows $ref.
+// deref resolves $ref.
 func (r jsonReader) deref(schema located, depth int) (located, error) {
 	for ; depth <= maxDepth; depth++ {
 		ref, ok := object(schema.value)["$ref"].(string)
@@ -202,7 +200,7 @@ func (r jsonReader) deref(schema located, depth int) (located, error) {
 	return located{}, fmt.Errorf("$ref is circular or nested too deeply")
 }
 
-// follow goes along a JSON pointer.
+// follow resolves a JSON pointer.
 func follow(tree any, fragment string) (any, bool) {
 	unescaped, err := url.PathUnescape(fragment)
 	if err != nil {
@@ -263,7 +261,7 @@ func (r jsonReader) sqlType(schema located, depth int) string {
 	return jsonOther
 }
 
-// typesOf are the types beside null.
+// typesOf returns the types other than null.
 func typesOf(schema map[string]any) []string {
 	var all []any
 	switch t := schema["type"].(type) {

@@ -14,16 +14,16 @@ import (
 
 // Bounds of the reader.
 const (
-	// timeout is for one exchange with a cluster or a registry.
+	// timeout is for one request to a cluster or a registry.
 	timeout = 5 * time.Second
-	// fresh is how long an answer stands.
+	// fresh is how long an answer is cached.
 	fresh = 10 * time.Second
-	// failed is how long a failure stands, so that many statements do not wait
-	// for a cluster that is down one after the other.
+	// failed is how long a failure is cached, so that statements do not wait
+	// one after the other for a cluster that is down.
 	failed = 2 * time.Second
-	// maxAtOnce is how many exchanges there are at a time.
+	// maxAtOnce is the number of concurrent requests.
 	maxAtOnce = 8
-	// maxKept is how many answers are kept.
+	// maxKept is the number of cached answers.
 	maxKept = 2000
 )
 
@@ -38,8 +38,8 @@ type Database struct {
 	Registry map[string]string
 }
 
-// Reader reads databases. It is safe for concurrent use, and the zero value is
-// none: use NewReader.
+// Reader reads databases. It is safe for concurrent use. The zero value is not
+// usable: use NewReader.
 type Reader struct {
 	slots chan struct{}
 	now   func() time.Time
@@ -48,19 +48,19 @@ type Reader struct {
 	kept map[question]*answer
 }
 
-// NewReader makes a reader that has read nothing yet.
+// NewReader returns a reader with an empty cache.
 func NewReader() *Reader {
 	return &Reader{slots: make(chan struct{}, maxAtOnce), now: time.Now, kept: map[question]*answer{}}
 }
 
-// question names what is asked of a database; topic is empty for the names of
-// all.
+// question is the key of a cached answer. The topic is empty for the list of all
+// topics.
 type question struct {
 	database [sha256.Size]byte
 	topic    string
 }
 
-// answer is what was last found out. Whoever holds turn may change it.
+// answer is a cached answer. The holder of turn may change it.
 type answer struct {
 	turn  chan struct{}
 	until time.Time
@@ -69,7 +69,7 @@ type answer struct {
 	err   error
 }
 
-// Topics names the topics that are tables, in order.
+// Topics returns the names of the topics that are tables, in order.
 func (r *Reader) Topics(ctx context.Context, database Database) ([]string, error) {
 	got, err := r.ask(ctx, database, "", func(ctx context.Context, a *answer) error {
 		var err error
@@ -79,8 +79,8 @@ func (r *Reader) Topics(ctx context.Context, database Database) ([]string, error
 	return got.names, err
 }
 
-// Table is the table that a topic is; nil where there is no such topic, which
-// is found out anew each time. Callers leave the table as it is.
+// Table returns a topic as a table, or nil if there is no such topic, which is
+// not cached. Callers must not modify the table.
 func (r *Reader) Table(ctx context.Context, database Database, topic string) (*storev1.TableRecord, error) {
 	if internal(topic) {
 		return nil, nil
@@ -113,7 +113,7 @@ func readTable(ctx context.Context, database Database, topic string) (*storev1.T
 	return tableOf(ctx, topic, state.compacted, key, value), nil
 }
 
-// CreateTopic makes a topic, and tells whether it was not there before.
+// CreateTopic creates a topic, and reports whether it did not exist before.
 func (r *Reader) CreateTopic(ctx context.Context, database Database, topic Topic) (created bool, err error) {
 	err = r.slot(ctx, func() error {
 		created, err = createTopic(ctx, database.Kafka, topic)
@@ -123,8 +123,8 @@ func (r *Reader) CreateTopic(ctx context.Context, database Database, topic Topic
 	return created, err
 }
 
-// DeleteTopic deletes a topic and the subjects of its keys and values, as far as
-// they are there.
+// DeleteTopic deletes a topic and the subjects of its keys and values, if they
+// exist.
 func (r *Reader) DeleteTopic(ctx context.Context, database Database, topic string) error {
 	err := r.slot(ctx, func() error {
 		if err := deleteTopic(ctx, database.Kafka, topic); err != nil {
@@ -145,7 +145,7 @@ func (r *Reader) DeleteTopic(ctx context.Context, database Database, topic strin
 	return err
 }
 
-// slot does something when not too much is being done.
+// slot calls do once fewer than maxAtOnce calls are running.
 func (r *Reader) slot(ctx context.Context, do func() error) error {
 	select {
 	case r.slots <- struct{}{}:
@@ -156,8 +156,8 @@ func (r *Reader) slot(ctx context.Context, do func() error) error {
 	}
 }
 
-// ask gives what is known or finds it out. Those who ask the same wait for one
-// of them to find out.
+// ask returns the cached answer, or calls find. Concurrent callers with the same
+// question wait for one call of find.
 func (r *Reader) ask(ctx context.Context, database Database, topic string, find func(context.Context, *answer) error) (answer, error) {
 	kept := r.entry(question{fingerprint(database), topic})
 	select {
@@ -171,7 +171,7 @@ func (r *Reader) ask(ctx context.Context, database Database, topic string, find 
 	}
 	err := r.slot(ctx, func() error { return find(ctx, kept) })
 	if ctx.Err() != nil {
-		// Nothing was found out, but that somebody had no time.
+		// The caller gave up, which says nothing about the database.
 		return answer{}, ctx.Err()
 	}
 	kept.err = err
@@ -186,14 +186,14 @@ func (r *Reader) ask(ctx context.Context, database Database, topic string, find 
 	return *kept, kept.err
 }
 
-// entry finds the place of an answer, and makes room for new ones.
+// entry returns the cache entry of a question, and bounds the cache.
 func (r *Reader) entry(q question) *answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	kept, found := r.kept[q]
 	if !found {
 		if len(r.kept) >= maxKept {
-			// Rare, and it costs no more than asking again.
+			// Rare, and costs only repeated requests.
 			clear(r.kept)
 		}
 		kept = &answer{turn: make(chan struct{}, 1)}
@@ -202,8 +202,8 @@ func (r *Reader) entry(q question) *answer {
 	return kept
 }
 
-// forget drops what is known of topics of a name, and of which topics there are,
-// for all environments: they see the same topic.
+// forget invalidates the answers about a topic and the lists of topics, for all
+// environments, as they see the same topic.
 func (r *Reader) forget(topic string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -214,8 +214,8 @@ func (r *Reader) forget(topic string) {
 	}
 }
 
-// fingerprint tells databases, the environments that reach them and the ways in
-// which they do apart, and holds no password.
+// fingerprint identifies a database, the environment and the connection. Passwords
+// cannot be recovered from it.
 func fingerprint(database Database) [sha256.Size]byte {
 	hash := sha256.New()
 	write := func(parts ...string) {

@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// Bounds of what is read of a registry.
+// Limits on what is read from a registry.
 const (
 	maxResponse   = 4 << 20
 	maxReferences = 100
@@ -68,8 +68,8 @@ func newRegistry(options map[string]string) (*registry, error) {
 	return &registry{client, withoutUser(urls[0])}, nil
 }
 
-// basicAuth finds the user where the Java client looks for it, unless it is
-// told to take Kafka's.
+// basicAuth returns the user from the same places as the Java client, except for
+// Kafka's own.
 func basicAuth(options map[string]string, address string) (user, password string, found bool) {
 	if info := first(options, registryUser, registrySSL+registryUser); info != "" {
 		user, password, found = strings.Cut(info, ":")
@@ -91,7 +91,7 @@ func first(options map[string]string, keys ...string) string {
 	return ""
 }
 
-// withoutUser is an address that can be shown.
+// withoutUser returns a URL without its user information.
 func withoutUser(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {
@@ -101,7 +101,7 @@ func withoutUser(address string) string {
 	return parsed.String()
 }
 
-// bounded reads no more than so much of a response.
+// bounded limits responses to maxResponse bytes.
 type bounded struct{ http.RoundTripper }
 
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -127,7 +127,7 @@ type subject struct {
 
 type reference struct{ name, text string }
 
-// read gives the newest schema of a subject, nil where there is none.
+// read returns the newest schema of a subject, or nil if there is none.
 func (r *registry) read(ctx context.Context, name string) (*subject, error) {
 	if r == nil {
 		return nil, nil
@@ -148,7 +148,7 @@ func (r *registry) read(ctx context.Context, name string) (*subject, error) {
 	return out, nil
 }
 
-// resolve adds what a schema refers to, depth first.
+// resolve adds the schemas that a schema refers to, depth first.
 func (r *registry) resolve(ctx context.Context, references []sr.SchemaReference, seen map[string]bool, out *subject) error {
 	for _, ref := range references {
 		if seen[ref.Name] {
@@ -174,8 +174,7 @@ func (r *registry) failure(name string, err error) error {
 	return fmt.Errorf("the schema registry at %s: subject %s: %w", r.url, name, brief(err))
 }
 
-// remove deletes a subject, so that it can be restored. It is content with one
-// that is not there.
+// remove soft-deletes a subject. It is not an error if the subject does not exist.
 func (r *registry) remove(ctx context.Context, name string) error {
 	if r == nil {
 		return nil
@@ -188,10 +187,10 @@ func (r *registry) remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// missing tells a subject that is not there from a registry that is not.
+// missing reports whether the registry answered that the subject does not exist.
 func missing(err error) bool {
 	var response *sr.ResponseError
-	// 40401 and 40402 are of the subject and of the version; a bare 404 comes
-	// from something that is no registry.
+	// The registry answers 40401 for subjects and 40402 for versions. A bare 404
+	// comes from a server that is not a registry.
 	return errors.As(err, &response) && response.StatusCode == http.StatusNotFound && response.ErrorCode >= 40400
 }

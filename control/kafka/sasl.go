@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// saslMechanism is how a client proves who it is.
+// saslMechanism returns the SASL mechanism that the properties describe.
 func saslMechanism(properties map[string]string) (sasl.Mechanism, error) {
 	mechanism := strings.ToUpper(properties[propertyMechanism])
 	switch mechanism {
@@ -22,7 +22,7 @@ func saslMechanism(properties map[string]string) (sasl.Mechanism, error) {
 	}
 	options, err := jaasOptions(properties[propertyJAAS])
 	if err != nil {
-		// Its text holds a password: no part of it is repeated.
+		// The text contains a password, so no part of it is repeated.
 		return nil, fmt.Errorf("%s: %w", propertyJAAS, err)
 	}
 	user, password := options["username"], options["password"]
@@ -66,8 +66,8 @@ func jaasOptions(text string) (map[string]string, error) {
 	return options, nil
 }
 
-// jaasValue reads a word, or what is in quotes, where a backslash takes the
-// next character as it is.
+// jaasValue reads a word or a quoted string, in which a backslash escapes the next
+// character.
 func jaasValue(text string) (value, behind string, err error) {
 	if text == "" {
 		return "", "", errJAAS

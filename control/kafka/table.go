@@ -11,14 +11,14 @@ import (
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
-// Formats of Flink, and columns for bytes that none of them reads.
+// Formats of Flink, and names of columns of bytes that no format reads.
 const (
 	formatAvro = "avro-confluent"
 	formatRaw  = "raw"
 
 	rawKey   = "key"
 	rawValue = "val"
-	// keyPrefix keeps columns of the key apart from those of the value.
+	// keyPrefix distinguishes columns of the key from those of the value.
 	keyPrefix = "key_"
 )
 
@@ -31,12 +31,12 @@ type part struct {
 	computed []*storev1.TableColumn
 }
 
-// tableOf is the table that a topic is, given the schemas of its keys and
-// values, nil where there are none.
+// tableOf returns a topic as a table, given the schemas of its keys and values,
+// which are nil if there are none.
 func tableOf(ctx context.Context, topic string, compacted bool, keySubject, valueSubject *subject) *storev1.TableRecord {
 	key, value := partOf(ctx, rawKey, keySubject), partOf(ctx, rawValue, valueSubject)
 	if keySubject != nil && keySubject.kind == sr.TypeJSON {
-		// Columns of a key have to be its bytes.
+		// Columns of a key cannot be computed.
 		key.computed = nil
 	}
 	table := &storev1.TableRecord{Options: map[string]string{
@@ -70,8 +70,8 @@ func upsert(table *storev1.TableRecord, key *part) {
 	table.Options["connector"] = "upsert-kafka"
 	table.PrimaryKey = &storev1.TablePrimaryKey{Columns: names(key.columns)}
 	for _, c := range key.columns {
-		// A primary key has no NULL. Flink would find that the schema does not
-		// match, so that it has to make one from the columns.
+		// Columns of a primary key are NOT NULL, which a schema with a nullable
+		// field does not match. Without one, Flink derives it from the columns.
 		if !c.NotNull && key.format == formatAvro {
 			key.schema = ""
 		}
@@ -100,8 +100,8 @@ func clash(key, value []*storev1.TableColumn) bool {
 	return false
 }
 
-// partOf reads a key or a value as far as Flink's own formats can: Avro becomes
-// columns. All else is a column of bytes, which says what they are.
+// partOf returns the columns of a key or a value. Flink's own formats read Avro;
+// everything else is a column of bytes whose comment describes the schema.
 func partOf(ctx context.Context, column string, s *subject) part {
 	if s == nil {
 		return raw(column, "")

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Names of properties behind "ssl.".
+// Names of SSL properties.
 const (
 	sslTrusted        = "ssl.truststore.certificates"
 	sslTrustFile      = "ssl.truststore.location"
@@ -19,9 +19,8 @@ const (
 )
 
 // tlsConfig reads the ssl properties that have the prefix, such as
-// "schema.registry.". Certificates have to be given as PEM within the
-// properties: files that they name are those of Flink's machines, and a user
-// has no business with files of this one.
+// "schema.registry.". Certificates must be given as PEM in the properties: files
+// would be those of Flink's machines, and users must not read files of this one.
 func tlsConfig(properties map[string]string, prefix string) (*tls.Config, error) {
 	for file, instead := range map[string]string{sslTrustFile: sslTrusted, sslKeyFile: sslChain + " and " + sslKey} {
 		if properties[prefix+file] != "" && properties[prefix+strings.Fields(instead)[0]] == "" {
@@ -36,7 +35,7 @@ func tlsConfig(properties map[string]string, prefix string) (*tls.Config, error)
 		}
 	}
 	if chain := properties[prefix+sslChain]; chain != "" {
-		// The error would quote nothing of the key, but need not be told either.
+		// The cause is left out, as it is about a private key.
 		certificate, err := tls.X509KeyPair([]byte(chain), []byte(properties[prefix+sslKey]))
 		if err != nil {
 			return nil, fmt.Errorf("%s and %s must be a PEM certificate and its unencrypted private key", prefix+sslChain, prefix+sslKey)
@@ -50,7 +49,7 @@ func tlsConfig(properties map[string]string, prefix string) (*tls.Config, error)
 	return config, nil
 }
 
-// verifyChain checks all of a server's certificate but the name in it.
+// verifyChain verifies a server's certificate chain but not its host name.
 func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {

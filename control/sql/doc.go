@@ -1,7 +1,6 @@
-// Package sql tells what a statement of Flink SQL is before anything runs it.
-// It reads metadata statements and the DDL of tables whole, and queries only as
-// far as Weir needs to know them: which tables they read, which columns come
-// out. Whether a query is right is for Flink to judge.
+// Package sql parses statements of Flink SQL. It parses metadata statements and the
+// DDL of tables completely, and queries only as far as Weir needs: which tables they
+// read, and which plain columns they select. Queries are validated by Flink.
 //
 // docs/sql.md describes it for users; package metadata answers what does not
 // need Flink.

@@ -11,7 +11,7 @@ var clauses = map[string]bool{
 	"ON": true, "USING": true, "AS": true,
 }
 
-// expression moves over an expression that has at least one token. Of what is
+// expression skips an expression that has at least one token. Of what is
 // in it, only queries in parentheses are looked at.
 func (p *parser) expression() error {
 	if p.endsExpression() {
@@ -25,7 +25,7 @@ func (p *parser) expression() error {
 	return nil
 }
 
-// endsExpression tells whether the next token is not part of the expression
+// endsExpression reports whether the next token is not part of the expression
 // that the last one belongs to.
 func (p *parser) endsExpression() bool {
 	t := p.Peek()
@@ -59,7 +59,7 @@ var operandEnds = map[string]bool{
 	"YEAR": true, "MONTH": true, "DAY": true, "HOUR": true, "MINUTE": true, "SECOND": true,
 }
 
-// endsOperand tells whether an operand can end with the token, so that what
+// endsOperand reports whether an operand can end with the token, so that what
 // follows is an operator or no longer part of the expression.
 func endsOperand(t token.Token) bool {
 	switch t.Kind {
@@ -72,7 +72,7 @@ func endsOperand(t token.Token) bool {
 	}
 }
 
-// step moves over one token, or over brackets with all that is in them.
+// step skips one token, or over brackets with all that is in them.
 func (p *parser) step() error {
 	switch {
 	case p.IsSymbol("("):
@@ -87,7 +87,7 @@ func (p *parser) step() error {
 	}
 }
 
-// parentheses moves over what is in parentheses: a query, or anything else.
+// parentheses skips what is in parentheses: a query, or anything else.
 func (p *parser) parentheses() error {
 	if !p.startsQuery(p.PeekAt(1)) {
 		return p.brackets("(", ")")
@@ -99,7 +99,7 @@ func (p *parser) parentheses() error {
 	return p.ExpectSymbol(")")
 }
 
-// brackets moves over anything in brackets. Functions have tables as arguments:
+// brackets skips anything in brackets. Functions have tables as arguments:
 // TUMBLE(TABLE orders, ...).
 func (p *parser) brackets(begin, end string) error {
 	if err := p.Enter(); err != nil {
@@ -127,7 +127,7 @@ func (p *parser) brackets(begin, end string) error {
 	return nil
 }
 
-// atQuery tells whether a query is next, perhaps in parentheses.
+// atQuery reports whether a query is next, perhaps in parentheses.
 func (p *parser) atQuery() bool {
 	n := 0
 	for p.PeekAt(n).IsSymbol("(") {

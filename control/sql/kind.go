@@ -37,7 +37,7 @@ const (
 	Detached
 )
 
-// Class gives the class of the kind.
+// Class returns the class of the kind.
 func (k Kind) Class() Class {
 	switch k {
 	case KindCreateTable, KindAlterTable, KindDropTable:
@@ -51,7 +51,7 @@ func (k Kind) Class() Class {
 	}
 }
 
-// NeedsFlink tells whether a statement of the kind is deployed.
+// NeedsFlink reports whether a statement of the kind is deployed.
 func (k Kind) NeedsFlink() bool {
 	class := k.Class()
 	return class == Interactive || class == Detached

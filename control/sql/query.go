@@ -1,6 +1,6 @@
 package sql
 
-// Query is what Weir knows of a query. Of a UNION, it is the first part.
+// Query is the part of a query that Weir parses. For a UNION, it is the first part.
 type Query struct {
 	// Items are what SELECT lists; none for VALUES.
 	Items []Item
@@ -8,12 +8,12 @@ type Query struct {
 	Rows [][]string
 	// Sources are what FROM lists, joined or not, in the order of the text.
 	Sources []Source
-	// Grouped tells of GROUP BY, DISTINCT, aggregate functions, and of unions
-	// that drop duplicates: rows may change after they came out.
+	// Grouped is set for GROUP BY, DISTINCT, aggregate functions, and unions that
+	// drop duplicates: rows may be updated after they were emitted.
 	Grouped bool
-	// Combined tells of UNION, INTERSECT and EXCEPT.
+	// Combined is set for UNION, INTERSECT and EXCEPT.
 	Combined bool
-	// Windowed tells that groups are windows of time, which come out once.
+	// Windowed is set if groups are windows of time, which are emitted once.
 	Windowed bool
 	// Limit is nil without LIMIT or FETCH FIRST.
 	Limit *int64
@@ -26,14 +26,12 @@ type Item struct {
 	Qualifier []string
 	// Column is the path of a plain column, with its table if that was named.
 	Column []string
-	// Expression is the text, without the name that it gets.
-	Expression string
 	// Name is what AS says, else the last part of Column, else empty.
 	Name string
 }
 
-// Source is an element of FROM. One with neither Table nor Query is a function
-// or something else that Weir does not look into.
+// Source is an element of FROM. One with neither Table nor Query is a function or
+// another source that Weir does not parse.
 type Source struct {
 	// Table has no parts where the source is no table.
 	Table Name

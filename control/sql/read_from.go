@@ -139,7 +139,7 @@ func (p *parser) source() (Source, error) {
 	return named[0], nil
 }
 
-// pointInTime moves over an expression that a name without AS may follow.
+// pointInTime skips an expression that a name without AS may follow.
 func (p *parser) pointInTime() error {
 	if p.endsExpression() {
 		return p.Unexpected("a point in time")

@@ -59,7 +59,7 @@ func (p *parser) atSetOperation() bool {
 	return p.Is("UNION") || p.Is("INTERSECT") || p.Is("EXCEPT") || p.Is("MINUS")
 }
 
-// expressions moves over expressions with commas in between.
+// expressions skips expressions with commas in between.
 func (p *parser) expressions() error {
 	_, err := list(p, func() (struct{}, error) { return struct{}{}, p.expression() })
 	return err
@@ -117,7 +117,7 @@ func (p *parser) queryTerm() (*Query, error) {
 		return &Query{Rows: rows}, err
 	case p.Accept("TABLE"):
 		source, err := p.source()
-		return &Query{Items: []Item{{Star: true, Expression: "*"}}, Sources: []Source{source}}, err
+		return &Query{Items: []Item{{Star: true}}, Sources: []Source{source}}, err
 	}
 	return nil, p.Unexpected("SELECT or VALUES")
 }

@@ -30,7 +30,7 @@ func (p *parser) selectQuery() (*Query, error) {
 	return query, nil
 }
 
-// clause moves over the rest of a clause of SELECT.
+// clause skips the rest of a clause of SELECT.
 func (p *parser) clause(name string, query *Query) error {
 	mark := p.Mark()
 	switch name {
@@ -79,9 +79,9 @@ func mentionWindow(tokens []token.Token) bool {
 
 // item reads an element of the select list, with its name.
 func (p *parser) item(query *Query) (Item, error) {
-	mark, start := p.Mark(), p.Peek().Start
+	mark := p.Mark()
 	if p.AcceptSymbol("*") {
-		return Item{Star: true, Expression: "*"}, nil
+		return Item{Star: true}, nil
 	}
 	if err := p.expression(); err != nil {
 		return Item{}, err
@@ -96,12 +96,11 @@ func (p *parser) item(query *Query) (Item, error) {
 		item.Name = tokens[len(tokens)-1].Text
 		tokens = tokens[:len(tokens)-1]
 	}
-	item.Expression = p.Text(start, tokens[len(tokens)-1].End)
 	item.fillIn(tokens)
 	return item, err
 }
 
-// hasImplicitName tells whether the last token is a name without AS before it:
+// hasImplicitName reports whether the last token is a name without AS before it:
 // the token before it ends an operand already.
 func hasImplicitName(tokens []token.Token) bool {
 	n := len(tokens)
@@ -144,7 +143,7 @@ var aggregateFunctions = map[string]bool{
 	"JSON_OBJECTAGG": true, "JSON_ARRAYAGG": true, "APPROX_COUNT_DISTINCT": true, "PERCENTILE": true,
 }
 
-// aggregates tells whether an aggregate function is called, other than over a
+// aggregates reports whether an aggregate function is called, other than over a
 // window of rows.
 func aggregates(tokens []token.Token) bool {
 	for i := range tokens {
@@ -156,7 +155,7 @@ func aggregates(tokens []token.Token) bool {
 	return false
 }
 
-// closing gives the index behind the parenthesis that ends the one at begin.
+// closing returns the index behind the parenthesis that ends the one at begin.
 func closing(tokens []token.Token, begin int) int {
 	depth := 0
 	for i := begin; i < len(tokens); i++ {
@@ -172,7 +171,7 @@ func closing(tokens []token.Token, begin int) int {
 	return len(tokens)
 }
 
-// isOver tells whether OVER follows a call, perhaps behind FILTER (...).
+// isOver reports whether OVER follows a call, perhaps behind FILTER (...).
 func isOver(tokens []token.Token) bool {
 	if len(tokens) > 1 && tokens[0].Is("FILTER") && tokens[1].IsSymbol("(") {
 		tokens = tokens[closing(tokens, 1):]

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// UnsupportedError says that a statement is SQL, but none that Weir runs.
+// UnsupportedError is the error for a statement of SQL that Weir does not run.
 type UnsupportedError struct {
 	// Statement is how such statements begin: CREATE VIEW.
 	Statement string
@@ -131,7 +131,7 @@ var describeRefusals = []refusal{
 	{"JOB", noJobs},
 }
 
-// refuse gives the error of the refusal that fits the next words, if any. The
+// refuse returns the error of the refusal that fits the next words, if any. The
 // words before them, such as SHOW, are the beginning of the statement.
 func (p *parser) refuse(before string, table []refusal) error {
 	for _, refused := range table {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/openweir/weir/flink"
 )
 
 // deployment moves a FlinkDeployment one step onwards.
@@ -70,9 +72,9 @@ func (s spec) taskManagers() int64 {
 // of a session cluster, that its JobManager is ready.
 func (s *deploymentStatus) setRunning(reconciled spec, now time.Time) {
 	state := s.JobStatus.State
-	holds := state == jobRunning
+	holds := state == flink.JobRunning
 	if reconciled.job() == nil {
-		state, holds = s.JobManagerDeploymentStatus, s.JobManagerDeploymentStatus == managerReady
+		state, holds = s.JobManagerDeploymentStatus, s.JobManagerDeploymentStatus == flink.JobManagerReady
 	}
 	running := condition{
 		Type: "Running", Status: map[bool]string{true: "True", false: "False"}[holds], Reason: camel(state),

@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openweir/weir/flink"
 )
 
 // Components, the sources of events.
@@ -54,7 +56,7 @@ func (o *Operator) record(ctx context.Context, about target, e event) error {
 		"apiVersion": "v1", "kind": "Event",
 		"metadata": map[string]any{"name": name, "namespace": about.namespace},
 		"involvedObject": map[string]any{
-			"apiVersion": flinkVersion, "kind": about.kind, "namespace": about.namespace,
+			"apiVersion": flink.APIVersion, "kind": about.kind, "namespace": about.namespace,
 			"name": about.name, "uid": about.uid,
 		},
 		"type": e.kind, "reason": e.reason, "message": e.message,

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/openweir/weir/flink"
 )
 
 // target is an object of the operator's, as it was read.
@@ -79,9 +81,9 @@ func (m *machine) step(ctx context.Context) outcome {
 	case m.deleting:
 		m.delete(ctx)
 	case m.status.LifecycleState == "":
-		m.status.ReconciliationStatus.State = reconcileUpgrading
+		m.status.ReconciliationStatus.State = flink.ReconciliationUpgrading
 		if m.manager != nil {
-			*m.manager = managerMissing
+			*m.manager = flink.JobManagerMissing
 		}
 		m.out.wait = m.pace
 	case !m.change(ctx):
@@ -155,8 +157,8 @@ func (m *machine) progress(ctx context.Context) {
 
 // delete makes one step towards the end of the object.
 func (m *machine) delete(ctx context.Context) {
-	if m.status.LifecycleState != lifecycleDeleting {
-		m.status.LifecycleState = lifecycleDeleting
+	if m.status.LifecycleState != flink.LifecycleDeleting {
+		m.status.LifecycleState = flink.LifecycleDeleting
 		m.tell(componentOperator, normal, "Cleanup", "Cleaning up "+m.kind)
 		m.out.wait = m.pace
 		return
@@ -173,7 +175,7 @@ func (m *machine) delete(ctx context.Context) {
 }
 
 func (m *machine) savepointOnDeletion() bool {
-	return m.status.JobStatus.State == jobRunning &&
+	return m.status.JobStatus.State == flink.JobRunning &&
 		strings.EqualFold(m.spec.config()["kubernetes.operator.job.savepoint-on-deletion"], "true")
 }
 

@@ -23,18 +23,16 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/sandbox/localflink"
 )
 
-// flinkVersion is the API version of the operator's resources.
-const flinkVersion = "flink.apache.org/v1beta1"
-
 // Resources that the operator works with.
 var (
-	flink       = schema.GroupVersion{Group: "flink.apache.org", Version: "v1beta1"}
-	deployments = flink.WithResource("flinkdeployments")
-	sessionJobs = flink.WithResource("flinksessionjobs")
-	snapshots   = flink.WithResource("flinkstatesnapshots")
+	version     = schema.GroupVersion{Group: flink.Group, Version: flink.Version}
+	deployments = version.WithResource(flink.ResourceDeployments)
+	sessionJobs = version.WithResource(flink.ResourceSessionJobs)
+	snapshots   = version.WithResource(flink.ResourceStateSnapshots)
 	events      = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 )
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 	"github.com/openweir/weir/sandbox/localflink"
 )
@@ -104,7 +105,7 @@ func (p *processes) describe(t target, status *deploymentStatus, _ spec) {
 // clusterOf names the cluster that a job runs in: a session job's is another
 // object's.
 func clusterOf(t target) localflink.Name {
-	if t.kind == "FlinkSessionJob" {
+	if t.kind == flink.KindSessionJob {
 		return localflink.Name{Namespace: t.namespace, Name: t.spec.text("deploymentName")}
 	}
 	return localflink.Name{Namespace: t.namespace, Name: t.name}
@@ -132,13 +133,13 @@ func (p *processes) progress(ctx context.Context, m *machine, reconciled spec) {
 	case localflink.Absent, localflink.Lost:
 		p.bringUp(m, name, reconciled, view.Cause)
 	case localflink.Starting:
-		m.setManager(managerNotReady)
+		m.setManager(flink.JobManagerNotReady)
 		m.out.wait = m.pace
 	case localflink.Failed:
 		m.breakManager("CrashLoopBackOff", view.Cause)
 		m.out.wait = 0
 	case localflink.Ready:
-		m.setManager(managerReady)
+		m.setManager(flink.JobManagerReady)
 		if reconciled.job() != nil {
 			p.watch(ctx, m, reconciled)
 			return
@@ -162,11 +163,11 @@ func (p *processes) tellIncidents(m *machine, name localflink.Name, incidents []
 // before, it was lost, with this process or by itself.
 func (p *processes) bringUp(m *machine, name localflink.Name, reconciled spec, cause string) {
 	if ended(m.status.JobStatus.State) {
-		m.setManager(managerMissing)
+		m.setManager(flink.JobManagerMissing)
 		m.out.wait = 0
 		return
 	}
-	if *m.manager != managerDeploying {
+	if *m.manager != flink.JobManagerDeploying {
 		p.recover(m, reconciled, cause)
 		return
 	}
@@ -175,7 +176,7 @@ func (p *processes) bringUp(m *machine, name localflink.Name, reconciled spec, c
 		m.out.wait = 0
 		return
 	}
-	m.setManager(managerNotReady)
+	m.setManager(flink.JobManagerNotReady)
 	m.out.wait = m.pace
 }
 
@@ -189,16 +190,16 @@ func (p *processes) recover(m *machine, reconciled spec, cause string) {
 	m.tell(componentJobManager, warning, "RecoverDeployment", message)
 	if reconciled.job() != nil {
 		p.resumeFromRetained(m, reconciled)
-		m.setJob(jobReconciling)
+		m.setJob(flink.JobReconciling)
 	}
-	m.setManager(managerDeploying)
+	m.setManager(flink.JobManagerDeploying)
 	m.out.wait = m.pace
 }
 
 // resumeFromRetained lets the job go on from its newest checkpoint, where it
 // is not to start without state.
 func (p *processes) resumeFromRetained(m *machine, reconciled spec) {
-	if m.spec.upgradeMode() == upgradeStateless {
+	if m.spec.upgradeMode() == flink.UpgradeStateless {
 		return
 	}
 	job := &m.status.JobStatus
@@ -249,7 +250,7 @@ func (p *processes) job(m *machine, s spec) localflink.Job {
 
 // ended tells whether a job will not run any more.
 func ended(state string) bool {
-	return state == jobFinished || state == jobFailed || state == jobCanceled
+	return state == flink.JobFinished || state == flink.JobFailed || state == flink.JobCanceled
 }
 
 // maxTaskManagers is how many TaskManagers a session cluster gets that does
@@ -287,7 +288,7 @@ func (p *processes) stop(ctx context.Context, m *machine) {
 	// The real operator leaves the JobManager there for a day; here it would
 	// only take memory.
 	p.clusters.Stop(clusterOf(m.target))
-	m.setManager(managerMissing)
+	m.setManager(flink.JobManagerMissing)
 }
 
 func (p *processes) remove(ctx context.Context, m *machine) (string, bool) {

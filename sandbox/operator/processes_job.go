@@ -11,12 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 	"github.com/openweir/weir/sandbox/localflink"
 )
-
-// jobCanceled is that of a job that was cancelled by others than the operator.
-const jobCanceled = "CANCELED"
 
 // watch moves the status on to what the JobManager says of the job.
 func (p *processes) watch(ctx context.Context, m *machine, reconciled spec) (known bool) {
@@ -38,16 +36,16 @@ func (p *processes) watch(ctx context.Context, m *machine, reconciled spec) (kno
 	was := m.status.JobStatus.State
 	m.setJob(job.State)
 	switch job.State {
-	case jobRunning:
+	case flink.JobRunning:
 		m.markStable()
-	case jobFinished:
+	case flink.JobFinished:
 		m.markStable()
 		m.out.wait = 0
-	case jobFailed:
+	case flink.JobFailed:
 		m.out.wait = 0
 		m.fail("org.apache.flink.kubernetes.operator.exception.ReconciliationException", "The job failed: "+rootCause(newest),
 			event{component: componentJob, kind: warning, reason: "Error"})
-	case jobCanceled:
+	case flink.JobCanceled:
 		p.cancelled(ctx, m, reconciled, was)
 	}
 	return true
@@ -72,7 +70,7 @@ func find(ctx context.Context, client *flinkrest.Client, id string) (*flinkrest.
 // the spec still has it run.
 func (p *processes) cancelled(ctx context.Context, m *machine, reconciled spec, was string) {
 	m.tell(componentJob, warning, "UnexpectedCancellation", "The job was cancelled from outside while it was "+was)
-	if m.spec.upgradeMode() == upgradeStateless {
+	if m.spec.upgradeMode() == flink.UpgradeStateless {
 		m.status.JobStatus.UpgradeSavepointPath = ""
 	} else if path := p.checkpoint(ctx, m, reconciled, false); path != "" {
 		m.status.JobStatus.UpgradeSavepointPath = path
@@ -154,19 +152,19 @@ func (p *processes) progressSessionJob(ctx context.Context, m *machine, reconcil
 	job := &m.status.JobStatus
 	if !m.clusterReady || ended(job.State) {
 		// The cluster's changes wake the job again.
-		if m.out.wait = 0; job.State == jobRunning {
-			m.setJob(jobReconciling)
+		if m.out.wait = 0; job.State == flink.JobRunning {
+			m.setJob(flink.JobReconciling)
 		}
 		return
 	}
 	switch known := p.watch(ctx, m, reconciled); {
 	case known:
-	case job.State == jobReconciling:
+	case job.State == flink.JobReconciling:
 		p.submit(ctx, m, reconciled)
 	default:
 		m.tell(componentJob, warning, "Missing", "Job Not Found")
 		p.resumeFromRetained(m, reconciled)
-		m.setJob(jobReconciling)
+		m.setJob(flink.JobReconciling)
 		m.out.wait = m.pace
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/openweir/weir/flink"
 )
 
 // progressSessionJob moves the job on as long as its cluster is there.
@@ -13,8 +15,8 @@ func (m *machine) progressSessionJob() {
 		return
 	}
 	// The cluster's changes wake the job again.
-	if m.status.JobStatus.State == jobRunning {
-		m.setJob(jobReconciling)
+	if m.status.JobStatus.State == flink.JobRunning {
+		m.setJob(flink.JobReconciling)
 	}
 }
 
@@ -23,7 +25,7 @@ func (m *machine) progressImage() {
 		m.breakManager("ImagePullBackOff", "Back-off pulling the image "+simulated)
 		return
 	}
-	m.setManager(managerNotReady)
+	m.setManager(flink.JobManagerNotReady)
 	m.out.wait = m.pace
 }
 
@@ -32,7 +34,7 @@ func (m *machine) progressManager(reconciled spec) {
 		m.breakManager("CrashLoopBackOff", "Back-off restarting the failed container flink-main-container "+simulated)
 		return
 	}
-	m.setManager(managerReady)
+	m.setManager(flink.JobManagerReady)
 	if reconciled.job() == nil {
 		m.markStable()
 		return
@@ -42,7 +44,7 @@ func (m *machine) progressManager(reconciled spec) {
 
 // breakManager leaves the JobManager in error until the spec changes.
 func (m *machine) breakManager(reason, message string) {
-	m.setManager(managerError)
+	m.setManager(flink.JobManagerError)
 	m.fail("org.apache.flink.kubernetes.operator.exception.DeploymentFailedException", message,
 		event{component: componentJobManager, kind: warning, reason: reason})
 }
@@ -51,23 +53,23 @@ func (m *machine) breakManager(reason, message string) {
 func (m *machine) progressJob(name string) {
 	job := &m.status.JobStatus
 	switch job.State {
-	case jobReconciling:
+	case flink.JobReconciling:
 		if job.JobName = name; name == "" {
 			job.JobName = m.name
 		}
 		if job.StartTime == "" {
 			job.StartTime = millis(m.now)
 		}
-		m.setJob(jobCreated)
+		m.setJob(flink.JobCreated)
 		m.out.wait = m.pace
-	case jobCreated:
-		m.setJob(jobRunning)
+	case flink.JobCreated:
+		m.setJob(flink.JobRunning)
 		m.markStable()
 		m.progressRunning()
-	case jobRestarting:
-		m.setJob(jobRunning)
+	case flink.JobRestarting:
+		m.setJob(flink.JobRunning)
 		m.progressRunning()
-	case jobRunning:
+	case flink.JobRunning:
 		m.progressRunning()
 	}
 }
@@ -102,7 +104,7 @@ func (m *machine) progressRunning() {
 	if after := m.duration(AnnotationFinishAfter, m.batch()); after > 0 {
 		left := fromMillis(job.StartTime).Add(after).Sub(m.now)
 		if left <= 0 {
-			m.setJob(jobFinished)
+			m.setJob(flink.JobFinished)
 			return
 		}
 		m.out.wait = left
@@ -130,14 +132,14 @@ func (m *machine) failJob() {
 	if m.faulty(faultJob) {
 		exception.message = jobException
 		m.out.events = append(m.out.events, exception)
-		m.setJob(jobFailed)
+		m.setJob(flink.JobFailed)
 		m.fail("org.apache.flink.kubernetes.operator.exception.ReconciliationException", "The job failed "+simulated,
 			event{component: componentJob, kind: warning, reason: "Error"})
 		return
 	}
 	exception.message = taskException
 	m.out.events = append(m.out.events, exception)
-	m.setJob(jobRestarting)
+	m.setJob(flink.JobRestarting)
 	if m.memory != nil {
 		m.memory[restartsKey] = strconv.Itoa(m.restarts() + 1)
 		m.memory[crashedKey] = m.status.JobStatus.JobID

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	kjson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/openweir/weir/flink"
 )
 
 // finalizer is how the operator holds on to the objects of a resource.
@@ -107,7 +109,7 @@ func (o *Operator) sessionCluster(t target) (spec, bool, error) {
 	if err := readStatus(object, status); err != nil {
 		return nil, false, err
 	}
-	ready := status.JobManagerDeploymentStatus == managerReady && object.GetDeletionTimestamp() == nil
+	ready := status.JobManagerDeploymentStatus == flink.JobManagerReady && object.GetDeletionTimestamp() == nil
 	return o.engine.effective(t.namespace, object.GetName(), newSpec(object.Object)), ready, nil
 }
 
@@ -120,7 +122,7 @@ func (o *Operator) snapshotJob(ctx context.Context, t target) (*snapshotJob, err
 		return nil, nil
 	}
 	resource := deployments
-	if t.spec.text("jobReference", "kind") == "FlinkSessionJob" {
+	if t.spec.text("jobReference", "kind") == flink.KindSessionJob {
 		resource = sessionJobs
 	}
 	object, err := o.client.Resource(resource).Namespace(t.namespace).Get(ctx, name, metav1.GetOptions{})

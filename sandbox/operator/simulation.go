@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/openweir/weir/flink"
 )
 
 // simulation runs nothing: all goes well after a step each, but for what
@@ -19,7 +21,7 @@ func (simulation) fetches(uri string) error { return validateArtifact(uri) }
 
 func (simulation) describe(_ target, status *deploymentStatus, reconciled spec) {
 	status.ClusterInfo[marker] = "simulated"
-	if reconciled != nil && status.JobManagerDeploymentStatus == managerReady {
+	if reconciled != nil && status.JobManagerDeploymentStatus == flink.JobManagerReady {
 		version := strings.ReplaceAll(strings.TrimPrefix(reconciled.text("flinkVersion"), "v"), "_", ".")
 		status.ClusterInfo["flink-version"] = version + ".0"
 		status.ClusterInfo["flink-revision"] = "weir-sandbox"
@@ -32,11 +34,11 @@ func (simulation) progress(_ context.Context, m *machine, reconciled spec) {
 		return
 	}
 	switch *m.manager {
-	case managerDeploying:
+	case flink.JobManagerDeploying:
 		m.progressImage()
-	case managerNotReady:
+	case flink.JobManagerNotReady:
 		m.progressManager(reconciled)
-	case managerReady:
+	case flink.JobManagerReady:
 		if reconciled.job() != nil {
 			m.progressJob(reconciled.config()["pipeline.name"])
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/openweir/weir/flink"
 )
 
 // Values of a FlinkStateSnapshot's status.state.
@@ -63,7 +65,7 @@ func (s *snapshotter) step(ctx context.Context) outcome {
 	return s.out
 }
 
-func (s *snapshotter) running() bool { return s.job != nil && s.job.status.State == jobRunning }
+func (s *snapshotter) running() bool { return s.job != nil && s.job.status.State == flink.JobRunning }
 
 // trigger starts to take the snapshot.
 func (s *snapshotter) trigger() {
@@ -207,7 +209,7 @@ func (s *snapshotter) labels() map[string]string {
 // an upgrade took.
 func savepointObject(of target, taken *takenSavepoint) map[string]any {
 	return map[string]any{
-		"apiVersion": flinkVersion, "kind": "FlinkStateSnapshot",
+		"apiVersion": flink.APIVersion, "kind": flink.KindStateSnapshot,
 		"metadata": map[string]any{
 			"name":      fmt.Sprintf("%s-savepoint-upgrade-%d", of.name, taken.at.UnixMilli()),
 			"namespace": of.namespace,

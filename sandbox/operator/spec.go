@@ -8,19 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	kjson "k8s.io/apimachinery/pkg/util/json"
-)
 
-// Values of spec.job.state.
-const (
-	wantRunning   = "running"
-	wantSuspended = "suspended"
-)
-
-// Values of spec.job.upgradeMode.
-const (
-	upgradeStateless = "stateless"
-	upgradeSavepoint = "savepoint"
-	upgradeLastState = "last-state"
+	"github.com/openweir/weir/flink"
 )
 
 // spec is the spec of a FlinkDeployment or a FlinkSessionJob, as the user
@@ -35,7 +24,7 @@ func newSpec(object map[string]any) spec {
 		s = spec{}
 	}
 	if job := s.job(); job != nil {
-		for name, value := range map[string]any{"state": wantRunning, "upgradeMode": upgradeStateless} {
+		for name, value := range map[string]any{"state": flink.Running, "upgradeMode": flink.UpgradeStateless} {
 			if _, ok := job[name]; !ok {
 				job[name] = value
 			}
@@ -79,7 +68,7 @@ func (s spec) job() map[string]any {
 	return job
 }
 
-func (s spec) suspended() bool { return s.text("job", "state") == wantSuspended }
+func (s spec) suspended() bool { return s.text("job", "state") == flink.Suspended }
 
 func (s spec) upgradeMode() string { return s.text("job", "upgradeMode") }
 
@@ -155,7 +144,7 @@ type recordedMetadata struct {
 
 // record returns the spec in the form that the status has it in.
 func (s spec) record(generation int64, first bool) string {
-	recorded := recordedSpec{Spec: s, Metadata: recordedMetadata{APIVersion: flinkVersion, FirstDeployment: first}}
+	recorded := recordedSpec{Spec: s, Metadata: recordedMetadata{APIVersion: flink.APIVersion, FirstDeployment: first}}
 	recorded.Metadata.Metadata.Generation = generation
 	// What came out of JSON goes back into it.
 	data, _ := json.Marshal(recorded)

@@ -1,41 +1,9 @@
 package operator
 
-import "strings"
+import (
+	"strings"
 
-// Values of status.lifecycleState.
-const (
-	lifecycleCreated   = "CREATED"
-	lifecycleSuspended = "SUSPENDED"
-	lifecycleUpgrading = "UPGRADING"
-	lifecycleDeployed  = "DEPLOYED"
-	lifecycleStable    = "STABLE"
-	lifecycleFailed    = "FAILED"
-	lifecycleDeleting  = "DELETING"
-)
-
-// Values of status.jobManagerDeploymentStatus.
-const (
-	managerMissing   = "MISSING"
-	managerDeploying = "DEPLOYING"
-	managerNotReady  = "DEPLOYED_NOT_READY"
-	managerReady     = "READY"
-	managerError     = "ERROR"
-)
-
-// Values of status.jobStatus.state.
-const (
-	jobReconciling = "RECONCILING"
-	jobCreated     = "CREATED"
-	jobRunning     = "RUNNING"
-	jobRestarting  = "RESTARTING"
-	jobFailed      = "FAILED"
-	jobFinished    = "FINISHED"
-)
-
-// Values of status.reconciliationStatus.state.
-const (
-	reconcileUpgrading = "UPGRADING"
-	reconcileDeployed  = "DEPLOYED"
+	"github.com/openweir/weir/flink"
 )
 
 // lastState stands in upgradeSavepointPath for "restored by the metadata of
@@ -101,22 +69,22 @@ func (s *commonStatus) lifecycle(manager string) string {
 	recorded := s.ReconciliationStatus
 	reconciled := readRecorded(recorded.LastReconciledSpec)
 	switch {
-	case s.LifecycleState == lifecycleDeleting:
-		return lifecycleDeleting
+	case s.LifecycleState == flink.LifecycleDeleting:
+		return flink.LifecycleDeleting
 	case reconciled == nil && s.Error != "":
-		return lifecycleFailed
+		return flink.LifecycleFailed
 	case reconciled == nil:
-		return lifecycleCreated
-	case recorded.State == reconcileUpgrading:
-		return lifecycleUpgrading
+		return flink.LifecycleCreated
+	case recorded.State == flink.ReconciliationUpgrading:
+		return flink.LifecycleUpgrading
 	case reconciled.suspended():
-		return lifecycleSuspended
-	case s.JobStatus.State == jobFailed:
-		return lifecycleFailed
-	case (manager == managerMissing || manager == managerError) && strings.Contains(s.Error, "Manual restore required"):
-		return lifecycleFailed
+		return flink.LifecycleSuspended
+	case s.JobStatus.State == flink.JobFailed:
+		return flink.LifecycleFailed
+	case (manager == flink.JobManagerMissing || manager == flink.JobManagerError) && strings.Contains(s.Error, "Manual restore required"):
+		return flink.LifecycleFailed
 	case recorded.LastReconciledSpec == recorded.LastStableSpec:
-		return lifecycleStable
+		return flink.LifecycleStable
 	}
-	return lifecycleDeployed
+	return flink.LifecycleDeployed
 }

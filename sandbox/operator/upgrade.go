@@ -3,13 +3,15 @@ package operator
 import (
 	"context"
 	"strings"
+
+	"github.com/openweir/weir/flink"
 )
 
 // change works on what the user changed. It returns false where there is
 // nothing to do about it now, and the job in force goes on.
 func (m *machine) change(ctx context.Context) bool {
 	recorded := &m.status.ReconciliationStatus
-	upgrading := recorded.State == reconcileUpgrading
+	upgrading := recorded.State == flink.ReconciliationUpgrading
 	observed := m.status.ObservedGeneration
 	if !upgrading && observed != nil && *observed == m.generation {
 		return false
@@ -23,7 +25,7 @@ func (m *machine) change(ctx context.Context) bool {
 			return false
 		}
 		// The spec before goes on, in the middle of its upgrade.
-		desired = reconciled.with("state", wantRunning)
+		desired = reconciled.with("state", flink.Running)
 		m.refused = true
 	}
 	switch {
@@ -53,9 +55,9 @@ func (m *machine) first(desired spec) {
 	if desired.suspended() || m.waitsForCluster() {
 		return
 	}
-	mode := upgradeStateless
+	mode := flink.UpgradeStateless
 	if desired.text("job", "initialSavepointPath") != "" {
-		mode = upgradeSavepoint
+		mode = flink.UpgradeSavepoint
 	}
 	m.begin(desired, mode, true)
 }
@@ -67,16 +69,16 @@ func (m *machine) waitsForCluster() bool { return m.manager == nil && !m.cluster
 // begin records that the job is stopped and another is about to be started.
 func (m *machine) begin(stopped spec, mode string, first bool) {
 	recorded := &m.status.ReconciliationStatus
-	recorded.State = reconcileUpgrading
+	recorded.State = flink.ReconciliationUpgrading
 	recorded.ReconciliationTimestamp = m.now.UnixMilli()
-	recorded.LastReconciledSpec = stopped.with("state", wantSuspended).with("upgradeMode", mode).record(m.generation, first)
+	recorded.LastReconciledSpec = stopped.with("state", flink.Suspended).with("upgradeMode", mode).record(m.generation, first)
 	m.out.wait = m.pace
 }
 
 // settle records the spec that is in force from now on.
 func (m *machine) settle(desired spec, first bool) {
 	recorded := &m.status.ReconciliationStatus
-	recorded.State = reconcileDeployed
+	recorded.State = flink.ReconciliationDeployed
 	recorded.ReconciliationTimestamp = m.now.UnixMilli()
 	recorded.LastReconciledSpec = desired.record(m.generation, first)
 	if !m.refused {
@@ -141,7 +143,7 @@ func (m *machine) upgradeSuspended(kind change, desired, reconciled spec) {
 		m.begin(reconciled, mode, false)
 	case kind == changeRedeploy:
 		m.status.JobStatus.UpgradeSavepointPath = desired.text("job", "initialSavepointPath")
-		m.recordSuspended(desired, upgradeSavepoint)
+		m.recordSuspended(desired, flink.UpgradeSavepoint)
 	default:
 		m.recordSuspended(desired, mode)
 	}
@@ -151,33 +153,33 @@ func (m *machine) upgradeSuspended(kind change, desired, reconciled spec) {
 // mode that was really used. It returns false where it could not.
 func (m *machine) stop(ctx context.Context, kind change, desired, reconciled spec) (string, bool) {
 	if reconciled.job() == nil {
-		m.suspended(ctx, managerMissing)
+		m.suspended(ctx, flink.JobManagerMissing)
 		return "", true
 	}
-	running := m.status.JobStatus.State == jobRunning
+	running := m.status.JobStatus.State == flink.JobRunning
 	mode := desired.upgradeMode()
 	otherVersion := desired.text("flinkVersion") != reconciled.text("flinkVersion")
 	switch {
 	case kind == changeRedeploy:
-		mode = upgradeStateless
-	case mode == upgradeLastState && otherVersion && running:
-		mode = upgradeSavepoint
-	case mode == upgradeSavepoint && !running:
+		mode = flink.UpgradeStateless
+	case mode == flink.UpgradeLastState && otherVersion && running:
+		mode = flink.UpgradeSavepoint
+	case mode == flink.UpgradeSavepoint && !running:
 		if strings.EqualFold(reconciled.config()["kubernetes.operator.job.upgrade.last-state-fallback.enabled"], "false") {
 			m.out.wait = m.slow()
 			return "", false
 		}
-		mode = upgradeLastState
+		mode = flink.UpgradeLastState
 	}
 	switch mode {
-	case upgradeSavepoint:
+	case flink.UpgradeSavepoint:
 		return mode, m.stopWithSavepoint(ctx, reconciled)
-	case upgradeLastState:
+	case flink.UpgradeLastState:
 		return m.stopWithLastState(ctx, reconciled, otherVersion), true
 	}
 	m.status.JobStatus.UpgradeSavepointPath = ""
-	m.suspended(ctx, managerMissing)
-	return upgradeStateless, true
+	m.suspended(ctx, flink.JobManagerMissing)
+	return flink.UpgradeStateless, true
 }
 
 // stopWithSavepoint leaves the JobManager there, as Flink does. It returns
@@ -196,7 +198,7 @@ func (m *machine) stopWithSavepoint(ctx context.Context, reconciled spec) bool {
 	}
 	m.status.JobStatus.UpgradeSavepointPath = path
 	m.out.savepoint = &takenSavepoint{path: path, format: m.engine.format(reconciled), at: m.now}
-	m.suspended(ctx, managerReady)
+	m.suspended(ctx, flink.JobManagerReady)
 	return true
 }
 
@@ -207,7 +209,7 @@ func (m *machine) stopWithLastState(ctx context.Context, reconciled spec, otherV
 	if state := m.engine.checkpoint(ctx, m, reconciled, otherVersion); state != "" {
 		job.UpgradeSavepointPath = state
 	}
-	m.suspended(ctx, managerMissing)
+	m.suspended(ctx, flink.JobManagerMissing)
 	// Without a path it never had state to lose.
 	return restoreMode(job.UpgradeSavepointPath)
 }
@@ -217,7 +219,7 @@ func (m *machine) suspended(ctx context.Context, manager string) {
 	m.tell(componentJobManager, normal, "Suspended", "Suspending existing deployment")
 	m.setManager(manager)
 	if m.spec.job() != nil {
-		m.setJob(jobFinished)
+		m.setJob(flink.JobFinished)
 	}
 	m.engine.stop(ctx, m)
 }
@@ -235,7 +237,7 @@ func (m *machine) deploy(desired, stopped spec) {
 		switch {
 		case first || redeploy:
 			job.UpgradeSavepointPath = desired.text("job", "initialSavepointPath")
-		case desired.upgradeMode() == upgradeStateless || stopped.upgradeMode() == upgradeStateless:
+		case desired.upgradeMode() == flink.UpgradeStateless || stopped.upgradeMode() == flink.UpgradeStateless:
 			job.UpgradeSavepointPath = ""
 		}
 		desired = desired.with("upgradeMode", restoreMode(job.UpgradeSavepointPath))
@@ -244,11 +246,11 @@ func (m *machine) deploy(desired, stopped spec) {
 			job.JobID = randomHex(16)
 		}
 		job.StartTime = ""
-		m.setJob(jobReconciling)
+		m.setJob(flink.JobReconciling)
 	}
 	delete(m.memory, restartsKey)
 	m.settle(desired, first)
-	m.setManager(managerDeploying)
+	m.setManager(flink.JobManagerDeploying)
 	if redeploy {
 		m.markStable()
 	}
@@ -260,9 +262,9 @@ func (m *machine) deploy(desired, stopped spec) {
 func restoreMode(path string) string {
 	switch path {
 	case "":
-		return upgradeStateless
+		return flink.UpgradeStateless
 	case lastState:
-		return upgradeLastState
+		return flink.UpgradeLastState
 	}
-	return upgradeSavepoint
+	return flink.UpgradeSavepoint
 }

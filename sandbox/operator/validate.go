@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/openweir/weir/flink"
 )
 
 // namePattern is what the name of a Flink cluster must look like: it becomes
@@ -54,8 +56,8 @@ func validateVersion(s, reconciled spec) error {
 	case "v1_13", "v1_14":
 		return fmt.Errorf("spec.flinkVersion %s is not supported: the oldest supported version is v1_15", version)
 	}
-	if reconciled != nil && reconciled.suspended() && reconciled.upgradeMode() == upgradeLastState &&
-		reconciled.text("flinkVersion") != version && s.upgradeMode() != upgradeStateless {
+	if reconciled != nil && reconciled.suspended() && reconciled.upgradeMode() == flink.UpgradeLastState &&
+		reconciled.text("flinkVersion") != version && s.upgradeMode() != flink.UpgradeStateless {
 		return fmt.Errorf("spec.flinkVersion cannot change while the job is suspended by last-state: resume it first, upgrade afterwards")
 	}
 	return nil
@@ -130,7 +132,7 @@ func validateJob(s spec) error {
 	config := s.config()
 	checkpoints := firstOf(config, "execution.checkpointing.dir", "state.checkpoints.dir")
 	savepoints := firstOf(config, "execution.checkpointing.savepoint-dir", "state.savepoints.dir")
-	if mode := s.upgradeMode(); mode != upgradeStateless && checkpoints == "" {
+	if mode := s.upgradeMode(); mode != flink.UpgradeStateless && checkpoints == "" {
 		return fmt.Errorf("spec.job.upgradeMode %s needs state.checkpoints.dir in spec.flinkConfiguration", mode)
 	}
 	if savepoints != "" {
@@ -139,7 +141,7 @@ func validateJob(s spec) error {
 	periodic := config["kubernetes.operator.periodic.savepoint.interval"]
 	maxAge := config["kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age"]
 	switch {
-	case s.upgradeMode() == upgradeSavepoint:
+	case s.upgradeMode() == flink.UpgradeSavepoint:
 		return fmt.Errorf("spec.job.upgradeMode savepoint needs state.savepoints.dir in spec.flinkConfiguration")
 	case s.at("job", "savepointTriggerNonce") != nil:
 		return fmt.Errorf("spec.job.savepointTriggerNonce needs state.savepoints.dir in spec.flinkConfiguration")

@@ -1,5 +1,5 @@
-// Package gateway is a client of the REST API of Flink's SQL Gateway, in its
-// version 2, which every Flink since 1.17 has.
+// Package gateway is a client of version 2 of the REST API of Flink's SQL Gateway,
+// which Flink 1.17 and later have.
 package gateway
 
 import (
@@ -13,29 +13,29 @@ import (
 	"strings"
 )
 
-// maxAnswer bounds how much of an answer is read, in bytes. A page of rows has
-// at most 5000 of them.
-const maxAnswer = 64 << 20
+// maxResponse is the maximum size of a response, in bytes. A page has at most 5000
+// rows.
+const maxResponse = 64 << 20
 
-// Client talks to one gateway.
+// Client is a client of one gateway.
 type Client struct {
 	base *url.URL
 	http *http.Client
 }
 
-// New makes a client for the gateway at base.
+// New returns a client of the gateway at base.
 func New(base *url.URL, client *http.Client) *Client { return &Client{base: base, http: client} }
 
-// Version is the release of Flink that the gateway is of.
+// Version returns the Flink version of the gateway.
 func (c *Client) Version(ctx context.Context) (string, error) {
 	var out struct{ Version string }
 	if err := c.call(ctx, http.MethodGet, "/v2/info", nil, &out); err != nil {
-		return "", fmt.Errorf("ask the SQL gateway who it is: %w", err)
+		return "", fmt.Errorf("get the version of the SQL gateway: %w", err)
 	}
 	return out.Version, nil
 }
 
-// OpenSession begins a session with options of Flink.
+// OpenSession opens a session with Flink options.
 func (c *Client) OpenSession(ctx context.Context, name string, properties map[string]string) (*Session, error) {
 	var out struct{ SessionHandle string }
 	body := map[string]any{"sessionName": name, "properties": properties}
@@ -45,20 +45,20 @@ func (c *Client) OpenSession(ctx context.Context, name string, properties map[st
 	return &Session{client: c, Handle: out.SessionHandle}, nil
 }
 
-// call sends a request with a JSON body, if there is one, and reads the answer
-// into out, if that is not nil. What Flink failed with is an *Error.
+// call sends a request with an optional JSON body, and decodes the response into
+// out unless that is nil. A failure of Flink is an *Error.
 func (c *Client) call(ctx context.Context, method, path string, body, out any) error {
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
-			return fmt.Errorf("write the request: %w", err)
+			return fmt.Errorf("encode the request: %w", err)
 		}
 		reader = bytes.NewReader(text)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.base.String(), "/")+path, reader)
 	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
+		return fmt.Errorf("create the request: %w", err)
 	}
 	request.Header.Set("Accept", "application/json")
 	if body != nil {
@@ -69,15 +69,15 @@ func (c *Client) call(ctx context.Context, method, path string, body, out any) e
 		return err // it names the method and the URL
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+		return fmt.Errorf("read the response: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		failure := &Error{Status: response.StatusCode}
-		var told struct{ Errors []string }
-		if json.Unmarshal(text, &told) == nil {
-			failure.Messages = told.Errors
+		var body struct{ Errors []string }
+		if json.Unmarshal(text, &body) == nil {
+			failure.Messages = body.Errors
 		}
 		return failure
 	}
@@ -85,7 +85,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, out any) e
 		return nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+		return fmt.Errorf("read the response: %w", err)
 	}
 	return nil
 }

@@ -4,8 +4,7 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// DataType is a logical type as the gateway writes it. Its fields are those of
-// the contract's, and some that the contract has no place for.
+// DataType is a logical type in the format of the gateway.
 type DataType struct {
 	Type                string    `json:"type"`
 	Nullable            *bool     `json:"nullable"`
@@ -27,7 +26,7 @@ type Field struct {
 	Description string   `json:"description"`
 }
 
-// Contract is the type as the contract has it.
+// Contract returns the type in the format of the REST API.
 func (t *DataType) Contract() *cmfv1.DataType {
 	if t == nil {
 		return nil
@@ -50,7 +49,7 @@ func (t *DataType) Contract() *cmfv1.DataType {
 	return out
 }
 
-// Schema is a list of columns as the contract has it.
+// Schema returns a list of columns in the format of the REST API.
 func Schema(columns []Column) *cmfv1.ResultSchema {
 	out := &cmfv1.ResultSchema{}
 	for i := range columns {

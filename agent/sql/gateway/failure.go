@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Error is what Flink failed with. The gateway answers everything with 500:
-// what went wrong is only in the Java stack traces of Messages.
+// Error is a failure of Flink. The gateway responds to every failure with 500; the
+// cause is only in the Java stack traces of Messages.
 type Error struct {
 	Status   int
 	Messages []string
 }
 
-// Error is a sentence without Java's classes and stack.
+// Error returns the message without Java classes and stack traces.
 func (e *Error) Error() string {
 	if len(e.Messages) == 0 {
-		return fmt.Sprintf("the SQL gateway answered with HTTP status %d", e.Status)
+		return fmt.Sprintf("the SQL gateway responded with HTTP status %d", e.Status)
 	}
 	return Sentence(e.Messages[len(e.Messages)-1])
 }
 
-// mentions tells whether any of the messages has a text.
+// mentions reports whether any of the messages contains a text.
 func (e *Error) mentions(text string) bool {
 	for _, message := range e.Messages {
 		if strings.Contains(message, text) {
@@ -32,14 +32,14 @@ func (e *Error) mentions(text string) bool {
 	return false
 }
 
-// IsFailure tells whether Flink itself has answered with an error, rather than
-// the gateway not having been reached.
+// IsFailure reports whether Flink has responded with an error, rather than being
+// unreachable.
 func IsFailure(err error) bool {
 	var failure *Error
 	return errors.As(err, &failure)
 }
 
-// IsLost tells whether the gateway does not know the session or the operation:
+// IsLost reports whether the gateway does not know the session or the operation:
 // it was restarted, or they have expired.
 func IsLost(err error) bool {
 	var failure *Error
@@ -47,15 +47,15 @@ func IsLost(err error) bool {
 		(failure.mentions("does not exist") && failure.mentions("Session '") || failure.mentions("Can not find the submitted operation"))
 }
 
-// IsTransient tells whether the gateway could not reach the JobManager, which
-// may be otherwise in a moment.
+// IsTransient reports whether the gateway could not reach the JobManager, so that
+// a retry may succeed.
 func IsTransient(err error) bool {
 	var failure *Error
 	return errors.As(err, &failure) && (failure.mentions("java.net.ConnectException") || failure.mentions("Connection refused"))
 }
 
-// IsUnwritable tells whether the rows of a page cannot be written as JSON,
-// which Flink does not for maps whose keys are no text.
+// IsUnwritable reports whether the rows of a page cannot be encoded as JSON, which
+// Flink does not support for maps whose keys are not strings.
 func IsUnwritable(err error) bool {
 	var failure *Error
 	return errors.As(err, &failure) && failure.mentions("Could not map response to JSON")
@@ -64,13 +64,13 @@ func IsUnwritable(err error) bool {
 // cause is one exception of a stack trace.
 type cause struct{ class, message string }
 
-// exceptionLine begins with the class of an exception.
+// exceptionLine matches a line with the class of an exception.
 var exceptionLine = regexp.MustCompile(`^(?:Caused by: )?((?:[a-zA-Z_][\w$]*\.)+[A-Z][\w$]*)(?:: (.*))?$`)
 
-// causes reads a Java stack trace. The outermost exception comes first.
+// causes parses a Java stack trace. The outermost exception comes first.
 func causes(trace string) []cause {
 	var out []cause
-	open := false // the message of the last exception may go on
+	open := false // whether the message of the last exception may continue
 	for line := range strings.SplitSeq(trace, "\n") {
 		trimmed := strings.TrimSpace(line)
 		if strings.HasPrefix(trimmed, "at ") || strings.HasPrefix(trimmed, "... ") ||
@@ -91,12 +91,12 @@ func causes(trace string) []cause {
 	return out
 }
 
-// telling are the exceptions whose messages Flink writes for users.
-var telling = []string{"SqlParserException", "SqlParserEOFException", "ValidationException", "TableException", "CatalogException",
+// userFacing are the exceptions whose messages Flink writes for users.
+var userFacing = []string{"SqlParserException", "SqlParserEOFException", "ValidationException", "TableException", "CatalogException",
 	"DatabaseNotExistException", "TableNotExistException"}
 
-// Sentence is what a stack trace says to a user: the message of the innermost
-// exception that is the planner's, or else of the innermost one at all.
+// Sentence returns the message of a stack trace for users: that of the innermost
+// exception of the planner, or else of the innermost exception.
 func Sentence(trace string) string {
 	all := causes(trace)
 	if len(all) == 0 {
@@ -104,7 +104,7 @@ func Sentence(trace string) string {
 		return line
 	}
 	for i := len(all) - 1; i >= 0; i-- {
-		for _, name := range telling {
+		for _, name := range userFacing {
 			if strings.HasSuffix(all[i].class, "."+name) && all[i].message != "" {
 				return plain(all[i].message) + reason(all[i+1:])
 			}
@@ -118,15 +118,14 @@ func Sentence(trace string) string {
 	return simpleName(all[len(all)-1].class)
 }
 
-// reason is what lies behind a planner's exception that only says where it
-// came to an end.
+// reason returns the cause of an exception of the planner whose message lacks it.
 func reason(behind []cause) string {
 	if len(behind) == 0 {
 		return ""
 	}
 	last := behind[len(behind)-1]
 	switch simpleName(last.class) {
-	// The planner's message has their text already.
+	// The planner's message contains their text.
 	case "SqlParseException", "ParseException", "CalciteException", "CalciteContextException", "SqlValidatorException":
 		return ""
 	}
@@ -136,21 +135,20 @@ func reason(behind []cause) string {
 	return " " + plain(last.message)
 }
 
-// javaClass is the name of a class with its packages, and what it stands
-// before.
+// javaClass matches a qualified class name before a message.
 var javaClass = regexp.MustCompile(`(?:[a-z_][\w$]*\.){2,}([A-Z][\w$]*(?:Exception|Error)): `)
 
-// plain takes the classes of exceptions within exceptions away, and the list of
-// what the parser would have taken.
+// plain removes class names of nested exceptions, and the parser's list of expected
+// tokens.
 func plain(message string) string {
-	message, _, _ = strings.Cut(message, "\nWas expecting") // all the words that there are
+	message, _, _ = strings.Cut(message, "\nWas expecting") // hundreds of tokens
 	return strings.TrimSpace(javaClass.ReplaceAllString(message, ""))
 }
 
 func simpleName(class string) string { return class[strings.LastIndex(class, ".")+1:] }
 
-// Cause is the class and the message of the outermost exception of a trace,
-// and the sentence that the whole trace comes to.
+// Cause returns the class of the innermost exception of a trace, and the message of
+// the trace for users.
 func Cause(trace string) (class, sentence string) {
 	all := causes(trace)
 	if len(all) == 0 {

@@ -18,20 +18,20 @@ type Session struct {
 
 func (s *Session) path(rest string) string { return "/v2/sessions/" + url.PathEscape(s.Handle) + rest }
 
-// At is the same session by another client, as gateways may come to have
-// another address.
+// At returns the same session with another client, since the address of a gateway
+// may change.
 func (s *Session) At(c *Client) *Session { return &Session{client: c, Handle: s.Handle} }
 
 // Heartbeat keeps the session from expiring.
 func (s *Session) Heartbeat(ctx context.Context) error {
 	if err := s.client.call(ctx, http.MethodPost, s.path("/heartbeat"), struct{}{}, nil); err != nil {
-		return fmt.Errorf("keep the session at the SQL gateway: %w", err)
+		return fmt.Errorf("keep the session at the SQL gateway alive: %w", err)
 	}
 	return nil
 }
 
-// Close ends the session with all its operations, and cancels the jobs of its
-// queries. Those of INSERTs go on.
+// Close closes the session with all its operations, and cancels the jobs of its
+// queries. Those of INSERTs keep running.
 func (s *Session) Close(ctx context.Context) error {
 	if err := s.client.call(ctx, http.MethodDelete, s.path(""), nil, nil); err != nil {
 		return fmt.Errorf("close the session at the SQL gateway: %w", err)
@@ -39,7 +39,7 @@ func (s *Session) Close(ctx context.Context) error {
 	return nil
 }
 
-// Execute begins to run a statement, with options of Flink for it alone.
+// Execute starts a statement, with Flink options for this statement only.
 func (s *Session) Execute(ctx context.Context, statement string, options map[string]string) (*Operation, error) {
 	var out struct{ OperationHandle string }
 	body := map[string]any{"statement": statement}
@@ -52,18 +52,18 @@ func (s *Session) Execute(ctx context.Context, statement string, options map[str
 	return &Operation{session: s, Handle: out.OperationHandle}, nil
 }
 
-// Operation is a statement that runs, or ran, in a session.
+// Operation is the execution of a statement in a session.
 type Operation struct {
 	session *Session
 	Handle  string
 }
 
-// At is the same operation by another client.
+// At returns the same operation with another client.
 func (o *Operation) At(c *Client) *Operation {
 	return &Operation{session: o.session.At(c), Handle: o.Handle}
 }
 
-// Close forgets the operation, and cancels the job of a query.
+// Close closes the operation, and cancels the job of a query.
 func (o *Operation) Close(ctx context.Context) error {
 	return o.session.client.call(ctx, http.MethodDelete, o.path("/close"), nil, nil)
 }
@@ -72,13 +72,13 @@ func (o *Operation) path(rest string) string {
 	return o.session.path("/operations/" + url.PathEscape(o.Handle) + rest)
 }
 
-// Format is how the gateway writes the cells of rows.
+// Format is the format of cells.
 type Format string
 
 const (
-	// JSON keeps arrays, maps and rows apart from text.
+	// JSON preserves arrays, maps and rows.
 	JSON Format = "JSON"
-	// PlainText is every cell cast to a string.
+	// PlainText casts every cell to a string.
 	PlainText Format = "PLAIN_TEXT"
 )
 
@@ -87,18 +87,18 @@ type Page struct {
 	// Ready is false while the statement is still being planned or submitted.
 	// All but Next is absent then.
 	Ready bool
-	// JobID is the id of the job that makes the rows; empty where there is none.
+	// JobID is the id of the job that produces the rows; empty if there is none.
 	JobID   string
 	IsQuery bool
 	Columns []Column
 	Rows    []Row
 	// Next is the token of the next page.
 	Next int64
-	// Last tells that there is no next page.
+	// Last is true if there is no next page.
 	Last bool
 }
 
-// Row is a row with its place in the changelog.
+// Row is a row with its kind of change.
 type Row struct {
 	// Kind is INSERT, UPDATE_BEFORE, UPDATE_AFTER or DELETE.
 	Kind   string            `json:"kind"`
@@ -111,9 +111,9 @@ type Column struct {
 	LogicalType DataType `json:"logicalType"`
 }
 
-// Fetch asks for the page of a token; the first one is 0. The gateway keeps
-// that page and the one before, so that an answer that was lost can be asked
-// for again, once.
+// Fetch returns the page of a token; the first one is 0. The gateway keeps that
+// page and the one before, so that a page can be fetched again after the response
+// was lost.
 func (o *Operation) Fetch(ctx context.Context, token int64, format Format) (*Page, error) {
 	var out struct {
 		ResultType    string
@@ -144,21 +144,21 @@ func (o *Operation) Fetch(ctx context.Context, token int64, format Format) (*Pag
 	return page, nil
 }
 
-// tokenIn reads the token that the URI of a page ends in.
+// tokenIn parses the token at the end of the URI of a page.
 func tokenIn(uri string) (int64, error) {
 	path, _, _ := strings.Cut(uri, "?")
 	token, err := strconv.ParseInt(path[strings.LastIndex(path, "/")+1:], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("the SQL gateway names the next page as %q, which has no token", uri)
+		return 0, fmt.Errorf("the SQL gateway returned the URI %q for the next page, which contains no token", uri)
 	}
 	return token, nil
 }
 
-// Text is a cell in the format PlainText; empty for null.
+// Text returns a cell in format PlainText; empty for null.
 func Text(cell json.RawMessage) string {
 	var text string
 	if json.Unmarshal(cell, &text) != nil {
-		return string(cell) // booleans come as they are
+		return string(cell) // booleans are not quoted
 	}
 	return text
 }

@@ -1,7 +1,7 @@
-// Package row turns rows as the SQL Gateway writes them into rows of the public
-// API: {"op": 0, "row": [...]}, where every atomic cell is a string, written as
-// Flink's CAST to STRING writes it, or null; arrays and rows are arrays; maps
-// and multisets are arrays of pairs.
+// Package row converts rows of the SQL Gateway to rows of the REST API:
+// {"op": 0, "row": [...]}, where every atomic cell is null or a string in the
+// format of Flink's CAST to STRING; arrays and rows are arrays; maps and multisets
+// are arrays of pairs.
 package row
 
 import (
@@ -18,24 +18,24 @@ import (
 	"github.com/openweir/weir/agent/sql/gateway"
 )
 
-// ops are the numbers of the kinds of changes.
+// ops maps kinds of changes to their numbers.
 var ops = map[string]string{"INSERT": "0", "UPDATE_BEFORE": "1", "UPDATE_AFTER": "2", "DELETE": "3"}
 
-// Encoder writes the rows of one query.
+// Encoder encodes the rows of one query.
 type Encoder struct {
 	Columns []gateway.Column
-	// Text tells that the rows have Flink's text for cells, not JSON.
+	// Text is true if the cells are plain text instead of JSON.
 	Text bool
 }
 
-// Encode writes a row.
+// Encode encodes a row.
 func (e *Encoder) Encode(r gateway.Row) (string, error) {
 	op, known := ops[r.Kind]
 	if !known {
-		return "", fmt.Errorf("the SQL gateway sent a row of the unknown kind %q", r.Kind)
+		return "", fmt.Errorf("the SQL gateway returned a row of unknown kind %q", r.Kind)
 	}
 	if len(r.Fields) != len(e.Columns) {
-		return "", fmt.Errorf("the SQL gateway sent a row of %d cells for %d columns", len(r.Fields), len(e.Columns))
+		return "", fmt.Errorf("the SQL gateway returned a row of %d cells for %d columns", len(r.Fields), len(e.Columns))
 	}
 	out := append([]byte(`{"op":`), op...)
 	out = append(out, `,"row":[`...)
@@ -51,7 +51,7 @@ func (e *Encoder) Encode(r gateway.Row) (string, error) {
 			out, err = e.append(out, raw, &column.LogicalType)
 		}
 		if err != nil {
-			return "", fmt.Errorf("read the cell of column %s: %w", column.Name, err)
+			return "", fmt.Errorf("decode the cell of column %s: %w", column.Name, err)
 		}
 	}
 	return string(append(out, `]}`...)), nil
@@ -86,7 +86,7 @@ func appendString(out []byte, text string) ([]byte, error) {
 func (e *Encoder) appendArray(out, raw []byte, element *gateway.DataType) ([]byte, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(raw, &elements); err != nil {
-		return nil, fmt.Errorf("read an array: %w", err)
+		return nil, fmt.Errorf("decode an array: %w", err)
 	}
 	out = append(out, '[')
 	for i, raw := range elements {
@@ -106,13 +106,13 @@ func (e *Encoder) appendArray(out, raw []byte, element *gateway.DataType) ([]byt
 func (e *Encoder) appendMap(out, raw []byte, value *gateway.DataType) ([]byte, error) {
 	decoder := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true))
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
-		return nil, fmt.Errorf("read a map: it is no object (%w)", err)
+		return nil, fmt.Errorf("decode a map: not an object: %w", err)
 	}
 	out = append(out, '[')
 	for first := true; decoder.PeekKind() != '}'; first = false {
 		key, err := decoder.ReadToken()
 		if err != nil {
-			return nil, fmt.Errorf("read the key of a map: %w", err)
+			return nil, fmt.Errorf("decode a key of a map: %w", err)
 		}
 		if !first {
 			out = append(out, ',')
@@ -122,7 +122,7 @@ func (e *Encoder) appendMap(out, raw []byte, value *gateway.DataType) ([]byte, e
 		}
 		entry, err := decoder.ReadValue()
 		if err != nil {
-			return nil, fmt.Errorf("read the value of a map: %w", err)
+			return nil, fmt.Errorf("decode a value of a map: %w", err)
 		}
 		if out, err = e.append(append(out, ','), entry, value); err != nil {
 			return nil, err
@@ -135,7 +135,7 @@ func (e *Encoder) appendMap(out, raw []byte, value *gateway.DataType) ([]byte, e
 func (e *Encoder) appendRow(out, raw []byte, t *gateway.DataType) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
-		return nil, fmt.Errorf("read a row: %w", err)
+		return nil, fmt.Errorf("decode a row: %w", err)
 	}
 	out = append(out, '[')
 	for i := range t.Fields {
@@ -168,7 +168,7 @@ func atom(raw []byte, t *gateway.DataType) (string, error) {
 	case "BINARY", "VARBINARY":
 		content, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return "", fmt.Errorf("read bytes: %w", err)
+			return "", fmt.Errorf("decode bytes: %w", err)
 		}
 		return fmt.Sprintf("x'%x'", content), nil
 	case "TIMESTAMP_WITHOUT_TIME_ZONE", "TIMESTAMP_WITH_LOCAL_TIME_ZONE":
@@ -188,7 +188,7 @@ func plainText(raw []byte) (string, error) {
 	}
 	text, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {
-		return "", fmt.Errorf("read a text: %w", err)
+		return "", fmt.Errorf("decode a string: %w", err)
 	}
 	return string(text), nil
 }
@@ -198,11 +198,11 @@ func fixed(text string, scale *int32) (string, error) {
 	const mostDigits = 100 // Flink has at most 38
 	_, exponent, _ := strings.Cut(strings.ToUpper(text), "E")
 	if n, err := strconv.Atoi(exponent); len(text) > mostDigits || exponent != "" && (err != nil || n > mostDigits || n < -mostDigits) {
-		return "", fmt.Errorf("%.120q is no decimal", text)
+		return "", fmt.Errorf("%.120q is not a decimal", text)
 	}
 	number, ok := new(big.Rat).SetString(text)
 	if !ok {
-		return "", fmt.Errorf("%q is no decimal", text)
+		return "", fmt.Errorf("%q is not a decimal", text)
 	}
 	if scale == nil {
 		return text, nil
@@ -237,7 +237,7 @@ func timestamp(text string, precision *int32) string {
 func interval(text, root string) (string, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return "", fmt.Errorf("%q is no interval", text)
+		return "", fmt.Errorf("%q is not an interval", text)
 	}
 	sign := "+"
 	if n < 0 {

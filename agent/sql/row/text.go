@@ -30,7 +30,7 @@ func appendText(out []byte, raw []byte, t *gateway.DataType) ([]byte, error) {
 		return end == len(text)
 	})
 	if !ok {
-		return nil, fmt.Errorf("%.80q is no %s", text, t.Type)
+		return nil, fmt.Errorf("%.80q is not a valid %s", text, t.Type)
 	}
 	return append(out, cell...), nil
 }

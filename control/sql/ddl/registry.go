@@ -35,7 +35,7 @@ const (
 	basicAuthSource = "basic-auth.credentials-source"
 )
 
-// addRegistry tells every format that needs the registry how it is reached.
+// addRegistry adds the connection to the registry to every format that needs it.
 func addRegistry(options, registry map[string]string) {
 	for _, format := range []string{avroConfluent, debeziumAvroConfluent} {
 		for _, prefix := range formatsOf(options, format) {

@@ -1,7 +1,6 @@
-// Package ddl writes what a session of Flink has to be told before a statement
-// can run in it: the catalogs and databases that the statement names, as
-// catalogs in memory, and its tables with the connectors that reach them. It is
-// pure.
+// Package ddl writes the statements that set up a Flink session before a statement
+// runs in it: the catalogs and databases that the statement names, as in-memory
+// catalogs, and its tables with their connectors.
 package ddl
 
 import (
@@ -30,7 +29,7 @@ type Connection struct {
 // Connect tells how a database is reached.
 type Connect func(catalog, database string) Connection
 
-// Setup gives the statements that declare tables and make the current catalog
+// Setup returns the statements that declare tables and make the current catalog
 // and database what the session says, if it says so. They are to be run in
 // order, in a session in which nothing else was.
 func Setup(current metadata.Session, tables []*storev1.StatementTable, connect Connect) []string {
@@ -81,8 +80,8 @@ func catalogsOf(current metadata.Session, tables []*storev1.StatementTable) []ca
 	return out
 }
 
-// createCatalog declares a catalog and its databases. Flink makes one database
-// by itself, so the first is told to be that one.
+// createCatalog declares a catalog and its databases. Flink creates a default database
+// by itself, so the first database is made the default.
 func createCatalog(c catalog) []string {
 	var out []string
 	if c.name != builtin {

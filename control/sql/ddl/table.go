@@ -33,7 +33,7 @@ const (
 	optionValueFields   = "value.fields-include"
 )
 
-// OnKafka tells whether the rows of a table are in Kafka, so that its database
+// OnKafka reports whether the rows of a table are in Kafka, so that its database
 // and the registry of its catalog have a say in how it is reached.
 func OnKafka(table *storev1.TableRecord) bool {
 	switch table.GetOptions()[optionConnector] {
@@ -88,7 +88,7 @@ func kafkaTable(table *storev1.TableRecord, topic string, connection Connection)
 	return out
 }
 
-// Upserts tells whether rows replace those before them with the same primary
+// Upserts reports whether rows replace those before them with the same primary
 // key. Tables of CMF with a primary key do, unless they say otherwise; of one
 // for which the connector was spelled out, that decides.
 func Upserts(table *storev1.TableRecord) bool {
@@ -109,7 +109,7 @@ func Upserts(table *storev1.TableRecord) bool {
 	}
 }
 
-// keyIsInformation tells whether the primary key of a table with rows that do
+// keyIsInformation reports whether the primary key of a table with rows that do
 // not replace each other has to be left out: Flink takes it for such a table
 // only where the user chose connector and format for it.
 func keyIsInformation(table *storev1.TableRecord) bool {

@@ -16,10 +16,10 @@ type Catalogs interface {
 	Databases(catalog string) []string
 	// Tables are the names of the tables of a visible database.
 	Tables(catalog, database string) []string
-	// Table is the definition of a table of a visible database; callers leave it
-	// as it is.
+	// Table is the definition of a table of a visible database. Callers must not
+	// modify it.
 	Table(path Path) (*storev1.TableRecord, bool)
-	// AllowsDDL tells whether the environment may change tables of a visible
+	// AllowsDDL reports whether the environment may change tables of a visible
 	// database.
 	AllowsDDL(catalog, database string) bool
 }
@@ -37,7 +37,7 @@ type Error struct {
 	message string
 }
 
-// Error is whole sentences.
+// Error returns whole sentences.
 func (e *Error) Error() string { return e.message }
 
 func errorf(format string, args ...any) error {

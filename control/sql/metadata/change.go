@@ -8,7 +8,7 @@ import (
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
-// change does to a table what ALTER TABLE says.
+// change applies ALTER TABLE to a table.
 func change(table *storev1.TableRecord, change sql.Change) error {
 	switch c := change.(type) {
 	case *sql.SetOptions:
@@ -109,7 +109,7 @@ func modify(table *storev1.TableRecord, c *sql.ModifySchema) error {
 	return nil
 }
 
-// insertColumn puts a column to its place, or else to the index.
+// insertColumn inserts a column at its place, or else at the index.
 func insertColumn(table *storev1.TableRecord, column sql.Column, at int) error {
 	switch {
 	case column.Place.First:
@@ -125,7 +125,7 @@ func insertColumn(table *storev1.TableRecord, column sql.Column, at int) error {
 	return nil
 }
 
-// replaceParts takes over those parts that are given.
+// replaceParts replaces the parts that are given.
 func replaceParts(table *storev1.TableRecord, schema sql.Schema, distribution *sql.Distribution) {
 	if schema.PrimaryKey != nil {
 		table.PrimaryKey = primaryKeyOf(schema.PrimaryKey)
@@ -174,7 +174,7 @@ func renameColumn(table *storev1.TableRecord, from, to string) error {
 	case findColumn(table, to) >= 0:
 		return errorf("Column %s already exists in the table.", quotePath(to))
 	}
-	// The primary key follows; expressions and the topic's layout would not.
+	// The primary key is renamed too; expressions and the topic's layout are not.
 	for i, name := range table.GetPrimaryKey().GetColumns() {
 		if name == from {
 			table.PrimaryKey.Columns[i] = to
@@ -208,7 +208,7 @@ func userOf(table *storev1.TableRecord, name string) string {
 	return ""
 }
 
-// mentions tells whether the name stands in the expression as an identifier.
+// mentions reports whether the expression contains the name as an identifier.
 func mentions(expression, name string) bool {
 	tokens, err := token.Scan(expression)
 	return err == nil && slices.ContainsFunc(tokens, func(t token.Token) bool {

@@ -11,14 +11,14 @@ import (
 
 func quotePath(parts ...string) string { return token.QuoteParts(parts...) }
 
-// maxColumns keeps the time that DDL takes in bounds.
+// maxColumns bounds the time that DDL takes.
 const maxColumns = 2000
 
-// topic is what Kafka takes as the name of a topic.
+// topic matches valid topic names, and also . and .., which are not valid.
 var topic = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
-// checkTopic holds the name of a table to what Kafka allows, as the table is a
-// topic.
+// checkTopic requires the name of a table to be a valid topic name, as the table is
+// a topic.
 func checkTopic(name string) error {
 	if !topic.MatchString(name) || name == "." || name == ".." {
 		return errorf("Table name %s is not a valid Kafka topic name: it must have 1 to 249 letters, digits, dots, underscores and hyphens.", quotePath(name))
@@ -26,7 +26,7 @@ func checkTopic(name string) error {
 	return nil
 }
 
-// check holds a table to the rules that span its parts. Columns of the primary
+// check validates the rules that span the parts of a table. Columns of the primary
 // key become NOT NULL.
 func check(table *storev1.TableRecord) error {
 	if n := len(table.GetColumns()); n == 0 {
@@ -80,8 +80,8 @@ func checkKeys(table *storev1.TableRecord, what string, columns []string) error 
 	return nil
 }
 
-// checkWatermark requires a time in milliseconds at most, where the type of the
-// column is known.
+// checkWatermark requires a timestamp with at most millisecond precision, if the type
+// of the column is known.
 func checkWatermark(table *storev1.TableRecord) error {
 	path := table.GetWatermark().GetColumn()
 	if len(path) == 0 {
@@ -106,8 +106,8 @@ func canBeRowtime(t *cmfv1.DataType) bool {
 	return (t.GetType() == logical.Timestamp || t.GetType() == logical.TimestampLTZ) && t.GetPrecision() <= 3
 }
 
-// descend follows a path into rows. It is nil, and found, where a type on the
-// way is not known.
+// descend returns the type of a field in nested rows. The type is nil, but found, if a
+// type on the path is not known.
 func descend(t *cmfv1.DataType, path []string) (*cmfv1.DataType, bool) {
 	for _, name := range path {
 		if t == nil {

@@ -14,7 +14,7 @@ const (
 	anyMany
 )
 
-// matcher gives the predicate of LIKE. `%` stands for any characters, `_` for
+// matcher returns the predicate of LIKE. `%` stands for any characters, `_` for
 // one, and a backslash takes the meaning from those and from itself.
 func matcher(like *sql.Like) (func(string) bool, error) {
 	if like == nil {

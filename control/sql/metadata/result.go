@@ -11,7 +11,7 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// Result is what a statement that ran answers.
+// Result is the result of a statement.
 type Result struct {
 	Kind    sql.Kind
 	Columns []*cmfv1.ResultSchemaColumn
@@ -21,21 +21,21 @@ type Result struct {
 	Detail string
 }
 
-// Action is what becomes of a table.
+// Action is a change of a table.
 type Action int
 
 // The actions.
 const (
-	// Create writes a table that must not be there.
+	// Create writes a table that must not exist.
 	Create Action = iota
-	// Replace writes a table that must be there, unchanged since it was read.
+	// Replace writes a table that must be unchanged since it was read.
 	Replace
 	// Drop deletes a table.
 	Drop
 )
 
-// Effect is a change that DDL wants. It is to be written only if the table is
-// still what Catalogs said.
+// Effect is a change made by DDL. It must be written only if the table has not
+// changed since Catalogs returned it.
 type Effect struct {
 	Action Action
 	Path   Path
@@ -84,7 +84,7 @@ func single(kind sql.Kind, name string, values ...string) *Result {
 	return result
 }
 
-// done is the result of DDL, as Flink has it.
+// done is the result of DDL, the same as Flink's.
 func done(kind sql.Kind, detail string) *Result {
 	result := single(kind, "result", "OK")
 	result.Detail = detail

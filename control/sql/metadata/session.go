@@ -26,7 +26,7 @@ func SessionOf(properties map[string]string) Session {
 	return Session{Catalog: properties[PropertyCatalog], Database: properties[PropertyDatabase]}
 }
 
-// Resolve gives the full name of a table, whether or not the table exists. Its
+// Resolve returns the full name of a table, whether or not the table exists. Its
 // catalog and its database do.
 func Resolve(name sql.Name, session Session, catalogs Catalogs) (Path, error) {
 	return resolver{session, catalogs}.table(name)
@@ -125,7 +125,7 @@ func (r resolver) checkDatabase(catalog, name string) error {
 	return nil
 }
 
-// choices lists names in order, but not endlessly many.
+// choices lists the first names in order.
 func choices(names []string) string {
 	const most = 10
 	names = slices.Sorted(slices.Values(names))

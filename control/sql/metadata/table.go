@@ -71,7 +71,7 @@ func (e executor) drop(s *sql.DropTable) (*Result, *Effect, error) {
 	return done(s.Kind(), fmt.Sprintf("Table %s was dropped.", path)), &Effect{Action: Drop, Path: path}, nil
 }
 
-// missing is what becomes of DDL for a table that is not there.
+// missing is the result of DDL for a table that does not exist.
 func (e executor) missing(kind sql.Kind, path Path, ifExists bool) (*Result, *Effect, error) {
 	if !ifExists {
 		return nil, nil, errorf("Table %s does not exist.", path)
@@ -151,7 +151,7 @@ func distributionOf(distribution *sql.Distribution) *storev1.TableDistribution {
 	}
 }
 
-// findColumn gives the index of a column, or -1.
+// findColumn returns the index of a column, or -1.
 func findColumn(table *storev1.TableRecord, name string) int {
 	return slices.IndexFunc(table.GetColumns(), func(c *storev1.TableColumn) bool { return c.GetName() == name })
 }

@@ -21,12 +21,12 @@ func QuoteParts(parts ...string) string {
 	return strings.Join(quoted, ".")
 }
 
-// IsIdentifier tells whether the token can be the name of something.
+// IsIdentifier reports whether the token can be the name of something.
 func (t Token) IsIdentifier() bool {
 	return t.Kind == Quoted || t.Kind == Word && !Reserved(t.Keyword)
 }
 
-// ExpectIdentifier takes an identifier. Words that Flink reserves have to be
+// ExpectIdentifier consumes an identifier. Words that Flink reserves have to be
 // quoted.
 func (r *Reader) ExpectIdentifier(what string) (string, error) {
 	t := r.Peek()
@@ -39,7 +39,7 @@ func (r *Reader) ExpectIdentifier(what string) (string, error) {
 	return "", r.Unexpected(what)
 }
 
-// ExpectName takes a name of at most so many parts.
+// ExpectName consumes a name of at most so many parts.
 func (r *Reader) ExpectName(what string, most int) (Name, error) {
 	name := Name{Position: r.Peek().Position}
 	for {

@@ -61,7 +61,7 @@ func (s *scanner) readUnicode(t *Token) error {
 	return nil
 }
 
-// readEscapeClause gives the character that UESCAPE names, else a backslash.
+// readEscapeClause returns the character that UESCAPE names, else a backslash.
 func (s *scanner) readEscapeClause() (rune, error) {
 	before := *s
 	if err := s.skip(); err != nil {

@@ -26,15 +26,15 @@ func NewReader(source string) (*Reader, error) {
 	return &Reader{source: source, tokens: tokens}, nil
 }
 
-// Peek gives the next token.
+// Peek returns the next token.
 func (r *Reader) Peek() Token { return r.PeekAt(0) }
 
-// PeekAt gives the token after n others, or End.
+// PeekAt returns the token after n others, or End.
 func (r *Reader) PeekAt(n int) Token {
 	return r.tokens[min(r.next+n, len(r.tokens)-1)]
 }
 
-// Last gives the token before the next one. It is the zero Token at first.
+// Last returns the token before the next one. It is the zero Token at first.
 func (r *Reader) Last() Token {
 	if r.next == 0 {
 		return Token{}
@@ -45,10 +45,10 @@ func (r *Reader) Last() Token {
 // Mark is where the reader stands, for Since.
 func (r *Reader) Mark() int { return r.next }
 
-// Since gives the tokens taken since the mark.
+// Since returns the tokens taken since the mark.
 func (r *Reader) Since(mark int) []Token { return r.tokens[mark:r.next] }
 
-// Next takes the next token; End is never taken.
+// Next consumes the next token; End is never taken.
 func (r *Reader) Next() Token {
 	t := r.Peek()
 	if t.Kind != End {
@@ -57,7 +57,7 @@ func (r *Reader) Next() Token {
 	return t
 }
 
-// Is tells whether these keywords are next.
+// Is reports whether these keywords are next.
 func (r *Reader) Is(keywords ...string) bool {
 	for i, keyword := range keywords {
 		if !r.PeekAt(i).Is(keyword) {
@@ -67,10 +67,10 @@ func (r *Reader) Is(keywords ...string) bool {
 	return true
 }
 
-// IsSymbol tells whether this operator or mark is next.
+// IsSymbol reports whether this operator or mark is next.
 func (r *Reader) IsSymbol(symbol string) bool { return r.Peek().IsSymbol(symbol) }
 
-// Accept takes these keywords, if all of them are next.
+// Accept consumes these keywords, if all of them are next.
 func (r *Reader) Accept(keywords ...string) bool {
 	if !r.Is(keywords...) {
 		return false
@@ -79,7 +79,7 @@ func (r *Reader) Accept(keywords ...string) bool {
 	return true
 }
 
-// AcceptSymbol takes this operator or mark, if it is next.
+// AcceptSymbol consumes this operator or mark, if it is next.
 func (r *Reader) AcceptSymbol(symbol string) bool {
 	if !r.IsSymbol(symbol) {
 		return false
@@ -88,7 +88,7 @@ func (r *Reader) AcceptSymbol(symbol string) bool {
 	return true
 }
 
-// Expect takes these keywords; others are an error.
+// Expect consumes these keywords; others are an error.
 func (r *Reader) Expect(keywords ...string) error {
 	for _, keyword := range keywords {
 		if !r.Accept(keyword) {
@@ -98,7 +98,7 @@ func (r *Reader) Expect(keywords ...string) error {
 	return nil
 }
 
-// ExpectSymbol takes this operator or mark; another is an error.
+// ExpectSymbol consumes this operator or mark; another is an error.
 func (r *Reader) ExpectSymbol(symbol string) error {
 	if !r.AcceptSymbol(symbol) {
 		return r.Unexpected(fmt.Sprintf("%q", symbol))
@@ -106,7 +106,7 @@ func (r *Reader) ExpectSymbol(symbol string) error {
 	return nil
 }
 
-// ExpectString takes a string.
+// ExpectString consumes a string.
 func (r *Reader) ExpectString(what string) (string, error) {
 	if r.Peek().Kind != String {
 		return "", r.Unexpected(what + " in single quotes")
@@ -114,15 +114,14 @@ func (r *Reader) ExpectString(what string) (string, error) {
 	return r.Next().Text, nil
 }
 
-// SkipHints moves over hints.
+// SkipHints skips hints.
 func (r *Reader) SkipHints() {
 	for r.Peek().Kind == Hint {
 		r.next++
 	}
 }
 
-// Unexpected is the error of a next token that should have been something
-// else.
+// Unexpected returns the error for the next token, which is not what was expected.
 func (r *Reader) Unexpected(expected string) error {
 	t := r.Peek()
 	if t.Kind == End {
@@ -131,7 +130,7 @@ func (r *Reader) Unexpected(expected string) error {
 	return Errorf(t.Position, "Encountered %s, expected %s.", describe(r.source[t.Start:t.End]), expected)
 }
 
-// describe quotes a piece of source, cut to what fits into a sentence.
+// describe quotes a piece of source, truncated to 40 characters.
 func describe(text string) string {
 	const most = 40
 	if runes := []rune(text); len(runes) > most {
@@ -140,7 +139,7 @@ func describe(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// Text gives the source from one byte offset to another as it was written,
+// Text returns the source from one byte offset to another as it was written,
 // without white space around it.
 func (r *Reader) Text(start, end int) string {
 	return strings.TrimSpace(r.source[start:max(start, end)])

@@ -37,6 +37,6 @@ func words(list string) map[string]bool {
 	return set
 }
 
-// Reserved tells whether a word in upper case needs quotes to be an
+// Reserved reports whether a word in upper case needs quotes to be an
 // identifier.
 func Reserved(keyword string) bool { return reserved[keyword] }

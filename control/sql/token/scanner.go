@@ -42,7 +42,7 @@ func (s *scanner) rest() string { return s.source[s.offset:] }
 
 func (s *scanner) sees(prefix string) bool { return strings.HasPrefix(s.rest(), prefix) }
 
-// peek gives the next character, or -1 behind the last.
+// peek returns the next character, or -1 after the last.
 func (s *scanner) peek() rune {
 	if s.offset == len(s.source) {
 		return -1
@@ -51,7 +51,7 @@ func (s *scanner) peek() rune {
 	return r
 }
 
-// take moves over n bytes.
+// take skips n bytes.
 func (s *scanner) take(n int) {
 	for _, r := range s.source[s.offset : s.offset+n] {
 		if r == '\n' {
@@ -73,7 +73,7 @@ func (s *scanner) takeWhile(accepts func(rune) bool) {
 	s.take(end)
 }
 
-// skip moves over white space and comments, but not over hints.
+// skip skips white space and comments, but not hints.
 func (s *scanner) skip() error {
 	for {
 		s.takeWhile(unicode.IsSpace)

@@ -1,6 +1,5 @@
-// Package token cuts Flink SQL into tokens and hands them to parsers. It knows
-// the lexical rules only: comments, hints, quotes and numbers. Which words mean
-// something is for parsers to say.
+// Package token splits Flink SQL into tokens. It implements the lexical rules only:
+// comments, hints, quotes and numbers. The meaning of words is left to parsers.
 package token
 
 import "fmt"
@@ -10,7 +9,7 @@ type Kind int
 
 // The kinds of tokens.
 const (
-	// End is behind the last token.
+	// End follows the last token.
 	End Kind = iota
 	// Word is a keyword or an identifier without quotes.
 	Word
@@ -49,24 +48,24 @@ type Token struct {
 	Position   Position
 }
 
-// Is tells whether the token is the keyword, in whatever case.
+// Is reports whether the token is the keyword, in whatever case.
 func (t Token) Is(keyword string) bool { return t.Kind == Word && t.Keyword == keyword }
 
-// IsSymbol tells whether the token is the operator or punctuation mark.
+// IsSymbol reports whether the token is the operator or punctuation mark.
 func (t Token) IsSymbol(symbol string) bool { return t.Kind == Symbol && t.Text == symbol }
 
-// Error is what is wrong with the source, and where.
+// Error is a syntax error and its position.
 type Error struct {
 	Position Position
 	Message  string
 }
 
-// Error says where, then what.
+// Error returns the position and the message.
 func (e *Error) Error() string {
 	return fmt.Sprintf("SQL parse failed at %s: %s", e.Position, e.Message)
 }
 
-// Errorf makes the error of a place.
+// Errorf returns an error at a position.
 func Errorf(at Position, format string, args ...any) error {
 	return &Error{Position: at, Message: fmt.Sprintf(format, args...)}
 }

@@ -2,30 +2,14 @@ package sql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/openweir/weir/agent/sql/gateway"
 )
 
-// pacer waits longer every time.
-type pacer struct{ min, max, next time.Duration }
-
-func (p *pacer) wait(ctx context.Context) error {
-	p.next = min(max(p.next*2, p.min), p.max)
-	timer := time.NewTimer(p.next)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// mayPlan waits for a turn to plan or submit a statement.
-func (d *Driver) mayPlan(ctx context.Context) (release func(), err error) {
+// acquirePlanner waits until the driver may plan or submit another statement.
+func (d *Driver) acquirePlanner(ctx context.Context) (release func(), err error) {
 	select {
 	case d.planning <- struct{}{}:
 		return func() { <-d.planning }, nil
@@ -34,8 +18,8 @@ func (d *Driver) mayPlan(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// prepare opens the session of a statement and runs its setup. There may be a
-// session even where there is an error; it is the caller's to close.
+// prepare opens the session of a statement and runs its setup. It may return a
+// session together with an error; the caller closes the session.
 func prepare(ctx context.Context, client *gateway.Client, id identity, spec *Spec) (*gateway.Session, error) {
 	session, err := client.OpenSession(ctx, id.namespace+"/"+id.name, sessionOptions(spec, id.marker()))
 	if err != nil {
@@ -49,23 +33,23 @@ func prepare(ctx context.Context, client *gateway.Client, id identity, spec *Spe
 	return session, nil
 }
 
-// outcome is what a statement that is no query comes to.
+// outcome is the result of a statement that is not a query.
 type outcome struct {
-	rows [][]string // Flink's text; empty for null
+	rows [][]string // as text; empty for null
 	job  string
 }
 
-// maxOutcome bounds the rows of such a statement.
+// maxOutcome is the maximum number of rows of such a statement.
 const maxOutcome = 10_000
 
-// run runs a statement that is no query to its end.
+// run runs a statement that is not a query until it ends.
 func run(ctx context.Context, session *gateway.Session, statement string, options map[string]string) (outcome, error) {
 	operation, err := session.Execute(ctx, statement, options)
 	if err != nil {
 		return outcome{}, err
 	}
 	var out outcome
-	pace := pacer{min: 20 * time.Millisecond, max: time.Second}
+	poll := backoff(20*time.Millisecond, time.Second)
 	for token := int64(0); ; {
 		page, err := operation.Fetch(ctx, token, gateway.PlainText)
 		if err != nil {
@@ -85,13 +69,13 @@ func run(ctx context.Context, session *gateway.Session, statement string, option
 			break
 		}
 		if len(out.rows) > maxOutcome {
-			return outcome{}, errors.New("the SQL gateway gives no end of rows for a statement that is no query")
+			return outcome{}, fmt.Errorf("the SQL gateway returned more than %d rows for a statement that is not a query", maxOutcome)
 		}
 		token = page.Next
 		if len(page.Rows) > 0 {
 			continue
 		}
-		if err := pace.wait(ctx); err != nil {
+		if err := sleep(ctx, poll.Step()); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -101,7 +85,7 @@ func run(ctx context.Context, session *gateway.Session, statement string, option
 	return out, nil
 }
 
-// text is the only cell of the only row.
+// text returns the only cell of the only row.
 func (o outcome) text() string {
 	if len(o.rows) == 0 || len(o.rows[0]) == 0 {
 		return ""

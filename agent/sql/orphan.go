@@ -10,11 +10,11 @@ import (
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
-// sweepEvery is how often strays are looked for, once the control plane has
-// said all that it wants.
-const sweepEvery = time.Minute
+// orphanInterval is the interval at which orphaned jobs are cancelled once the
+// control plane has sent all statements.
+const orphanInterval = time.Minute
 
-// jobsOf lists the jobs of a statement, the newest first.
+// jobsOf returns the jobs of a statement: running ones first, then newest first.
 func jobsOf(ctx context.Context, rest *flinkrest.Client, id identity) ([]flinkrest.Job, error) {
 	jobs, err := rest.Jobs(ctx)
 	if err != nil {
@@ -36,8 +36,8 @@ func jobsOf(ctx context.Context, rest *flinkrest.Client, id identity) ([]flinkre
 
 // cancelJob cancels a job and waits until it has ended.
 func (d *Driver) cancelJob(ctx context.Context, rest *flinkrest.Client, id string) error {
-	pace := pacer{min: d.timing.PollMin, max: d.timing.PollMax}
-	for asked := false; ; {
+	poll := d.poll()
+	for requested := false; ; {
 		job, err := rest.Job(ctx, id)
 		switch {
 		case flinkrest.NotFound(err):
@@ -46,25 +46,25 @@ func (d *Driver) cancelJob(ctx context.Context, rest *flinkrest.Client, id strin
 			return err
 		case job.Ended():
 			return nil
-		case !asked:
+		case !requested:
 			if err := rest.Cancel(ctx, id); err != nil && !flinkrest.NotFound(err) {
 				return err
 			}
-			asked = true
+			requested = true
 		}
-		if err := pace.wait(ctx); err != nil {
+		if err := sleep(ctx, poll.Step()); err != nil {
 			return err
 		}
 	}
 }
 
-// settle waits until the tasks of a statement's jobs have begun, or a while has
-// passed: Flink's collecting sink brings its TaskManager down where it is closed
-// before it was opened.
-func (d *Driver) settle(ctx context.Context, rest *flinkrest.Client, marker string) {
+// awaitStarted waits, for a limited time, until the tasks of a statement's jobs
+// have started: Flink's collect sink crashes its TaskManager if it is closed before
+// it was opened.
+func (d *Driver) awaitStarted(ctx context.Context, rest *flinkrest.Client, marker string) {
 	ctx, cancel := context.WithTimeout(ctx, d.timing.Settle)
 	defer cancel()
-	pace := pacer{min: d.timing.PollMin, max: d.timing.PollMax}
+	poll := d.poll()
 	for {
 		jobs, err := rest.Jobs(ctx)
 		if err != nil {
@@ -72,21 +72,22 @@ func (d *Driver) settle(ctx context.Context, rest *flinkrest.Client, marker stri
 		}
 		if !slices.ContainsFunc(jobs, func(job flinkrest.Job) bool {
 			return job.Name == marker && !job.Ended() && job.Tasks.Deploying+job.Tasks.Initializing > 0
-		}) || pace.wait(ctx) != nil {
+		}) || sleep(ctx, poll.Step()) != nil {
 			return
 		}
 	}
 }
 
-// cancelOn cancels the jobs of some statements on the cluster of a deployment.
+// cancelOn cancels the jobs of some statements on one cluster. A cluster that does
+// not exist has none.
 func (d *Driver) cancelOn(ctx context.Context, on flinkendpoint.Deployment, whose func(identity) bool) error {
 	err := d.cancelJobs(ctx, on, whose)
 	if err == nil {
 		return nil
 	}
-	there, listed := d.config.Endpoints.Deployments(ctx)
-	if listed == nil && !slices.Contains(there, on) {
-		return nil // its jobs went with it
+	existing, listErr := d.config.Endpoints.Deployments(ctx)
+	if listErr == nil && !slices.Contains(existing, on) {
+		return nil
 	}
 	return err
 }
@@ -105,61 +106,60 @@ func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, wh
 		if !marked || job.Ended() || !whose(id) {
 			continue
 		}
-		d.settle(ctx, rest, job.Name)
+		d.awaitStarted(ctx, rest, job.Name)
 		if err := d.cancelJob(ctx, rest, job.ID); err != nil {
 			return err
 		}
-		d.log.Info("cancelled the job of a statement that is not wanted any more", "job", job.ID, "statement", id.namespace+"/"+id.name)
+		d.log.Info("cancelled the job of a statement that no longer exists", "job", job.ID, "statement", id.namespace+"/"+id.name)
 	}
 	return nil
 }
 
-// cancelEverywhere cancels the jobs of some statements on every cluster that
-// answers. On those that do not, later sweeps find them.
+// cancelEverywhere cancels the jobs of some statements on every reachable cluster.
+// Jobs on others are orphans.
 func (d *Driver) cancelEverywhere(ctx context.Context, whose func(identity) bool) error {
-	there, err := d.config.Endpoints.Deployments(ctx)
+	deployments, err := d.config.Endpoints.Deployments(ctx)
 	if err != nil {
-		return fmt.Errorf("find the session clusters: %w", err)
+		return fmt.Errorf("list the session clusters: %w", err)
 	}
-	for _, on := range there {
+	for _, on := range deployments {
 		if err := d.cancelJobs(ctx, on, whose); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			d.log.Debug("could not look for jobs", "deployment", on.Namespace+"/"+on.Name, "error", err)
+			d.log.Debug("failed to list the jobs of a session cluster", "deployment", on.Namespace+"/"+on.Name, "error", err)
 		}
 	}
 	return nil
 }
 
-// sweepStrays cancels jobs of statements that nobody wants any more, whenever a
-// session has said all that is wanted and every so often from then on. It
-// returns when ctx ends.
-func (d *Driver) sweepStrays(ctx context.Context) {
+// cancelOrphans cancels the jobs of statements that do not exist, after each Synced
+// and periodically from then on. It returns when ctx ends.
+func (d *Driver) cancelOrphans(ctx context.Context) {
 	synced := false
-	ticker := time.NewTicker(sweepEvery)
+	ticker := time.NewTicker(orphanInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.sweep:
+		case <-d.orphans:
 			synced = true
 		case <-ticker.C:
 		}
-		if !synced || !d.acting.Load() {
-			synced = synced && d.acting.Load()
+		if !synced || !d.active.Load() {
+			synced = synced && d.active.Load()
 			continue
 		}
-		if err := d.cancelEverywhere(ctx, d.isStray); err != nil && ctx.Err() == nil {
-			d.log.Warn("could not look for jobs of statements that are not wanted any more", "error", err)
+		if err := d.cancelEverywhere(ctx, d.isOrphan); err != nil && ctx.Err() == nil {
+			d.log.Warn("failed to cancel the jobs of statements that no longer exist", "error", err)
 		}
 	}
 }
 
-// isStray tells whether no statement is known that a job is of.
-func (d *Driver) isStray(id identity) bool {
+// isOrphan reports whether a job belongs to a statement that does not exist.
+func (d *Driver) isOrphan(id identity) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.acting.Load() && d.statements[id] == nil && !d.released[id]
+	return d.active.Load() && d.statements[id] == nil && !d.released[id]
 }

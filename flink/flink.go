@@ -1,0 +1,41 @@
+// Package flink holds the words and rules of the Flink Kubernetes Operator that
+// more than one part of Weir goes by: its API, the states that it reports and
+// what its validator refuses.
+package flink
+
+// The operator's API.
+const (
+	Group      = "flink.apache.org"
+	Version    = "v1beta1"
+	APIVersion = Group + "/" + Version
+
+	KindDeployment    = "FlinkDeployment"
+	KindSessionJob    = "FlinkSessionJob"
+	KindStateSnapshot = "FlinkStateSnapshot"
+
+	ResourceDeployments    = "flinkdeployments"
+	ResourceSessionJobs    = "flinksessionjobs"
+	ResourceStateSnapshots = "flinkstatesnapshots"
+)
+
+// Values of spec.job.state.
+const (
+	Running   = "running"
+	Suspended = "suspended"
+)
+
+// Values of spec.job.upgradeMode.
+const (
+	UpgradeStateless = "stateless"
+	UpgradeSavepoint = "savepoint"
+	UpgradeLastState = "last-state"
+)
+
+// UpgradeModes are the values of spec.job.upgradeMode.
+var UpgradeModes = []string{UpgradeStateless, UpgradeSavepoint, UpgradeLastState}
+
+// Values of spec.mode.
+const (
+	Native     = "native"
+	Standalone = "standalone"
+)
