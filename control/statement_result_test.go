@@ -85,7 +85,7 @@ func TestRowsThatCannotBeFetched(t *testing.T) {
 
 	for _, token := range []string{"nonsense", "e30", "eyJzdGF0ZW1lbnQiOiJvdGhlciIsIm9mZnNldCI6MX0"} {
 		_, err := s.results(t, "looking", token)
-		refused(t, err, invalid("page-token: is none that this statement gave"))
+		refused(t, err, invalid("page-token: was not issued for this statement"))
 	}
 	_, err := two.statements("prod").results(t, "looking", "")
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{

@@ -16,13 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// leaseTTL is the time, in seconds, after which a leader that is gone is
-	// replaced.
-	leaseTTL = 5
-	// backoff is how long a replica waits after a term that failed.
-	backoff = time.Second
-)
+// leaseTTL is the time, in seconds, after which a leader that is gone is replaced.
+const leaseTTL = 5
 
 // Config is what an Election is made of.
 type Config struct {
@@ -40,10 +35,12 @@ type Config struct {
 // Election makes this replica the leader now and then.
 type Election struct {
 	Config
+	// backoff is how long the replica waits after a term that failed.
+	backoff time.Duration
 }
 
 // New makes an Election.
-func New(config Config) *Election { return &Election{config} }
+func New(config Config) *Election { return &Election{Config: config, backoff: time.Second} }
 
 // Run stands for election, and leads whenever elected, until the context ends.
 func (e *Election) Run(ctx context.Context) error {
@@ -51,7 +48,7 @@ func (e *Election) Run(ctx context.Context) error {
 		if err := e.term(ctx); err != nil && ctx.Err() == nil {
 			e.Log.Warn("leadership ended", "error", err)
 			select {
-			case <-time.After(backoff):
+			case <-time.After(e.backoff):
 			case <-ctx.Done():
 			}
 		}

@@ -80,7 +80,7 @@ func nameOf(container any) string {
 	return openjson.String(fields, "name")
 }
 
-// gateway is the container of the SQL gateway. It has not the configuration of
+// gateway is the container of the SQL gateway. It does not have the configuration of
 // the cluster, which the operator mounts into Flink's own container only, so it
 // is told where the JobManager is: next to it. Memory is for plans, and for the
 // two pages of rows that the gateway keeps of a query.
