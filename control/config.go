@@ -15,22 +15,22 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/seal"
-	"github.com/openweir/weir/control/service"
-	"github.com/openweir/weir/control/state"
 )
 
 // DefaultHeartbeat is how often agents are asked to beat. A session that misses
 // three is over.
 const DefaultHeartbeat = 5 * time.Second
 
-// Config is all that a control plane replica is told.
+// Config is what a control plane replica is made of.
 type Config struct {
-	// Etcd holds the state. It stays the caller's to close, after Run. Required.
+	// Etcd holds the application. It stays the caller's to close, after Run. Required.
 	Etcd *clientv3.Client
-	// Listener takes gRPC connections, of clients and agents. It is the
-	// caller's to open, so that an address in use is known at once, and is
-	// closed by Run. nil where only in-process clients are served.
+	// Listener takes gRPC connections, of clients and agents. The caller opens it,
+	// so that an address in use is known at once, and Run closes it. nil where only
+	// in-process clients are served.
 	Listener net.Listener
 	// TLS of the listener; nil serves without encryption.
 	TLS *TLSFiles
@@ -42,14 +42,14 @@ type Config struct {
 	Keys *seal.Keys
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
-	// Kafka makes the topics of databases tables, and makes and deletes topics
-	// with tables. Without it, tables are those that DDL made, and nobody talks
-	// to Kafka.
+	// Kafka makes the topics of databases tables, and creates and deletes topics
+	// with tables. Without it, tables are those that DDL made, and there are no
+	// connections to Kafka.
 	Kafka bool
 	// Limits bound what is kept of each application; zero means DefaultLimits.
-	Limits state.Limits
-	// Version is told to users and agents.
-	Version service.Version
+	Limits application.Limits
+	// Version is what users and agents see.
+	Version information.Version
 	// Log receives what happens. Required.
 	Log *slog.Logger
 }
@@ -82,8 +82,8 @@ func (c *Config) complete() error {
 	if c.Heartbeat < minHeartbeat {
 		wrong = append(wrong, fmt.Errorf("heartbeat: must be at least %s, got %s", minHeartbeat, c.Heartbeat))
 	}
-	if c.Limits == (state.Limits{}) {
-		c.Limits = state.DefaultLimits
+	if c.Limits == (application.Limits{}) {
+		c.Limits = application.DefaultLimits
 	}
 	if c.Limits.Events < 1 || c.Limits.Instances < 1 {
 		wrong = append(wrong, errors.New("limits: at least one event and one instance of each application must be kept"))

@@ -17,12 +17,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/interceptor"
-	"github.com/openweir/weir/control/kafka"
-	"github.com/openweir/weir/control/reconcile"
-	"github.com/openweir/weir/control/service"
-	"github.com/openweir/weir/control/state"
 	"github.com/openweir/weir/control/store"
 )
 
@@ -38,13 +33,11 @@ const (
 
 // Control is one replica.
 type Control struct {
-	config     Config
-	store      *store.Store
-	fleet      *fleet.Fleet
-	services   *service.Services
-	reconciler *reconcile.Reconciler
-	server     *grpc.Server
-	health     *health.Server
+	config Config
+	store  *store.Store
+	rooms  *rooms
+	server *grpc.Server
+	health *health.Server
 }
 
 // New builds a replica. Its error lists everything that is wrong with the
@@ -53,27 +46,11 @@ func New(config Config) (*Control, error) {
 	if err := config.complete(); err != nil {
 		return nil, fmt.Errorf("configuration of the control plane: %w", err)
 	}
-	log := config.Log
-	s := store.New(config.Etcd, state.Prefix, log)
-	st := state.New(s, config.Limits)
-	agents := fleet.New(fleet.Config{
-		State: st, Etcd: config.Etcd, Replica: config.Replica, Keys: config.Keys, Tokens: config.AgentTokens,
-		Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: log,
-	})
-	c := &Control{
-		config:     config,
-		store:      s,
-		fleet:      agents,
-		services:   service.New(st, config.Keys, config.Version, log).WithRows(agents).WithWebUIs(agents),
-		reconciler: reconcile.New(reconcile.Config{State: st, Etcd: config.Etcd, Keys: config.Keys, Replica: config.Replica, Log: log}),
-		health:     health.NewServer(),
-	}
-	if config.Kafka {
-		c.services.WithTopics(kafka.NewReader())
-	}
+	s := store.New(config.Etcd, Prefix, config.Log)
+	c := &Control{config: config, store: s, rooms: newRooms(s, config), health: health.NewServer()}
 	c.server = grpc.NewServer(c.serverOptions()...)
-	c.services.Register(c.server)
-	c.fleet.Register(c.server)
+	c.rooms.register(c.server)
+	c.rooms.fleet.Register(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
 	reflection.Register(c.server)
 	return c, nil
@@ -105,7 +82,7 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 
 // Services registers the public services with a server of the same process, as
 // Run does with the listener's; the interceptors are the caller's to add.
-func (c *Control) Services(server grpc.ServiceRegistrar) { c.services.Register(server) }
+func (c *Control) Services(server grpc.ServiceRegistrar) { c.rooms.register(server) }
 
 // UnaryInterceptors and StreamInterceptors are what every RPC must pass through
 // on a server of the same process.
@@ -118,7 +95,7 @@ func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
 	return interceptor.Stream(c.config.Log)
 }
 
-// Ready tells whether requests can be served, and if not, why.
+// Ready returns why requests cannot be served; nil where they can.
 func (c *Control) Ready(ctx context.Context) error {
 	select {
 	case <-c.store.Ready():
@@ -150,15 +127,15 @@ func (c *Control) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
 	// Watches have no end of their own, and those under way would hold up what
 	// waits for requests to finish.
-	defer context.AfterFunc(inner, c.services.EndWatches)()
+	defer context.AfterFunc(inner, c.rooms.watches.End)()
 	group.Go(func() error {
 		select {
 		case <-c.store.Ready():
 		case <-inner.Done():
 			return nil
 		}
-		group.Go(func() error { return c.fleet.Run(inner) })
-		group.Go(func() error { return c.reconciler.Run(inner) })
+		group.Go(func() error { return c.rooms.fleet.Run(inner) })
+		group.Go(func() error { return c.rooms.election.Run(inner) })
 		if c.config.Listener != nil {
 			group.Go(func() error { return c.serve(inner) })
 		}

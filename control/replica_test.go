@@ -15,8 +15,7 @@ import (
 
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
-	"github.com/openweir/weir/control/service"
-	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/store/embedded"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -89,7 +88,7 @@ func launch(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*c
 		Replica:     name,
 		AgentTokens: fleet.Tokens{},
 		Heartbeat:   longHeartbeat,
-		Version:     service.Version{Version: "1.2.3", Revision: "0123abc"},
+		Version:     information.Version{Version: "1.2.3", Revision: "0123abc"},
 		Log:         slog.New(slog.NewTextHandler(testLog{t, name}, nil)),
 	}
 	config.AgentTokens.Add(anyToken, "")
@@ -147,10 +146,10 @@ func (l testLog) Write(line []byte) (int, error) {
 // records that sessions write as they come and go are left out.
 func (r *replica) stored(t testing.TB) map[string]int64 {
 	t.Helper()
-	response := must(r.etcd.Get(t.Context(), state.Prefix+"/", clientv3.WithPrefix(), clientv3.WithKeysOnly()))(t)
+	response := must(r.etcd.Get(t.Context(), control.Prefix+"/", clientv3.WithPrefix(), clientv3.WithKeysOnly()))(t)
 	keys := map[string]int64{}
 	for _, kv := range response.Kvs {
-		key := strings.TrimPrefix(string(kv.Key), state.Prefix+"/")
+		key := strings.TrimPrefix(string(kv.Key), control.Prefix+"/")
 		if !strings.HasPrefix(key, "sessions/") && !strings.HasPrefix(key, "cluster-status/") {
 			keys[key] = kv.ModRevision
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/seal"
-	"github.com/openweir/weir/control/state"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -268,7 +267,7 @@ func TestSecretsOfTablesReachTheDriverAlone(t *testing.T) {
 	if !strings.Contains(apply.GetManifest(), "first-password") {
 		t.Errorf("the password is not in\n%s", apply.GetManifest())
 	}
-	for _, kv := range must(r.etcd.Get(t.Context(), state.Prefix+"/", clientv3.WithPrefix()))(t).Kvs {
+	for _, kv := range must(r.etcd.Get(t.Context(), control.Prefix+"/", clientv3.WithPrefix()))(t).Kvs {
 		if strings.Contains(string(kv.Value), "first-password") {
 			t.Errorf("%s has the password", kv.Key)
 		}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
-	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
@@ -66,7 +66,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "file with the certificates that agents' client certificates must descend from")
 	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "how often agents report that they live; three missed end a session")
-	f.IntVar(&flags.eventsPerResource, "events-per-application", state.DefaultLimits.Events, "how many events of each application are kept")
+	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "how many events of each application are kept")
 	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and make and delete topics with tables; without, tables are only declared")
 	cmd.MarkFlagsMutuallyExclusive("etcd-endpoints", "etcd-dir")
 	cmd.MarkFlagsOneRequired("etcd-endpoints", "etcd-dir")
@@ -153,7 +153,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		Keys:        keys,
 		Heartbeat:   f.heartbeat,
 		Kafka:       f.kafka,
-		Limits:      state.Limits{Events: f.eventsPerResource, Instances: state.DefaultLimits.Instances},
+		Limits:      application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
 		Version:     buildVersion(),
 		Log:         log,
 	}

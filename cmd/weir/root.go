@@ -9,15 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/openweir/weir/control/service"
+	"github.com/openweir/weir/control/resource/information"
 )
 
 // version and revision are set by the linker in a release.
 var version, revision string
 
 // buildVersion is the release, or else what the build recorded of the source.
-func buildVersion() service.Version {
-	out := service.Version{Version: version, Revision: revision}
+func buildVersion() information.Version {
+	out := information.Version{Version: version, Revision: revision}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return out

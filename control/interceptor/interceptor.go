@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/rules"
+	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -110,7 +110,7 @@ var ownValidation = map[string]bool{
 
 func unaryValidation(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if !ownValidation[info.FullMethod] {
-		if err := validate(req); err != nil {
+		if err := checkRequest(req); err != nil {
 			return nil, err
 		}
 	}
@@ -129,15 +129,15 @@ func (s validatedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return validate(m)
+	return checkRequest(m)
 }
 
-func validate(req any) error {
+func checkRequest(req any) error {
 	message, ok := req.(proto.Message)
 	if !ok {
 		return status.Errorf(codes.Internal, "%T is no proto message", req)
 	}
-	violations, err := rules.Validate(message)
+	violations, err := validate.Request(message)
 	if err != nil {
 		return err
 	}

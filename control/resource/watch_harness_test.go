@@ -1,4 +1,4 @@
-package service
+package resource_test
 
 import (
 	"context"
@@ -17,7 +17,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/interceptor"
-	"github.com/openweir/weir/control/state"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/resource/cluster"
+	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -39,10 +43,13 @@ func startEtcd(t *testing.T) *clientv3.Client {
 	return server.Client()
 }
 
-// replica serves the public API on a socket.
+// replica serves applications on a socket.
 type replica struct {
-	*Services
-	conn *grpc.ClientConn
+	store        *store.Store
+	watches      *resource.Watches
+	environments *environment.Environments
+	applications *application.Applications
+	conn         *grpc.ClientConn
 	// ended gets the method of every stream whose handler has returned.
 	ended chan string
 }
@@ -50,8 +57,16 @@ type replica struct {
 func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) *replica {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	kept := store.New(etcd, state.Prefix, quiet, options...)
-	r := &replica{Services: New(state.New(kept, state.DefaultLimits), nil, Version{}, quiet), ended: make(chan string, 1000)}
+	s := store.New(etcd, "/test", quiet, options...)
+	ownership, watches := resource.NewOwnership(s), resource.NewWatches()
+	clusters := cluster.New(s, watches)
+	environments := environment.New(s, watches, clusters)
+	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
+	r := &replica{
+		store: s, watches: watches, environments: environments,
+		applications: application.New(s, ownership, watches, clusters, environments, savepoints, application.DefaultLimits, quiet),
+		ended:        make(chan string, 1000),
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -60,9 +75,9 @@ func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) 
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(interceptor.Unary(quiet)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{r.noteEnd}, interceptor.Stream(quiet)...)...))
-	r.Register(server)
+	r.applications.Room().Register(server)
 	var running sync.WaitGroup
-	running.Go(func() { _ = kept.Run(ctx) })
+	running.Go(func() { _ = s.Run(ctx) })
 	running.Go(func() { _ = server.Serve(listener) })
 	// A window of a fixed size, so that it is known how much an idle reader takes.
 	r.conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithInitialWindowSize(1<<16))
@@ -75,7 +90,7 @@ func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) 
 		cancel()
 		running.Wait()
 	})
-	<-kept.Ready()
+	<-s.Ready()
 	return r
 }
 
@@ -85,9 +100,14 @@ func (r *replica) noteEnd(srv any, stream grpc.ServerStream, info *grpc.StreamSe
 }
 
 // commit writes and gives the revision.
-func (r *replica) commit(t testing.TB, ops ...store.Op) int64 {
+func (r *replica) commit(t testing.TB, writes ...func(*store.Tx)) int64 {
 	t.Helper()
-	revision, err := r.state.Store.Commit(t.Context(), nil, ops)
+	revision, err := r.store.Update(t.Context(), func(tx *store.Tx) error {
+		for _, write := range writes {
+			write(tx)
+		}
+		return nil
+	})
 	if err != nil {
 		t.Error(err)
 	}
@@ -96,31 +116,40 @@ func (r *replica) commit(t testing.TB, ops ...store.Op) int64 {
 
 func (r *replica) putEnvironment(t testing.TB, name string) {
 	t.Helper()
-	r.commit(t, r.state.Environments.Put(name, &cmfv1.Environment{
-		Name: name, KubernetesNamespace: "flink", KubernetesClusterName: "cluster-a", Metadata: &cmfv1.ObjectMeta{Name: name},
-	}))
+	r.commit(t, func(tx *store.Tx) {
+		r.environments.Records.Put(tx, name, &cmfv1.Environment{
+			Name: name, KubernetesNamespace: "flink", KubernetesClusterName: "cluster-a", Metadata: &cmfv1.ObjectMeta{Name: name},
+		})
+	})
 }
 
 // putApplication writes a version of an application that differs from all
 // others.
-func (r *replica) putApplication(name, version string) store.Op {
-	return r.state.Applications.Put("prod/"+name, &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{
-		ApiVersion: "cmf.confluent.io/v1", Kind: "FlinkApplication",
-		Metadata: &cmfv1.ObjectMeta{Name: name, Uid: "uid-" + name, Labels: map[string]string{"version": version}},
-		Spec:     &cmfv1.JsonObject{Json: `{"job":{"state":"running"}}`},
-	}})
+func (r *replica) putApplication(name, version string) func(*store.Tx) {
+	return func(tx *store.Tx) {
+		r.applications.Records.Put(tx, "prod/"+name, &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{
+			ApiVersion: "cmf.confluent.io/v1", Kind: "FlinkApplication",
+			Metadata: &cmfv1.ObjectMeta{Name: name, Uid: "uid-" + name, Labels: map[string]string{"version": version}},
+			Spec:     &cmfv1.JsonObject{Json: `{"job":{"state":"running"}}`},
+		}})
+	}
 }
 
 // putStatus writes what an agent reported at a time.
-func (r *replica) putStatus(name, state string, second int64) store.Op {
-	return r.state.ApplicationStatus.Put("prod/"+name, &storev1.StatusRecord{
-		OwnerUid: "uid-" + name, JobState: state, UpdateTime: timestamppb.New(time.Unix(second, 0)),
-		Status: fmt.Sprintf(`{"jobStatus":{"state":%q}}`, state),
-	})
+func (r *replica) putStatus(name, state string, second int64) func(*store.Tx) {
+	return func(tx *store.Tx) {
+		r.applications.Status.Put(tx, "prod/"+name, &storev1.StatusRecord{
+			OwnerUid: "uid-" + name, JobState: state, UpdateTime: timestamppb.New(time.Unix(second, 0)),
+			Status: fmt.Sprintf(`{"jobStatus":{"state":%q}}`, state),
+		})
+	}
 }
 
-func (r *replica) removeApplication(name string) []store.Op {
-	return []store.Op{r.state.Applications.Remove("prod/" + name), r.state.ApplicationStatus.Remove("prod/" + name)}
+func (r *replica) removeApplication(env, name string) func(*store.Tx) {
+	return func(tx *store.Tx) {
+		r.applications.Records.Delete(tx, env+"/"+name)
+		r.applications.Status.Delete(tx, env+"/"+name)
+	}
 }
 
 type watched = grpc.ServerStreamingClient[cmfv1.WatchApplicationsResponse]

@@ -1,4 +1,4 @@
-package service
+package resource_test
 
 import (
 	"fmt"
@@ -49,9 +49,9 @@ func TestAWatchIsTheListAndThenItsChanges(t *testing.T) {
 	}
 	// Invisible: of another environment, and a status whose application is of
 	// another uid.
-	r.commit(t, r.state.Applications.Remove("test/gamma"), r.state.ApplicationStatus.Remove("test/gamma"))
+	r.commit(t, r.removeApplication("test", "gamma"))
 	r.commit(t, r.putStatus("gamma", "RUNNING", 3))
-	revisions = append(revisions, r.commit(t, r.removeApplication("beta")...))
+	revisions = append(revisions, r.commit(t, r.removeApplication("prod", "beta")))
 	lines, versions = next(t, w, 3)
 	equal(t, "changes", []string{"MODIFIED alpha v1 RUNNING", "MODIFIED beta v2 RUNNING", "DELETED beta v2 RUNNING"}, brief(lines))
 	for i, revision := range revisions {
@@ -68,7 +68,7 @@ func TestAWatchGoesOnFromEachOfItsVersions(t *testing.T) {
 	_, synced := next(t, w, 1)
 	r.commit(t, r.putApplication("alpha", "1"), r.putApplication("beta", "1"), r.putApplication("gamma", "1"))
 	r.commit(t, r.putStatus("beta", "RUNNING", 1))
-	r.commit(t, r.removeApplication("beta")...)
+	r.commit(t, r.removeApplication("prod", "beta"))
 	lines, versions := next(t, w, 5)
 	equal(t, "all", []string{
 		"ADDED alpha v1 RECONCILING", "ADDED beta v1 RECONCILING", "ADDED gamma v1 RECONCILING",
@@ -97,7 +97,7 @@ func TestResourcesComeAndGoWithTheFilter(t *testing.T) {
 	for second, state := range []string{"CREATED", "RUNNING", "RUNNING", "FAILED", "SUSPENDED", "RUNNING"} {
 		r.commit(t, r.putStatus("alpha", state, int64(second+1)))
 	}
-	r.commit(t, r.removeApplication("alpha")...)
+	r.commit(t, r.removeApplication("prod", "alpha"))
 	want := []string{"ADDED RUNNING", "MODIFIED RUNNING", "DELETED RUNNING", "ADDED RUNNING", "DELETED RUNNING"}
 	pass := func(w watched) []string {
 		lines, _ := next(t, w, len(want))
@@ -125,7 +125,7 @@ func code(t testing.TB, err error) (codes.Code, int32) {
 
 func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
 	etcd := startEtcd(t)
-	r := startReplica(t, etcd, store.WithHistory(4))
+	r := startReplica(t, etcd, store.WithHistory(4, 1<<20))
 	r.putEnvironment(t, "prod")
 	old := r.commit(t, r.putApplication("alpha", "1"))
 	for i := range 6 {
@@ -172,7 +172,7 @@ func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
 func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
 	etcd := startEtcd(t)
 	r, other := startReplica(t, etcd), startReplica(t, etcd)
-	r.watching.stall = 50 * time.Millisecond
+	r.watches.Stall = 50 * time.Millisecond
 	r.putEnvironment(t, "prod")
 	w := r.watch(t, "", "")
 	next(t, w, 1)
@@ -206,11 +206,11 @@ func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
 
 func TestAnIdleWatchSaysHowFarItHasCome(t *testing.T) {
 	r := startReplica(t, startEtcd(t))
-	r.watching.bookmarks = 10 * time.Millisecond
+	r.watches.Bookmarks = 10 * time.Millisecond
 	r.putEnvironment(t, "prod")
 	w := r.watch(t, "", "")
 	next(t, w, 1)
-	elsewhere := fmt.Sprint(r.commit(t, r.state.Applications.Remove("test/alpha"), r.putApplication("alpha", "1")))
+	elsewhere := fmt.Sprint(r.commit(t, r.removeApplication("test", "alpha"), r.putApplication("alpha", "1")))
 	deadline := time.Now().Add(patience)
 	for reached := ""; reached != elsewhere; {
 		lines, versions := next(t, w, 1)
@@ -236,9 +236,9 @@ func TestWatchesEndWithTheirReplica(t *testing.T) {
 	r.putEnvironment(t, "prod")
 	w := r.watch(t, "", "")
 	next(t, w, 1)
-	r.EndWatches()
+	r.watches.End()
 	if _, err := rest(w); status.Code(err) != codes.Unavailable {
 		t.Errorf("ended with %v, want UNAVAILABLE", err)
 	}
-	r.EndWatches()
+	r.watches.End()
 }

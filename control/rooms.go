@@ -1,0 +1,126 @@
+package control
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/kafka"
+	"github.com/openweir/weir/control/leader"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/resource/catalog"
+	"github.com/openweir/weir/control/resource/cluster"
+	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/flinkwebui"
+	"github.com/openweir/weir/control/resource/information"
+	"github.com/openweir/weir/control/resource/savepoint"
+	"github.com/openweir/weir/control/resource/savepoint/savepointrpc"
+	"github.com/openweir/weir/control/resource/secret"
+	"github.com/openweir/weir/control/resource/statement"
+	"github.com/openweir/weir/control/store"
+)
+
+// Prefix is what all keys in etcd begin with. Its version changes only with a
+// change that older releases could not read. Under it are the collections:
+//
+//	environments         <environment>
+//	applications         <environment>/<application>
+//	application-status   <environment>/<application>
+//	instances            <environment>/<application>/<uid>
+//	events               <environment>/<application>/<uid>
+//	savepoints           <environment>/<kind of owner>/<owner>/<savepoint>
+//	savepoint-status     <environment>/<kind of owner>/<owner>/<savepoint>
+//	detached-savepoints  <savepoint>
+//	clusters             <cluster>
+//	cluster-status       <cluster>
+//	cluster-environments <cluster>/<environment>
+//	sessions             <cluster>, under the lease of the agent's session
+//	secrets              <secret>
+//	secret-mappings      <environment>/<connection secret id>
+//	secret-references    <secret>/<environment>/<connection secret id>
+//	catalogs             <catalog>
+//	databases            <catalog>/<database>
+//	tables               <catalog>/<database>/<table>
+//	compute-pools        <environment>/<pool>
+//	compute-pool-status  <environment>/<pool>
+//	pool-statements      <environment>/<pool>/<statement>
+//	statements           <environment>/<statement>
+//	statement-status     <environment>/<statement>
+//	statement-exceptions <environment>/<statement>/<id>
+//	claims               <cluster>/<namespace>/<kind>/<name>
+//	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
+const Prefix = "/weir/v1"
+
+// leaderPrefix is what the keys begin with that leaders are elected by.
+const leaderPrefix = Prefix + "-leader"
+
+// rooms are the packages of all kinds of resources, put together.
+type rooms struct {
+	all      []resource.Room
+	watches  *resource.Watches
+	fleet    *fleet.Fleet
+	election *leader.Election
+}
+
+// newRooms makes every kind. Each is given those below it; the order in which
+// they are registered is that in which their objects are sent to agents, and the
+// opposite of that in which environments are emptied.
+func newRooms(s *store.Store, config Config) *rooms {
+	watches, ownership := resource.NewWatches(), resource.NewOwnership(s)
+	var topics *kafka.Reader
+	if config.Kafka {
+		topics = kafka.NewReader()
+	}
+	clusters := cluster.New(s, watches)
+	sessions := fleet.NewSessions(s, clusters, config.Replica)
+	environments := environment.New(s, watches, clusters)
+	secrets := secret.New(s, ownership, watches, environments, config.Keys, config.Log)
+	catalogs := catalog.New(s, watches, environments, secrets, topics)
+	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
+	pools := computepool.New(s, ownership, watches, clusters, environments)
+	statements := statement.New(s, ownership, watches, clusters, environments, catalogs, savepoints, pools)
+	statements.SetRows(sessions)
+	applications := application.New(s, ownership, watches, clusters, environments, savepoints, config.Limits, config.Log)
+
+	kinds := []resource.Room{
+		clusters.Room(),
+		environments.Room(),
+		secrets.Room(),
+		catalogs.Room(),
+		pools.Room(),
+		statements.Room(),
+		applications.Room(),
+		savepoints.Room(),
+	}
+	registry := resource.NewRegistry(kinds...)
+	environments.SetRegistry(registry)
+
+	r := &rooms{watches: watches}
+	r.all = append(kinds,
+		savepointrpc.Room(s, watches, savepoints, applications, statements),
+		flinkwebui.Room(s, sessions, applications, pools, statements),
+		information.New(config.Version, s, registry, environments).Room(),
+	)
+	r.fleet = fleet.New(fleet.Config{
+		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters, Sessions: sessions,
+		Etcd: config.Etcd, Tokens: config.AgentTokens, Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: config.Log,
+	})
+	var duties []func(context.Context) error
+	for _, room := range r.all {
+		duties = append(duties, room.Duties...)
+	}
+	r.election = leader.New(leader.Config{Etcd: config.Etcd, Key: leaderPrefix, Replica: config.Replica, Duties: duties, Log: config.Log})
+	return r
+}
+
+// register adds the public services to a server.
+func (r *rooms) register(server grpc.ServiceRegistrar) {
+	for _, room := range r.all {
+		if room.Register != nil {
+			room.Register(server)
+		}
+	}
+}
