@@ -110,7 +110,7 @@ var ownValidation = map[string]bool{
 
 func unaryValidation(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if !ownValidation[info.FullMethod] {
-		if err := validate(req); err != nil {
+		if err := checkRequest(req); err != nil {
 			return nil, err
 		}
 	}
@@ -129,10 +129,10 @@ func (s validatedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return validate(m)
+	return checkRequest(m)
 }
 
-func validate(req any) error {
+func checkRequest(req any) error {
 	message, ok := req.(proto.Message)
 	if !ok {
 		return status.Errorf(codes.Internal, "%T is no proto message", req)
