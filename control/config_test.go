@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/openweir/weir/control"
-	"github.com/openweir/weir/control/resource/application"
+	applications "github.com/openweir/weir/control/resource/application"
 )
 
 func TestConfigurationErrorsAreAllNamed(t *testing.T) {
 	_, err := control.New(control.Config{
 		Heartbeat: time.Millisecond,
-		Limits:    application.Limits{Events: 1},
+		Limits:    applications.Limits{Events: 1},
 		TLS:       &control.TLSFiles{Cert: "/nowhere/server.crt", Key: "/nowhere/server.key"},
 	})
 	if err == nil {

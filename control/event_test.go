@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/control"
-	"github.com/openweir/weir/control/resource/application"
+	applications "github.com/openweir/weir/control/resource/application"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -89,7 +89,7 @@ func TestReportedEventIsKeptOnce(t *testing.T) {
 // acknowledged.
 func TestEventsAreBounded(t *testing.T) {
 	const limit, many = 100, 300
-	r := start(t, func(c *control.Config) { c.Limits = application.Limits{Events: limit, Instances: 1} })
+	r := start(t, func(c *control.Config) { c.Limits = applications.Limits{Events: limit, Instances: 1} })
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
 	r.saveApplication(t, "prod", "orders", running)

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/openweir/weir/control"
-	"github.com/openweir/weir/control/resource/application"
+	applications "github.com/openweir/weir/control/resource/application"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -74,7 +74,7 @@ func TestJobIsRecordedForTheInstanceThatItIsOf(t *testing.T) {
 }
 
 func TestInstancesAreBounded(t *testing.T) {
-	r := start(t, func(c *control.Config) { c.Limits = application.Limits{Events: 3, Instances: 2} })
+	r := start(t, func(c *control.Config) { c.Limits = applications.Limits{Events: 3, Instances: 2} })
 	r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
 	for parallelism := range 5 {

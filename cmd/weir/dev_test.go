@@ -11,7 +11,7 @@ import (
 	"github.com/openweir/weir/internal/await"
 )
 
-const application = "/cmf/api/v1/environments/test/applications/curl-example"
+const curlExample = "/cmf/api/v1/environments/test/applications/curl-example"
 
 // deploy creates the environment and the application of the README.
 func (d *dev) deploy(t *testing.T) {
@@ -31,7 +31,7 @@ func (d *dev) deploy(t *testing.T) {
 func (d *dev) reaches(t *testing.T, state string) {
 	t.Helper()
 	await.Until(t, "the job is "+state, func() bool {
-		_, body := d.call(t, http.MethodGet, application, "", "")
+		_, body := d.call(t, http.MethodGet, curlExample, "", "")
 		return strings.Contains(body, `"state":"`+state+`"`)
 	})
 }
@@ -40,15 +40,15 @@ func TestDevRunsTheWholePath(t *testing.T) {
 	d := startDev(t)
 	d.deploy(t)
 	d.reaches(t, "RUNNING")
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json", application + "/instances", "/cmf/api/v1/kubernetes-clusters/edge-k8s-cluster"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json", curlExample + "/instances", "/cmf/api/v1/kubernetes-clusters/edge-k8s-cluster"} {
 		if code, body := d.call(t, http.MethodGet, path, "", ""); code != http.StatusOK {
 			t.Errorf("GET %s: %d %s", path, code, body)
 		}
 	}
-	if code, body := d.call(t, http.MethodDelete, application, "", ""); code != http.StatusNoContent || body != "" {
+	if code, body := d.call(t, http.MethodDelete, curlExample, "", ""); code != http.StatusNoContent || body != "" {
 		t.Errorf("delete application: %d %s", code, body)
 	}
-	if code, _ := d.call(t, http.MethodGet, application, "", ""); code != http.StatusNotFound {
+	if code, _ := d.call(t, http.MethodGet, curlExample, "", ""); code != http.StatusNotFound {
 		t.Errorf("get deleted application: %d, want 404", code)
 	}
 }
@@ -72,7 +72,7 @@ func TestDevKeepsItsStateWhereItIsTold(t *testing.T) {
 	first := startDev(t, "--data-dir", dir)
 	first.deploy(t)
 	first.reaches(t, "RUNNING")
-	_, before := first.call(t, http.MethodGet, application, "", "")
+	_, before := first.call(t, http.MethodGet, curlExample, "", "")
 
 	second := start(t, "dev", "--http", freeAddress(t), "--grpc", freeAddress(t), "--data-dir", dir)
 	if err := <-second.ended; err == nil || !strings.Contains(second.printed(), "in use by another process") {
@@ -84,7 +84,7 @@ func TestDevKeepsItsStateWhereItIsTold(t *testing.T) {
 	}
 	third := startDev(t, "--data-dir", dir)
 	third.reaches(t, "RUNNING")
-	_, after := third.call(t, http.MethodGet, application, "", "")
+	_, after := third.call(t, http.MethodGet, curlExample, "", "")
 	if job(after) != job(before) {
 		t.Errorf("the job was restarted: its id was %s and is %s", job(before), job(after))
 	}
