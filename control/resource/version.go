@@ -12,13 +12,16 @@ import (
 // where Index is 0. The zero Version is now.
 type Version struct {
 	Revision int64
-	// Index counts the keys that the transaction touched, in order, whether or
-	// not anyone was told of them.
+	// Index counts the keys that the transaction touched, in order, whether or not
+	// clients saw a change of them.
 	Index int
 }
 
-// String is the version as clients get it.
+// String is the version as clients get it; empty for the zero Version.
 func (v Version) String() string {
+	if v == (Version{}) {
+		return ""
+	}
 	if v.Index == 0 {
 		return strconv.FormatInt(v.Revision, 10)
 	}
