@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 
 	"github.com/openweir/weir/gateway"
 )
 
-// serveAdmin answers whoever watches over a process that serves no REST.
+// serveAdmin answers probes and scrapes of a process, and profiles of it. Its
+// listener is not for users: profiles tell what the process works on.
 func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.Context) error, metrics http.Handler, log *slog.Logger) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -22,5 +24,9 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.C
 		fmt.Fprintln(w, "ok")
 	})
 	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return gateway.Serve(ctx, listener, mux, log)
 }

@@ -5,9 +5,8 @@ package manifest
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/validate"
@@ -35,29 +34,38 @@ func Labels(env *cmfv1.Environment, own map[string]string) map[string]string {
 
 // Object makes the object of an owner from its specification. Flink configuration
 // is text throughout, as the definitions of older operators want it.
-func Object(ref *agentv1.ObjectRef, owner string, generation int64, labels, annotations map[string]string, spec openjson.Object) (*agentv1.Apply, error) {
-	metadata := map[string]any{"name": ref.GetName(), "namespace": ref.GetNamespace()}
+func Object(ref *agentv1.ObjectRef, owner string, generation int64, labels, annotations map[string]string, spec openjson.Object) *agentv1.Apply {
+	metadata := openjson.Object{"name": ref.GetName(), "namespace": ref.GetNamespace()}
 	if len(labels) > 0 {
-		metadata["labels"] = labels
+		metadata["labels"] = texts(labels)
 	}
 	if len(annotations) > 0 {
-		metadata["annotations"] = annotations
+		metadata["annotations"] = texts(annotations)
 	}
-	manifest, err := json.Marshal(map[string]any{
+	manifest := escapeHTML.Replace(openjson.Encode(openjson.Object{
 		"apiVersion": ref.GetApiVersion(),
 		"kind":       ref.GetKind(),
 		"metadata":   metadata,
 		"spec":       flinkspec.WithTextConfiguration(spec),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode %s %s/%s: %w", ref.GetKind(), ref.GetNamespace(), ref.GetName(), err)
-	}
-	sum := sha256.Sum256(manifest)
+	}))
+	sum := sha256.Sum256([]byte(manifest))
 	return &agentv1.Apply{
 		Ref:        ref,
 		OwnerUid:   owner,
 		Generation: generation,
 		Hash:       hex.EncodeToString(sum[:16]),
-		Manifest:   string(manifest),
-	}, nil
+		Manifest:   manifest,
+	}
+}
+
+// escapeHTML escapes what encoding/json does beside what JSON needs. In JSON, the
+// characters occur in strings only.
+var escapeHTML = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`)
+
+func texts(m map[string]string) openjson.Object {
+	out := make(openjson.Object, len(m))
+	for key, value := range m {
+		out[key] = value
+	}
+	return out
 }

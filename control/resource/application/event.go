@@ -93,16 +93,15 @@ func (a *Applications) appendEvents(tx *store.Tx, application string, events ...
 	if len(fresh) == 0 {
 		return
 	}
-	surplus := stored.Count(application) + len(fresh) - a.limits.Events
-	if surplus <= 0 && len(fresh) <= maxAdds {
+	all := make([]dated, 0, len(fresh))
+	for o := range stored.Under(application) {
+		all = append(all, datedOf(o.Value, false))
+	}
+	if len(all)+len(fresh) <= a.limits.Events && len(fresh) <= maxAdds {
 		for _, e := range fresh {
 			a.events.Put(tx, store.Join(application, e.GetMetadata().GetName()), e)
 		}
 		return
-	}
-	all := make([]dated, 0, a.limits.Events+len(fresh))
-	for o := range stored.Under(application) {
-		all = append(all, datedOf(o.Value, false))
 	}
 	for _, e := range fresh {
 		all = append(all, datedOf(e, true))

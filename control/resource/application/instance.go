@@ -55,10 +55,13 @@ func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
 // the limit. effective is the parsed form of its specification.
 func (a *Applications) beginInstance(tx *store.Tx, application string, instance *cmfv1.FlinkApplicationInstance, effective openjson.Object) {
 	a.instances.Put(tx, store.Join(application, instance.GetMetadata().GetName()), instance, store.WithDerived(effective))
-	kept := a.instances.In(tx)
-	surplus := min(kept.Count(application)+1-a.limits.Instances, maxDrops)
-	for _, oldest := range kept.Range(application, 0, max(0, surplus)) {
-		a.instances.Delete(tx, oldest.Key)
+	var kept []string
+	for o := range a.instances.In(tx).Under(application) {
+		kept = append(kept, o.Key)
+	}
+	surplus := min(len(kept)+1-a.limits.Instances, len(kept), maxDrops)
+	for _, oldest := range kept[:max(0, surplus)] {
+		a.instances.Delete(tx, oldest)
 	}
 }
 

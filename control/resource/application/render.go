@@ -88,7 +88,7 @@ func render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance 
 	}
 	metadata := app.GetMetadata()
 	return manifest.Object(manifest.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
-		manifest.Labels(env, metadata.GetLabels()), annotations(metadata, defaults), effective)
+		manifest.Labels(env, metadata.GetLabels()), annotations(metadata, defaults), effective), nil
 }
 
 // annotations are the application's under those of the environment's defaults.

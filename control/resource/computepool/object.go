@@ -67,7 +67,7 @@ func manifestOf(env *cmfv1.Environment, pool *cmfv1.ComputePool, version int64, 
 		spec = manifest.WithSQLGateway(spec)
 	}
 	return manifest.Object(manifest.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), version,
-		manifest.Labels(env, metadata.GetLabels()), maps.Clone(metadata.GetAnnotations()), spec)
+		manifest.Labels(env, metadata.GetLabels()), maps.Clone(metadata.GetAnnotations()), spec), nil
 }
 
 // ClusterSpec is the specification of a pool's clusters, with the defaults of its

@@ -72,7 +72,7 @@ func render(env *cmfv1.Environment, record *storev1.SavepointRecord, status *cmf
 		"backoffLimit": spec.GetBackoffLimit(),
 		"jobReference": openjson.Object{"kind": record.GetJobKind(), "name": record.GetJobName()},
 		"savepoint":    savepoint,
-	})
+	}), nil
 }
 
 // observe is the status of a savepoint after a report. It has the object of a

@@ -103,7 +103,7 @@ func clusterManifest(env *cmfv1.Environment, record *storev1.StatementRecord) (*
 
 func manifestOf(env *cmfv1.Environment, record *storev1.StatementRecord, ref *agentv1.ObjectRef, spec openjson.Object) (*agentv1.Apply, error) {
 	metadata := metadataOf(record)
-	return manifest.Object(ref, metadata.GetUid(), record.GetGeneration(), manifest.Labels(env, metadata.GetLabels()), maps.Clone(metadata.GetAnnotations()), spec)
+	return manifest.Object(ref, metadata.GetUid(), record.GetGeneration(), manifest.Labels(env, metadata.GetLabels()), maps.Clone(metadata.GetAnnotations()), spec), nil
 }
 
 // objectSpec is the specification of the object of a job, for the caller to
