@@ -66,7 +66,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 	for {
 		part := t.take()
 		if part.broken {
-			return apierror.BadGateway("The agent of Kubernetes cluster '%s' does not follow the protocol.", s.cluster)
+			return apierror.BadGateway("The agent of Kubernetes cluster '%s' does not keep to the protocol.", s.cluster)
 		}
 		if part.head != nil {
 			if err := send(&cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Head{Head: part.head}}); err != nil {
