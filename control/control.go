@@ -12,9 +12,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/openweir/weir/control/interceptor"
@@ -24,12 +26,18 @@ import (
 // Limits of the gRPC server.
 const (
 	maxMessage = 16 << 20
-	// An idle agent's connection should cost little.
-	connectionBuffer = 8 << 10
+	// An idle agent's connection should cost little. The buffer for writing is
+	// held only while something is written, so it may be as large as pages want.
+	readBuffer  = 8 << 10
+	writeBuffer = 64 << 10
 	// drain is how long requests under way may take to finish when the replica
 	// stops.
 	drain = time.Second
 )
+
+// messageBuffers hold messages on their way. A buffer is cleared whole before it is
+// used, and gRPC's own pool has none between 32 KiB and 1 MiB, where pages are.
+var messageBuffers = mem.NewTieredBufferPool(256, 4<<10, 16<<10, 32<<10, 64<<10, 128<<10, 256<<10, 512<<10, 1<<20)
 
 // Control is one replica.
 type Control struct {
@@ -73,8 +81,10 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 		grpc.ChainStreamInterceptor(interceptor.Stream(c.config.Log)...),
 		grpc.StatsHandler(otelgrpc.NewServerHandler()),
 		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.ReadBufferSize(connectionBuffer),
-		grpc.WriteBufferSize(connectionBuffer),
+		grpc.ReadBufferSize(readBuffer),
+		grpc.WriteBufferSize(writeBuffer),
+		grpc.SharedWriteBuffer(true),
+		experimental.BufferPool(messageBuffers),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}

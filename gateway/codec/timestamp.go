@@ -10,17 +10,19 @@ import (
 // appendTimestamp writes RFC 3339 in UTC with 0, 3, 6 or 9 digits of fraction,
 // whichever is the shortest that is exact: as java.time.Instant prints.
 func appendTimestamp(dst []byte, ts *timestamppb.Timestamp) []byte {
-	layout := "2006-01-02T15:04:05.000000000Z"
-	switch nanos := ts.GetNanos(); {
-	case nanos == 0:
-		layout = "2006-01-02T15:04:05Z"
-	case nanos%1e6 == 0:
-		layout = "2006-01-02T15:04:05.000Z"
-	case nanos%1e3 == 0:
-		layout = "2006-01-02T15:04:05.000000Z"
-	}
 	dst = append(dst, '"')
-	dst = ts.AsTime().AppendFormat(dst, layout)
+	// The time package is several times faster at RFC 3339 than at other layouts.
+	dst = ts.AsTime().AppendFormat(dst, time.RFC3339)
+	if nanos := ts.GetNanos(); nanos != 0 {
+		dst = append(dst[:len(dst)-1], '.') // in the place of Z
+		digits, unit := 9, int32(1)
+		for ; nanos%(unit*1000) == 0; digits, unit = digits-3, unit*1000 {
+		}
+		for place := int32(1e8); digits > 0; digits, place = digits-1, place/10 {
+			dst = append(dst, byte('0'+nanos/place%10))
+		}
+		dst = append(dst, 'Z')
+	}
 	return append(dst, '"')
 }
 

@@ -74,7 +74,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	}
 	normal := NormalStatus(parsed)
 	status, instance := o.status, record.GetInstance()
-	status.Status = openjson.Text(normal)
+	status.Status, status.Instance = withInstance(openjson.Text(normal), instance), instance
 	status.Generation = report.GetGeneration()
 	status.LifecycleState = openjson.String(normal, "lifecycleState")
 	status.JobState = openjson.String(normal, "jobStatus", "state")

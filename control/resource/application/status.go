@@ -41,16 +41,30 @@ func NormalStatus(status openjson.Object) openjson.Object {
 	return normal
 }
 
-// Status is the status of an application as users see it. It adds
-// to the text of what the agent reported and does not parse it: this is what
-// every read of an application pays.
+// instanceField is what Status adds of the current instance.
+const instanceField = "currentDeployedInstanceName"
+
+// withInstance is the text of a status with the current instance, as it is stored.
+func withInstance(status, instance string) string {
+	if instance == "" {
+		return status
+	}
+	return openjson.AppendField(status, instanceField, instance)
+}
+
+// Status is the status of an application as users see it. It adds to the text of
+// what the agent reported and does not parse it: this is what every read of an
+// application pays.
 func Status(record *storev1.ApplicationRecord, reported *storev1.StatusRecord, warning string) string {
 	status := reported.GetStatus()
 	if status == "" {
 		status = notReported
 	}
-	if instance := record.GetInstance(); instance != "" {
-		status = openjson.AppendField(status, "currentDeployedInstanceName", instance)
+	if stored, current := reported.GetInstance(), record.GetInstance(); stored != current {
+		if stored != "" { // that of the report, before which another one began
+			status = strings.TrimSuffix(status, `,"`+instanceField+`":"`+stored+`"}`) + "}"
+		}
+		status = withInstance(status, current)
 	}
 	if problem := reported.GetProblem(); problem != nil {
 		if reported.GetError() == "" {

@@ -120,3 +120,25 @@ func expectSame(t testing.TB, got, want any) {
 		t.Errorf("want -, got +:\n%s", difference)
 	}
 }
+
+// A stored status ends with the instance of its report, which may have been
+// succeeded since.
+func TestStatusShowsTheCurrentInstance(t *testing.T) {
+	const reported = `{"jobStatus":{"jobName":"j","state":"RUNNING"}`
+	for name, test := range map[string]struct{ stored, current, want string }{
+		"the same":     {"one", "one", reported + `,"currentDeployedInstanceName":"one"}`},
+		"another one":  {"one", "two", reported + `,"currentDeployedInstanceName":"two"}`},
+		"none stored":  {"", "two", reported + `,"currentDeployedInstanceName":"two"}`},
+		"none at all":  {"", "", reported + `}`},
+		"none current": {"one", "", reported + `}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := reported + "}"
+			if test.stored != "" {
+				status = reported + `,"currentDeployedInstanceName":"` + test.stored + `"}`
+			}
+			got := application.Status(&storev1.ApplicationRecord{Instance: test.current}, &storev1.StatusRecord{Status: status, Instance: test.stored}, "")
+			expectSame(t, got, test.want)
+		})
+	}
+}

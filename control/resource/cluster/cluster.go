@@ -105,7 +105,15 @@ func (c *Clusters) status(at store.Reader, cluster *store.Object[*cmfv1.Kubernet
 // StaleWarning says why what agents reported from a cluster may be old; empty
 // where it is not.
 func (c *Clusters) StaleWarning(at store.Reader, name string) string {
-	return staleWarning(name, c.StatusOf(at, name))
+	cluster := c.Get(at, name)
+	if cluster == nil {
+		return staleWarning(name, nil)
+	}
+	// Most clusters are connected, and every item of a list asks.
+	if c.Sessions.In(at).Get(cluster.Key) != nil && !Decommissioned(cluster.Value) {
+		return ""
+	}
+	return staleWarning(name, c.status(at, cluster))
 }
 
 // RunsSQL is true if the agent of a cluster runs SQL on session clusters. A

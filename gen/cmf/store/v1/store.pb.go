@@ -251,7 +251,11 @@ type StatusRecord struct {
 	Traits *v1.StatementTraits `protobuf:"bytes,12,opt,name=traits,proto3" json:"traits,omitempty"`
 	// The session cluster of a statement that has one of its own. Its status is
 	// not kept, only what follows from it.
-	Cluster       *StatusRecord `protobuf:"bytes,13,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	Cluster *StatusRecord `protobuf:"bytes,13,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// The instance of an application that status ends with, as its field
+	// currentDeployedInstanceName; empty where it has no such field. Reads then need
+	// not add it.
+	Instance      string `protobuf:"bytes,14,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -375,6 +379,13 @@ func (x *StatusRecord) GetCluster() *StatusRecord {
 		return x.Cluster
 	}
 	return nil
+}
+
+func (x *StatusRecord) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
 }
 
 // Problem is why an object is not as it should be.
@@ -1493,7 +1504,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x0eSavepointStart\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\x03R\x05nonce\x127\n" +
-	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\xef\x03\n" +
+	"\x18allow_non_restored_state\x18\x03 \x01(\bR\x15allowNonRestoredState\"\x8b\x04\n" +
 	"\fStatusRecord\x12\x1b\n" +
 	"\towner_uid\x18\x01 \x01(\tR\bownerUid\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12;\n" +
@@ -1511,7 +1522,8 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	" \x01(\tR\x10jobManagerStatus\x12\x14\n" +
 	"\x05phase\x18\v \x01(\tR\x05phase\x12/\n" +
 	"\x06traits\x18\f \x01(\v2\x17.cmf.v1.StatementTraitsR\x06traits\x124\n" +
-	"\acluster\x18\r \x01(\v2\x1a.cmf.store.v1.StatusRecordR\acluster\"W\n" +
+	"\acluster\x18\r \x01(\v2\x1a.cmf.store.v1.StatusRecordR\acluster\x12\x1a\n" +
+	"\binstance\x18\x0e \x01(\tR\binstance\"W\n" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
