@@ -72,7 +72,7 @@ func namesOf(items []boat) string {
 func TestRun(t *testing.T) {
 	tests := []struct {
 		name   string
-		kind   *Kind[boat]
+		kind   *List[boat]
 		params Params
 		want   string
 		total  int64
@@ -162,7 +162,7 @@ func TestPageableEchoesTheRequest(t *testing.T) {
 func TestParseSaysWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		name   string
-		kind   *Kind[boat]
+		kind   *List[boat]
 		params Params
 		want   []string
 	}{
@@ -262,7 +262,7 @@ func TestWindowGivesThePage(t *testing.T) {
 			t.Fatal(err)
 		}
 		from, to := q.Window(len(items))
-		want, got := q.Run(items), q.Page(items[from:to], len(items))
+		want, got := q.Run(items), PageOf(q, items[from:to], len(items))
 		if diff := cmp.Diff(namesOf(want.Items), namesOf(got.Items)); diff != "" {
 			t.Errorf("page %d (-Run +Window):\n%s", number, diff)
 		}
@@ -314,7 +314,14 @@ func TestParamsOf(t *testing.T) {
 }
 
 func ExampleParse() {
-	query, err := Parse(Environments, ParamsOf(&cmfv1.ListEnvironmentsRequest{
+	environments := &List[*cmfv1.Environment]{
+		Plural:     "environments",
+		Name:       (*cmfv1.Environment).GetName,
+		Sort:       map[string]Order[*cmfv1.Environment]{"name": By((*cmfv1.Environment).GetName)},
+		Filterable: true,
+		Message:    Descriptor[*cmfv1.Environment](),
+	}
+	query, err := Parse(environments, ParamsOf(&cmfv1.ListEnvironmentsRequest{
 		Filter: "name=prod*", Sort: []string{"name,desc"}, Fields: "name",
 	}))
 	if err != nil {

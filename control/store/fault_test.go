@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 )
 
 const patience = 30 * time.Second
@@ -206,10 +206,9 @@ func TestWithoutSpaceReadsGoOn(t *testing.T) {
 	server := startEtcd(t, embedded.Config{QuotaBytes: 1 << 20})
 	s, c := startStore(t, server.Client())
 	create(t, c, "first")
-	big := wrapperspb.String(strings.Repeat("x", 200<<10))
 	var err error
 	for n := 0; err == nil && n < 100; n++ {
-		_, err = c.Create(t.Context(), fmt.Sprintf("k%d", n), big)
+		_, err = c.Create(t.Context(), fmt.Sprintf("k%d", n), wrapperspb.String(storetest.Noise(200<<10)))
 	}
 	if !errors.Is(err, store.ErrNoSpace) {
 		t.Fatalf("writing beyond the quota gave %v, want ErrNoSpace", err)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -10,6 +11,15 @@ import (
 
 	"github.com/openweir/weir/control/store"
 )
+
+// Noise is text of that many bytes that cannot be compressed.
+func Noise(size int) string {
+	bytes := make([]byte, size)
+	for i := range bytes {
+		bytes[i] = byte('0' + rand.IntN('z'-'0'))
+	}
+	return string(bytes)
+}
 
 // things is a collection with the operations of the suite, each of which is a
 // transaction or a view of its own.

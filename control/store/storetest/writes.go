@@ -206,7 +206,7 @@ var writes = map[string]func(t *testing.T, client *clientv3.Client){
 	},
 	"a value beyond etcd's limit is refused as that": func(t *testing.T, client *clientv3.Client) {
 		r := start(t, client, newPrefix())
-		huge := text("%s", strings.Repeat("x", 3<<20))
+		huge := text("%s", Noise(3<<20))
 		if _, err := r.things.Create(t.Context(), "a", huge); err == nil {
 			t.Error("a value of 3 MiB was taken")
 		}
