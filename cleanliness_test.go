@@ -23,7 +23,7 @@ func sourceFiles(t *testing.T, visit func(path string, text []byte)) {
 			return err
 		case entry.IsDir() && slices.Contains(skipped, path):
 			return filepath.SkipDir
-		case !entry.Type().IsRegular() || filepath.Base(path) == "go.sum":
+		case !entry.Type().IsRegular() || path == ".git" || filepath.Base(path) == "go.sum":
 			return nil
 		}
 		text, err := os.ReadFile(path)
