@@ -1,8 +1,8 @@
-// Package sandbox is a workload cluster inside the process: a stand-in for a
-// Kubernetes API server and one for the Flink Kubernetes Operator, for `weir
-// dev`, `weir sandbox` and tests. An agent talks to it as to any cluster, over
-// HTTP on the loopback interface. Without Flink homes no Flink runs, and what is
-// simulated says so; with them, Flink runs as processes of this machine.
+// Package sandbox is a workload cluster inside the process: a simulated Kubernetes
+// API server and a simulated Flink Kubernetes Operator, for `weir dev`, `weir
+// sandbox` and tests. An agent connects to it as to any cluster, over HTTP on the
+// loopback interface. Without Flink homes no Flink runs, and objects are marked as
+// simulated; with them, Flink runs as local processes.
 package sandbox
 
 import (
@@ -57,7 +57,7 @@ type Config struct {
 	// Certificate is what the API is served with, and signs itself; without
 	// one it is not encrypted.
 	Certificate *tls.Certificate
-	// Log is told what goes wrong; nil is nobody.
+	// Log is where failures are logged; nil discards them.
 	Log *slog.Logger
 
 	// start starts processes in place of the supervisor; for tests.
@@ -93,13 +93,13 @@ func New(config Config) (*Cluster, error) {
 	c := &Cluster{token: config.Token, sql: sqlcluster.New(), log: config.Log.With("sandbox", config.Name)}
 	flink, err := processes(config, c.log)
 	if err != nil {
-		return nil, fmt.Errorf("make sandbox %s: %w", config.Name, err)
+		return nil, fmt.Errorf("create sandbox %s: %w", config.Name, err)
 	}
 	c.server, err = apiserver.New(apiserver.Config{
 		Dir: config.Dir, Namespaces: config.Namespaces, Token: c.token, Log: c.log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("make the API server of sandbox %s: %w", config.Name, err)
+		return nil, fmt.Errorf("create the API server of sandbox %s: %w", config.Name, err)
 	}
 	if c.listener, err = net.Listen("tcp", config.Address); err != nil {
 		return nil, fmt.Errorf("find an address for sandbox %s: %w", config.Name, err)
@@ -110,7 +110,7 @@ func New(config Config) (*Cluster, error) {
 	}
 	c.operator, err = operator.New(operator.Config{Rest: c.RestConfig(), Pace: config.Pace, Flink: flink, Log: c.log})
 	if err != nil {
-		return nil, fmt.Errorf("make the operator of sandbox %s: %w", config.Name, err)
+		return nil, fmt.Errorf("create the operator of sandbox %s: %w", config.Name, err)
 	}
 	return c, nil
 }

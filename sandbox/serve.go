@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// farewell is how long requests in progress have to end by themselves.
-const farewell = 500 * time.Millisecond
+// shutdownGrace is how long requests in progress may take to complete.
+const shutdownGrace = 500 * time.Millisecond
 
 // serve answers HTTP until the context ends, and returns when every request
 // has.
@@ -32,7 +32,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		return fmt.Errorf("serve the sandbox's API: %w", err)
 	case <-ctx.Done():
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	err := server.Shutdown(limited)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -11,8 +11,8 @@ import (
 	"github.com/openweir/weir/gateway"
 )
 
-// serveAdmin answers probes and scrapes of a process, and profiles of it. Its
-// listener is not for users: profiles tell what the process works on.
+// serveAdmin serves probes, metrics and profiles of a process. Its listener must
+// not be exposed to users, since profiles contain internals.
 func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.Context) error, metrics http.Handler, log *slog.Logger) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -22,9 +22,9 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Run the agent of a workload cluster",
-		Long: "Runs the agent of one workload cluster. It dials out to the control plane and drives the Flink\n" +
-			"Kubernetes Operator there; nothing dials in. Inside the cluster it uses its service account,\n" +
-			"outside it a kubeconfig.",
+		Long: "Runs the agent of one workload cluster. It connects to the control plane and drives the Flink\n" +
+			"Kubernetes Operator of the cluster; it accepts no inbound connections. Inside the cluster it uses its\n" +
+			"service account, outside of it a kubeconfig.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kubernetes, err := kubernetesConfig(kubeconfig)
@@ -47,18 +47,18 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&config.ControlPlane, "control", "127.0.0.1:9090", "where the control plane serves gRPC")
+	f.StringVar(&config.ControlPlane, "control", "127.0.0.1:9090", "address of the control plane's gRPC API")
 	f.StringVar(&config.Cluster, "cluster", "", "name of the workload cluster (required)")
-	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster; without one, the service account of the pod")
-	f.BoolVar(&localFlink, "local-flink", false, "Flink clusters are processes of this machine, as a sandbox starts them (default: pods)")
-	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "work in these namespaces only (default: all)")
-	f.StringToStringVar(&config.Labels, "labels", nil, "labels of the cluster when it is registered, such as region=eu,env=prod")
+	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster (default: the service account of the pod)")
+	f.BoolVar(&localFlink, "local-flink", false, "reach Flink clusters as local processes started by a sandbox instead of as pods")
+	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "namespaces to manage (default: all)")
+	f.StringToStringVar(&config.Labels, "labels", nil, "labels to register the cluster with, such as region=eu,env=prod")
 	f.StringVar(&config.Identity.TokenFile, "token-file", "", "file with the bootstrap token")
-	f.StringVar(&config.Identity.CertFile, "tls-cert", "", "client certificate, whose URI SAN is weir://cluster/<name>")
-	f.StringVar(&config.Identity.KeyFile, "tls-key", "", "key of the client certificate")
-	f.StringVar(&config.Identity.CAFile, "tls-ca", "", "file with the certificates that the control plane's must descend from (default: the system's)")
-	f.StringVar(&config.Identity.ServerName, "tls-server-name", "", "name that the control plane's certificate must bear (default: the host dialled)")
-	f.BoolVar(&config.Identity.Insecure, "insecure", false, "do not encrypt; for tests on one machine")
+	f.StringVar(&config.Identity.CertFile, "tls-cert", "", "client certificate with the URI SAN weir://cluster/<name>")
+	f.StringVar(&config.Identity.KeyFile, "tls-key", "", "private key of the client certificate")
+	f.StringVar(&config.Identity.CAFile, "tls-ca", "", "PEM file with the CA certificates that verify the certificate of the control plane (default: the CAs of the system)")
+	f.StringVar(&config.Identity.ServerName, "tls-server-name", "", "server name to verify in the certificate of the control plane (default: the host of --control)")
+	f.BoolVar(&config.Identity.Insecure, "insecure", false, "connect to the control plane without TLS; for tests on one machine")
 	return cmd
 }
 
@@ -74,7 +74,7 @@ func kubernetesConfig(kubeconfig string) (*rest.Config, error) {
 	if kubeconfig == "" {
 		config, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, fmt.Errorf("no --kubeconfig, and not in a pod: %w", err)
+			return nil, fmt.Errorf("--kubeconfig is not set and the agent does not run in a pod: %w", err)
 		}
 		return config, nil
 	}

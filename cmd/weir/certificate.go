@@ -17,9 +17,8 @@ import (
 	"time"
 )
 
-// keptCertificate reads the certificate that a sandbox serves its API with and
-// that signs itself, or makes one where there is none. client-go shows tokens
-// to servers that speak TLS only.
+// keptCertificate reads the self-signed certificate of a sandbox's API server, or
+// creates one if there is none. client-go sends tokens to TLS servers only.
 func keptCertificate(path string) (tls.Certificate, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -28,12 +27,12 @@ func keptCertificate(path string) (tls.Certificate, error) {
 		}
 	}
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("keep the cluster's certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("write the certificate of the cluster: %w", err)
 	}
-	// One file has the certificate and its key.
+	// One file contains the certificate and its key.
 	certificate, err := tls.X509KeyPair(data, data)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("read the cluster's certificate in %s: %w", path, err)
+		return tls.Certificate{}, fmt.Errorf("read the certificate of the cluster in %s: %w", path, err)
 	}
 	return certificate, nil
 }
@@ -42,7 +41,7 @@ func keptCertificate(path string) (tls.Certificate, error) {
 func newCertificate() ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
+		return nil, fmt.Errorf("generate a key: %w", err)
 	}
 	now := time.Now()
 	template := &x509.Certificate{

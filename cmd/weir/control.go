@@ -41,9 +41,9 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "control",
 		Short: "Run a replica of the control plane",
-		Long: "Runs a replica of the control plane: gRPC for gateways, clients and agents. State is in etcd,\n" +
-			"either an external cluster (--etcd-endpoints) that any number of replicas share, or one inside\n" +
-			"this process (--etcd-dir), for installations with a single replica.",
+		Long: "Runs a replica of the control plane, which serves gRPC to gateways, clients and agents. Its state is in\n" +
+			"etcd: an external cluster (--etcd-endpoints) shared by any number of replicas, or an embedded etcd\n" +
+			"(--etcd-dir) for installations with a single replica.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runControl(cmd.Context(), flags, log())
@@ -51,23 +51,23 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
-	f.StringVar(&flags.http, "http", "", "address to serve REST on from this process, without a gateway of its own; empty for none")
-	f.StringVar(&flags.admin, "admin", "127.0.0.1:9091", "address to serve /healthz, /readyz and /metrics on; empty for none")
-	f.StringSliceVar(&flags.etcd.Endpoints, "etcd-endpoints", nil, "external etcd, such as https://etcd-0:2379,https://etcd-1:2379")
-	f.StringVar(&flags.etcd.CAFile, "etcd-ca", "", "file with the certificates that etcd's must descend from")
+	f.StringVar(&flags.http, "http", "", "address to serve REST on from this process, without a separate gateway; empty to disable")
+	f.StringVar(&flags.admin, "admin", "127.0.0.1:9091", "address to serve /healthz, /readyz and /metrics on; empty to disable")
+	f.StringSliceVar(&flags.etcd.Endpoints, "etcd-endpoints", nil, "endpoints of an external etcd, such as https://etcd-0:2379,https://etcd-1:2379")
+	f.StringVar(&flags.etcd.CAFile, "etcd-ca", "", "PEM file with the CA certificates that verify the certificates of etcd")
 	f.StringVar(&flags.etcd.CertFile, "etcd-cert", "", "client certificate for etcd")
-	f.StringVar(&flags.etcd.KeyFile, "etcd-key", "", "key of the client certificate for etcd")
-	f.StringVar(&flags.etcd.Username, "etcd-username", "", "user of etcd; the password is taken from WEIR_ETCD_PASSWORD")
-	f.StringVar(&flags.etcdDir, "etcd-dir", "", "keep the state in this folder, in an etcd inside this process")
-	f.StringVar(&flags.tokenFile, "agent-token-file", "", "bootstrap tokens of agents: a token a line, and after it the cluster that it is good for, if not any")
-	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that secrets are encrypted with (see weir keyset); WEIR_KEYSET may hold its content instead")
-	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; without one, it is not encrypted")
-	f.StringVar(&flags.tls.Key, "tls-key", "", "key of the certificate")
-	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "file with the certificates that agents' client certificates must descend from")
+	f.StringVar(&flags.etcd.KeyFile, "etcd-key", "", "private key of the client certificate for etcd")
+	f.StringVar(&flags.etcd.Username, "etcd-username", "", "user name for etcd; the password is read from the environment variable WEIR_ETCD_PASSWORD")
+	f.StringVar(&flags.etcdDir, "etcd-dir", "", "data directory of an etcd embedded in this process")
+	f.StringVar(&flags.tokenFile, "agent-token-file", "", "file with the bootstrap tokens of agents: one per line, optionally followed by the only cluster it is valid for")
+	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that encrypt secrets (see weir keyset); its content can be given in WEIR_KEYSET instead")
+	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; if not set, gRPC is served without TLS")
+	f.StringVar(&flags.tls.Key, "tls-key", "", "private key of the certificate")
+	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
 	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
-	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "how often agents report that they live; three missed end a session")
-	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "how many events of each application are kept")
-	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and make and delete topics with tables; without, tables are only declared")
+	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
+	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
+	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
 	cmd.MarkFlagsMutuallyExclusive("etcd-endpoints", "etcd-dir")
 	cmd.MarkFlagsOneRequired("etcd-endpoints", "etcd-dir")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
@@ -125,7 +125,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	return group.Wait()
 }
 
-// config is what the flags say of the replica, all but what has to be opened.
+// config is the part of the configuration that comes from the flags alone.
 func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 	tokens := fleet.Tokens{}
 	if f.tokenFile != "" {
@@ -135,7 +135,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		}
 	}
 	if len(tokens) == 0 && f.tls.ClientCA == "" {
-		return control.Config{}, errors.New("no agent could connect: give --agent-token-file, or --tls-cert, --tls-key and --agent-ca")
+		return control.Config{}, errors.New("no agent could connect: set --agent-token-file, or --tls-cert, --tls-key and --agent-ca")
 	}
 	if f.tls.ClientCA != "" && f.tls.Cert == "" {
 		return control.Config{}, errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
@@ -163,7 +163,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 	return config, nil
 }
 
-// localConn leads to a replica's services in the same process.
+// localConn returns a connection to the services of a replica in the same process.
 func localConn(replica *control.Control, log *slog.Logger) *inprocess.Conn {
 	local := inprocess.New(inprocess.Config{
 		Unary:  replica.UnaryInterceptors(),
@@ -192,7 +192,7 @@ func openEtcd(ctx context.Context, flags controlFlags, log *slog.Logger) (*clien
 	}
 	return client, func() {
 		if err := client.Close(); err != nil {
-			log.Debug("connection to etcd could not be closed", "error", err)
+			log.Debug("failed to close the connection to etcd", "error", err)
 		}
 	}, nil
 }

@@ -49,17 +49,17 @@ func devCommand(log func() *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run the whole system in one process, with sandbox workload clusters",
-		Long: "Runs the whole system in one process with nothing to install: an etcd, the control plane, the\n" +
+		Long: "Runs the whole system in one process without installing anything: etcd, the control plane, the\n" +
 			"REST gateway, and sandbox workload clusters, each with a real agent. The API servers and Flink\n" +
-			"operators of the sandboxes are simulated: no Flink runs, unless --flink-home names distributions\n" +
-			"of it. Then it runs as processes of this machine, which end with this one.",
+			"operators of the sandboxes are simulated and no Flink runs, unless --flink-home names Flink\n" +
+			"distributions. Then Flink runs as local processes, which end with this one.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if flags.clusters < 1 || flags.clusters > 100 {
 				return fmt.Errorf("--clusters: must be between 1 and 100, got %d", flags.clusters)
 			}
 			if flags.pace <= 0 {
-				return fmt.Errorf("--pace: must be more than nothing, got %s", flags.pace)
+				return fmt.Errorf("--pace: must be greater than 0, got %s", flags.pace)
 			}
 			return runDev(cmd.Context(), flags, cmd.OutOrStdout(), log())
 		},
@@ -67,11 +67,11 @@ func devCommand(log func() *slog.Logger) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&flags.http, "http", "127.0.0.1:8080", "address to serve REST on")
 	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
-	f.StringVar(&flags.dataDir, "data-dir", "", "keep the state in this folder across restarts (default: a temporary folder)")
+	f.StringVar(&flags.dataDir, "data-dir", "", "directory to keep the state in across restarts (default: a temporary directory)")
 	f.IntVar(&flags.clusters, "clusters", 2, "number of sandbox workload clusters")
-	f.StringSliceVar(&flags.flinkHomes, "flink-home", nil, "run Flink, out of these folders of Flink distributions; spec.flinkVersion selects one")
-	f.DurationVar(&flags.pace, "pace", sandbox.DefaultPace, "how long each step of the simulated operator takes")
-	f.BoolVar(&flags.kafka, "kafka", false, "read the topics and schemas of databases as tables, and make and delete topics with tables; without, tables are only declared")
+	f.StringSliceVar(&flags.flinkHomes, "flink-home", nil, "directories of Flink distributions to run Flink from; spec.flinkVersion selects one")
+	f.DurationVar(&flags.pace, "pace", sandbox.DefaultPace, "duration of each step of the simulated operator")
+	f.BoolVar(&flags.kafka, "kafka", false, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
 	return cmd
 }
 
@@ -227,7 +227,7 @@ func (f devFlags) flinkDir() (dir string, remove func(), err error) {
 	}
 	dir, err = os.MkdirTemp("", "weir-flink-")
 	if err != nil {
-		return "", nil, fmt.Errorf("make a folder for Flink: %w", err)
+		return "", nil, fmt.Errorf("create a directory for Flink: %w", err)
 	}
 	return dir, func() { _ = os.RemoveAll(dir) }, nil
 }
@@ -250,16 +250,16 @@ func connected(ctx context.Context, conn grpc.ClientConnInterface, want int) err
 	}
 }
 
-// welcome says what runs and what to try.
+// welcome prints the addresses and some commands to try.
 func welcome(out io.Writer, rest, grpc net.Addr, flags devFlags, clusters int) error {
 	url := "http://" + rest.String()
-	state := "a temporary folder, gone when this ends (keep it with --data-dir)"
+	state := "a temporary directory, removed on exit (use --data-dir to keep it)"
 	if flags.dataDir != "" {
 		state = flags.dataDir
 	}
-	flink := "Their API servers and operators are simulated: no Flink runs in them."
+	flink := "Their API servers and operators are simulated; no Flink runs in them."
 	if len(flags.flinkHomes) > 0 {
-		flink = "Flink runs as processes of this machine, out of " + strings.Join(flags.flinkHomes, ", ") + "."
+		flink = "Flink runs as local processes from " + strings.Join(flags.flinkHomes, ", ") + "."
 	}
 	_, err := fmt.Fprintf(out, `
 Weir is running.
@@ -280,7 +280,7 @@ Try:
 
   curl %[1]s/cmf/api/v1/environments/test/applications/curl-example
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 `, url, grpc, state, clusters, flink)
 	return err
 }
@@ -293,8 +293,8 @@ func within(dir string, elements ...string) string {
 	return filepath.Join(append([]string{dir}, elements...)...)
 }
 
-// lockFolder keeps a second process from using the same data folder: etcd would
-// wait for the first one to end, and say nothing.
+// lockFolder prevents a second process from using the same data directory, in which
+// etcd would block without a message until the first one exits.
 func lockFolder(dir string) (unlock func(), err error) {
 	if dir == "" {
 		return func() {}, nil

@@ -109,7 +109,7 @@ func TestWrongFlagsSayWhatIsWrong(t *testing.T) {
 		"unknown command":      {[]string{"devv"}, `unknown command "devv"`},
 		"control without etcd": {[]string{"control"}, "at least one of the flags in the group [etcd-endpoints etcd-dir] is required"},
 		"control without agents": {[]string{"control", "--etcd-dir", t.TempDir()},
-			"no agent could connect: give --agent-token-file, or --tls-cert, --tls-key and --agent-ca"},
+			"no agent could connect: set --agent-token-file, or --tls-cert, --tls-key and --agent-ca"},
 		"agent without cluster": {[]string{"agent", "--kubeconfig", "/nonexistent"}, "--kubeconfig: "},
 		"no such token file":    {[]string{"control", "--etcd-dir", t.TempDir(), "--agent-token-file", "/nonexistent"}, "read agent tokens: open /nonexistent"},
 	} {

@@ -31,7 +31,7 @@ func gatewayCommand(log func() *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gateway",
 		Short: "Run a REST gateway",
-		Long:  "Runs a REST gateway before the control plane. It keeps no state; run as many as you like.",
+		Long:  "Runs a REST gateway in front of the control plane. Gateways are stateless; any number of them can run.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runGateway(cmd.Context(), flags, log())
@@ -39,11 +39,11 @@ func gatewayCommand(log func() *slog.Logger) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.http, "http", "127.0.0.1:8080", "address to serve REST, /healthz, /readyz and /metrics on")
-	f.StringVar(&flags.control, "control", "127.0.0.1:9090", "where the control plane serves gRPC; dns:///name:port balances over replicas")
-	f.StringVar(&flags.ca, "tls-ca", "", "file with the certificates that the control plane's must descend from (default: the system's)")
-	f.StringVar(&flags.serverName, "tls-server-name", "", "name that the control plane's certificate must bear (default: the host dialled)")
-	f.BoolVar(&flags.insecure, "insecure", false, "do not encrypt the way to the control plane; for one machine or a protected network")
-	f.Int64Var(&flags.maxBody, "max-body-bytes", gateway.DefaultMaxBodyBytes, "largest request body taken")
+	f.StringVar(&flags.control, "control", "127.0.0.1:9090", "address of the control plane's gRPC API; dns:///name:port balances requests over replicas")
+	f.StringVar(&flags.ca, "tls-ca", "", "PEM file with the CA certificates that verify the certificate of the control plane (default: the CAs of the system)")
+	f.StringVar(&flags.serverName, "tls-server-name", "", "server name to verify in the certificate of the control plane (default: the host of --control)")
+	f.BoolVar(&flags.insecure, "insecure", false, "connect to the control plane without TLS; for a single machine or a protected network")
+	f.Int64Var(&flags.maxBody, "max-body-bytes", gateway.DefaultMaxBodyBytes, "maximum size of a request body, in bytes")
 	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-ca")
 	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-server-name")
 	return cmd
@@ -104,7 +104,7 @@ func (f gatewayFlags) credentials() (credentials.TransportCredentials, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--tls-ca: %s holds no PEM certificate", f.ca)
+			return nil, fmt.Errorf("--tls-ca: %s does not contain a PEM certificate", f.ca)
 		}
 	}
 	return credentials.NewTLS(config), nil

@@ -33,11 +33,11 @@ func openKeyset(path string) (*seal.Keys, error) {
 func keysetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keyset",
-		Short: "Make and rotate the keys that secrets are encrypted with",
+		Short: "Create and rotate the keys that encrypt secrets",
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "new FILE",
-		Short: "Write a keyset with one new key to a file that does not exist yet",
+		Short: "Create a keyset file with one new key",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			keyset, err := seal.Generate()
@@ -53,10 +53,10 @@ func keysetCommand() *cobra.Command {
 		},
 	}, &cobra.Command{
 		Use:   "rotate FILE",
-		Short: "Add a new key to the keyset in a file and encrypt with it from now on",
-		Long: "Adds a new key to the keyset and makes it the one that encrypts. The older keys stay, to decrypt.\n" +
-			"Restart every control plane replica with the new file: first all of them read it, then the leader\n" +
-			"encrypts every secret anew.",
+		Short: "Add a new key to a keyset file and use it for encryption",
+		Long: "Adds a new key to the keyset and makes it the key that encrypts. Older keys are kept for decryption.\n" +
+			"Restart all replicas of the control plane with the new file. Once all of them have read it, the leader\n" +
+			"encrypts every secret with the new key.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			before, err := os.ReadFile(args[0])

@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	// The first signal asks every part to end; the second one does not ask.
+	// The first signal starts a graceful shutdown; the second one ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if err := rootCommand().ExecuteContext(ctx); err != nil {

@@ -33,7 +33,7 @@ func buildVersion() information.Version {
 	return out
 }
 
-// output is what the flags of every command say of logging.
+// output is the configuration of logging, from flags that every command has.
 type output struct {
 	level slog.Level
 	json  bool
@@ -56,7 +56,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.PersistentFlags().TextVar(&out.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	root.PersistentFlags().TextVar(&out.level, "log-level", slog.LevelInfo, "log level: debug, info, warn or error")
 	root.PersistentFlags().BoolVar(&out.json, "log-json", false, "write the log as JSON")
 	log := func() *slog.Logger { return out.log(os.Stderr) }
 	root.AddCommand(devCommand(log), controlCommand(log), gatewayCommand(log), agentCommand(log), sandboxCommand(log),

@@ -30,22 +30,22 @@ func sandboxCommand(log func() *slog.Logger) *cobra.Command {
 	var flags sandboxFlags
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run a workload cluster whose Flink runs as processes of this machine",
-		Long: "Runs a stand-in for a Kubernetes API server and one for the Flink Kubernetes Operator, which runs\n" +
-			"FlinkDeployments, FlinkSessionJobs and FlinkStateSnapshots as processes of this machine, out of\n" +
-			"Flink homes. Its kubeconfig lets `weir agent --local-flink` drive it. The processes end with it.",
+		Short: "Run a workload cluster that runs Flink as local processes",
+		Long: "Runs a simulated Kubernetes API server and a simulated Flink Kubernetes Operator, which runs\n" +
+			"FlinkDeployments, FlinkSessionJobs and FlinkStateSnapshots as local processes from Flink\n" +
+			"distributions. `weir agent --local-flink` connects to it with its kubeconfig. The processes end with it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runSandbox(cmd.Context(), flags, cmd.OutOrStdout(), log())
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.name, "name", "sandbox", "name of the cluster, for its log and its kubeconfig")
-	f.StringSliceVar(&flags.homes, "flink-home", nil, "folders of Flink distributions; spec.flinkVersion selects one (required)")
+	f.StringVar(&flags.name, "name", "sandbox", "name of the cluster in its log and its kubeconfig")
+	f.StringSliceVar(&flags.homes, "flink-home", nil, "directories of Flink distributions; spec.flinkVersion selects one (required)")
 	f.StringVar(&flags.kubeconfigOut, "kubeconfig-out", "", "file to write the kubeconfig of the cluster to (required)")
-	f.StringVar(&flags.dataDir, "data-dir", "", "folder for the cluster's objects, and for Flink's state and logs (required)")
-	f.StringSliceVar(&flags.namespaces, "namespaces", devNamespaces, "namespaces that are there from the beginning")
-	f.StringVar(&flags.listen, "listen", "127.0.0.1:0", "address of the loopback interface to serve the Kubernetes API on")
+	f.StringVar(&flags.dataDir, "data-dir", "", "directory for the objects of the cluster, and for the state and logs of Flink (required)")
+	f.StringSliceVar(&flags.namespaces, "namespaces", devNamespaces, "namespaces to create at startup")
+	f.StringVar(&flags.listen, "listen", "127.0.0.1:0", "loopback address to serve the Kubernetes API on")
 	for _, name := range []string{"flink-home", "kubeconfig-out", "data-dir"} {
 		// It errs only where there is no such flag.
 		_ = cmd.MarkFlagRequired(name)
@@ -89,25 +89,25 @@ func runSandbox(ctx context.Context, flags sandboxFlags, out io.Writer, log *slo
 	return cluster.Run(ctx)
 }
 
-// keptToken reads a token, or makes one where there is none: agents go on with
-// the kubeconfig that they have when the cluster was started again.
+// keptToken reads the token, or creates one if there is none, so that kubeconfigs
+// remain valid when the cluster is restarted.
 func keptToken(path string) (string, error) {
 	data, err := os.ReadFile(path)
 	if err == nil && strings.TrimSpace(string(data)) != "" {
 		return strings.TrimSpace(string(data)), nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("read the cluster's token: %w", err)
+		return "", fmt.Errorf("read the token of the cluster: %w", err)
 	}
 	token := rand.Text()
 	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep the cluster's token: %w", err)
+		return "", fmt.Errorf("write the token of the cluster: %w", err)
 	}
 	return token, nil
 }
 
-// writeKubeconfig writes how to reach the cluster. Who sees the file sees the
-// whole of it.
+// writeKubeconfig writes the kubeconfig of the cluster. A reader of the file always
+// sees the complete content.
 func writeKubeconfig(path, name string, cluster *sandbox.Cluster) error {
 	at := cluster.RestConfig()
 	config := clientcmdapi.NewConfig()

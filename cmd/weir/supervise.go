@@ -15,9 +15,9 @@ const superviseName = "supervise"
 func superviseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    superviseName + " program arguments...",
-		Short:  "Run a program that ends when standard input does",
+		Short:  "Run a program until standard input is closed",
 		Hidden: true,
-		// Everything that follows is the program's.
+		// All further arguments belong to the program.
 		DisableFlagParsing: true,
 		Run:                func(_ *cobra.Command, args []string) { os.Exit(supervise.Main(args)) },
 	}
@@ -27,7 +27,7 @@ func superviseCommand() *cobra.Command {
 func supervisor() ([]string, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find this program, which supervises others: %w", err)
+		return nil, fmt.Errorf("find the path of this executable: %w", err)
 	}
 	return []string{self, superviseName}, nil
 }

@@ -23,11 +23,11 @@ import (
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
-// telemetry is how the process is watched: metrics for Prometheus, and traces
-// where the standard OTEL_EXPORTER_OTLP_ENDPOINT says where they go.
+// telemetry is metrics for Prometheus, and traces if the standard
+// OTEL_EXPORTER_OTLP_ENDPOINT is set.
 type telemetry struct {
 	metrics http.Handler
-	// traces is nil where nobody is to have them.
+	// traces is nil if traces are not exported.
 	traces   oteltrace.TracerProvider
 	shutdown []func(context.Context) error
 }
@@ -64,7 +64,7 @@ func startTelemetry(ctx context.Context, service string) (*telemetry, error) {
 	return t, nil
 }
 
-// stop sends what is still to be sent, for a second at most.
+// stop flushes for up to a second.
 func (t *telemetry) stop(log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -73,6 +73,6 @@ func (t *telemetry) stop(log *slog.Logger) {
 		failed = append(failed, shutdown(ctx))
 	}
 	if err := errors.Join(failed...); err != nil {
-		log.Warn("telemetry could not be flushed", "error", err)
+		log.Warn("failed to flush telemetry", "error", err)
 	}
 }

@@ -38,7 +38,7 @@ func reply(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, int(status.Code), status)
 }
 
-// writeJSON answers with a value. A client that is gone cannot be told.
+// writeJSON answers with a value. An error cannot be sent to a client that has disconnected.
 func writeJSON(w http.ResponseWriter, code int, value any) {
 	data, err := json.Marshal(value)
 	if err != nil {

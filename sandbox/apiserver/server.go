@@ -38,7 +38,7 @@ type Config struct {
 	History int
 	// EventTTL is how long core/v1 events are kept; zero means an hour.
 	EventTTL time.Duration
-	// Bookmark is how often an idle watch is told the revision; zero means a
+	// Bookmark is how often an idle watch is sent the revision; zero means a
 	// minute.
 	Bookmark time.Duration
 	Log      *slog.Logger

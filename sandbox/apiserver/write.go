@@ -156,7 +156,7 @@ func (s *Server) replace(tx *storage.Tx, rq *request, live, object *unstructured
 	if object.GetDeletionTimestamp() != nil && len(object.GetFinalizers()) == 0 && rq.kind.collection() != namespaces {
 		return drop(tx, rq.key(), object.Object)
 	}
-	// A write that changes nothing is none: watchers are not told, the
+	// A write that changes nothing is not stored: watchers are not notified, the
 	// resourceVersion stays.
 	if unchanged(live, object) {
 		return tx.Get(rq.key()), nil

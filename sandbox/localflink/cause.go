@@ -12,7 +12,7 @@ import (
 // tail is how much of a process' output is looked through for why it ended.
 const tail = 64 << 10
 
-// maxCause is how long what is told of it may be.
+// maxCause is the maximum length of a reported cause.
 const maxCause = 1500
 
 // throwable is a line that begins a Java exception, or the cause of one, as it

@@ -45,7 +45,7 @@ type View struct {
 	TaskManagers int
 	// Cause is why a cluster failed or was lost.
 	Cause string
-	// Incidents are what happened to processes and was not told yet.
+	// Incidents are failures of processes that have not been reported yet.
 	Incidents []string
 }
 
@@ -88,7 +88,7 @@ func (c *cluster) change(f func(*View)) {
 }
 
 func (c *cluster) incident(message string) {
-	c.log.Warn("something happened to a Flink process", "what", message)
+	c.log.Warn("a Flink process failed", "cause", message)
 	c.change(func(v *View) {
 		if len(v.Incidents) < maxIncidents {
 			v.Incidents = append(v.Incidents, message)
@@ -96,7 +96,7 @@ func (c *cluster) incident(message string) {
 	})
 }
 
-func (c *cluster) told(incidents int) {
+func (c *cluster) reported(incidents int) {
 	c.change(func(v *View) { v.Incidents = v.Incidents[min(incidents, len(v.Incidents)):] })
 }
 
@@ -136,7 +136,7 @@ func (c *cluster) run(ctx context.Context) {
 		c.change(func(v *View) {
 			*v = View{Phase: map[bool]Phase{true: Lost, false: Failed}[v.Phase == Ready], Cause: err.Error(), Incidents: v.Incidents}
 		})
-		c.log.Warn("a Flink cluster ended", "cause", err)
+		c.log.Warn("a Flink cluster stopped", "cause", err)
 		return
 	}
 }
@@ -148,7 +148,7 @@ func (c *cluster) attempt(ctx context.Context) error {
 		return fmt.Errorf("make room for the processes: %w", err)
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return fmt.Errorf("make a folder for the processes: %w", err)
+		return fmt.Errorf("create a directory for the processes: %w", err)
 	}
 	path := ""
 	if c.spec.Job != nil && c.spec.Job.Jar != "" {

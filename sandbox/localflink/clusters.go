@@ -23,7 +23,7 @@ type Config struct {
 	Dir string
 	// Start starts processes.
 	Start Starter
-	// Log is told what processes do.
+	// Log is where the starts and failures of processes are logged.
 	Log *slog.Logger
 }
 
@@ -141,10 +141,10 @@ func (c *Clusters) View(name Name) View {
 	return View{}
 }
 
-// Told drops incidents that have been told of, the oldest first.
-func (c *Clusters) Told(name Name, incidents int) {
+// Reported drops the oldest incidents, for which events have been recorded.
+func (c *Clusters) Reported(name Name, incidents int) {
 	if found := c.get(name); found != nil {
-		found.told(incidents)
+		found.reported(incidents)
 	}
 }
 

@@ -64,7 +64,7 @@ func openHome(dir string) (version string, home Home, err error) {
 	}
 	for _, script := range []string{"jobmanager.sh", "standalone-job.sh", "taskmanager.sh", "sql-gateway.sh"} {
 		if _, err := os.Stat(filepath.Join(home.Dir, "bin", script)); err != nil {
-			return "", home, fmt.Errorf("%s is no whole Flink home: %w", dir, err)
+			return "", home, fmt.Errorf("%s is an incomplete Flink home: %w", dir, err)
 		}
 	}
 	home.javaOptions, err = javaOptions(home.Dir)
@@ -76,7 +76,7 @@ func javaOptions(dir string) (string, error) {
 	path := filepath.Join(dir, "conf", "config.yaml")
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("%s is no whole Flink home: %w", dir, err)
+		return "", fmt.Errorf("%s is an incomplete Flink home: %w", dir, err)
 	}
 	var config struct {
 		Env struct {
@@ -98,6 +98,6 @@ func (h Homes) Supports(version string) error {
 	if _, ok := h[version]; ok {
 		return nil
 	}
-	return fmt.Errorf("spec.flinkVersion %s is not there: the sandbox has Flink homes of %s",
+	return fmt.Errorf("spec.flinkVersion %s is not available: the sandbox has Flink homes of %s",
 		version, strings.Join(slices.Sorted(maps.Keys(h)), ", "))
 }

@@ -68,7 +68,7 @@ func fetch(ctx context.Context, client *http.Client, uri, into string) (string, 
 	}
 	file, err := os.Create(into)
 	if err != nil {
-		return "", fmt.Errorf("keep the jar %s: %w", uri, err)
+		return "", fmt.Errorf("store the jar %s: %w", uri, err)
 	}
 	size, err := io.Copy(file, io.LimitReader(response.Body, maxJar+1))
 	if closed := file.Close(); err == nil {

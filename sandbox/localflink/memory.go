@@ -36,17 +36,17 @@ func parseMemory(memory string) (int64, error) {
 	if found == nil {
 		quantity, err := resource.ParseQuantity(memory)
 		if err != nil {
-			return 0, fmt.Errorf("%q is no amount of memory: %w", memory, err)
+			return 0, fmt.Errorf("%q is not a valid amount of memory: %w", memory, err)
 		}
 		return quantity.Value(), nil
 	}
 	number, err := strconv.ParseInt(found[1], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no amount of memory: %w", memory, err)
+		return 0, fmt.Errorf("%q is not a valid amount of memory: %w", memory, err)
 	}
 	shift := map[byte]uint{'k': 10, 'm': 20, 'g': 30, 't': 40}[(strings.ToLower(found[2]) + "b")[0]]
 	if number > 1<<62>>shift {
-		return 0, fmt.Errorf("%q is more memory than there can be", memory)
+		return 0, fmt.Errorf("%q exceeds the largest amount of memory", memory)
 	}
 	return number << shift, nil
 }

@@ -91,7 +91,7 @@ func (p process) prepare(home Home, cluster string, all map[string]string) (supe
 	dir := filepath.Join(cluster, p.name)
 	for _, folder := range []string{"conf", "log", "pid", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
-			return supervise.Command{}, fmt.Errorf("make a folder for %s: %w", p.name, err)
+			return supervise.Command{}, fmt.Errorf("create a directory for %s: %w", p.name, err)
 		}
 	}
 	config := maps.Clone(all)
@@ -130,7 +130,7 @@ func copyLogging(home Home, into string) error {
 	return os.WriteFile(filepath.Join(into, logging), data, 0o600)
 }
 
-// environment is what the process is told by variables. Those that a
+// environment is the environment variables of the process. Those that a
 // developer's shell has for another Flink would lead it astray.
 func (p process) environment(home Home, dir string, inherited []string) []string {
 	var env []string

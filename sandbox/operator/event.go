@@ -47,7 +47,7 @@ func (e event) name(about target) string {
 	return fmt.Sprintf("%s.%d", strings.ToLower(e.component), hash.Sum32()&0x7fffffff)
 }
 
-// record writes an event, or counts it where it was told before.
+// record creates an event, or increments the count of an existing one.
 func (o *Operator) record(ctx context.Context, about target, e event) error {
 	client := o.client.Resource(events).Namespace(about.namespace)
 	name := e.name(about)
@@ -68,16 +68,16 @@ func (o *Operator) record(ctx context.Context, about target, e event) error {
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	told, err := client.Get(ctx, name, metav1.GetOptions{})
+	existing, err := client.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	count, _, _ := unstructured.NestedInt64(told.Object, "count")
-	told.Object["count"] = count + 1
-	told.Object["lastTimestamp"] = now
+	count, _, _ := unstructured.NestedInt64(existing.Object, "count")
+	existing.Object["count"] = count + 1
+	existing.Object["lastTimestamp"] = now
 	if e.annotations != nil {
-		told.SetAnnotations(e.annotations)
+		existing.SetAnnotations(e.annotations)
 	}
-	_, err = client.Update(ctx, told, metav1.UpdateOptions{})
+	_, err = client.Update(ctx, existing, metav1.UpdateOptions{})
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Annotations by which the sandbox is told what to simulate.
+// Annotations that select what the sandbox simulates.
 const (
 	// AnnotationFail names a fault, of those below.
 	AnnotationFail = "sandbox.weir.dev/fail"

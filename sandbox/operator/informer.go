@@ -38,7 +38,7 @@ func (o *Operator) informer(resource schema.GroupVersionResource) (cache.SharedI
 	informer := cache.NewSharedIndexInformer(source, &unstructured.Unstructured{}, 0, indexers)
 	// A cluster may be without the definitions; the informer tries again.
 	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		o.log.Debug("the sandbox's operator cannot watch", "resource", resource.Resource, "error", err)
+		o.log.Debug("the operator of the sandbox failed to watch a resource", "resource", resource.Resource, "error", err)
 	})
 	if err != nil {
 		return nil, err

@@ -34,8 +34,8 @@ type outcome struct {
 	wait time.Duration
 	// finished says that the object may go.
 	finished bool
-	// told is called once the status is written and the events are told.
-	told []func()
+	// recorded is called once the status is written and the events are recorded.
+	recorded []func()
 }
 
 // takenSavepoint is a savepoint that the operator took by itself.

@@ -48,7 +48,7 @@ type Config struct {
 	// Flink runs Flink for the operator, which closes it when it ends; nil
 	// simulates it.
 	Flink *localflink.Clusters
-	// Log is told what goes wrong.
+	// Log is where failures are logged.
 	Log *slog.Logger
 }
 
@@ -81,7 +81,7 @@ func New(config Config) (*Operator, error) {
 	quiet.UserAgent = "weir-sandbox-operator"
 	client, err := dynamic.NewForConfig(quiet)
 	if err != nil {
-		return nil, fmt.Errorf("make the operator's client: %w", err)
+		return nil, fmt.Errorf("create the client of the operator: %w", err)
 	}
 	o := &Operator{
 		client: client, engine: simulation{}, flink: config.Flink, pace: config.Pace, log: config.Log,
@@ -96,7 +96,7 @@ func New(config Config) (*Operator, error) {
 	}
 	for _, resource := range []schema.GroupVersionResource{deployments, sessionJobs, snapshots} {
 		if o.informers[resource], err = o.informer(resource); err != nil {
-			return nil, fmt.Errorf("make the informer of %s: %w", resource.Resource, err)
+			return nil, fmt.Errorf("create the informer of %s: %w", resource.Resource, err)
 		}
 	}
 	return o, nil

@@ -28,7 +28,7 @@ type processes struct {
 	// disposals are deletions of savepoints that go on, by the uid of their
 	// snapshots.
 	disposals map[string]string
-	// exceptions is when the newest exception happened that was told of a job,
+	// exceptions is when the newest exception happened that was reported of a job,
 	// in epoch milliseconds.
 	exceptions map[string]int64
 }
@@ -155,7 +155,7 @@ func (p *processes) tellIncidents(m *machine, name localflink.Name, incidents []
 		m.tell(componentJobManager, warning, "ProcessEnded", incident)
 	}
 	if len(incidents) > 0 {
-		m.out.told = append(m.out.told, func() { p.clusters.Told(name, len(incidents)) })
+		m.out.recorded = append(m.out.recorded, func() { p.clusters.Reported(name, len(incidents)) })
 	}
 }
 

@@ -79,10 +79,10 @@ func (p *processes) cancelled(ctx context.Context, m *machine, reconciled spec, 
 	m.begin(reconciled, restoreMode(m.status.JobStatus.UpgradeSavepointPath), false)
 }
 
-// stackLines is how much of a stack is told, and of its causes.
+// stackLines is the number of lines of a stack in an event, and of those of its causes.
 const stackLines = 5
 
-// tellExceptions makes events of the exceptions that were not told yet, and
+// tellExceptions records events for the exceptions that were not reported yet, and
 // returns the stack of the newest.
 func (p *processes) tellExceptions(ctx context.Context, m *machine, client *flinkrest.Client) (newest string) {
 	id := m.status.JobStatus.JobID
@@ -91,15 +91,15 @@ func (p *processes) tellExceptions(ctx context.Context, m *machine, client *flin
 		return ""
 	}
 	p.mu.Lock()
-	told := p.exceptions[id]
+	reported := p.exceptions[id]
 	p.mu.Unlock()
 	for i := len(exceptions) - 1; i >= 0; i-- {
-		if exceptions[i].Timestamp > told {
+		if exceptions[i].Timestamp > reported {
 			m.out.events = append(m.out.events, exceptionEvent(exceptions[i]))
 		}
 	}
 	last := exceptions[0].Timestamp
-	m.out.told = append(m.out.told, func() {
+	m.out.recorded = append(m.out.recorded, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.exceptions[id] = max(last, p.exceptions[id])
@@ -124,15 +124,15 @@ func exceptionEvent(e flinkrest.Exception) event {
 // excerpt is the beginning of a stack, and its causes.
 func excerpt(stack string) string {
 	lines := strings.Split(strings.TrimSpace(stack), "\n")
-	told := lines[:min(stackLines, len(lines))]
+	head := lines[:min(stackLines, len(lines))]
 	var causes []string
-	for _, line := range lines[len(told):] {
+	for _, line := range lines[len(head):] {
 		if strings.HasPrefix(line, "Caused by: ") {
 			causes = append(causes, line)
 		}
 	}
 	// The innermost cause is the last, and says most.
-	return strings.Join(append(told[:len(told):len(told)], causes[max(0, len(causes)-stackLines):]...), "\n")
+	return strings.Join(append(head[:len(head):len(head)], causes[max(0, len(causes)-stackLines):]...), "\n")
 }
 
 // rootCause is the innermost cause in a stack.
@@ -212,13 +212,13 @@ func (p *processes) jar(ctx context.Context, m *machine, uri string) (path strin
 	}
 	dir, err := os.MkdirTemp("", "weir-jar-")
 	if err != nil {
-		return "", nil, fmt.Errorf("make an empty jar: %w", err)
+		return "", nil, fmt.Errorf("create an empty jar: %w", err)
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	path = filepath.Join(dir, "empty.jar")
 	if err := emptyJar(path); err != nil {
 		remove()
-		return "", nil, fmt.Errorf("make an empty jar: %w", err)
+		return "", nil, fmt.Errorf("create an empty jar: %w", err)
 	}
 	return path, remove, nil
 }

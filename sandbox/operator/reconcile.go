@@ -213,14 +213,14 @@ func (o *Operator) follow(ctx context.Context, t target, out outcome) error {
 		}
 	}
 	for _, e := range out.events {
-		// Events are told as well as can be: a failure to tell one must not
+		// Events are best effort: a failure to record one must not
 		// have the step made again.
 		if err := o.record(ctx, t, e); err != nil && ctx.Err() == nil {
-			o.log.Debug("the sandbox's operator cannot tell an event", "about", t.name, "reason", e.reason, "error", err)
+			o.log.Debug("the operator of the sandbox failed to record an event", "about", t.name, "reason", e.reason, "error", err)
 		}
 	}
-	for _, told := range out.told {
-		told()
+	for _, recorded := range out.recorded {
+		recorded()
 	}
 	return nil
 }

@@ -35,11 +35,11 @@ func openFiles(dir string) (*files, error) {
 	f := &files{dir: dir}
 	// What a process left half written is of no use.
 	if err := os.RemoveAll(filepath.Join(dir, "unfinished")); err != nil {
-		return nil, fmt.Errorf("clean the sandbox's folder: %w", err)
+		return nil, fmt.Errorf("clean the directory of the sandbox: %w", err)
 	}
 	for _, name := range []string{"objects", "unfinished"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
-			return nil, fmt.Errorf("make the sandbox's folder: %w", err)
+			return nil, fmt.Errorf("create the directory of the sandbox: %w", err)
 		}
 	}
 	data, err := os.ReadFile(f.ceilingPath())
@@ -47,11 +47,11 @@ func openFiles(dir string) (*files, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return f, nil
 	case err != nil:
-		return nil, fmt.Errorf("read the sandbox's revision: %w", err)
+		return nil, fmt.Errorf("read the revision of the sandbox: %w", err)
 	}
 	f.ceiling, err = strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("read the sandbox's revision from %s: %w", f.ceilingPath(), err)
+		return nil, fmt.Errorf("read the revision of the sandbox from %s: %w", f.ceilingPath(), err)
 	}
 	return f, nil
 }
@@ -91,7 +91,7 @@ func (f *files) load(add func(key Key, value map[string]any, data []byte, writte
 		}
 		var value map[string]any
 		if err := json.Unmarshal(data, &value); err != nil {
-			return fmt.Errorf("the sandbox's file %s is damaged; remove it to go on: %w", path, err)
+			return fmt.Errorf("the file %s of the sandbox is corrupt; remove it to continue: %w", path, err)
 		}
 		info, err := entry.Info()
 		if err != nil {
@@ -122,7 +122,7 @@ func (f *files) save(revision uint64, events []Event) error {
 		}
 		if event.Type == Added {
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				return fmt.Errorf("make the folder of %s: %w", event.Object.Key, err)
+				return fmt.Errorf("create the directory of %s: %w", event.Object.Key, err)
 			}
 		}
 		if err := f.replace(path, event.Object.JSON); err != nil {

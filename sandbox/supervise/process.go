@@ -55,7 +55,7 @@ func Start(supervisor []string, command Command) (*Process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	alive, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("make the pipe to the supervisor of %s: %w", command.Path, err)
+		return nil, fmt.Errorf("create the pipe to the supervisor of %s: %w", command.Path, err)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command.Path, err)
