@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,93 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 	}
 }
 
+// listed says of each list what it can be filtered by, beside name and labels,
+// and what can be searched.
+var listed = map[string]struct{ attributes, scopes []string }{
+	"Environments":                  {nil, []string{"kubernetesNamespace", "name"}},
+	"Applications":                  {[]string{"state"}, nil},
+	"ApplicationInstances":          {},
+	"ApplicationEvents":             {[]string{"type"}, []string{"flinkApplicationInstance", "message"}},
+	"KubernetesClusters":            {[]string{"state"}, nil},
+	"Secrets":                       {nil, []string{"environments", "name"}},
+	"EnvironmentSecretMappings":     {},
+	"KafkaCatalogs":                 {},
+	"KafkaDatabases":                {},
+	"ComputePools":                  {[]string{"phase"}, nil},
+	"Statements":                    {[]string{"phase"}, []string{"name", "statement"}},
+	"SavepointsForFlinkApplication": {[]string{"state"}, nil},
+	"SavepointsForFlinkStatement":   {[]string{"state"}, nil},
+	"DetachedSavepoints":            {[]string{"state"}, nil},
+}
+
+// allowed asks a list with one parameter, and returns what is wrong with it.
+func allowed(t *testing.T, conn *grpc.ClientConn, list protoreflect.MethodDescriptor, parameter protoreflect.Name, value string) error {
+	t.Helper()
+	ask, err := request(list.Input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := request(list.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := ask.ProtoReflect()
+	field := m.Descriptor().Fields().ByName(parameter)
+	if field.IsList() {
+		m.Mutable(field).List().Append(protoreflect.ValueOfString(value))
+	} else {
+		m.Set(field, protoreflect.ValueOfString(value))
+	}
+	if parameter == "search_scope" {
+		m.Set(m.Descriptor().Fields().ByName("search"), protoreflect.ValueOfString("a"))
+	}
+	return conn.Invoke(t.Context(), path(list), ask, page)
+}
+
+// takesItsParameters checks that a list allows what its request has parameters
+// for, and nothing that is not listed.
+func takesItsParameters(t *testing.T, conn *grpc.ClientConn, list protoreflect.MethodDescriptor, plural string) {
+	t.Helper()
+	want, known := listed[plural]
+	if !known {
+		t.Fatal("is not listed")
+	}
+	has := func(parameter protoreflect.Name) bool { return list.Input().Fields().ByName(parameter) != nil }
+	if has("search") != (len(want.scopes) > 0) || has("search_scope") != has("search") || len(want.attributes) > 0 && !has("filter") {
+		t.Error("its request does not have the parameters for what is listed")
+	}
+	type try struct {
+		parameter protoreflect.Name
+		value     string
+		ok        bool
+	}
+	tries := []try{{"sort", "none", false}}
+	for _, property := range []string{"name", "uid", "creationTimestamp", "updateTimestamp"} {
+		// Events never change.
+		ok := property != "updateTimestamp" || plural != "ApplicationEvents"
+		tries = append(tries, try{"sort", property, ok}, try{"sort", "metadata." + property + ",desc", ok})
+	}
+	if has("filter") {
+		for _, attribute := range []string{"name", "labels.x", "state", "type", "phase", "colour"} {
+			ok := attribute == "name" || attribute == "labels.x" || slices.Contains(want.attributes, attribute)
+			tries = append(tries, try{"filter", attribute + "=x", ok})
+		}
+	}
+	if has("search_scope") {
+		for _, field := range []string{"name", "kubernetesNamespace", "environments", "statement", "message", "flinkApplicationInstance", "colour"} {
+			tries = append(tries, try{"search_scope", field, slices.Contains(want.scopes, field)})
+		}
+	}
+	if has("fields") {
+		tries = append(tries, try{"fields", "metadata.name", true}, try{"fields", "colour", false})
+	}
+	for _, try := range tries {
+		if err := allowed(t, conn, list, try.parameter, try.value); (err == nil) != try.ok {
+			t.Errorf("with %s=%s: %v", try.parameter, try.value, err)
+		}
+	}
+}
+
 // scope names what lists and watches are of.
 var scope = map[protoreflect.Name]string{"env_name": "prod", "app_name": "orders", "cat_name": "one1", "stmt_name": "one1"}
 
@@ -183,6 +271,7 @@ func TestEveryListHasItsWatch(t *testing.T) {
 					}
 					sameParameters(t, list.Input(), watch.Input())
 					sameResources(t, conn, list, watch)
+					takesItsParameters(t, conn, list, plural)
 				})
 			}
 		}
@@ -209,11 +298,12 @@ func sameParameters(t *testing.T, list, watch protoreflect.MessageDescriptor) {
 	}
 }
 
+func path(m protoreflect.MethodDescriptor) string {
+	return "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
+}
+
 func sameResources(t *testing.T, conn *grpc.ClientConn, list, watch protoreflect.MethodDescriptor) {
 	t.Helper()
-	path := func(m protoreflect.MethodDescriptor) string {
-		return "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
-	}
 	ask, err := request(list.Input())
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func versionsOf(t *testing.T, definitions []*unstructured.Unstructured) []string
 // which is to take each as it is: nothing is pruned, nothing of another type. A
 // release refuses versions of Flink that it does not know, and nothing else.
 func takeWhatIsRendered(t *testing.T, released *workload, versions []string) {
-	files, err := filepath.Glob("../../control/render/testdata/*.golden.json")
+	files, err := filepath.Glob("../../control/resource/*/testdata/*.golden.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("the golden files: %q, %v", files, err)
 	}
@@ -209,7 +209,7 @@ podTemplate:
 	})
 
 	// A session job runs on the pool's cluster.
-	job := golden(t, "../../control/render/testdata/statement-shared.golden.json")
+	job := golden(t, "../../control/resource/statement/testdata/statement-shared.golden.json")
 	_ = unstructured.SetNestedField(job.Object, "pool", "spec", "deploymentName")
 	job.SetNamespace(s.namespace)
 	sessionJobs := s.Client.Resource(flink.SessionJobs).Namespace(s.namespace)

@@ -1,11 +1,6 @@
 package application_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,14 +9,13 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/manifest/manifesttest"
 	"github.com/openweir/weir/control/resource/application"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const (
 	spec = `{
@@ -137,34 +131,12 @@ func TestApplication(t *testing.T) {
 	for name, r := range renderings(t) {
 		t.Run(name, func(t *testing.T) {
 			apply := r.apply(t)
-			checkGolden(t, name, apply)
+			manifesttest.Golden(t, name, apply)
 		})
 	}
 }
 
 // checkGolden holds a manifest against the file of its name.
-func checkGolden(t *testing.T, name string, apply *agentv1.Apply) {
-	t.Helper()
-	var readable bytes.Buffer
-	if err := json.Indent(&readable, []byte(apply.GetManifest()), "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	readable.WriteByte('\n')
-	golden := filepath.Join("testdata", name+".golden.json")
-	if *update {
-		if err := os.WriteFile(golden, readable.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if difference := cmp.Diff(string(want), readable.String()); difference != "" {
-		t.Errorf("want -, got +:\n%s", difference)
-	}
-}
-
 func TestApplicationIsAddressed(t *testing.T) {
 	apply := renderings(t)["new"].apply(t)
 	apply.Manifest, apply.Hash = "", ""

@@ -1,50 +1,19 @@
 package savepoint
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"flag"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
-	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var update = flag.Bool("update", false, "write the golden files")
-
-func checkGolden(t *testing.T, name string, apply *agentv1.Apply) {
-	t.Helper()
-	var readable bytes.Buffer
-	if err := json.Indent(&readable, []byte(apply.GetManifest()), "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	readable.WriteByte('\n')
-	golden := filepath.Join("testdata", name+".golden.json")
-	if *update {
-		if err := os.WriteFile(golden, readable.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if difference := cmp.Diff(string(want), readable.String()); difference != "" {
-		t.Errorf("want -, got +:\n%s", difference)
-	}
-}
 
 // prod is the only environment, on a cluster whose status may be stale.
 var prod = &cmfv1.Environment{Name: "prod", KubernetesNamespace: "flink", KubernetesClusterName: "edge"}
