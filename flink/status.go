@@ -26,6 +26,7 @@ const (
 	JobCreated     = "CREATED"
 	JobRunning     = "RUNNING"
 	JobRestarting  = "RESTARTING"
+	JobFailing     = "FAILING"
 	JobFailed      = "FAILED"
 	JobFinished    = "FINISHED"
 	JobCanceled    = "CANCELED" // by others than the operator

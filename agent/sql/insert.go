@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/sql/gateway"
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
@@ -180,7 +181,7 @@ func (s *statement) reportAdopted(known Known) {
 	i := s.insert
 	s.update(func(st *status) {
 		st.JobStatus = &jobStatus{JobID: i.job, JobName: s.id.marker(), State: i.state, UpgradeSavepointPath: i.savepoint}
-		st.LifecycleState = lifecycleStable
+		st.LifecycleState = flink.LifecycleStable
 	})
 }
 
@@ -211,7 +212,7 @@ func (s *statement) follow(ctx context.Context, w *revision) (time.Duration, err
 	}
 	if job.State == flinkrest.Canceled {
 		s.update(func(st *status) {
-			st.LifecycleState, st.Error = lifecycleFailed, "The job was cancelled on the Flink cluster, not by Weir."
+			st.LifecycleState, st.Error = flink.LifecycleFailed, "The job was cancelled on the Flink cluster, not by Weir."
 		})
 	}
 	return s.driver.timing.Follow, nil
@@ -228,7 +229,7 @@ func (s *statement) handleMissing(w *revision) (time.Duration, error) {
 		s.update(func(st *status) {
 			if st.JobStatus != nil {
 				job := *st.JobStatus
-				job.State = "RECONCILING"
+				job.State = flink.JobReconciling
 				st.JobStatus = &job
 			}
 		})
@@ -249,7 +250,7 @@ func (s *statement) reportStopped() {
 		if i.job != "" && !i.stopped && i.state == flinkrest.Finished {
 			return // it finished before it could be stopped
 		}
-		st.LifecycleState, st.Error = lifecycleSuspended, ""
+		st.LifecycleState, st.Error = flink.LifecycleSuspended, ""
 		if i.job == "" {
 			st.JobStatus = nil
 			return
@@ -275,11 +276,11 @@ func (s *statement) submit(ctx context.Context, w *revision, from string) error 
 	}
 	defer release()
 	s.update(func(st *status) {
-		if st.Error, st.LifecycleState = "", lifecycleCreated; st.JobStatus != nil {
+		if st.Error, st.LifecycleState = "", flink.LifecycleCreated; st.JobStatus != nil {
 			// The previous job is FINISHED if it was stopped, but the statement is not.
 			job := *st.JobStatus
-			job.State = "RECONCILING"
-			st.JobStatus, st.LifecycleState = &job, lifecycleUpgrading
+			job.State = flink.JobReconciling
+			st.JobStatus, st.LifecycleState = &job, flink.LifecycleUpgrading
 		}
 	})
 	// The response to an earlier attempt may have been lost.
@@ -296,17 +297,17 @@ func (s *statement) submit(ctx context.Context, w *revision, from string) error 
 			fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, refused: true,
 			job: before.job, state: before.state, savepoint: before.savepoint,
 		}
-		s.update(func(st *status) { st.LifecycleState, st.Error = lifecycleFailed, err.Error() })
+		s.update(func(st *status) { st.LifecycleState, st.Error = flink.LifecycleFailed, err.Error() })
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	s.insert = &insert{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, job: job, state: "CREATED"}
+	s.insert = &insert{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, job: job, state: flink.JobCreated}
 	s.log.Info("submitted the job of a statement", "job", job, "from", from)
 	s.update(func(st *status) {
-		st.Traits, st.Exceptions, st.LifecycleState = planned, nil, lifecycleDeployed
-		st.JobStatus = &jobStatus{JobID: job, JobName: s.id.marker(), State: "CREATED", StartTime: stamp(time.Now()), UpgradeSavepointPath: from}
+		st.Traits, st.Exceptions, st.LifecycleState = planned, nil, flink.LifecycleDeployed
+		st.JobStatus = &jobStatus{JobID: job, JobName: s.id.marker(), State: flink.JobCreated, StartTime: stamp(time.Now()), UpgradeSavepointPath: from}
 	})
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/openweir/weir/flink"
 )
 
 // The kind of the objects that a Driver handles.
@@ -72,10 +74,10 @@ func (k Known) ended() bool { return k.Phase == "COMPLETED" || k.Phase == "FAILE
 // starts reports whether the statement is to be started.
 func (k Known) starts() bool { return k.Phase == "PENDING" || k.Phase == "STOPPED" }
 
-func (s *Spec) suspended() bool { return s.State == "suspended" }
+func (s *Spec) suspended() bool { return s.State == flink.Suspended }
 
 // stateful reports whether the job's state is kept when it is stopped.
-func (s *Spec) stateful() bool { return s.UpgradeMode != "stateless" }
+func (s *Spec) stateful() bool { return s.UpgradeMode != flink.UpgradeStateless }
 
 // parse decodes and validates a manifest.
 func parse(manifest string) (*Object, error) {
@@ -91,10 +93,10 @@ func parse(manifest string) (*Object, error) {
 			problems = append(problems, fmt.Errorf("%s: is required", field))
 		}
 	}
-	if s := o.Spec.State; s != "" && s != "running" && s != "suspended" {
+	if s := o.Spec.State; s != "" && s != flink.Running && s != flink.Suspended {
 		problems = append(problems, fmt.Errorf("spec.state: must be running or suspended, not %q", s))
 	}
-	if m := o.Spec.UpgradeMode; m != "" && m != "savepoint" && m != "stateless" && m != "last-state" {
+	if m := o.Spec.UpgradeMode; m != "" && !slices.Contains(flink.UpgradeModes, m) {
 		problems = append(problems, fmt.Errorf("spec.upgradeMode: must be savepoint, last-state or stateless, not %q", m))
 	}
 	return &o, errors.Join(problems...)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openweir/weir/agent/sql/gateway"
 	"github.com/openweir/weir/agent/sql/row"
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
@@ -71,7 +72,7 @@ func (s *statement) beginQuery(ctx context.Context, w *revision) error {
 	}
 	defer release()
 	s.renewSpool()
-	s.update(func(st *status) { *st = status{LifecycleState: lifecycleCreated} })
+	s.update(func(st *status) { *st = status{LifecycleState: flink.LifecycleCreated} })
 	q := &query{
 		fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, deployment: w.spec.Deployment,
 		format: gateway.JSON, usedAt: time.Now(),
@@ -132,8 +133,8 @@ func (s *statement) take(ctx context.Context, q *query, page *gateway.Page) erro
 			planned := *st.Traits
 			planned.Schema.columns = gateway.Schema(page.Columns)
 			st.Traits = &planned
-			st.LifecycleState = lifecycleDeployed
-			st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), State: "CREATED", StartTime: stamp(time.Now())}
+			st.LifecycleState = flink.LifecycleDeployed
+			st.JobStatus = &jobStatus{JobID: q.job, JobName: s.id.marker(), State: flink.JobCreated, StartTime: stamp(time.Now())}
 		})
 	}
 	rows := make([]string, len(page.Rows))
@@ -234,11 +235,11 @@ func (s *statement) observeJob(ctx context.Context, job flinkrest.Job) {
 		}
 		switch {
 		case job.State == flinkrest.Failed:
-			st.LifecycleState, st.Error = lifecycleFailed, message
+			st.LifecycleState, st.Error = flink.LifecycleFailed, message
 		case job.State == flinkrest.Running || job.State == flinkrest.Finished:
-			st.LifecycleState = lifecycleStable
-		case st.LifecycleState != lifecycleStable:
-			st.LifecycleState = lifecycleDeployed
+			st.LifecycleState = flink.LifecycleStable
+		case st.LifecycleState != flink.LifecycleStable:
+			st.LifecycleState = flink.LifecycleDeployed
 		}
 	})
 }
@@ -248,7 +249,7 @@ func (s *statement) finishQuery(ctx context.Context, q *query) error {
 	q.ended = true
 	s.spool.finish()
 	s.update(func(st *status) {
-		st.LifecycleState = lifecycleStable
+		st.LifecycleState = flink.LifecycleStable
 		job := jobStatus{JobName: s.id.marker()}
 		if st.JobStatus != nil {
 			job = *st.JobStatus
@@ -275,7 +276,7 @@ func (s *statement) failQuery(ctx context.Context, message string) error {
 	s.query = q
 	q.ended = true
 	s.update(func(st *status) {
-		st.LifecycleState, st.Error = lifecycleFailed, message
+		st.LifecycleState, st.Error = flink.LifecycleFailed, message
 		if st.JobStatus != nil {
 			job := *st.JobStatus
 			job.State = flinkrest.Failed

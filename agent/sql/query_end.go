@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/sql/gateway"
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
@@ -22,7 +23,7 @@ func (s *statement) suspendQuery(ctx context.Context) (time.Duration, error) {
 		s.query = &query{ended: true, suspended: true}
 	}
 	s.update(func(st *status) {
-		st.LifecycleState, st.Error = lifecycleSuspended, ""
+		st.LifecycleState, st.Error = flink.LifecycleSuspended, ""
 		if st.JobStatus != nil {
 			job := *st.JobStatus
 			job.State = flinkrest.Finished

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
@@ -67,11 +68,11 @@ func (s *statement) reportRecovered(ctx context.Context, w *revision, previous f
 		st.JobStatus = &jobStatus{JobID: previous.ID, JobName: s.id.marker(), State: previous.State}
 		switch {
 		case w.spec.suspended():
-			st.LifecycleState, st.JobStatus.State = lifecycleSuspended, flinkrest.Finished
+			st.LifecycleState, st.JobStatus.State = flink.LifecycleSuspended, flinkrest.Finished
 		case previous.State == flinkrest.Finished || known.Phase == "COMPLETED":
-			st.LifecycleState, st.JobStatus.State = lifecycleStable, flinkrest.Finished
+			st.LifecycleState, st.JobStatus.State = flink.LifecycleStable, flinkrest.Finished
 		default:
-			st.LifecycleState, st.Error = lifecycleFailed, message
+			st.LifecycleState, st.Error = flink.LifecycleFailed, message
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openweir/weir/agent/flinkendpoint"
 	"github.com/openweir/weir/agent/sql/gateway"
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -61,7 +62,7 @@ func newStatement(d *Driver, id identity, ref *agentv1.ObjectRef) *statement {
 		driver: d, id: id, ref: ref,
 		log:    d.log.With("statement", id.namespace+"/"+id.name),
 		wake:   make(chan struct{}, 1),
-		status: status{LifecycleState: lifecycleCreated},
+		status: status{LifecycleState: flink.LifecycleCreated},
 		spool:  newSpool(&d.spooled, time.Now),
 		retry:  d.retry(),
 	}

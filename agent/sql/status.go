@@ -10,16 +10,6 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// The lifecycle states of statements, as the operator has them for jobs.
-const (
-	lifecycleCreated   = "CREATED"   // no job yet
-	lifecycleUpgrading = "UPGRADING" // a job is being replaced
-	lifecycleDeployed  = "DEPLOYED"  // the job is submitted
-	lifecycleStable    = "STABLE"    // the job is or was running
-	lifecycleSuspended = "SUSPENDED"
-	lifecycleFailed    = "FAILED"
-)
-
 // status is the reported status of a statement, in the format of a
 // FlinkSessionJob.
 type status struct {

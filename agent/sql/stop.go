@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/agent/sql/gateway"
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
@@ -20,7 +21,7 @@ func (s *statement) stop(ctx context.Context, w *revision, keep bool) (time.Dura
 	if err != nil {
 		return 0, err
 	}
-	s.update(func(st *status) { st.LifecycleState = lifecycleUpgrading })
+	s.update(func(st *status) { st.LifecycleState = flink.LifecycleUpgrading })
 	directory, configured := "", false
 	if keep && w.spec.stateful() {
 		if directory, configured, err = savepointTarget(ctx, ends.rest, w.spec); err != nil {

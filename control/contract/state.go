@@ -1,14 +1,5 @@
 package contract
 
-// Values of spec.job.state.
-const (
-	JobRunning   = "running"
-	JobSuspended = "suspended"
-)
-
-// StateReconciling is the state of a job of which nothing is known yet.
-const StateReconciling = "RECONCILING"
-
 // Values of a cluster's spec.lifecycleState.
 const (
 	LifecycleActive         = "ACTIVE"

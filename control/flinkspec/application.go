@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -55,14 +55,13 @@ func EffectiveHash(effective openjson.Object) string {
 
 // DesiredState is job.state of a specification: running unless suspended.
 func DesiredState(spec openjson.Object) string {
-	if openjson.String(spec, "job", "state") == contract.JobSuspended {
-		return contract.JobSuspended
+	if openjson.String(spec, "job", "state") == flink.Suspended {
+		return flink.Suspended
 	}
-	return contract.JobRunning
+	return flink.Running
 }
 
 var (
-	upgradeModes = []string{"stateless", "savepoint", "last-state"}
 	// ForbiddenKeys identify the cluster; the operator sets them itself.
 	ForbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
 	// podTemplateMarks is where Weir adds to the specification.
@@ -123,8 +122,8 @@ func checkJob(v *apierror.Violations, effective openjson.Object) {
 	checkString(v, effective, "job", "entryClass")
 	checkString(v, effective, "job", "initialSavepointPath")
 	checkNonces(v, job)
-	checkOneOf(v, effective, []string{contract.JobRunning, contract.JobSuspended}, "job", "state")
-	checkOneOf(v, effective, upgradeModes, "job", "upgradeMode")
+	checkOneOf(v, effective, []string{flink.Running, flink.Suspended}, "job", "state")
+	checkOneOf(v, effective, flink.UpgradeModes, "job", "upgradeMode")
 	switch parallelism, replicas := job["parallelism"], openjson.Field(effective, "taskManager", "replicas"); {
 	case parallelism != nil && replicas != nil:
 		// The operator takes the parallelism from the TaskManagers.

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -60,19 +60,19 @@ func checkChange(v *apierror.Violations, inForce, effective openjson.Object) {
 }
 
 func deploymentMode(spec openjson.Object) string {
-	if openjson.String(spec, "mode") == "standalone" {
-		return "standalone"
+	if openjson.String(spec, "mode") == flink.Standalone {
+		return flink.Standalone
 	}
-	return "native"
+	return flink.Native
 }
 
 func suspendedByLastState(spec openjson.Object) bool {
-	return openjson.String(spec, "job", "state") == contract.JobSuspended && openjson.String(spec, "job", "upgradeMode") == "last-state"
+	return openjson.String(spec, "job", "state") == flink.Suspended && openjson.String(spec, "job", "upgradeMode") == flink.UpgradeLastState
 }
 
 // keepsState tells whether a job is to go on from its state, which it is not by
 // default.
 func keepsState(spec openjson.Object) bool {
 	mode := openjson.String(spec, "job", "upgradeMode")
-	return mode != "" && mode != "stateless"
+	return mode != "" && mode != flink.UpgradeStateless
 }

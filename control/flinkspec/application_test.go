@@ -3,8 +3,8 @@ package flinkspec_test
 import (
 	"testing"
 
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -88,11 +88,11 @@ func TestCheckEffective(t *testing.T) {
 
 func TestDesiredState(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"job":{"state":"suspended"}}`: contract.JobSuspended,
-		`{"job":{"state":"running"}}`:   contract.JobRunning,
-		`{"job":{"state":null}}`:        contract.JobRunning,
-		`{"job":{}}`:                    contract.JobRunning,
-		`{}`:                            contract.JobRunning,
+		`{"job":{"state":"suspended"}}`: flink.Suspended,
+		`{"job":{"state":"running"}}`:   flink.Running,
+		`{"job":{"state":null}}`:        flink.Running,
+		`{"job":{}}`:                    flink.Running,
+		`{}`:                            flink.Running,
 	} {
 		same(t, flinkspec.DesiredState(object(t, text)), want)
 	}

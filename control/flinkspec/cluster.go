@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -68,7 +69,7 @@ func CheckPoolDefaults(v *apierror.Violations, defaults openjson.Object) {
 func CheckClusterSpec(effective openjson.Object) error {
 	var v apierror.Violations
 	checkCluster(&v, effective)
-	checkOneOf(&v, effective, upgradeModes, "job", "upgradeMode")
+	checkOneOf(&v, effective, flink.UpgradeModes, "job", "upgradeMode")
 	checkDemands(&v, openjson.Without(effective, "job"))
 	return ofClusterSpec(v).Unprocessable()
 }
@@ -87,7 +88,7 @@ func checkCluster(v *apierror.Violations, effective openjson.Object) {
 	checkString(v, effective, "image")
 	checkVersion(v, effective)
 	checkString(v, effective, "serviceAccount")
-	checkOneOf(v, effective, []string{"native", "standalone"}, "mode")
+	checkOneOf(v, effective, []string{flink.Native, flink.Standalone}, "mode")
 	checkString(v, effective, "imagePullPolicy")
 	checkConfiguration(v, effective)
 	checkAutoscaler(v, effective)

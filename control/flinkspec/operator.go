@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -62,7 +63,7 @@ func demands(effective openjson.Object) []demand {
 		ask("spec.jobManager.replicas", available, "high availability, by "+optionAvailability[0]+", where it is more than 1")
 	}
 	mode := openjson.String(effective, "job", "upgradeMode")
-	if mode == "savepoint" || mode == "last-state" {
+	if mode == flink.UpgradeSavepoint || mode == flink.UpgradeLastState {
 		ask("spec.job.upgradeMode", option(configuration, OptionCheckpoints), "a directory for checkpoints, by "+OptionCheckpoints[0]+", where it is "+mode)
 	}
 	if effective["job"] != nil {
@@ -77,7 +78,7 @@ func demands(effective openjson.Object) []demand {
 // to put savepoints.
 func savepointUsers(effective, configuration openjson.Object) []string {
 	var fields []string
-	if openjson.String(effective, "job", "upgradeMode") == "savepoint" {
+	if openjson.String(effective, "job", "upgradeMode") == flink.UpgradeSavepoint {
 		fields = append(fields, "spec.job.upgradeMode")
 	}
 	if openjson.Field(effective, "job", "savepointTriggerNonce") != nil {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -15,7 +15,7 @@ import (
 // Usage adds up what an effective specification asks its cluster for while it
 // runs; nothing while it is suspended.
 func Usage(effective openjson.Object) *cmfv1.ResourceUsageSummary {
-	if DesiredState(effective) == contract.JobSuspended {
+	if DesiredState(effective) == flink.Suspended {
 		return usage(process{}, 0, process{}, 0)
 	}
 	jobManagers := integer(openjson.Field(effective, "jobManager", "replicas"), 1)

@@ -1,16 +1,9 @@
 package manifest
 
 import (
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// The operator's API.
-const (
-	FlinkAPIVersion = "flink.apache.org/v1beta1"
-	KindDeployment  = "FlinkDeployment"
-	KindSnapshot    = "FlinkStateSnapshot"
-	KindSessionJob  = "FlinkSessionJob"
 )
 
 // The objects of an agent's SQL driver: no Kubernetes API server has them, but
@@ -23,7 +16,7 @@ const (
 // DeploymentRef names a FlinkDeployment of an environment.
 func DeploymentRef(env *cmfv1.Environment, name string) *agentv1.ObjectRef {
 	return &agentv1.ObjectRef{
-		ApiVersion: FlinkAPIVersion, Kind: KindDeployment, Namespace: env.GetKubernetesNamespace(), Name: name,
+		ApiVersion: flink.APIVersion, Kind: flink.KindDeployment, Namespace: env.GetKubernetesNamespace(), Name: name,
 	}
 }
 
@@ -31,6 +24,6 @@ func DeploymentRef(env *cmfv1.Environment, name string) *agentv1.ObjectRef {
 // different owners may have the same name, so it goes by uid.
 func SnapshotRef(env *cmfv1.Environment, uid string) *agentv1.ObjectRef {
 	return &agentv1.ObjectRef{
-		ApiVersion: FlinkAPIVersion, Kind: KindSnapshot, Namespace: env.GetKubernetesNamespace(), Name: "savepoint-" + uid,
+		ApiVersion: flink.APIVersion, Kind: flink.KindStateSnapshot, Namespace: env.GetKubernetesNamespace(), Name: "savepoint-" + uid,
 	}
 }

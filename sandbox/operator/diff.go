@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+
+	"github.com/openweir/weir/flink"
 )
 
 // change is how much a change of a spec asks for. The greatest of all changed
@@ -80,7 +82,7 @@ func compare(from, to spec) (change, string) {
 		if reflect.DeepEqual(before[name], after[name]) {
 			continue
 		}
-		greatest = max(greatest, classify(name, after[name], to.text("mode") == "standalone"))
+		greatest = max(greatest, classify(name, after[name], to.text("mode") == flink.Standalone))
 		described = append(described, fmt.Sprintf("%s : %v -> %v", name, before[name], after[name]))
 	}
 	sort.Strings(described)

@@ -203,7 +203,7 @@ func validateChange(s, reconciled spec) error {
 	if (s.job() == nil) != (reconciled.job() == nil) {
 		return fmt.Errorf("a deployment cannot change between session cluster and application cluster")
 	}
-	standalone := func(s spec) bool { return s.text("mode") == "standalone" }
+	standalone := func(s spec) bool { return s.text("mode") == flink.Standalone }
 	if standalone(s) != standalone(reconciled) {
 		return fmt.Errorf("spec.mode cannot change")
 	}

@@ -14,7 +14,7 @@ import (
 // Key names an object.
 type Key struct {
 	// Resource is the plural and the group, such as "configmaps" or
-	// "flinkdeployments.flink.apache.org".
+	// "deployments.apps".
 	Resource string
 	// Namespace is empty for an object of the whole cluster.
 	Namespace string

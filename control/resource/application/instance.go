@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -46,7 +47,7 @@ func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
 		Metadata:   &cmfv1.ObjectMeta{Name: name, Uid: name, CreationTimestamp: now, UpdateTimestamp: now},
 		Status: &cmfv1.ApplicationInstanceStatus{
 			Spec:      effective,
-			JobStatus: &cmfv1.InstanceJobStatus{State: contract.StateReconciling},
+			JobStatus: &cmfv1.InstanceJobStatus{State: flink.JobReconciling},
 		},
 	}
 }

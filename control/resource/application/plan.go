@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -92,7 +92,7 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		}
 	}
 	hash := flinkspec.EffectiveHash(effective)
-	if flinkspec.DesiredState(spec) == contract.JobRunning && (start != nil || begins(before, old, hash)) {
+	if flinkspec.DesiredState(spec) == flink.Running && (start != nil || begins(before, old, hash)) {
 		plan.Instance = NewInstance(openjson.Format(effective))
 		plan.Record.Instance = plan.Instance.GetMetadata().GetName()
 		plan.Record.EffectiveHash = hash
@@ -113,13 +113,13 @@ func started(effective openjson.Object, start *storev1.SavepointStart) openjson.
 // begins tells whether an application that is to run, and was as old says,
 // begins another run.
 func begins(before *storev1.ApplicationRecord, old openjson.Object, hash string) bool {
-	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || flinkspec.DesiredState(old) == contract.JobSuspended
+	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || flinkspec.DesiredState(old) == flink.Suspended
 }
 
 // suspends tells whether a change only suspends an application. That has to be
 // possible even where the environment's defaults no longer let it run.
 func suspends(old, spec openjson.Object) bool {
-	return old != nil && flinkspec.DesiredState(spec) == contract.JobSuspended && flinkspec.EffectiveHash(old) == flinkspec.EffectiveHash(spec)
+	return old != nil && flinkspec.DesiredState(spec) == flink.Suspended && flinkspec.EffectiveHash(old) == flinkspec.EffectiveHash(spec)
 }
 
 // sameForUser tells whether two versions differ in nothing that a user wrote.

@@ -6,10 +6,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -84,7 +84,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	if s := status.GetLifecycleState(); s != "" && s != before.GetLifecycleState() {
 		o.events = append(o.events, NewStatusEvent(EventClusterStatus, instance, "Cluster status changed to "+s+".", s))
 	}
-	if s := status.GetJobState(); s != before.GetJobState() && (s != contract.StateReconciling || before.GetJobState() != "") {
+	if s := status.GetJobState(); s != before.GetJobState() && (s != flink.JobReconciling || before.GetJobState() != "") {
 		o.events = append(o.events, NewStatusEvent(EventJobStatus, instance, "Job status changed to "+s+".", s))
 	}
 	if e := status.GetError(); e != "" && e != before.GetError() {

@@ -14,6 +14,7 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -244,11 +245,11 @@ func (s *service) StartApplication(ctx context.Context, req *cmfv1.StartApplicat
 		}
 		start = &storev1.SavepointStart{Path: path}
 	}
-	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), contract.JobRunning, start)
+	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), flink.Running, start)
 }
 
 func (s *service) SuspendApplication(ctx context.Context, req *cmfv1.SuspendApplicationRequest) (*cmfv1.FlinkApplication, error) {
-	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), contract.JobSuspended, nil)
+	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), flink.Suspended, nil)
 }
 
 // setState sets job.state of an application's specification. An application

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -12,7 +12,7 @@ import (
 
 // notReported is the status of an application that no agent has reported on.
 // Clients of CMF depend on jobName and state being there from the first answer.
-const notReported = `{"jobStatus":{"jobName":"","state":"` + contract.StateReconciling + `"}}`
+const notReported = `{"jobStatus":{"jobName":"","state":"` + flink.JobReconciling + `"}}`
 
 // NormalStatus makes the status of a FlinkDeployment fit to be shown as it is:
 // jobStatus always has a jobName and a state, and what Status adds
@@ -26,7 +26,7 @@ func NormalStatus(status openjson.Object) openjson.Object {
 		job = openjson.With(job, "jobName", "")
 	}
 	if state, ok := job["state"].(string); !ok || state == "" {
-		job = openjson.With(job, "state", contract.StateReconciling)
+		job = openjson.With(job, "state", flink.JobReconciling)
 	}
 	if status == nil {
 		status = openjson.Object{}

@@ -1,10 +1,10 @@
 package application
 
 import (
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -36,7 +36,7 @@ func jobState(i Item) string {
 	if state := i.Reported.GetJobState(); state != "" {
 		return state
 	}
-	return contract.StateReconciling
+	return flink.JobReconciling
 }
 
 // usage is what an application asks its cluster for.

@@ -5,15 +5,9 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
-)
-
-// Values of status.jobManagerDeploymentStatus and of status.lifecycleState.
-const (
-	managerReady    = "READY"
-	managerError    = "ERROR"
-	lifecycleFailed = "FAILED"
 )
 
 // Phase is the phase of a pool, and a sentence about it where there is something
@@ -34,9 +28,9 @@ func phaseOf(pool *cmfv1.ComputePool, revision int64, reported *storev1.StatusRe
 		return contract.PhaseFailed, problem(reported)
 	case reported.GetStatus() == "" || reported.GetGeneration() < revision:
 		return contract.PhasePending, problem(reported)
-	case reported.GetLifecycleState() == lifecycleFailed, reported.GetJobManagerStatus() == managerError:
+	case reported.GetLifecycleState() == flink.LifecycleFailed, reported.GetJobManagerStatus() == flink.JobManagerError:
 		return contract.PhaseFailed, reported.GetError()
-	case reported.GetJobManagerStatus() == managerReady:
+	case reported.GetJobManagerStatus() == flink.JobManagerReady:
 		return contract.PhaseRunning, problem(reported)
 	case reported.GetError() != "":
 		return contract.PhaseFailing, reported.GetError()

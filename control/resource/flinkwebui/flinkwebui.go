@@ -15,6 +15,7 @@ import (
 	"github.com/openweir/weir/control/resource/computepool"
 	"github.com/openweir/weir/control/resource/statement"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -114,10 +115,10 @@ func (s *service) clusterOfStatement(env *cmfv1.Environment, item statement.Item
 	}
 	cluster := flinkCluster{env: env, of: "Statement '" + name + "'"}
 	switch record.GetObjectKind() {
-	case manifest.KindDeployment:
+	case flink.KindDeployment:
 		cluster.deployment, cluster.reported = name, item.Reported
 		return cluster, nil
-	case manifest.KindSessionJob:
+	case flink.KindSessionJob:
 		cluster.deployment = openjson.String(spec, "deploymentName")
 	default:
 		cluster.deployment = openjson.String(spec, "deployment")
@@ -138,11 +139,11 @@ func (c flinkCluster) checkRuns(simulated bool) error {
 		return nil // the agent will find out
 	}
 	switch manager := openjson.String(status, "jobManagerDeploymentStatus"); {
-	case openjson.String(status, "lifecycleState") == "SUSPENDED":
+	case openjson.String(status, "lifecycleState") == flink.LifecycleSuspended:
 		return apierror.Unavailable(nil, "%s is suspended, so there is no Flink cluster with a web UI.", c.of)
 	case simulated:
 		return apierror.Unavailable(nil, "The Flink cluster of %s is simulated by the Weir sandbox: no Flink runs, so there is no web UI.", c.of)
-	case manager == "MISSING":
+	case manager == flink.JobManagerMissing:
 		return apierror.Unavailable(nil, "The JobManager of %s does not run, so there is no web UI.", c.of)
 	}
 	return nil

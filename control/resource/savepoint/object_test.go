@@ -5,8 +5,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/manifest/manifesttest"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -19,7 +19,7 @@ func TestRender(t *testing.T) {
 				Metadata: &cmfv1.ObjectMeta{Name: "nightly", Uid: uid},
 				Spec:     &cmfv1.SavepointSpec{FormatType: "CANONICAL", BackoffLimit: proto.Int32(-1)},
 			},
-			JobKind: manifest.KindDeployment, JobName: "orders", Generation: 1,
+			JobKind: flink.KindDeployment, JobName: "orders", Generation: 1,
 		}
 		change(out)
 		return out
@@ -30,7 +30,7 @@ func TestRender(t *testing.T) {
 	}{
 		"savepoint": {record(func(*storev1.SavepointRecord) {}), nil},
 		"savepoint-of-a-session-job": {record(func(r *storev1.SavepointRecord) {
-			r.JobKind, r.Savepoint.Spec.FormatType, r.Savepoint.Spec.Path = manifest.KindSessionJob, "NATIVE", "s3://bucket/savepoints"
+			r.JobKind, r.Savepoint.Spec.FormatType, r.Savepoint.Spec.Path = flink.KindSessionJob, "NATIVE", "s3://bucket/savepoints"
 		}), nil},
 		"savepoint-complete": {
 			record(func(r *storev1.SavepointRecord) { r.Deleting = true }),

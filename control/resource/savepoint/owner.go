@@ -7,8 +7,8 @@ import (
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
-	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -40,7 +40,7 @@ func ForApplication(env *cmfv1.Environment, name string) Owner {
 	return Owner{
 		Env: env, Noun: nounApplication, Name: name,
 		Key:     store.Key(env.GetName(), kindApplications, name),
-		JobKind: manifest.KindDeployment, JobName: name,
+		JobKind: flink.KindDeployment, JobName: name,
 	}
 }
 

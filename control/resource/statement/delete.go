@@ -7,6 +7,7 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -99,7 +100,7 @@ func refsOf(env *cmfv1.Environment, record *storev1.StatementRecord) []*agentv1.
 // Ref names the object that runs a statement: a FlinkDeployment, a
 // FlinkSessionJob, or a Statement of the agent's SQL driver.
 func Ref(env *cmfv1.Environment, record *storev1.StatementRecord) *agentv1.ObjectRef {
-	version := manifest.FlinkAPIVersion
+	version := flink.APIVersion
 	if record.GetObjectKind() == manifest.KindStatement {
 		version = manifest.SQLAPIVersion
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/openweir/weir/control/sql/ddl"
 	"github.com/openweir/weir/control/sql/metadata"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -43,9 +44,9 @@ func (s *Statements) deploy(ctx context.Context, at store.Reader, env *cmfv1.Env
 		record.ObjectKind = s.objectKind(at, record, job, runsSQL, shared)
 	}
 	switch record.GetObjectKind() {
-	case manifest.KindSessionJob:
+	case flink.KindSessionJob:
 		record.ObjectSpec = openjson.Format(job.sessionJob(pool.GetMetadata().GetName()))
-	case manifest.KindDeployment:
+	case flink.KindDeployment:
 		if runsSQL {
 			if refusal := s.refuseApplication(at, record, cluster); refusal != "" {
 				return refusal, nil
@@ -72,9 +73,9 @@ func (s *Statements) objectKind(at store.Reader, record *storev1.StatementRecord
 	case runsSQL && (shared || !job.detached || !hasSQLDriver(job.cluster) || s.needsSecret(at, record)):
 		return manifest.KindStatement
 	case shared:
-		return manifest.KindSessionJob
+		return flink.KindSessionJob
 	default:
-		return manifest.KindDeployment
+		return flink.KindDeployment
 	}
 }
 

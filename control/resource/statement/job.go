@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -88,14 +89,14 @@ func (j job) upgradeMode() string {
 	}
 	configuration := j.effectiveConfiguration()
 	if j.detached && anyOption(configuration, flinkspec.OptionCheckpoints...) && anyOption(configuration, flinkspec.OptionSavepoints...) {
-		return "savepoint"
+		return flink.UpgradeSavepoint
 	}
-	return "stateless"
+	return flink.UpgradeStateless
 }
 
 // remark is what users should know although the statement runs.
 func (j job) remark() string {
-	if j.detached && j.upgradeMode() == "stateless" && openjson.String(j.cluster, "job", "upgradeMode") == "" {
+	if j.detached && j.upgradeMode() == flink.UpgradeStateless && openjson.String(j.cluster, "job", "upgradeMode") == "" {
 		return "Stopping or rescaling the statement loses its state: " + flinkspec.OptionCheckpoints[0] + " and " + flinkspec.OptionSavepoints[0] + " are not both set."
 	}
 	return ""

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -123,7 +123,7 @@ func objectSpec(record *storev1.StatementRecord) (openjson.Object, error) {
 // desiredState is what the job of a statement is to be.
 func desiredState(record *storev1.StatementRecord) string {
 	if record.GetStatement().GetSpec().GetStopped() {
-		return contract.JobSuspended
+		return flink.Suspended
 	}
-	return contract.JobRunning
+	return flink.Running
 }

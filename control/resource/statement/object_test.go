@@ -5,9 +5,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/manifest/manifesttest"
 	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -50,9 +50,9 @@ func statementRecord(t *testing.T, shared, detached bool) *storev1.StatementReco
 		},
 	}
 	if shared {
-		record.ObjectKind, record.ObjectSpec = manifest.KindSessionJob, openjson.Format(job.sessionJob("shared"))
+		record.ObjectKind, record.ObjectSpec = flink.KindSessionJob, openjson.Format(job.sessionJob("shared"))
 	} else {
-		record.ObjectKind, record.ObjectSpec = manifest.KindDeployment, openjson.Format(job.application())
+		record.ObjectKind, record.ObjectSpec = flink.KindDeployment, openjson.Format(job.application())
 	}
 	return record
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
@@ -134,7 +135,7 @@ func isRefused(reported *storev1.StatusRecord) bool {
 }
 
 func hasFailed(reported *storev1.StatusRecord) bool {
-	return isRefused(reported) || reported.GetLifecycleState() == "FAILED" || reported.GetJobManagerStatus() == "ERROR"
+	return isRefused(reported) || reported.GetLifecycleState() == flink.LifecycleFailed || reported.GetJobManagerStatus() == flink.JobManagerError
 }
 
 // reportedEvent is what a status means.
@@ -143,19 +144,19 @@ func reportedEvent(record *storev1.StatementRecord, reported *storev1.StatusReco
 	switch lifecycle := reported.GetLifecycleState(); {
 	case hasFailed(reported):
 		return jobFails
-	case toStop && (lifecycle == "SUSPENDED" && current || lifecycle == "CREATED"):
+	case toStop && (lifecycle == flink.LifecycleSuspended && current || lifecycle == flink.LifecycleCreated):
 		return jobStops
-	case !current || lifecycle == "SUSPENDED" || lifecycle == "UPGRADING":
+	case !current || lifecycle == flink.LifecycleSuspended || lifecycle == flink.LifecycleUpgrading:
 		return jobWaits
 	}
 	switch reported.GetJobState() {
-	case "RUNNING":
+	case flink.JobRunning:
 		return jobRuns
-	case "RESTARTING", "FAILING":
+	case flink.JobRestarting, flink.JobFailing:
 		return jobRecovers
-	case "FAILED":
+	case flink.JobFailed:
 		return jobFails
-	case "FINISHED":
+	case flink.JobFinished:
 		return jobFinishes
 	default:
 		return jobWaits

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -54,10 +55,10 @@ func beginsWith(key string, prefixes []string) bool {
 // There is no last-state mode for a job that no operator watches.
 func (j job) sessionUpgradeMode() string {
 	mode := j.upgradeMode()
-	if mode == "last-state" {
-		mode = "stateless"
+	if mode == flink.UpgradeLastState {
+		mode = flink.UpgradeStateless
 		if j.detached && anyOption(j.effectiveConfiguration(), flinkspec.OptionSavepoints...) {
-			mode = "savepoint"
+			mode = flink.UpgradeSavepoint
 		}
 	}
 	return mode

@@ -6,10 +6,10 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/flinkspec"
-	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/computepool"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -65,7 +65,7 @@ func (s *Statements) usage(item Item, env *cmfv1.Environment) *cmfv1.ResourceUsa
 	if err != nil {
 		return none
 	}
-	if record.GetObjectKind() == manifest.KindDeployment {
+	if record.GetObjectKind() == flink.KindDeployment {
 		return flinkspec.Usage(spec)
 	}
 	parallelism := int(record.GetStatement().GetSpec().GetParallelism())
