@@ -43,7 +43,7 @@ func (a *agent) note(what func()) {
 }
 
 // start begins a process that ends with the test, or by end.
-func start(t *testing.T, f *flink) *agent {
+func start(t *testing.T, f *fakeFlink) *agent {
 	t.Helper()
 	a := &agent{t: t}
 	a.driver = New(Config{Endpoints: f, Reports: a, Log: slog.New(slog.DiscardHandler), Timing: Timing{

@@ -14,9 +14,9 @@ import (
 	"github.com/openweir/weir/agent/flinkendpoint"
 )
 
-// flink stands for a session cluster with its gateway. It gives the answers
+// fakeFlink stands for a session cluster with its gateway. It gives the answers
 // that real ones give, as far as the driver asks.
-type flink struct {
+type fakeFlink struct {
 	t   *testing.T
 	url *url.URL
 
@@ -46,9 +46,9 @@ type job struct {
 }
 
 // newFlink runs a cluster until the test ends.
-func newFlink(t *testing.T) *flink {
+func newFlink(t *testing.T) *fakeFlink {
 	t.Helper()
-	f := &flink{
+	f := &fakeFlink{
 		t: t, sessions: map[string]map[string]string{}, done: map[string]*operation{}, failures: map[string]string{},
 		rows: make(chan string, 100_000), savepoints: map[string]string{},
 	}
@@ -83,7 +83,7 @@ func newFlink(t *testing.T) *flink {
 	return f
 }
 
-func (f *flink) answer(handle func(*http.Request, map[string]any) (int, any)) http.HandlerFunc {
+func (f *fakeFlink) answer(handle func(*http.Request, map[string]any) (int, any)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body := map[string]any{}
 		if r.Body != nil {
@@ -106,11 +106,11 @@ func failure(class, message string) (int, any) {
 			class + ": " + message + "\n\tat a.B.c(B.java:1)\n\nEnd of exception on server side>"}}
 }
 
-func (f *flink) info(*http.Request, map[string]any) (int, any) {
+func (f *fakeFlink) info(*http.Request, map[string]any) (int, any) {
 	return http.StatusOK, map[string]any{"productName": "Apache Flink", "version": "2.2.0"}
 }
 
-func (f *flink) open(_ *http.Request, body map[string]any) (int, any) {
+func (f *fakeFlink) open(_ *http.Request, body map[string]any) (int, any) {
 	handle := fmt.Sprintf("session-%d", len(f.sessions)+f.closed)
 	options := map[string]string{}
 	for k, v := range body["properties"].(map[string]any) {
@@ -120,14 +120,14 @@ func (f *flink) open(_ *http.Request, body map[string]any) (int, any) {
 	return http.StatusOK, map[string]any{"sessionHandle": handle}
 }
 
-func (f *flink) lost(r *http.Request) bool { return f.sessions[r.PathValue("s")] == nil }
+func (f *fakeFlink) lost(r *http.Request) bool { return f.sessions[r.PathValue("s")] == nil }
 
 func sessionLost(r *http.Request) (int, any) {
 	return failure("org.apache.flink.table.gateway.api.utils.SqlGatewayException", "Session '"+r.PathValue("s")+"' does not exist.")
 }
 
 // close cancels the jobs of the session's queries, as Flink does.
-func (f *flink) close(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) close(r *http.Request, _ map[string]any) (int, any) {
 	if f.lost(r) {
 		return sessionLost(r)
 	}
@@ -141,14 +141,14 @@ func (f *flink) close(r *http.Request, _ map[string]any) (int, any) {
 	return http.StatusOK, map[string]any{"status": "CLOSED"}
 }
 
-func (f *flink) heartbeat(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) heartbeat(r *http.Request, _ map[string]any) (int, any) {
 	if f.lost(r) {
 		return sessionLost(r)
 	}
 	return http.StatusOK, map[string]any{}
 }
 
-func (f *flink) execute(r *http.Request, body map[string]any) (int, any) {
+func (f *fakeFlink) execute(r *http.Request, body map[string]any) (int, any) {
 	if f.lost(r) {
 		return sessionLost(r)
 	}
@@ -170,7 +170,7 @@ func (f *flink) execute(r *http.Request, body map[string]any) (int, any) {
 	return http.StatusOK, map[string]any{"operationHandle": handle}
 }
 
-func (f *flink) result(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) result(r *http.Request, _ map[string]any) (int, any) {
 	o := f.done[r.PathValue("o")]
 	if f.lost(r) || o == nil {
 		return sessionLost(r)
@@ -210,7 +210,7 @@ func (f *flink) result(r *http.Request, _ map[string]any) (int, any) {
 }
 
 // query gives the rows of a page: the same ones if it is asked for again.
-func (f *flink) query(o *operation, token int) []any {
+func (f *fakeFlink) query(o *operation, token int) []any {
 	if token < len(o.pages)-1 {
 		f.t.Errorf("page %d was asked for, of %d", token, len(o.pages))
 	}
@@ -241,7 +241,7 @@ func (f *flink) query(o *operation, token int) []any {
 }
 
 // rowsOver tells whether a query has come to its end.
-func (f *flink) rowsOver(o *operation) bool {
+func (f *fakeFlink) rowsOver(o *operation) bool {
 	if strings.Contains(o.text, "bounded") && len(f.rows) == 0 {
 		o.job.state = "FINISHED"
 		return true
@@ -249,7 +249,7 @@ func (f *flink) rowsOver(o *operation) bool {
 	return false
 }
 
-func (f *flink) overview(*http.Request, map[string]any) (int, any) {
+func (f *fakeFlink) overview(*http.Request, map[string]any) (int, any) {
 	all := []any{}
 	for i, j := range f.jobs {
 		all = append(all, map[string]any{"jid": j.id, "name": j.name, "state": j.state, "start-time": i + 1, "tasks": map[string]any{"total": 1, "running": 1}})
@@ -258,7 +258,7 @@ func (f *flink) overview(*http.Request, map[string]any) (int, any) {
 }
 
 // of runs something on the job that a request names.
-func (f *flink) of(r *http.Request, then func(*job) (int, any)) (int, any) {
+func (f *fakeFlink) of(r *http.Request, then func(*job) (int, any)) (int, any) {
 	for _, j := range f.jobs {
 		if j.id == r.PathValue("j") {
 			return then(j)
@@ -267,20 +267,20 @@ func (f *flink) of(r *http.Request, then func(*job) (int, any)) (int, any) {
 	return http.StatusNotFound, map[string]any{"errors": []string{"Job " + r.PathValue("j") + " not found"}}
 }
 
-func (f *flink) job(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) job(r *http.Request, _ map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		return http.StatusOK, map[string]any{"jid": j.id, "name": j.name, "state": j.state, "start-time": 1795463070912, "timestamps": map[string]any{j.state: 1795463070950}}
 	})
 }
 
-func (f *flink) cancel(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) cancel(r *http.Request, _ map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		j.state = "CANCELED"
 		return http.StatusAccepted, map[string]any{}
 	})
 }
 
-func (f *flink) config(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) config(r *http.Request, _ map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		parameters := map[string]string{}
 		for entry := range strings.SplitSeq(j.parameters, ",") {
@@ -291,7 +291,7 @@ func (f *flink) config(r *http.Request, _ map[string]any) (int, any) {
 	})
 }
 
-func (f *flink) exceptions(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) exceptions(r *http.Request, _ map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		entries := []any{}
 		if j.state == "FAILED" {
@@ -304,7 +304,7 @@ func (f *flink) exceptions(r *http.Request, _ map[string]any) (int, any) {
 	})
 }
 
-func (f *flink) checkpoints(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) checkpoints(r *http.Request, _ map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		latest := map[string]any{"completed": nil, "savepoint": nil}
 		if j.savepoint != "" {
@@ -314,14 +314,14 @@ func (f *flink) checkpoints(r *http.Request, _ map[string]any) (int, any) {
 	})
 }
 
-func (f *flink) stop(r *http.Request, body map[string]any) (int, any) {
+func (f *fakeFlink) stop(r *http.Request, body map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		f.savepoints[body["triggerId"].(string)] = fmt.Sprint(body["targetDirectory"], "/savepoint-", j.id)
 		return http.StatusAccepted, map[string]any{"request-id": body["triggerId"]}
 	})
 }
 
-func (f *flink) savepoint(r *http.Request, _ map[string]any) (int, any) {
+func (f *fakeFlink) savepoint(r *http.Request, _ map[string]any) (int, any) {
 	return f.of(r, func(j *job) (int, any) {
 		location := f.savepoints[r.PathValue("trigger")]
 		if location == "" {
@@ -332,19 +332,19 @@ func (f *flink) savepoint(r *http.Request, _ map[string]any) (int, any) {
 	})
 }
 
-func (f *flink) jobManager(*http.Request, map[string]any) (int, any) {
+func (f *fakeFlink) jobManager(*http.Request, map[string]any) (int, any) {
 	return http.StatusOK, []any{map[string]any{"key": "rest.port", "value": "8081"}}
 }
 
 // at runs something while nobody else sees the cluster.
-func (f *flink) at(then func()) {
+func (f *fakeFlink) at(then func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	then()
 }
 
 // alive are the jobs that have not ended.
-func (f *flink) alive() (out []job) {
+func (f *fakeFlink) alive() (out []job) {
 	f.at(func() {
 		for _, j := range f.jobs {
 			if j.state == "RUNNING" {
@@ -357,8 +357,8 @@ func (f *flink) alive() (out []job) {
 
 // The Endpoints of the cluster, whose deployment is called pool.
 
-func (f *flink) REST(context.Context, string, string) (*url.URL, error)       { return f.url, nil }
-func (f *flink) SQLGateway(context.Context, string, string) (*url.URL, error) { return f.url, nil }
-func (f *flink) Deployments(context.Context) ([]flinkendpoint.Deployment, error) {
+func (f *fakeFlink) REST(context.Context, string, string) (*url.URL, error)       { return f.url, nil }
+func (f *fakeFlink) SQLGateway(context.Context, string, string) (*url.URL, error) { return f.url, nil }
+func (f *fakeFlink) Deployments(context.Context) ([]flinkendpoint.Deployment, error) {
 	return []flinkendpoint.Deployment{{Namespace: "n", Name: "pool"}}, nil
 }
