@@ -26,8 +26,8 @@ import (
 // Limits of the gRPC server.
 const (
 	maxMessage = 16 << 20
-	// An idle agent's connection should cost little. The buffer for writing is
-	// held only while something is written, so it may be as large as pages want.
+	// An idle agent's connection should cost little. gRPC holds the buffer for
+	// writing only while something is written, so it may be as large as pages want.
 	readBuffer  = 8 << 10
 	writeBuffer = 64 << 10
 	// drain is how long requests under way may take to finish when the replica
@@ -83,7 +83,6 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(readBuffer),
 		grpc.WriteBufferSize(writeBuffer),
-		grpc.SharedWriteBuffer(true),
 		experimental.BufferPool(messageBuffers),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),

@@ -1,3 +1,6 @@
+// Package flinkspec is the specification of a FlinkDeployment as users, defaults
+// and the Flink operator see it: how defaults are merged into it, what is refused in
+// it, which changes of it are, and what it asks a cluster for. All of it is pure.
 package flinkspec
 
 import (

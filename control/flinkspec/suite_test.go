@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openweir/weir/control/apierror"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -20,8 +19,6 @@ func object(t testing.TB, text string) openjson.Object {
 	}
 	return parsed
 }
-
-func open(text string) *cmfv1.JsonObject { return &cmfv1.JsonObject{Json: text} }
 
 // messages are what the caller is told of an error.
 func messages(t testing.TB, err error) []string {

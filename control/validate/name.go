@@ -1,6 +1,6 @@
-// Package rules holds what the control plane asks of resources: how they are
-// named, what their fields may hold, how defaults are merged. All of it is
-// pure: what a rule needs to know of other resources is handed to it.
+// Package validate checks requests by themselves: against the rules that the proto
+// states, and names, labels and annotations against those of Kubernetes. All of it
+// is pure.
 package validate
 
 import (
