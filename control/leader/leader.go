@@ -58,7 +58,11 @@ func (e *Election) Run(ctx context.Context) error {
 
 // term waits to be elected and leads until the lease is lost or a duty fails.
 func (e *Election) term(ctx context.Context) error {
-	session, err := concurrency.NewSession(e.Etcd, concurrency.WithTTL(leaseTTL), concurrency.WithContext(ctx))
+	// A campaign that is given up resigns with the context of its client, and would
+	// wait for an etcd that is away.
+	client := clientv3.NewCtxClient(ctx)
+	client.KV, client.Lease, client.Watcher = e.Etcd.KV, e.Etcd.Lease, e.Etcd.Watcher
+	session, err := concurrency.NewSession(client, concurrency.WithTTL(leaseTTL), concurrency.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("begin election session: %w", err)
 	}
