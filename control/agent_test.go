@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // agent is one session of an agent that does nothing by itself: the test says
@@ -84,7 +85,7 @@ func (r *replica) connect(t testing.TB, h *agentv1.Hello) *agent {
 	t.Helper()
 	a := dial(t, r.address, anyToken)
 	a.begin(h)
-	await(t, "Synced", func() error {
+	await.Success(t, "Synced", func() error {
 		if a.synced() == nil {
 			return fmt.Errorf("got %d messages, error %v", len(a.messages()), a.err)
 		}
@@ -195,7 +196,7 @@ func (a *agent) eventAcks() []string {
 // awaitApply waits for the nth Apply of an object.
 func (a *agent) awaitApply(name string, n int) *agentv1.Apply {
 	a.t.Helper()
-	await(a.t, fmt.Sprintf("Apply %d of %s", n, name), func() error {
+	await.Success(a.t, fmt.Sprintf("Apply %d of %s", n, name), func() error {
 		if got := len(a.applies(name)); got < n {
 			return fmt.Errorf("got %d", got)
 		}
@@ -207,7 +208,7 @@ func (a *agent) awaitApply(name string, n int) *agentv1.Apply {
 // awaitDelete waits for the nth Delete.
 func (a *agent) awaitDelete(n int) *agentv1.Delete {
 	a.t.Helper()
-	await(a.t, fmt.Sprintf("Delete %d", n), func() error {
+	await.Success(a.t, fmt.Sprintf("Delete %d", n), func() error {
 		if got := len(a.deletes()); got < n {
 			return fmt.Errorf("got %d", got)
 		}
@@ -219,7 +220,7 @@ func (a *agent) awaitDelete(n int) *agentv1.Delete {
 // awaitEnd waits until the control plane has ended the stream, and checks how.
 func (a *agent) awaitEnd(code codes.Code, message string) {
 	a.t.Helper()
-	awaitEnd(a.t, "the end of the stream", patience, a.ended)
+	await.Closed(a.t, "the end of the stream", a.ended)
 	equal(a.t, "stream ended with", []any{code, message}, []any{status.Code(a.err), status.Convert(a.err).Message()})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestClusterUpdate(t *testing.T) {
@@ -71,7 +72,7 @@ func TestDecommissionAndRecommission(t *testing.T) {
 	}
 	out := must(one.setLifecycle(t.Context(), "cluster-a", "DECOMMISSIONED"))(t)
 	equal(t, "state", "DECOMMISSIONED", out.GetStatus().GetState())
-	await(t, "Lifecycle", func() error { return difference(true, a.lifecycle().GetDecommissioned()) })
+	await.Success(t, "Lifecycle", func() error { return difference(true, a.lifecycle().GetDecommissioned()) })
 	a.beat("") // it goes on with heartbeats
 	equal(t, "state", "DECOMMISSIONED", one.cluster(t, "cluster-a").GetStatus().GetState())
 
@@ -98,7 +99,7 @@ func TestRecommissionSendsNothingThatDidNotChange(t *testing.T) {
 	must(r.setLifecycle(t.Context(), "cluster-a", "DECOMMISSIONED"))(t)
 	idle := r.connect(t, hello("cluster-a"))
 	must(r.setLifecycle(t.Context(), "cluster-a", "ACTIVE"))(t)
-	awaitEnd(t, "the end of the idle session", patience, idle.ended)
+	await.Closed(t, "the end of the idle session", idle.ended)
 	back := r.connect(t, hello("cluster-a"))
 	equal(t, "sent", int32(0), back.synced().GetSent())
 	equal(t, "messages", 2, len(back.messages()))

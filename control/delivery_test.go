@@ -7,8 +7,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/store/storetest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestApplicationReachesTheClusterAndItsStatusComesBack(t *testing.T) {
@@ -60,7 +62,7 @@ func TestReconnectSendsOnlyWhatDiffers(t *testing.T) {
 	equal(t, "sent", int32(0), again.synced().GetSent())
 	equal(t, "messages", 2, len(again.messages()))
 	again.close()
-	await(t, "the disconnect", func() error {
+	await.Success(t, "the disconnect", func() error {
 		return difference("DISCONNECTED", one.cluster(t, "cluster-a").GetStatus().GetState())
 	})
 
@@ -78,7 +80,7 @@ func TestReconnectSendsOnlyWhatDiffers(t *testing.T) {
 
 // A restart of every replica with its agents writes nothing but sessions.
 func TestRestartWritesNothingThatDidNotChange(t *testing.T) {
-	etcd := startEtcd(t, "").Client()
+	etcd := storetest.Etcd(t)
 	one := startReplica(t, etcd, "replica-1")
 	a := one.connect(t, hello("cluster-a"))
 	one.saveEnvironment(t, "prod", defaults(`{"spec":{"image":"flink:hardened"}}`))

@@ -8,6 +8,7 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestEnvironmentIsRefusedWithEveryReasonAtOnce(t *testing.T) {
@@ -117,7 +118,7 @@ func TestNamespaceThatTheAgentReportsCanBeUsed(t *testing.T) {
 	a.send(&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Namespaces{
 		Namespaces: &agentv1.NamespacesReport{Names: []string{"flink", "payments"}},
 	}})
-	await(t, "the namespace to be known", func() error {
+	await.Success(t, "the namespace to be known", func() error {
 		_, err := r.environments.CreateOrUpdateEnvironment(t.Context(), environment("prod", payments))
 		return err
 	})
@@ -187,7 +188,7 @@ func TestEnvironmentWithApplicationsIsDeletedByForceOnly(t *testing.T) {
 	for n := range many {
 		r.saveApplication(t, "prod", numbered("app", n), running)
 	}
-	await(t, "all to be sent", func() error { return difference(many, len(a.applies(""))) })
+	await.Success(t, "all to be sent", func() error { return difference(many, len(a.applies(""))) })
 
 	_, err := r.environments.DeleteEnvironment(t.Context(), &cmfv1.DeleteEnvironmentRequest{EnvName: "prod"})
 	refused(t, err, refusal{Code: codes.FailedPrecondition, HTTP: 409, Messages: []string{

@@ -10,6 +10,7 @@ import (
 	applications "github.com/openweir/weir/control/resource/application"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // clock is when what agents report has happened.
@@ -106,7 +107,7 @@ func TestEventsAreBounded(t *testing.T) {
 	equal(t, "events", want, r.history(t, "prod", "orders"))
 
 	a.event(sent, ids[0], "Seen", ids[0], clock)
-	await(t, "the EventAck of an event that is no longer kept", func() error {
+	await.Success(t, "the EventAck of an event that is no longer kept", func() error {
 		if len(a.eventAcks()) != many+1 {
 			return fmt.Errorf("got %d", len(a.eventAcks()))
 		}

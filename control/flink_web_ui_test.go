@@ -16,6 +16,7 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // window is how much of a body an agent may send unasked.
@@ -66,7 +67,7 @@ func (a *agent) tunnelRequests() []*agentv1.TunnelRequest {
 // awaitTunnel waits for the nth request for a web UI.
 func (a *agent) awaitTunnel(n int) *agentv1.TunnelRequest {
 	a.t.Helper()
-	await(a.t, fmt.Sprintf("request %d for a web UI", n), func() error {
+	await.Success(a.t, fmt.Sprintf("request %d for a web UI", n), func() error {
 		if got := len(a.tunnelRequests()); got < n {
 			return fmt.Errorf("got %d", got)
 		}
@@ -325,7 +326,7 @@ func TestAnAgentIsHeldToItsWindow(t *testing.T) {
 		say(id)
 		_, _, err := readWebUI(stream)
 		refused(t, err, refusal{Code: codes.Unavailable, HTTP: 502, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' does not keep to the protocol."}})
-		await(t, "the cancellation", func() error {
+		await.Success(t, "the cancellation", func() error {
 			if !slices.Contains(a.cancels(), id) {
 				return errors.New("has not come")
 			}
@@ -372,7 +373,7 @@ func TestASlowClientHoldsAnAgentBack(t *testing.T) {
 		}
 		done <- body
 	}()
-	await(t, "room for all", func() error {
+	await.Success(t, "room for all", func() error {
 		push()
 		if sent < total {
 			return fmt.Errorf("sent %d bytes", sent)
@@ -380,7 +381,7 @@ func TestASlowClientHoldsAnAgentBack(t *testing.T) {
 		return nil
 	})
 	a.replyEnd(id, 0, "")
-	if got := awaitEnd(t, "the answer", patience, done); !bytes.Equal(got, want) {
+	if got := await.Receive(t, "the answer", done); !bytes.Equal(got, want) {
 		t.Errorf("got %d bytes, or others", len(got))
 	}
 }

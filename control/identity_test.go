@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestClientCertificateNamesTheCluster(t *testing.T) {
@@ -71,7 +72,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 				a.awaitEnd(test.code, test.message)
 				return
 			}
-			await(t, "Welcome", func() error { return difference(true, a.welcome() != nil) })
+			await.Success(t, "Welcome", func() error { return difference(true, a.welcome() != nil) })
 		})
 	}
 
@@ -102,7 +103,7 @@ func TestPlainConnectionToATLSReplicaIsRefused(t *testing.T) {
 	})
 	a := dial(t, r.address, anyToken)
 	a.begin(hello("cluster-a"))
-	awaitEnd(t, "the end of the stream", patience, a.ended)
+	await.Closed(t, "the end of the stream", a.ended)
 	equal(t, "code", codes.Unavailable, status.Code(a.err))
 }
 

@@ -13,8 +13,16 @@ import (
 
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
+
+// listeningEtcd runs an etcd that takes connections.
+func listeningEtcd(t testing.TB) *embedded.Server {
+	t.Helper()
+	return storetest.Server(t, embedded.Config{Listen: "127.0.0.1:0"})
+}
 
 func hostOf(etcd *embedded.Server) string { return strings.TrimPrefix(etcd.Endpoints()[0], "http://") }
 
@@ -30,7 +38,7 @@ func dialEtcd(t testing.TB, through *proxy) *clientv3.Client {
 // goes on without a restart: requests, sessions, reports and the reconciler.
 func TestEtcdIsAwayForAWhile(t *testing.T) {
 	t.Parallel()
-	network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+	network := startProxy(t, hostOf(listeningEtcd(t)))
 	r := startReplica(t, dialEtcd(t, network), "replica-1")
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -62,7 +70,7 @@ func TestEtcdIsAwayForAWhile(t *testing.T) {
 	// What cannot be stored is said again in another session.
 	a.report(sent, flinkStatus("STABLE", "RUNNING", "job-1"))
 	for _, ended := range []*agent{a, refusedAgent} {
-		awaitEnd(t, "the end of the stream", patience, ended.ended)
+		await.Closed(t, "the end of the stream", ended.ended)
 		equal(t, "code", codes.Unavailable, status.Code(ended.err))
 	}
 	if err := r.Ready(t.Context()); err == nil {
@@ -71,12 +79,12 @@ func TestEtcdIsAwayForAWhile(t *testing.T) {
 	meanwhile.Wait()
 
 	network.heal()
-	await(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
+	await.Success(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
 	var back *agent
-	await(t, "a session", func() error {
+	await.Success(t, "a session", func() error {
 		back = dial(t, r.address, anyToken)
 		back.begin(hello("cluster-a", holding(sent)))
-		await(t, "its beginning or end", func() error {
+		await.Success(t, "its beginning or end", func() error {
 			select {
 			case <-back.ended:
 				return nil
@@ -99,13 +107,13 @@ func TestEtcdIsAwayForAWhile(t *testing.T) {
 // A session whose lease could be kept in time survives an interruption.
 func TestSessionSurvivesAShortInterruption(t *testing.T) {
 	t.Parallel()
-	network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+	network := startProxy(t, hostOf(listeningEtcd(t)))
 	r := startReplica(t, dialEtcd(t, network), "replica-1")
 	a := r.connect(t, hello("cluster-a"))
 	network.cut()
 	a.beat("")
 	network.heal()
-	await(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
+	await.Success(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
 	a.beat("")
 	r.saveEnvironment(t, "prod")
 	r.saveApplication(t, "prod", "orders", running)
@@ -115,14 +123,14 @@ func TestSessionSurvivesAShortInterruption(t *testing.T) {
 
 func TestReplicaStartsWithoutEtcdAndServesOnceItIsThere(t *testing.T) {
 	t.Parallel()
-	network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+	network := startProxy(t, hostOf(listeningEtcd(t)))
 	network.cut()
 	r := launch(t, dialEtcd(t, network), "replica-1")
 	if err := r.Ready(t.Context()); err == nil || err.Error() != "the state is not loaded yet" {
 		t.Errorf("the replica is ready without etcd: %v", err)
 	}
 	network.heal()
-	awaitEnd(t, "the state", patience, r.Loaded())
+	await.Closed(t, "the state", r.Loaded())
 	r.connect(t, hello("cluster-a"))
 }
 
@@ -138,12 +146,12 @@ func TestReplicaStopsInTime(t *testing.T) {
 		}
 	}
 	t.Run("while it waits for etcd", func(t *testing.T) {
-		network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+		network := startProxy(t, hostOf(listeningEtcd(t)))
 		network.cut()
 		stops(t, launch(t, dialEtcd(t, network), "replica-1"))
 	})
 	t.Run("while etcd is away", func(t *testing.T) {
-		network := startProxy(t, hostOf(startEtcd(t, "127.0.0.1:0")))
+		network := startProxy(t, hostOf(listeningEtcd(t)))
 		r := startReplica(t, dialEtcd(t, network), "replica-1")
 		r.connect(t, hello("cluster-a"))
 		network.cut()

@@ -8,6 +8,7 @@ import (
 	"github.com/openweir/weir/control"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestClusterIsRegisteredByItsAgentConnecting(t *testing.T) {
@@ -88,7 +89,7 @@ func TestSessionBeginsWithHelloOfAnAgentThatMaySpeakForItsCluster(t *testing.T) 
 	t.Run("token of the cluster", func(t *testing.T) {
 		a := dial(t, r.address, oneToken)
 		a.begin(hello("cluster-a"))
-		await(t, "Welcome", func() error { return difference(true, a.welcome() != nil) })
+		await.Success(t, "Welcome", func() error { return difference(true, a.welcome() != nil) })
 	})
 	clusters := must(r.clusters.ListKubernetesClusters(t.Context(), &cmfv1.ListKubernetesClustersRequest{}))(t)
 	equal(t, "clusters registered", 1, len(clusters.GetItems()))

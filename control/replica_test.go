@@ -16,8 +16,9 @@ import (
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/resource/information"
-	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 const (
@@ -30,14 +31,6 @@ const (
 	// minimal is the shortest heartbeat that a replica takes.
 	minimal = time.Second
 )
-
-// startEtcd runs an etcd of the test's own.
-func startEtcd(t testing.TB, listen string) *embedded.Server {
-	t.Helper()
-	server := must(embedded.Start(t.Context(), embedded.Config{Listen: listen}))(t)
-	t.Cleanup(server.Close)
-	return server
-}
 
 // replica is a control plane that serves on a real socket, and a client of it.
 type replica struct {
@@ -61,20 +54,20 @@ type replica struct {
 // start runs one replica over an etcd of its own.
 func start(t testing.TB, changes ...func(*control.Config)) *replica {
 	t.Helper()
-	return startReplica(t, startEtcd(t, "").Client(), "replica-1", changes...)
+	return startReplica(t, storetest.Etcd(t), "replica-1", changes...)
 }
 
 // startTwo runs two replicas over one etcd.
 func startTwo(t testing.TB, changes ...func(*control.Config)) (one, two *replica) {
 	t.Helper()
-	etcd := startEtcd(t, "").Client()
+	etcd := storetest.Etcd(t)
 	return startReplica(t, etcd, "replica-1", changes...), startReplica(t, etcd, "replica-2", changes...)
 }
 
 func startReplica(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*control.Config)) *replica {
 	t.Helper()
 	r := launch(t, etcd, name, changes...)
-	awaitEnd(t, name+" loading the state", patience, r.Loaded())
+	await.Closed(t, name+" loading the state", r.Loaded())
 	return r
 }
 
@@ -124,7 +117,7 @@ func launch(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*c
 func (r *replica) stop(t testing.TB) {
 	t.Helper()
 	r.cancel()
-	awaitEnd(t, "the end of the replica", 10*time.Second, r.ended)
+	await.Closed(t, "the end of the replica", r.ended)
 	if r.err != nil {
 		t.Errorf("the replica ended with: %v", r.err)
 	}

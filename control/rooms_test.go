@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/store"
-	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -30,19 +30,6 @@ import (
 func put[T proto.Message](s *store.Store, collection string) func(tx *store.Tx, key string, record T) {
 	c := store.NewCollection[T](s, collection)
 	return func(tx *store.Tx, key string, record T) { c.Put(tx, key, record) }
-}
-
-// run runs a store until the test ends.
-func run(t *testing.T, s *store.Store) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = s.Run(ctx)
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	<-s.Ready()
 }
 
 // serve serves all rooms over an etcd, without a leader or agents that would
@@ -55,7 +42,7 @@ func serve(t *testing.T, etcd *clientv3.Client) *grpc.ClientConn {
 	}
 	s := store.New(etcd, Prefix, config.Log)
 	rooms := newRooms(s, config)
-	run(t, s)
+	storetest.Start(t, s)
 	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer()
 	rooms.register(server)
@@ -95,7 +82,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 	statements := put[*storev1.StatementRecord](s, "statements")
 	savepoints := put[*storev1.SavepointRecord](s, "savepoints")
 	detached := put[*cmfv1.Savepoint](s, "detached-savepoints")
-	run(t, s)
+	storetest.Start(t, s)
 	m := func(name string) *cmfv1.ObjectMeta { return &cmfv1.ObjectMeta{Name: name, Uid: "uid-" + name} }
 	_, err := s.Update(t.Context(), func(tx *store.Tx) error {
 		for _, name := range []string{"prod", "test"} {
@@ -246,13 +233,9 @@ var pageable = map[protoreflect.Name]bool{"page": true, "size": true, "sort": tr
 // Every list of resources has a watch, which takes what the list takes and
 // begins with what the list gives.
 func TestEveryListHasItsWatch(t *testing.T) {
-	etcd, err := embedded.Start(t.Context(), embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(etcd.Close)
-	fill(t, etcd.Client())
-	conn := serve(t, etcd.Client())
+	etcd := storetest.Etcd(t)
+	fill(t, etcd)
+	conn := serve(t, etcd)
 	lists := 0
 	protoregistry.GlobalFiles.RangeFilesByPackage("cmf.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {

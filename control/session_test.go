@@ -10,6 +10,7 @@ import (
 	"github.com/openweir/weir/control"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // What the control plane ends a superseded session with.
@@ -49,7 +50,7 @@ func TestReportsOfAnOlderSessionAreRefused(t *testing.T) {
 		old.report(sent, flinkStatus("STABLE", "FAILED", "old"))
 		old.send(&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Namespaces{Namespaces: &agentv1.NamespacesReport{Names: []string{"old"}}}})
 		old.awaitEnd(codes.Aborted, superseded)
-		await(t, "Synced", func() error { return difference(true, young.synced() != nil) })
+		await.Success(t, "Synced", func() error { return difference(true, young.synced() != nil) })
 		young.report(sent, flinkStatus("STABLE", "RUNNING", "young"))
 		awaitEqual(t, "the state of the job", "RUNNING", func() string { return r.jobState(t, "prod", "orders") })
 		// The namespaces are those of the newer Hello.
@@ -78,12 +79,12 @@ func TestSilentAgentIsDisconnected(t *testing.T) {
 // last heartbeat was at about the time.
 func disconnected(t testing.TB, r *replica, message string, last time.Time) {
 	t.Helper()
-	await(t, "the disconnect", func() error {
+	await.Success(t, "the disconnect", func() error {
 		status := r.cluster(t, "cluster-a").GetStatus()
 		return difference([]string{"DISCONNECTED", message}, []string{status.GetState(), status.GetMessage()})
 	})
 	got := r.cluster(t, "cluster-a").GetStatus().GetLastHeartbeatTimestamp().AsTime()
-	if got.Before(last.Add(-patience)) || got.After(last.Add(time.Second)) {
+	if got.Before(last.Add(-30*time.Second)) || got.After(last.Add(time.Second)) {
 		t.Errorf("last heartbeat was at %s, want about %s", got, last)
 	}
 }
@@ -153,7 +154,7 @@ func TestStoppingReplicaTellsItsAgents(t *testing.T) {
 // its sessions have expired.
 func TestSessionOfAVanishedReplicaExpires(t *testing.T) {
 	t.Parallel()
-	etcd := startEtcd(t, "127.0.0.1:0")
+	etcd := listeningEtcd(t)
 	network := startProxy(t, hostOf(etcd))
 	lost := startReplica(t, dialEtcd(t, network), "replica-1", func(c *control.Config) { c.Heartbeat = minimal })
 	other := startReplica(t, etcd.Client(), "replica-2")
@@ -165,7 +166,7 @@ func TestSessionOfAVanishedReplicaExpires(t *testing.T) {
 	other.connect(t, hello("cluster-a"))
 	equal(t, "state", "CONNECTED", other.cluster(t, "cluster-a").GetStatus().GetState())
 	network.heal()
-	await(t, "the replica to see it too", func() error {
+	await.Success(t, "the replica to see it too", func() error {
 		got, err := lost.clusters.GetKubernetesCluster(t.Context(), &cmfv1.GetKubernetesClusterRequest{KubernetesClusterName: "cluster-a"})
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // looking makes a query that runs on a pool of its own.
@@ -45,7 +46,7 @@ func (s statements) answered(t *testing.T, a *agent, token string, n int, answer
 	request := requests()[n-1]
 	answer.RequestId = request.GetRequestId()
 	a.send(&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_ResultPage{ResultPage: answer}})
-	awaitEnd(t, "the page", patience, done)
+	await.Closed(t, "the page", done)
 	return request, page, err
 }
 

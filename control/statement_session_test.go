@@ -13,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/seal"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // runsSQL makes an agent one that has a SQL driver.
@@ -24,7 +25,7 @@ func runsSQL(h *agentv1.Hello) {
 func (a *agent) awaitObject(kind, name string, generation int64) *agentv1.Apply {
 	a.t.Helper()
 	var found *agentv1.Apply
-	await(a.t, "Apply of "+kind+" "+name, func() error {
+	await.Success(a.t, "Apply of "+kind+" "+name, func() error {
 		for _, m := range a.applies(name) {
 			if m.GetRef().GetKind() == kind && m.GetGeneration() == generation {
 				found = m
@@ -154,7 +155,7 @@ func TestQueryOnADedicatedPoolHasAClusterOfItsOwn(t *testing.T) {
 		a.awaitDelete(2)
 		deletes := a.deletes()
 		a.deleted(deletes[0])
-		await(t, "one tombstone left", func() error { return difference(1, len(r.storedUnder(t, "tombstones/"))) })
+		await.Success(t, "one tombstone left", func() error { return difference(1, len(r.storedUnder(t, "tombstones/"))) })
 		equal(t, "phase", "DELETING", s.get(t, "looking").GetStatus().GetPhase())
 		a.deleted(deletes[1])
 		s.awaitGone(t, "looking")

@@ -13,6 +13,7 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // statements is a client of statements in one environment.
@@ -275,7 +276,7 @@ func TestDetachedStatement(t *testing.T) {
 			"Cannot delete compute pool 'dedicated': statements [copying, ddl-copies, ddl-orders] use it. Delete them first.",
 		}})
 		var gone *agentv1.Delete
-		await(t, "Delete of the object", func() error {
+		await.Success(t, "Delete of the object", func() error {
 			for _, d := range a.deletes() {
 				if d.GetRef().GetName() == "copying" {
 					gone = d

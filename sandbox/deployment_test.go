@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestFirstDeployment(t *testing.T) {
@@ -211,7 +213,7 @@ func TestSavepointOfAnUpgradeIsRecorded(t *testing.T) {
 	c.patch(deployments, "app", `{"spec":{"job":{"state":"suspended"}}}`)
 	app := c.await(deployments, "app", suspended)
 	var name string
-	c.eventually("there is a snapshot", func() bool {
+	await.Until(c, "there is a snapshot", func() bool {
 		list, err := c.in(snapshots).List(c.ctx, metav1.ListOptions{LabelSelector: "snapshot.trigger-type=UPGRADE,job-reference.name=app"})
 		if err != nil || len(list.Items) != 1 {
 			return false
@@ -235,7 +237,7 @@ func TestDeletion(t *testing.T) {
 	if err := c.in(deployments).Delete(c.ctx, "app", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually("it is gone", func() bool {
+	await.Until(c, "it is gone", func() bool {
 		list, err := c.in(deployments).List(c.ctx, metav1.ListOptions{})
 		return err == nil && len(list.Items) == 0
 	})
@@ -287,7 +289,7 @@ func TestSavepointOnDeletion(t *testing.T) {
 	if err := c.in(deployments).Delete(c.ctx, "app", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually("the savepoint outlives the job", func() bool {
+	await.Until(c, "the savepoint outlives the job", func() bool {
 		list, err := c.in(snapshots).List(c.ctx, metav1.ListOptions{LabelSelector: "job-reference.name=app"})
 		return err == nil && len(list.Items) == 1 && object{&list.Items[0]}.at("status", "state") == "COMPLETED"
 	})

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 func fail(fault string) map[string]string { return map[string]string{"sandbox.weir.dev/fail": fault} }
@@ -145,7 +147,7 @@ func TestDeletionThatIsHeldUp(t *testing.T) {
 	}
 	c.events("app", "CleanupFailed")
 	c.patch(deployments, "app", `{"metadata":{"annotations":null}}`)
-	c.eventually("it is gone", func() bool {
+	await.Until(c, "it is gone", func() bool {
 		list, err := c.in(deployments).List(c.ctx, metav1.ListOptions{})
 		return err == nil && len(list.Items) == 0
 	})
@@ -165,7 +167,7 @@ func TestRepeatedEventIsCounted(t *testing.T) {
 		c.patch(deployments, "app", `{"spec":{"restartNonce":`+nonce+`}}`)
 		c.await(deployments, "app", func(o object) bool { return stable(o) && o.job() == "RUNNING" })
 	}
-	c.eventually("the submissions are one event", func() bool {
+	await.Until(c, "the submissions are one event", func() bool {
 		return object{c.events("app", "Submit")["Submit"]}.at("count") == "3"
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/openweir/weir/internal/await"
 	"github.com/openweir/weir/sandbox/supervise"
 )
 
@@ -75,7 +76,7 @@ func TestASessionClusterHasASQLGateway(t *testing.T) {
 	if err := c.in(sessionJobs).Delete(c.ctx, "job", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually("the job is cancelled", func() (cancelled bool) {
+	await.Until(c, "the job is cancelled", func() (cancelled bool) {
 		fake.change(job.jobID(), func(j *fakeJob) { cancelled = j.state == "CANCELED" })
 		return cancelled
 	})
@@ -108,7 +109,7 @@ func TestATaskManagerThatEndsIsStartedAgain(t *testing.T) {
 	if want := "The process taskmanager-2 of app ended and is started again: killed by signal 9 (killed)"; told.at("message") != want {
 		t.Errorf("the event says %q, want %q", told.at("message"), want)
 	}
-	c.eventually("there is a third start", func() bool { return len(fake.starts("taskmanager.sh")) == 3 })
+	await.Until(c, "there is a third start", func() bool { return len(fake.starts("taskmanager.sh")) == 3 })
 }
 
 func TestAJobManagerThatNeverComesUpShowsWhy(t *testing.T) {
@@ -165,7 +166,7 @@ func TestALostJobManagerIsRecoveredFromTheNewestCheckpoint(t *testing.T) {
 	}
 	fake.end("jobmanager", supervise.Killed(9))
 	c.events("app", "RecoverDeployment")
-	c.eventually("it goes on from the checkpoint", func() bool {
+	await.Until(c, "it goes on from the checkpoint", func() bool {
 		return len(fake.starts("--job-id "+app.jobID())) == 2 && len(fake.starts("--fromSavepoint file://"+checkpoint)) == 1
 	})
 	c.await(deployments, "app", func(o object) bool { return o.job() == "RUNNING" && o.manager() == "READY" })
@@ -183,7 +184,7 @@ func TestASnapshotIsASavepointUntilItIsDeleted(t *testing.T) {
 	if err := c.in(snapshots).Delete(c.ctx, "point", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually("it is disposed of", func() bool {
+	await.Until(c, "it is disposed of", func() bool {
 		fake.mu.Lock()
 		defer fake.mu.Unlock()
 		return len(fake.disposed) == 1 && fake.disposed[0] == "file:///s/savepoint-1"
@@ -198,7 +199,7 @@ func TestWhatRanIsStartedAgainByALaterSandbox(t *testing.T) {
 	c.stop()
 	c, fake := runFlink(t, Config{Dir: dir, FlinkDir: flinkDir})
 	c.events("app", "RecoverDeployment")
-	c.eventually("the same job runs", func() bool { return len(fake.starts("--job-id "+before.jobID())) == 1 })
+	await.Until(c, "the same job runs", func() bool { return len(fake.starts("--job-id "+before.jobID())) == 1 })
 	c.await(deployments, "app", func(o object) bool { return o.job() == "RUNNING" && o.manager() == "READY" })
 }
 

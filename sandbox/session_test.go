@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 const sessionJob = `{deploymentName: cluster, job: {jarURI: "https://example.com/x.jar", parallelism: 1}}`
@@ -94,7 +96,7 @@ func TestSessionClusterGoesAfterItsJobs(t *testing.T) {
 	if err := c.in(sessionJobs).Delete(c.ctx, "job", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.eventually("both are gone", func() bool {
+	await.Until(c, "both are gone", func() bool {
 		clusters, err := c.in(deployments).List(c.ctx, metav1.ListOptions{})
 		if err != nil {
 			return false
@@ -188,7 +190,7 @@ func TestSnapshotWithDataGoesOnlyWhileTheJobRuns(t *testing.T) {
 	}
 	c.events("snapshot", "CleanupFailed")
 	c.patch(snapshots, "snapshot", `{"spec":{"savepoint":{"disposeOnDelete":false}}}`)
-	c.eventually("it is gone", func() bool {
+	await.Until(c, "it is gone", func() bool {
 		list, err := c.in(snapshots).List(c.ctx, metav1.ListOptions{})
 		return err == nil && len(list.Items) == 0
 	})

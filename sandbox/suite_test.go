@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +29,6 @@ var (
 	snapshots   = flink.WithResource("flinkstatesnapshots")
 	eventsV1    = schema.GroupVersionResource{Version: "v1", Resource: "events"}
 	kinds       = map[schema.GroupVersionResource]string{deployments: "FlinkDeployment", sessionJobs: "FlinkSessionJob", snapshots: "FlinkStateSnapshot"}
-	patience    = 20 * time.Second
 )
 
 // trial is a running cluster with a client.
@@ -64,7 +65,7 @@ func run(t *testing.T, config Config) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited, done := context.WithTimeout(ctx, patience)
+	limited, done := context.WithTimeout(ctx, await.Patience)
 	t.Cleanup(done)
 	return &trial{T: t, ctx: limited, client: client, stop: stop}
 }
@@ -188,7 +189,7 @@ func failing(o object) bool   { return o.failure() != "" }
 func (t *trial) events(about string, want ...string) map[string]*unstructured.Unstructured {
 	t.Helper()
 	got := map[string]*unstructured.Unstructured{}
-	t.eventually(fmt.Sprintf("%s has events of %v", about, want), func() bool {
+	await.Until(t, fmt.Sprintf("%s has events of %v", about, want), func() bool {
 		list, err := t.in(eventsV1).List(t.ctx, metav1.ListOptions{FieldSelector: "involvedObject.name=" + about})
 		if err != nil {
 			t.Fatal(err)
@@ -204,20 +205,6 @@ func (t *trial) events(about string, want ...string) map[string]*unstructured.Un
 		return true
 	})
 	return got
-}
-
-// eventually waits until a condition holds.
-func (t *trial) eventually(what string, holds func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for !holds() {
-		select {
-		case <-t.ctx.Done():
-			t.Fatalf("it never came to be that %s", what)
-		case <-ticker.C:
-		}
-	}
 }
 
 // application returns the spec of an application cluster, with more of it in

@@ -15,12 +15,10 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
 
 // resolver knows one Flink cluster.
 type resolver struct {
@@ -116,7 +114,7 @@ func (tr *trial) take(m *agentv1.TunnelReply) {
 // await waits until what came for a request is as a test wants it.
 func (tr *trial) await(id, what string, is func(reply) bool) reply {
 	tr.Helper()
-	late := time.After(patience)
+	late := time.After(await.Patience)
 	for {
 		tr.mu.Lock()
 		var now reply

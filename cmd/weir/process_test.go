@@ -16,9 +16,6 @@ import (
 	"github.com/openweir/weir/internal/await"
 )
 
-// patience is how long a test waits for what should happen in a moment.
-const patience = 30 * time.Second
-
 // process is a running weir.
 type process struct {
 	cmd    *exec.Cmd
@@ -72,13 +69,8 @@ func (p *process) signalled(t *testing.T, signal os.Signal) (time.Duration, erro
 	if err := p.cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-p.ended:
-		return time.Since(sent), err
-	case <-time.After(patience):
-		t.Fatalf("weir has not ended %s after %s", patience, signal)
-		return 0, nil
-	}
+	err := await.Receive(t, "weir to end on "+signal.String(), p.ended)
+	return time.Since(sent), err
 }
 
 // freeAddress is a loopback address that nobody listens on.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestTheExampleOfAWatchWorks(t *testing.T) {
@@ -29,13 +31,9 @@ func TestTheExampleOfAWatchWorks(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		ended <- result{out, err}
 	}()
-	select {
-	case got := <-ended:
-		if got.err != nil || !strings.Contains(string(got.out), "word-count is RUNNING") || !strings.HasSuffix(string(got.out), "word-count is gone\n") {
-			t.Errorf("the example ended with %v and printed:\n%s", got.err, got.out)
-		}
-	case <-time.After(patience):
-		t.Fatalf("the example has not ended after %s", patience)
+	got := await.Receive(t, "the example to end", ended)
+	if got.err != nil || !strings.Contains(string(got.out), "word-count is RUNNING") || !strings.HasSuffix(string(got.out), "word-count is gone\n") {
+		t.Errorf("the example ended with %v and printed:\n%s", got.err, got.out)
 	}
 	if code, body := d.call(t, http.MethodGet, "/cmf/api/v1/environments/watch-example", "", ""); code != http.StatusNotFound {
 		t.Errorf("the example left its environment behind: %d %s", code, body)

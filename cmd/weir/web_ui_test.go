@@ -292,11 +292,7 @@ func TestAClientThatLeavesLetsFlinkGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	leave()
-	select {
-	case <-flink.left:
-	case <-time.After(patience):
-		t.Error("Flink still writes for a client that has left")
-	}
+	await.Closed(t, "Flink to stop writing for a client that has left", flink.left)
 }
 
 func TestAnAgentLostInTheMiddleLeavesHalfAnAnswer(t *testing.T) {
@@ -310,11 +306,7 @@ func TestAnAgentLostInTheMiddleLeavesHalfAnAnswer(t *testing.T) {
 	if n, err := io.Copy(io.Discard, response.Body); err == nil {
 		t.Errorf("%d more bytes were taken for the rest", n)
 	}
-	select {
-	case <-flink.left:
-	case <-time.After(patience):
-		t.Error("Flink still writes for an agent that has gone")
-	}
+	await.Closed(t, "Flink to stop writing for an agent that has gone", flink.left)
 	await.Until(t, "the agent is known to be away", func() bool {
 		code, body := w.send(t, http.MethodGet, app1WebUI+"/", "")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "is not connected")

@@ -15,6 +15,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // taken adds what waits in an outbox to what was taken before.
@@ -47,7 +48,7 @@ func expect(t *testing.T, what string, o *outbox, want ...sendable) {
 	for _, s := range want {
 		wanted[s] = true
 	}
-	await(t, what, func() error {
+	await.Success(t, what, func() error {
 		taken(o, all)
 		if !maps.Equal(all, wanted) {
 			return fmt.Errorf("got %s, want %s", names(all), names(wanted))

@@ -18,14 +18,13 @@ import (
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/store"
-	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 const (
-	patience = 30 * time.Second
 	// things are a kind of resource with an object, which is rendered from the
 	// resource and its part.
 	things = "things"
@@ -48,12 +47,7 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	server, err := embedded.Start(t.Context(), embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	client := server.Client()
+	client := storetest.Etcd(t)
 	f := &fixture{t: t}
 	client.KV = countingKV{client.KV, &f.questions}
 	log := slog.New(slog.DiscardHandler)
@@ -71,14 +65,7 @@ func newFixture(t *testing.T) *fixture {
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters,
 		Sessions: NewSessions(s, clusters, "replica-1"), Etcd: client, Heartbeat: time.Second, Log: log,
 	})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = s.Run(ctx)
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	<-s.Ready()
+	storetest.Start(t, s)
 	return f
 }
 
@@ -175,26 +162,6 @@ func (f *fixture) begin(cluster string) *session {
 		f.t.Fatal(err)
 	}
 	return s
-}
-
-// await waits until the condition gives no error.
-func await(t *testing.T, what string, condition func() error) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
 }
 
 // countingKV counts requests to etcd.

@@ -23,25 +23,11 @@ import (
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
-	"github.com/openweir/weir/control/store/embedded"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what should happen in a moment.
-const patience = 30 * time.Second
-
-func startEtcd(t *testing.T) *clientv3.Client {
-	t.Helper()
-	server, err := embedded.Start(t.Context(), embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server.Client()
-}
 
 // replica serves applications on a socket.
 type replica struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -94,7 +95,7 @@ func follow(t *testing.T, replicas []*replica, from, filter string, until string
 // Whatever is written, on whichever replica, and wherever the watches break:
 // each change is seen once, in order, as it was.
 func TestWatchesShowWhatWasWritten(t *testing.T) {
-	etcd := startEtcd(t)
+	etcd := storetest.Etcd(t)
 	// One writer on each: independent transactions of one replica may be committed
 	// at one revision, which would be part of the versions.
 	var replicas []*replica

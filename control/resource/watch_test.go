@@ -12,7 +12,9 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func equal(t testing.TB, what string, want, got any) {
@@ -35,7 +37,7 @@ func brief(lines []string) []string {
 }
 
 func TestAWatchIsTheListAndThenItsChanges(t *testing.T) {
-	r := startReplica(t, startEtcd(t))
+	r := startReplica(t, storetest.Etcd(t))
 	r.putEnvironment(t, "prod")
 	r.commit(t, r.putApplication("alpha", "1"), r.putApplication("beta", "1"), r.putStatus("beta", "RUNNING", 1))
 	w := r.watch(t, "", "")
@@ -61,7 +63,7 @@ func TestAWatchIsTheListAndThenItsChanges(t *testing.T) {
 
 // A resumed watch shows each resource as it was, though it is gone meanwhile.
 func TestAWatchGoesOnFromEachOfItsVersions(t *testing.T) {
-	etcd := startEtcd(t)
+	etcd := storetest.Etcd(t)
 	r, other := startReplica(t, etcd), startReplica(t, etcd)
 	r.putEnvironment(t, "prod")
 	w := r.watch(t, "", "")
@@ -89,7 +91,7 @@ func TestAWatchGoesOnFromEachOfItsVersions(t *testing.T) {
 }
 
 func TestResourcesComeAndGoWithTheFilter(t *testing.T) {
-	r := startReplica(t, startEtcd(t))
+	r := startReplica(t, storetest.Etcd(t))
 	r.putEnvironment(t, "prod")
 	r.commit(t, r.putApplication("alpha", "1"))
 	w := r.watch(t, "", "state=RUNNING")
@@ -124,7 +126,7 @@ func code(t testing.TB, err error) (codes.Code, int32) {
 }
 
 func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
-	etcd := startEtcd(t)
+	etcd := storetest.Etcd(t)
 	r := startReplica(t, etcd, store.WithHistory(4, 1<<20))
 	r.putEnvironment(t, "prod")
 	old := r.commit(t, r.putApplication("alpha", "1"))
@@ -170,7 +172,7 @@ func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
 }
 
 func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
-	etcd := startEtcd(t)
+	etcd := storetest.Etcd(t)
 	r, other := startReplica(t, etcd), startReplica(t, etcd)
 	r.watches.Stall = 50 * time.Millisecond
 	r.putEnvironment(t, "prod")
@@ -181,11 +183,7 @@ func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
 	for i := range count {
 		r.commit(t, r.putApplication(fmt.Sprintf("app-%02d", i), large))
 	}
-	select {
-	case <-r.ended:
-	case <-time.After(patience):
-		t.Fatal("the watch of a reader that reads nothing goes on")
-	}
+	await.Receive(t, "the end of the watch of a reader that reads nothing", r.ended)
 	received, err := rest(w)
 	if status.Code(err) != codes.Aborted {
 		t.Errorf("ended with %v, want ABORTED", err)
@@ -205,20 +203,16 @@ func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
 }
 
 func TestAnIdleWatchSaysHowFarItHasCome(t *testing.T) {
-	r := startReplica(t, startEtcd(t))
+	r := startReplica(t, storetest.Etcd(t))
 	r.watches.Bookmarks = 10 * time.Millisecond
 	r.putEnvironment(t, "prod")
 	w := r.watch(t, "", "")
 	next(t, w, 1)
 	elsewhere := fmt.Sprint(r.commit(t, r.removeApplication("test", "alpha"), r.putApplication("alpha", "1")))
-	deadline := time.Now().Add(patience)
-	for reached := ""; reached != elsewhere; {
-		lines, versions := next(t, w, 1)
-		reached = versions[0]
-		if time.Now().After(deadline) {
-			t.Fatalf("bookmarks stay at %s (%v), want %s", reached, lines, elsewhere)
-		}
-	}
+	await.Until(t, "bookmarks have come to "+elsewhere, func() bool {
+		_, versions := next(t, w, 1)
+		return versions[0] == elsewhere
+	})
 	lines, versions := next(t, w, 3)
 	equal(t, "idle", []string{"BOOKMARK", "BOOKMARK", "BOOKMARK"}, lines)
 	resumed := r.watch(t, versions[2], "")
@@ -232,7 +226,7 @@ func TestAnIdleWatchSaysHowFarItHasCome(t *testing.T) {
 }
 
 func TestWatchesEndWithTheirReplica(t *testing.T) {
-	r := startReplica(t, startEtcd(t))
+	r := startReplica(t, storetest.Etcd(t))
 	r.putEnvironment(t, "prod")
 	w := r.watch(t, "", "")
 	next(t, w, 1)

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestDialOverTLS(t *testing.T) {
@@ -104,11 +105,7 @@ func startTLSEtcd(t *testing.T, info transport.TLSInfo) (endpoint string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	select {
-	case <-server.Server.ReadyNotify():
-	case <-time.After(patience):
-		t.Fatal("etcd did not become ready")
-	}
+	await.Closed(t, "etcd to be ready", server.Server.ReadyNotify())
 	return "https://" + server.Clients[0].Addr().String()
 }
 

@@ -18,9 +18,8 @@ import (
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
+	"github.com/openweir/weir/internal/await"
 )
-
-const patience = 30 * time.Second
 
 type things struct {
 	*store.Collection[*wrapperspb.StringValue]
@@ -59,27 +58,8 @@ func startStore(t *testing.T, client *clientv3.Client) (*store.Store, *things) {
 	t.Helper()
 	s := store.New(client, "/fault", quiet)
 	c := &things{store.NewCollection[*wrapperspb.StringValue](s, "things"), s}
-	runStore(t, s)
+	storetest.Start(t, s)
 	return s, c
-}
-
-// runStore runs a store until the test ends, and waits until it is ready.
-func runStore(t *testing.T, s *store.Store) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run ended with %v", err)
-		}
-	})
-	select {
-	case <-s.Ready():
-	case <-time.After(patience):
-		t.Fatal("the store did not become ready")
-	}
 }
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -92,30 +72,16 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 func create(t *testing.T, c *things, key string) *store.Object[*wrapperspb.StringValue] {
 	t.Helper()
-	o, err := c.Create(within(t, patience), key, wrapperspb.String(key))
+	o, err := c.Create(within(t, await.Patience), key, wrapperspb.String(key))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("it never came to be that %s", what)
-		}
-	}
-}
-
 func TestWithoutEtcdNothingHangsAndItsReturnIsEnough(t *testing.T) {
 	config := embedded.Config{Dir: t.TempDir(), Listen: "unix:" + filepath.Join(t.TempDir(), "s")}
-	server := startEtcd(t, config)
+	server := storetest.Server(t, config)
 	s, c := startStore(t, dial(t, server))
 	before := create(t, c, "before")
 	if _, err := c.Get(t.Context(), "before"); err != nil {
@@ -140,10 +106,10 @@ func TestWithoutEtcdNothingHangsAndItsReturnIsEnough(t *testing.T) {
 		t.Error("the cache has lost what it had")
 	}
 
-	startEtcd(t, config)
-	eventually(t, "the store is healthy", func() bool { return s.Healthy(within(t, time.Second)) == nil })
+	storetest.Server(t, config)
+	await.Until(t, "the store is healthy", func() bool { return s.Healthy(within(t, time.Second)) == nil })
 	create(t, c, "after")
-	batch, err := w.Next(within(t, patience))
+	batch, err := w.Next(within(t, await.Patience))
 	events := store.Replay(batch, func(store.Reader, string) struct{} { return struct{}{} })
 	if err != nil || len(events) != 1 || events[0].Key != "after" {
 		t.Errorf("the watch from before gives %v (%v)", events, err)
@@ -153,14 +119,14 @@ func TestWithoutEtcdNothingHangsAndItsReturnIsEnough(t *testing.T) {
 func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 	dir, backup := t.TempDir(), t.TempDir()
 	config := embedded.Config{Dir: dir, Listen: "unix:" + filepath.Join(t.TempDir(), "s")}
-	server := startEtcd(t, config)
+	server := storetest.Server(t, config)
 	create(t, second(startStore(t, server.Client())), "old")
 	server.Close()
 	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
 
-	server = startEtcd(t, config)
+	server = storetest.Server(t, config)
 	s, c := startStore(t, dial(t, server))
 	for n := range 20 {
 		create(t, c, fmt.Sprintf("lost%d", n))
@@ -170,7 +136,7 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 	}
 	feed := s.Changes(c.Scope(""))
 	defer feed.Close()
-	if keys, err := feed.Next(within(t, patience)); err != nil || len(keys) != 21 {
+	if keys, err := feed.Next(within(t, await.Patience)); err != nil || len(keys) != 21 {
 		t.Fatalf("the feed begins with %v (%v)", keys, err)
 	}
 	w, err := s.Watch(t.Context(), 0, c.Scope(""))
@@ -180,22 +146,22 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 
 	server.Close()
 	config.Dir = backup
-	startEtcd(t, config)
-	eventually(t, "reads give the state of the backup", func() bool {
+	storetest.Server(t, config)
+	await.Until(t, "reads give the state of the backup", func() bool {
 		got, err := c.List(within(t, time.Second))
 		return err == nil && len(got) == 1 && got[0].Key == "old"
 	})
-	if keys, err := feed.Next(within(t, patience)); err != nil || len(keys) != 20 {
+	if keys, err := feed.Next(within(t, await.Patience)); err != nil || len(keys) != 20 {
 		t.Errorf("the feed names %d keys (%v), where 20 are lost", len(keys), err)
 	}
-	if _, err := w.Next(within(t, patience)); !errors.Is(err, store.ErrTooOld) {
+	if _, err := w.Next(within(t, await.Patience)); !errors.Is(err, store.ErrTooOld) {
 		t.Errorf("a watch of the lost history gives %v, want ErrTooOld", err)
 	}
 	if _, err := s.Watch(t.Context(), w.Revision(), c.Scope("")); !errors.Is(err, store.ErrTooOld) {
 		t.Errorf("a watch from the lost history gives %v, want ErrTooOld", err)
 	}
 	create(t, c, "new")
-	if _, err := c.Get(within(t, patience), "new"); err != nil {
+	if _, err := c.Get(within(t, await.Patience), "new"); err != nil {
 		t.Errorf("after the restoration a write is not read: %v", err)
 	}
 }
@@ -203,7 +169,7 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 func second[A, B any](_ A, b B) B { return b }
 
 func TestWithoutSpaceReadsGoOn(t *testing.T) {
-	server := startEtcd(t, embedded.Config{QuotaBytes: 1 << 20})
+	server := storetest.Server(t, embedded.Config{QuotaBytes: 1 << 20})
 	s, c := startStore(t, server.Client())
 	create(t, c, "first")
 	var err error
@@ -225,14 +191,14 @@ func TestWithoutSpaceReadsGoOn(t *testing.T) {
 // brings nothing.
 func TestAWatchThatFellSilentIsReplaced(t *testing.T) {
 	t.Parallel()
-	server := startEtcd(t, embedded.Config{})
+	server := storetest.Server(t, embedded.Config{})
 	client := clientv3.NewCtxClient(context.Background())
 	defer client.Close()
 	silent := &silentFirst{Watcher: server.Client().Watcher}
 	client.KV, client.Maintenance, client.Watcher = server.Client().KV, server.Client().Maintenance, silent
 	_, c := startStore(t, client)
 	create(t, c, "a")
-	if _, err := c.Get(within(t, patience), "a"); err != nil {
+	if _, err := c.Get(within(t, await.Patience), "a"); err != nil {
 		t.Error(err)
 	}
 	if n := silent.watches.Load(); n < 2 {

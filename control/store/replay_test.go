@@ -11,17 +11,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openweir/weir/control/store"
-	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 )
 
 // TestReplayShowsEveryMoment follows two collections by a view of both, and
 // compares what it shows before and after each change with a model that sees one
 // transaction after the other.
 func TestReplayShowsEveryMoment(t *testing.T) {
-	s := store.New(startEtcd(t, embedded.Config{}).Client(), "/replay", quiet)
+	s := store.New(storetest.Etcd(t), "/replay", quiet)
 	specs := store.NewCollection[*wrapperspb.StringValue](s, "specs")
 	statuses := store.NewCollection[*wrapperspb.StringValue](s, "statuses")
-	runStore(t, s)
+	storetest.Start(t, s)
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++

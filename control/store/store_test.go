@@ -27,21 +27,11 @@ func BenchmarkInProcess(b *testing.B) { storetest.Bench(b, inProcess) }
 func BenchmarkOverASocket(b *testing.B) { storetest.Bench(b, overASocket) }
 
 func inProcess(t testing.TB) *clientv3.Client {
-	return startEtcd(t, embedded.Config{}).Client()
+	return storetest.Etcd(t)
 }
 
 func overASocket(t testing.TB) *clientv3.Client {
-	return dial(t, startEtcd(t, embedded.Config{Listen: "127.0.0.1:0"}))
-}
-
-func startEtcd(t testing.TB, config embedded.Config) *embedded.Server {
-	t.Helper()
-	server, err := embedded.Start(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server
+	return dial(t, storetest.Server(t, embedded.Config{Listen: "127.0.0.1:0"}))
 }
 
 func dial(t testing.TB, server *embedded.Server) *clientv3.Client {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
+	"github.com/openweir/weir/internal/await"
 )
 
 // requests counts the transactions that are sent to etcd, and can hold them up.
@@ -31,7 +33,7 @@ func (r *requests) Txn(ctx context.Context) clientv3.Txn {
 }
 
 func counting(t *testing.T) (*requests, *store.Store, *things) {
-	server := startEtcd(t, embedded.Config{})
+	server := storetest.Server(t, embedded.Config{})
 	client := clientv3.NewCtxClient(context.Background())
 	t.Cleanup(func() { client.Close() })
 	counted := &requests{KV: server.Client().KV}
@@ -48,11 +50,11 @@ func TestTransactionsThatWaitGoTogether(t *testing.T) {
 	errs := make(chan error, writers)
 	for n := range writers {
 		wg.Go(func() {
-			_, err := c.Create(within(t, patience), fmt.Sprintf("k%d", n), wrapperspb.String("x"))
+			_, err := c.Create(within(t, await.Patience), fmt.Sprintf("k%d", n), wrapperspb.String("x"))
 			errs <- err
 		})
 	}
-	eventually(t, "requests are on their way", func() bool { return counted.sent.Load() == 2 })
+	await.Until(t, "requests are on their way", func() bool { return counted.sent.Load() == 2 })
 	counted.hold.Unlock()
 	wg.Wait()
 	close(errs)
@@ -78,7 +80,7 @@ func TestNoIncrementIsLost(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for range rounds {
-				if _, err := s.Update(within(t, patience), func(tx *store.Tx) error {
+				if _, err := s.Update(within(t, await.Patience), func(tx *store.Tx) error {
 					n, _ := strconv.Atoi(c.Collection.Get(tx, "count").Value.GetValue())
 					c.Collection.Put(tx, "count", wrapperspb.String(strconv.Itoa(n+1)))
 					return nil
@@ -98,13 +100,13 @@ func TestNoIncrementIsLost(t *testing.T) {
 // TestAnErrorCountsOnlyOnceTheReplicaIsUpToDate has a transaction decide on what
 // another replica has just written.
 func TestAnErrorCountsOnlyOnceTheReplicaIsUpToDate(t *testing.T) {
-	server := startEtcd(t, embedded.Config{Listen: "127.0.0.1:0"})
+	server := storetest.Server(t, embedded.Config{Listen: "127.0.0.1:0"})
 	_, near := startStore(t, dial(t, server))
 	s, far := startStore(t, dial(t, server))
 	for n := range 50 {
 		key := fmt.Sprintf("k%d", n)
 		create(t, near, key)
-		_, err := s.Update(within(t, patience), func(tx *store.Tx) error {
+		_, err := s.Update(within(t, await.Patience), func(tx *store.Tx) error {
 			if far.Collection.Get(tx, key) == nil {
 				return store.ErrNotFound
 			}

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openweir/weir/gateway/contract"
-	"github.com/openweir/weir/integration/await"
+	"github.com/openweir/weir/internal/await"
 )
 
 // line is one case of the contract: an operation that is answered with a

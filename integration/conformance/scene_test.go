@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openweir/weir/integration/await"
+	"github.com/openweir/weir/internal/await"
 )
 
 // scene is what one case plays in: resources of its own, known by the variables

@@ -13,8 +13,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/process"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,7 +24,7 @@ func TestKillEndsTheWholeGroup(t *testing.T) {
 	file := filepath.Join(dir, "child")
 	p := shell(t, dir, "sleep 600 & echo $! > "+file+"; wait")
 	var child int
-	await.True(t, "the child to start", func(context.Context) error {
+	await.Success(t, "the child to start", func() error {
 		text, err := os.ReadFile(file)
 		if err == nil {
 			child, err = strconv.Atoi(strings.TrimSpace(string(text)))
@@ -33,7 +33,7 @@ func TestKillEndsTheWholeGroup(t *testing.T) {
 	})
 	p.Kill()
 	// The child is nobody's now, and is gone once init has waited for it.
-	await.True(t, "the child to end", func(context.Context) error {
+	await.Success(t, "the child to end", func() error {
 		status, err := os.ReadFile("/proc/" + strconv.Itoa(child) + "/stat")
 		if errors.Is(err, os.ErrNotExist) || strings.Contains(string(status), ") Z ") {
 			return nil
@@ -103,7 +103,7 @@ func shell(t *testing.T, dir, script string) *process.Process {
 // said waits until a process has written a word to its log.
 func said(t *testing.T, p *process.Process, word string) {
 	t.Helper()
-	await.True(t, "the process to say "+word, func(context.Context) error {
+	await.Success(t, "the process to say "+word, func() error {
 		log, err := os.ReadFile(p.Log())
 		if err == nil && !strings.Contains(string(log), word) {
 			err = errors.New("it has not said so yet")
@@ -115,7 +115,7 @@ func said(t *testing.T, p *process.Process, word string) {
 // inState waits until the kernel says that a process is in one of the states.
 func inState(t *testing.T, p *process.Process, states ...string) {
 	t.Helper()
-	await.True(t, "the process to change its state", func(context.Context) error {
+	await.Success(t, "the process to change its state", func() error {
 		status, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/stat")
 		if err != nil {
 			return err

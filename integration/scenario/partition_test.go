@@ -8,7 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/openweir/weir/integration/await"
+	"github.com/openweir/weir/internal/await"
 )
 
 // A cluster that is cut off from the control plane runs on, and follows when

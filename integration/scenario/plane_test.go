@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/etcd"
 	"github.com/openweir/weir/integration/process"
 	"github.com/openweir/weir/integration/weir"
+	"github.com/openweir/weir/internal/await"
 )
 
 // heartbeat is short, so that a lost agent is soon known as such.
@@ -145,5 +145,5 @@ func slug(t testing.TB) string {
 // await waits until a condition holds.
 func (p *plane) await(what string, condition func(context.Context) error) {
 	p.t.Helper()
-	await.True(p.t, what, condition)
+	await.Within(p.t, await.Patience, what, condition)
 }

@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/kube"
+	"github.com/openweir/weir/internal/await"
 )
 
 // A cluster that the operator is not installed on yet: it is registered, its

@@ -1,6 +1,8 @@
 package await_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
@@ -22,23 +24,57 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failureOf runs a function as a test does and returns how it failed.
-func failureOf(f func(testing.TB)) string {
-	r := &recorder{}
+// expectFailure runs a function as a test does, and checks how it failed.
+func expectFailure(t *testing.T, want string, f func(testing.TB)) {
+	t.Helper()
+	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() { defer close(done); f(r) }()
 	<-done
-	return r.failure
+	if r.failure != want {
+		t.Errorf("the failure reads %q, want %q", r.failure, want)
+	}
 }
 
 func TestUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		await.Until(t, "a second has passed", func() bool { return time.Since(start) >= time.Second })
-		want := "timed out waiting until the job runs"
-		got := failureOf(func(t testing.TB) { await.Until(t, "the job runs", func() bool { return false }) })
-		if got != want {
-			t.Errorf("the failure reads %q, want %q", got, want)
+		expectFailure(t, "timed out waiting until the job runs", func(t testing.TB) {
+			await.Until(t, "the job runs", func() bool { return false })
+		})
+	})
+}
+
+func TestSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		await.Success(t, "the third attempt", func() error {
+			if attempts++; attempts < 3 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		expectFailure(t, "timed out waiting for the job: it is CREATED", func(t testing.TB) {
+			await.Success(t, "the job", func() error { return errors.New("it is CREATED") })
+		})
+	})
+}
+
+func TestWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		expectFailure(t, "timed out after 3s waiting for the job: it is CREATED", func(t testing.TB) {
+			await.Within(t, 3*time.Second, "the job", func(ctx context.Context) error {
+				if time.Since(start) < 2*time.Second {
+					return errors.New("it is CREATED")
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		})
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("it took %s, want 3s", took)
 		}
 	})
 }
@@ -46,7 +82,7 @@ func TestUntil(t *testing.T) {
 func TestReceive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		values := make(chan int)
-		go func() { time.Sleep(time.Second); values <- 7; close(values) }()
+		time.AfterFunc(time.Second, func() { values <- 7; close(values) })
 		if got := await.Receive(t, "a value", values); got != 7 {
 			t.Errorf("received %d, want 7", got)
 		}
@@ -54,9 +90,18 @@ func TestReceive(t *testing.T) {
 			"the channel was closed while waiting for a value": values,
 			"timed out waiting for a value":                    make(chan int),
 		} {
-			if got := failureOf(func(t testing.TB) { await.Receive(t, "a value", from) }); got != want {
-				t.Errorf("the failure reads %q, want %q", got, want)
-			}
+			expectFailure(t, want, func(t testing.TB) { await.Receive(t, "a value", from) })
 		}
+	})
+}
+
+func TestClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(ended) })
+		await.Closed(t, "the end", ended)
+		expectFailure(t, "timed out waiting for the end", func(t testing.TB) {
+			await.Closed(t, "the end", make(chan struct{}))
+		})
 	})
 }

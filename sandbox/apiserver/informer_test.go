@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // inform runs an informer of deployments as a real client would, and returns
@@ -78,8 +80,8 @@ func TestInformerFollows(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the informer mirrors the server", func() bool { return mirrors(t, c, store, "") })
-	eventually(t, "the selecting informer mirrors the server", func() bool { return mirrors(t, c, red, "team=red") })
+	await.Until(t, "the informer mirrors the server", func() bool { return mirrors(t, c, store, "") })
+	await.Until(t, "the selecting informer mirrors the server", func() bool { return mirrors(t, c, red, "team=red") })
 }
 
 func TestInformerListsAgainWhenHistoryIsGone(t *testing.T) {
@@ -98,5 +100,5 @@ func TestInformerListsAgainWhenHistoryIsGone(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	eventually(t, "the informer mirrors the server", func() bool { return mirrors(t, c, store, "") })
+	await.Until(t, "the informer mirrors the server", func() bool { return mirrors(t, c, store, "") })
 }

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -12,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // label sets the label "team" of a deployment, or removes it.
@@ -44,18 +45,11 @@ func take(t *testing.T, w watch.Interface, n int) []string {
 	t.Helper()
 	var got []string
 	for range n {
-		select {
-		case event, ok := <-w.ResultChan():
-			if !ok {
-				t.Fatalf("the watch ended after %v", got)
-			}
-			if o, ok := event.Object.(*unstructured.Unstructured); ok {
-				got = append(got, string(event.Type)+" "+o.GetName())
-			} else {
-				got = append(got, fmt.Sprintf("%s %v", event.Type, apierrors.FromObject(event.Object)))
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("no event after %v", got)
+		event := await.Receive(t, fmt.Sprintf("an event after %v", got), w.ResultChan())
+		if o, ok := event.Object.(*unstructured.Unstructured); ok {
+			got = append(got, string(event.Type)+" "+o.GetName())
+		} else {
+			got = append(got, fmt.Sprintf("%s %v", event.Type, apierrors.FromObject(event.Object)))
 		}
 	}
 	return got
@@ -160,14 +154,14 @@ func TestWatchEndsAtItsTimeout(t *testing.T) {
 	c := serve(t, Config{})
 	second := int64(1)
 	w := open(t, c, metav1.ListOptions{TimeoutSeconds: &second})
-	select {
-	case event, ok := <-w.ResultChan():
-		if ok {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for event := range w.ResultChan() {
 			t.Errorf("got %v", event)
 		}
-	case <-time.After(10 * time.Second):
-		t.Error("the watch goes on")
-	}
+	}()
+	await.Closed(t, "the end of the watch", ended)
 }
 
 func TestFieldSelectors(t *testing.T) {
@@ -227,21 +221,5 @@ func TestEventsExpire(t *testing.T) {
 	}
 	if _, err := c.in(eventsV1, "default").Get(ctx, "new", metav1.GetOptions{}); err != nil {
 		t.Errorf("the new event: %v", err)
-	}
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
-	defer cancel()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("it never came to be that %s", what)
-		case <-ticker.C:
-		}
 	}
 }

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // The test program is the supervisor, and the process that is killed, when it
@@ -71,7 +72,7 @@ func TestNothingOutlivesAKilledStarter(t *testing.T) {
 		t.Fatalf("the starter said %q: %v", line, err)
 	}
 	var pids []int
-	eventually(t, "the shell and the sleep run", func() bool {
+	await.Until(t, "the shell and the sleep run", func() bool {
 		pids = numbers(t, output)
 		return len(pids) == 2 && alive(pids[0]) && alive(pids[1])
 	})
@@ -79,7 +80,7 @@ func TestNothingOutlivesAKilledStarter(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = killed.Wait()
-	eventually(t, "the shell and the sleep are gone", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
+	await.Until(t, "the shell and the sleep are gone", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
 }
 
 func TestKillEndsTheWholeGroup(t *testing.T) {
@@ -90,11 +91,11 @@ func TestKillEndsTheWholeGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "both run", func() bool { return len(numbers(t, output)) == 2 })
+	await.Until(t, "both run", func() bool { return len(numbers(t, output)) == 2 })
 	pids := numbers(t, output)
 	p.Kill()
 	p.Kill()
-	eventually(t, "both are gone", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
+	await.Until(t, "both are gone", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
 }
 
 func TestHowAProcessEnds(t *testing.T) {
@@ -157,18 +158,4 @@ func alive(pid int) bool {
 	}
 	out, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && !strings.HasPrefix(strings.TrimSpace(string(out)), "Z")
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("it never came to be that %s", what)
-		case <-ticker.C:
-		}
-	}
 }

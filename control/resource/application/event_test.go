@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -102,7 +104,7 @@ func TestAnEventReportedAgainCostsNothing(t *testing.T) {
 }
 
 func TestALoweredLimitIsReachedInSteps(t *testing.T) {
-	server := start(t)
+	server := storetest.Server(t, embedded.Config{})
 	before := open(t, server, Limits{Events: 100, Instances: 100})
 	for number := 1; number <= 100; number += 50 {
 		before.commit(t, orders, several(number, number+49)...)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -49,7 +51,7 @@ func TestOnlyTheNewestInstancesAreKept(t *testing.T) {
 }
 
 func TestALoweredLimitOfInstancesIsReachedInSteps(t *testing.T) {
-	server := start(t)
+	server := storetest.Server(t, embedded.Config{})
 	begun := beginInstances(t, open(t, server, Limits{Events: 1, Instances: 60}), 60)
 	s := open(t, server, Limits{Events: 1, Instances: 2})
 	begun = append(begun, beginInstances(t, s, 4)...)

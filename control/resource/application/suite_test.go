@@ -4,20 +4,18 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what should take milliseconds.
-const patience = 30 * time.Second
 
 // stored is applications over an etcd, without the rooms that they need for
 // requests.
@@ -28,40 +26,19 @@ func open(t *testing.T, server *embedded.Server, limits Limits) *stored {
 	t.Helper()
 	s := store.New(server.Client(), "/test", slog.New(slog.DiscardHandler))
 	a := New(s, resource.NewOwnership(s), resource.NewWatches(), nil, nil, nil, limits, slog.New(slog.DiscardHandler))
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the store ended with %v", err)
-		}
-	})
-	select {
-	case <-s.Ready():
-	case <-time.After(patience):
-		t.Fatal("the store did not become ready")
-	}
+	storetest.Start(t, s)
 	return &stored{a}
 }
 
-func start(t *testing.T) *embedded.Server {
-	t.Helper()
-	server, err := embedded.Start(t.Context(), embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server
+func fresh(t *testing.T, limits Limits) *stored {
+	return open(t, storetest.Server(t, embedded.Config{}), limits)
 }
-
-func fresh(t *testing.T, limits Limits) *stored { return open(t, start(t), limits) }
 
 // update commits what change writes, waits until the cache has seen it, and
 // reports whether there was anything.
 func (s *stored) update(t *testing.T, change func(*store.Tx)) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), await.Patience)
 	defer cancel()
 	before, err := s.store.View(ctx)
 	if err != nil {

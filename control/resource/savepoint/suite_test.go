@@ -1,15 +1,13 @@
 package savepoint
 
 import (
-	"context"
-	"log/slog"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
-	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -29,23 +27,9 @@ func (onlyProd) StaleWarning(_ store.Reader, cluster string) string { return clu
 // open gives savepoints over an etcd of their own.
 func open(t *testing.T) *Savepoints {
 	t.Helper()
-	server, err := embedded.Start(t.Context(), embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	s := store.New(server.Client(), "/test", slog.New(slog.DiscardHandler))
+	s := storetest.New(storetest.Etcd(t))
 	savepoints := New(s, resource.NewOwnership(s), resource.NewWatches(), onlyProd{}, onlyProd{})
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the store ended with %v", err)
-		}
-	})
-	<-s.Ready()
+	storetest.Start(t, s)
 	return savepoints
 }
 

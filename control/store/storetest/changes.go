@@ -30,7 +30,7 @@ var changes = map[string]func(t *testing.T, client *clientv3.Client){
 		must(start(t, client, prefix).things.Create(t.Context(), "a", text("x")))
 		s := store.New(client, prefix, quiet)
 		feed := follow(t, &things{store.NewCollection[value](s, "things"), s}, "")
-		run(t, s)
+		Start(t, s)
 		expectNext(t, feed, "a")
 	},
 	"many changes of a key are one": func(t *testing.T, client *clientv3.Client) {

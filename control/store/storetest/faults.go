@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/internal/await"
 )
 
 var faults = map[string]func(t *testing.T, client *clientv3.Client){
@@ -110,6 +111,6 @@ var faults = map[string]func(t *testing.T, client *clientv3.Client){
 			t.Errorf("the error is %v, want ErrUnavailable because the cache is behind", err)
 		}
 		gate.restore()
-		eventually(t, "the store is healthy", func() bool { return r.Healthy(t.Context()) == nil })
+		await.Until(t, "the store is healthy", func() bool { return r.Healthy(t.Context()) == nil })
 	},
 }

@@ -7,6 +7,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/internal/await"
 )
 
 var leases = map[string]func(t *testing.T, client *clientv3.Client){
@@ -19,7 +20,7 @@ var leases = map[string]func(t *testing.T, client *clientv3.Client){
 		if o := must(replicas[1].things.Get(t.Context(), "a")); o.Lease != lease {
 			t.Errorf("the object has lease %x, want %x", o.Lease, lease)
 		}
-		eventually(t, "the watch sees the object go", func() bool {
+		await.Until(t, "the watch sees the object go", func() bool {
 			for _, event := range must(w.Next(within(t))) {
 				if event.Object == nil && event.Key == "a" {
 					return true

@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/internal/await"
 )
 
 // Open gives a client of the etcd under test. Whoever gives it closes it. The
@@ -74,58 +73,17 @@ func start(t testing.TB, client *clientv3.Client, prefix string, options ...stor
 		things: &things{store.NewCollection(s, "things", byWord), s},
 		others: &things{store.NewCollection[value](s, "others"), s},
 	}
-	r.stop = run(t, s)
+	r.stop = Start(t, s)
 	return r
-}
-
-// run runs the store until stop is called or the test ends, and waits until it
-// is ready.
-func run(t testing.TB, s *store.Store) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run ended with %v", err)
-		}
-	})
-	t.Cleanup(stop)
-	select {
-	case <-s.Ready():
-	case <-time.After(patience):
-		t.Fatalf("the store did not become ready: %v", s.Healthy(context.Background()))
-	}
-	return stop
 }
 
 // newPrefix is one that no other test uses.
 func newPrefix() string { return "/storetest/" + uuid.NewString() }
 
-// patience is how long the suite waits for what has to happen; nothing should
-// ever take that long.
-const patience = 30 * time.Second
-
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// eventually waits until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("it never came to be that %s", what)
-		}
-	}
 }
 
 // must is for what the test needs but is not about.

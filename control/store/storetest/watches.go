@@ -14,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/internal/await"
 )
 
 var watches = map[string]func(t *testing.T, client *clientv3.Client){
@@ -82,7 +83,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 			done <- nil
 		}()
 		var snapshot snapshot
-		eventually(t, "some are written", func() bool {
+		await.Until(t, "some are written", func() bool {
 			snapshot = must(r.things.Snapshot(t.Context()))
 			return len(snapshot.Under("")) > 10
 		})
@@ -175,7 +176,7 @@ var watches = map[string]func(t *testing.T, client *clientv3.Client){
 		r := start(t, client, newPrefix(), store.WithBookmarks(10*time.Millisecond))
 		w := must(r.things.Watch(t.Context(), "", 0))
 		other := must(r.others.Create(t.Context(), "a", text("x")))
-		eventually(t, "a bookmark is past the change in another collection", func() bool {
+		await.Until(t, "a bookmark is past the change in another collection", func() bool {
 			events := must(w.Next(within(t)))
 			if len(events) != 1 || events[0].Key != "" || events[0].Revision != w.Revision() {
 				t.Fatalf("the events are %v, want a bookmark of %d", events, w.Revision())

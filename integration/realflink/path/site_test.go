@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/process"
 	"github.com/openweir/weir/integration/weir"
+	"github.com/openweir/weir/internal/await"
 )
 
 // patience is how long anything of Flink's may take: a JobManager, a

@@ -22,9 +22,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/process"
 	"github.com/openweir/weir/integration/weir"
+	"github.com/openweir/weir/internal/await"
 )
 
 // patience is how long anything of Flink's may take on two busy cores.

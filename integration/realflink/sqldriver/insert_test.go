@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/agent/sql"
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/realflink/session"
+	"github.com/openweir/weir/internal/await"
 )
 
 // insertForever is an INSERT with state that never ends.
@@ -159,7 +159,7 @@ func savepoints(t *testing.T, cluster *session.Cluster) {
 
 func restoredFrom(t *testing.T, cluster *session.Cluster, job, path string) {
 	t.Helper()
-	await.True(t, "the restore of job "+job, func(ctx context.Context) error {
+	await.Within(t, await.Patience, "the restore of job "+job, func(ctx context.Context) error {
 		text, err := session.Get(ctx, cluster.REST, "/jobs/"+job+"/checkpoints")
 		if err == nil && (path == "" || !strings.Contains(text, `"external_path":"`+path+`"`)) {
 			err = fmt.Errorf("not from %q: %s", path, text)

@@ -18,8 +18,8 @@ import (
 	"github.com/openweir/weir/agent/sql"
 	flinkrest "github.com/openweir/weir/flink/rest"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
-	"github.com/openweir/weir/integration/await"
 	"github.com/openweir/weir/integration/realflink/session"
+	"github.com/openweir/weir/internal/await"
 )
 
 // patience is how long a statement may take for anything.
