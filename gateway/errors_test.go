@@ -111,17 +111,14 @@ func TestPanicsAnswer500(t *testing.T) {
 	})
 }
 
+// The deadline of a call reaches a control plane in another process.
 func TestCallsAreBounded(t *testing.T) {
-	for name, connect := range transports {
-		t.Run(name, func(t *testing.T) {
-			c := newControl().on("GetEnvironment", func(ctx context.Context, _ proto.Message) (proto.Message, error) {
-				<-ctx.Done()
-				return nil, fmt.Errorf("wait for nothing: %w", ctx.Err())
-			})
-			s := startWith(t, connect(t, c), func(c *gateway.Config) { c.Timeout = 20 * time.Millisecond })
-			s.do(t, "GET", "/cmf/api/v1/environments/test", "").expect(t, http.StatusGatewayTimeout, errorBody("The request took too long."))
-		})
-	}
+	c := newControl().on("GetEnvironment", func(ctx context.Context, _ proto.Message) (proto.Message, error) {
+		<-ctx.Done()
+		return nil, fmt.Errorf("wait for nothing: %w", ctx.Err())
+	})
+	s := startWith(t, overSocket(t, c), func(c *gateway.Config) { c.Timeout = 20 * time.Millisecond })
+	s.do(t, "GET", "/cmf/api/v1/environments/test", "").expect(t, http.StatusGatewayTimeout, errorBody("The request took too long."))
 }
 
 // TestAnAnswerThatCannotBeWritten is a 500, not half an answer.

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,6 +21,7 @@ import (
 	"github.com/openweir/weir/gateway"
 	"github.com/openweir/weir/gateway/inprocess"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 const (
@@ -359,12 +359,6 @@ func TestFailuresOfWebUIs(t *testing.T) {
 			startWebUIs(t, test.control).do(t, "GET", webUI+"/", "").expect(t, test.status, test.body)
 		})
 	}
-	silent := &webUIs{fetch: func(_ *cmfv1.FetchFlinkWebUIRequest, s webUIStream) error {
-		<-s.Context().Done()
-		return s.Context().Err()
-	}}
-	startWebUIs(t, silent, func(c *gateway.Config) { c.Timeout = 50 * time.Millisecond }).
-		do(t, "GET", webUI+"/", "").expect(t, 504, errorBody("The request took too long."))
 }
 
 // TestHalfAnAnswerIsNotTakenForWhole, whether its length was told or not.
@@ -418,11 +412,7 @@ func TestAWebUIEndsWithItsClient(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-ended:
-	case <-time.After(patience):
-		t.Error("the control plane still answers a client that has left")
-	}
+	await.Closed(t, "the end of the call of a client that has left", ended)
 }
 
 // TestAnotherReplicaIsAsked where the first cannot reach the agent.

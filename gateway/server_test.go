@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openweir/weir/gateway"
+	"github.com/openweir/weir/internal/await"
 )
 
 func serve(t *testing.T, handler http.Handler) (address string, stop context.CancelFunc, served <-chan error) {
@@ -79,13 +79,8 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	}
 	<-begun
 	stop()
-	select {
-	case err := <-served:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(2*gateway.ShutdownGrace + 5*time.Second):
-		t.Fatal("the server does not end")
+	if err := await.Receive(t, "the end of the server", served); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -22,9 +22,8 @@ import (
 	"github.com/openweir/weir/gateway"
 	"github.com/openweir/weir/gateway/inprocess"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/await"
 )
-
-const patience = 30 * time.Second
 
 // watchable is a control plane whose watches of applications do what the test
 // says.
@@ -214,17 +213,6 @@ func unending() (*watchable, chan error) {
 	}}, ended
 }
 
-func await[T any](t *testing.T, what string, c <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-c:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("%s: not within %s", what, patience)
-		panic("unreachable")
-	}
-}
-
 func TestAWatchEndsWhenItsClientLeaves(t *testing.T) {
 	for name, connect := range watchServers {
 		t.Run(name, func(t *testing.T) {
@@ -245,7 +233,7 @@ func TestAWatchEndsWhenItsClientLeaves(t *testing.T) {
 			}
 			cancel()
 			_ = response.Body.Close()
-			await(t, "the end of the watch", ended)
+			await.Receive(t, "the end of the watch", ended)
 		})
 	}
 }
@@ -279,42 +267,13 @@ func TestWatchesEndWhenTheServerStops(t *testing.T) {
 	if err != nil || string(rest) != want {
 		t.Errorf("the watch ends with %s, %v", rest, err)
 	}
-	if err := await(t, "the end of the server", served); err != nil {
+	if err := await.Receive(t, "the end of the server", served); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(told); took > gateway.ShutdownGrace {
 		t.Errorf("the server took %s to stop", took)
 	}
-	if err := await(t, "the end of the watch", ended); !errors.Is(err, context.Canceled) {
+	if err := await.Receive(t, "the end of the watch", ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("the watch ended with %v", err)
-	}
-}
-
-// A watch outlives the time that other requests have, but has to begin in it.
-func TestTheTimeoutOfAWatchIsForItsBeginning(t *testing.T) {
-	silent := &watchable{watch: func(_ *cmfv1.WatchApplicationsRequest, s grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error {
-		<-s.Context().Done()
-		return s.Context().Err()
-	}}
-	brief := func(c *gateway.Config) { c.Timeout = 50 * time.Millisecond }
-	s := startWith(t, watchServers["in process"](t, silent), brief)
-	s.do(t, "GET", watchPath, "").expect(t, http.StatusGatewayTimeout, errorBody("The request took too long."))
-
-	later := make(chan struct{})
-	slow := &watchable{watch: func(_ *cmfv1.WatchApplicationsRequest, s grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error {
-		if err := s.Send(added("app1", "1")); err != nil {
-			return err
-		}
-		select {
-		case <-later:
-		case <-s.Context().Done():
-			return s.Context().Err()
-		}
-		return s.Send(added("app2", "2"))
-	}}
-	s = startWith(t, watchServers["in process"](t, slow), brief)
-	time.AfterFunc(200*time.Millisecond, func() { close(later) })
-	if got := s.do(t, "GET", watchPath, ""); !strings.Contains(got.body, "app2") {
-		t.Errorf("the watch gave %s", got.body)
 	}
 }
