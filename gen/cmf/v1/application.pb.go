@@ -30,14 +30,14 @@ type FlinkApplication struct {
 	// FlinkApplication.
 	Kind     string      `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	Metadata *ObjectMeta `protobuf:"bytes,3,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// The specification of a FlinkDeployment (flink.apache.org/v1beta1), as the
-	// user wrote it: the environment's defaults are not merged in here but in
-	// the instance. job.state is `running` or `suspended`. Beyond the operator's
-	// fields, startFromSavepoint is understood, here and under job.
+	// The specification of a FlinkDeployment (flink.apache.org/v1beta1) as the
+	// user wrote it: the environment's defaults are merged into the instance, not
+	// here. job.state is `running` or `suspended`. In addition to the operator's
+	// fields, startFromSavepoint is supported, here and under job.
 	Spec *JsonObject `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Output only. The status of the FlinkDeployment as last reported, with
 	// currentDeployedInstanceName added. jobStatus.jobName and jobStatus.state
-	// are always there. A `warning` says where the status may be stale.
+	// are always present. A `warning` is present if the status may be stale.
 	Status        *JsonObject `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -376,7 +376,7 @@ type DeleteApplicationRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
-	// Drop the record and leave what runs on the Kubernetes cluster untouched.
+	// Delete the record and leave the workload on the Kubernetes cluster untouched.
 	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -473,8 +473,8 @@ type StartApplicationRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
-	// The uid of a completed savepoint, of this application or detached, to
-	// start from. The job is redeployed from it even while it runs.
+	// The uid of a completed savepoint to start from, which belongs to this
+	// application or is detached. The job is redeployed even if it is running.
 	StartFromSavepointUid string `protobuf:"bytes,3,opt,name=start_from_savepoint_uid,json=startFromSavepointUid,proto3" json:"start_from_savepoint_uid,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -588,7 +588,7 @@ type WatchApplicationsRequest struct {
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	Filter  string                 `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields  string                 `protobuf:"bytes,3,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -32,29 +32,29 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ApplicationService keeps Flink applications: one job on a Flink cluster of
+// ApplicationService manages Flink applications: one job on a Flink cluster of
 // its own, run by the Flink Kubernetes Operator of the environment's cluster.
 type ApplicationServiceClient interface {
-	// Creates the application or replaces the specification, labels and
-	// annotations of the one of that name. A status that the client sends is
-	// ignored. Accepted means durable; the workload cluster follows when its
-	// agent is connected.
+	// Creates the application, or replaces the specification, labels and
+	// annotations of the application of that name. A status in the request is
+	// ignored. The response means that the application is stored durably; it is
+	// applied to the workload cluster when the agent is connected.
 	CreateOrUpdateApplication(ctx context.Context, in *CreateOrUpdateApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error)
 	ListApplications(ctx context.Context, in *ListApplicationsRequest, opts ...grpc.CallOption) (*ApplicationsPage, error)
-	// Watches the applications of an environment: what users write of them and
-	// what their cluster reports. The warning that a status may be stale brings no
-	// event. See watch.proto.
+	// Watches the applications of an environment, with the status that their
+	// cluster reports. The warning that a status may be stale is not an event. See
+	// watch.proto.
 	WatchApplications(ctx context.Context, in *WatchApplicationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationsResponse], error)
 	GetApplication(ctx context.Context, in *GetApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error)
 	// Deletes the application with its instances, events and attached
-	// savepoints. The record is gone at once; the workload follows when the
-	// cluster's agent is connected.
+	// savepoints. The record is deleted at once, the workload when the cluster's
+	// agent is connected.
 	DeleteApplication(ctx context.Context, in *DeleteApplicationRequest, opts ...grpc.CallOption) (*DeleteApplicationResponse, error)
 	// Sets spec.job.state to running. Without a savepoint, an application that
-	// is running already is left as it is, and REST answers 304.
+	// is already running is not changed, and REST responds with 304.
 	StartApplication(ctx context.Context, in *StartApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error)
-	// Sets spec.job.state to suspended. An application that is suspended already
-	// is left as it is, and REST answers 304.
+	// Sets spec.job.state to suspended. An application that is already suspended
+	// is not changed, and REST responds with 304.
 	SuspendApplication(ctx context.Context, in *SuspendApplicationRequest, opts ...grpc.CallOption) (*FlinkApplication, error)
 }
 
@@ -149,29 +149,29 @@ func (c *applicationServiceClient) SuspendApplication(ctx context.Context, in *S
 // All implementations must embed UnimplementedApplicationServiceServer
 // for forward compatibility.
 //
-// ApplicationService keeps Flink applications: one job on a Flink cluster of
+// ApplicationService manages Flink applications: one job on a Flink cluster of
 // its own, run by the Flink Kubernetes Operator of the environment's cluster.
 type ApplicationServiceServer interface {
-	// Creates the application or replaces the specification, labels and
-	// annotations of the one of that name. A status that the client sends is
-	// ignored. Accepted means durable; the workload cluster follows when its
-	// agent is connected.
+	// Creates the application, or replaces the specification, labels and
+	// annotations of the application of that name. A status in the request is
+	// ignored. The response means that the application is stored durably; it is
+	// applied to the workload cluster when the agent is connected.
 	CreateOrUpdateApplication(context.Context, *CreateOrUpdateApplicationRequest) (*FlinkApplication, error)
 	ListApplications(context.Context, *ListApplicationsRequest) (*ApplicationsPage, error)
-	// Watches the applications of an environment: what users write of them and
-	// what their cluster reports. The warning that a status may be stale brings no
-	// event. See watch.proto.
+	// Watches the applications of an environment, with the status that their
+	// cluster reports. The warning that a status may be stale is not an event. See
+	// watch.proto.
 	WatchApplications(*WatchApplicationsRequest, grpc.ServerStreamingServer[WatchApplicationsResponse]) error
 	GetApplication(context.Context, *GetApplicationRequest) (*FlinkApplication, error)
 	// Deletes the application with its instances, events and attached
-	// savepoints. The record is gone at once; the workload follows when the
-	// cluster's agent is connected.
+	// savepoints. The record is deleted at once, the workload when the cluster's
+	// agent is connected.
 	DeleteApplication(context.Context, *DeleteApplicationRequest) (*DeleteApplicationResponse, error)
 	// Sets spec.job.state to running. Without a savepoint, an application that
-	// is running already is left as it is, and REST answers 304.
+	// is already running is not changed, and REST responds with 304.
 	StartApplication(context.Context, *StartApplicationRequest) (*FlinkApplication, error)
-	// Sets spec.job.state to suspended. An application that is suspended already
-	// is left as it is, and REST answers 304.
+	// Sets spec.job.state to suspended. An application that is already suspended
+	// is not changed, and REST responds with 304.
 	SuspendApplication(context.Context, *SuspendApplicationRequest) (*FlinkApplication, error)
 	mustEmbedUnimplementedApplicationServiceServer()
 }

@@ -104,8 +104,8 @@ func (x *KafkaCatalog) GetStatus() *KafkaCatalogStatus {
 type KafkaCatalogSpec struct {
 	state      protoimpl.MessageState  `protogen:"open.v1"`
 	SrInstance *SchemaRegistryInstance `protobuf:"bytes,1,opt,name=sr_instance,json=srInstance,proto3" json:"sr_instance,omitempty"`
-	// The databases in the form that predates database resources. Accepted when
-	// the catalog is created, and turned into databases.
+	// The databases in the form that predates database resources. Accepted only
+	// when the catalog is created, and converted to databases.
 	KafkaClusters []*CatalogKafkaCluster `protobuf:"bytes,2,rep,name=kafka_clusters,json=kafkaClusters,proto3" json:"kafka_clusters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -159,8 +159,8 @@ type SchemaRegistryInstance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Options of the schema registry client; public.
 	ConnectionConfig *StringMap `protobuf:"bytes,1,opt,name=connection_config,json=connectionConfig,proto3" json:"connection_config,omitempty"`
-	// Looked up in the secret mappings of each environment; the secret's data is
-	// laid over connectionConfig.
+	// Looked up in the secret mappings of each environment. The data of the secret
+	// takes precedence over connectionConfig.
 	ConnectionSecretId string `protobuf:"bytes,2,opt,name=connection_secret_id,json=connectionSecretId,proto3" json:"connection_secret_id,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -273,8 +273,8 @@ func (x *CatalogKafkaCluster) GetConnectionSecretId() string {
 
 type KafkaCatalogStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The environments in which the catalog is visible: all where it has no
-	// connectionSecretId, else those that map it.
+	// The environments in which the catalog is visible: all of them if it has no
+	// connectionSecretId, otherwise those that map it.
 	EnvironmentsWithAccess []string `protobuf:"bytes,1,rep,name=environments_with_access,json=environmentsWithAccess,proto3" json:"environments_with_access,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -659,7 +659,7 @@ func (*DeleteKafkaCatalogResponse) Descriptor() ([]byte, []int) {
 
 type WatchKafkaCatalogsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,1,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

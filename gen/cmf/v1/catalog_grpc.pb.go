@@ -31,17 +31,17 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// KafkaCatalogService keeps Kafka catalogs: a schema registry and, as its
-// databases, Kafka clusters.
+// KafkaCatalogService manages Kafka catalogs. A catalog is a schema registry; its
+// databases are Kafka clusters.
 type KafkaCatalogServiceClient interface {
 	CreateKafkaCatalog(ctx context.Context, in *CreateKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error)
 	ListKafkaCatalogs(ctx context.Context, in *ListKafkaCatalogsRequest, opts ...grpc.CallOption) (*KafkaCatalogsPage, error)
-	// Watches the catalogs. Who has access is as of the moment of the response and
-	// brings no event. See watch.proto.
+	// Watches the catalogs. The environments with access are those at the time of
+	// the response, and their changes are not events. See watch.proto.
 	WatchKafkaCatalogs(ctx context.Context, in *WatchKafkaCatalogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKafkaCatalogsResponse], error)
 	GetKafkaCatalog(ctx context.Context, in *GetKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error)
 	UpdateKafkaCatalog(ctx context.Context, in *UpdateKafkaCatalogRequest, opts ...grpc.CallOption) (*KafkaCatalog, error)
-	// Refused while the catalog has databases.
+	// Rejected while the catalog has databases.
 	DeleteKafkaCatalog(ctx context.Context, in *DeleteKafkaCatalogRequest, opts ...grpc.CallOption) (*DeleteKafkaCatalogResponse, error)
 }
 
@@ -126,17 +126,17 @@ func (c *kafkaCatalogServiceClient) DeleteKafkaCatalog(ctx context.Context, in *
 // All implementations must embed UnimplementedKafkaCatalogServiceServer
 // for forward compatibility.
 //
-// KafkaCatalogService keeps Kafka catalogs: a schema registry and, as its
-// databases, Kafka clusters.
+// KafkaCatalogService manages Kafka catalogs. A catalog is a schema registry; its
+// databases are Kafka clusters.
 type KafkaCatalogServiceServer interface {
 	CreateKafkaCatalog(context.Context, *CreateKafkaCatalogRequest) (*KafkaCatalog, error)
 	ListKafkaCatalogs(context.Context, *ListKafkaCatalogsRequest) (*KafkaCatalogsPage, error)
-	// Watches the catalogs. Who has access is as of the moment of the response and
-	// brings no event. See watch.proto.
+	// Watches the catalogs. The environments with access are those at the time of
+	// the response, and their changes are not events. See watch.proto.
 	WatchKafkaCatalogs(*WatchKafkaCatalogsRequest, grpc.ServerStreamingServer[WatchKafkaCatalogsResponse]) error
 	GetKafkaCatalog(context.Context, *GetKafkaCatalogRequest) (*KafkaCatalog, error)
 	UpdateKafkaCatalog(context.Context, *UpdateKafkaCatalogRequest) (*KafkaCatalog, error)
-	// Refused while the catalog has databases.
+	// Rejected while the catalog has databases.
 	DeleteKafkaCatalog(context.Context, *DeleteKafkaCatalogRequest) (*DeleteKafkaCatalogResponse, error)
 	mustEmbedUnimplementedKafkaCatalogServiceServer()
 }

@@ -106,7 +106,7 @@ func (x *ComputePool) GetStatus() *ComputePoolStatus {
 type ComputePoolSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// DEDICATED: a cluster for each statement. SHARED: one session cluster for
-	// all. It cannot change.
+	// all statements. The type is immutable.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// RUNNING or SUSPENDED, for SHARED pools only. Absent means RUNNING.
 	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
@@ -172,11 +172,11 @@ type ComputePoolStatus struct {
 	// DEDICATED, PENDING, RUNNING, DELETING, FAILING, FAILED or SUSPENDED.
 	Phase   string `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// Only where include-resource-information asks for it.
+	// Present only with include-resource-information.
 	ResourceSummary *ResourceUsageSummary `protobuf:"bytes,3,opt,name=resource_summary,json=resourceSummary,proto3" json:"resource_summary,omitempty"`
-	// Only where include-resource-information asks for it.
+	// Present only with include-resource-information.
 	Resources *ResourcesByStatusAndTypeSummary `protobuf:"bytes,4,opt,name=resources,proto3" json:"resources,omitempty"`
-	// Why the status may be stale.
+	// Present if the status may be stale, with the reason.
 	Warning       string `protobuf:"bytes,5,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -575,7 +575,7 @@ type DeleteComputePoolRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	EnvName         string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	ComputePoolName string                 `protobuf:"bytes,2,opt,name=compute_pool_name,json=computePoolName,proto3" json:"compute_pool_name,omitempty"`
-	// Drop the record and leave what runs on the Kubernetes cluster untouched.
+	// Delete the record and leave the workload on the Kubernetes cluster untouched.
 	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -673,7 +673,7 @@ type WatchComputePoolsRequest struct {
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	Filter  string                 `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields  string                 `protobuf:"bytes,3,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

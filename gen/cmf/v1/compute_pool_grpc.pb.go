@@ -31,17 +31,17 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ComputePoolService keeps what statements run on.
+// ComputePoolService manages the compute pools that statements run on.
 type ComputePoolServiceClient interface {
 	CreateComputePool(ctx context.Context, in *CreateComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error)
 	ListComputePools(ctx context.Context, in *ListComputePoolsRequest, opts ...grpc.CallOption) (*ComputePoolsPage, error)
-	// Watches the compute pools of an environment: what users write of them and
+	// Watches the compute pools of an environment, with the phase that results from
 	// what their cluster reports. See watch.proto.
 	WatchComputePools(ctx context.Context, in *WatchComputePoolsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchComputePoolsResponse], error)
 	GetComputePool(ctx context.Context, in *GetComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error)
-	// Refused while statements run on the pool.
+	// Rejected while statements run on the pool.
 	UpdateComputePool(ctx context.Context, in *UpdateComputePoolRequest, opts ...grpc.CallOption) (*ComputePool, error)
-	// Refused while any statement, even a finished one, names the pool.
+	// Rejected while any statement, even a finished one, references the pool.
 	DeleteComputePool(ctx context.Context, in *DeleteComputePoolRequest, opts ...grpc.CallOption) (*DeleteComputePoolResponse, error)
 }
 
@@ -126,17 +126,17 @@ func (c *computePoolServiceClient) DeleteComputePool(ctx context.Context, in *De
 // All implementations must embed UnimplementedComputePoolServiceServer
 // for forward compatibility.
 //
-// ComputePoolService keeps what statements run on.
+// ComputePoolService manages the compute pools that statements run on.
 type ComputePoolServiceServer interface {
 	CreateComputePool(context.Context, *CreateComputePoolRequest) (*ComputePool, error)
 	ListComputePools(context.Context, *ListComputePoolsRequest) (*ComputePoolsPage, error)
-	// Watches the compute pools of an environment: what users write of them and
+	// Watches the compute pools of an environment, with the phase that results from
 	// what their cluster reports. See watch.proto.
 	WatchComputePools(*WatchComputePoolsRequest, grpc.ServerStreamingServer[WatchComputePoolsResponse]) error
 	GetComputePool(context.Context, *GetComputePoolRequest) (*ComputePool, error)
-	// Refused while statements run on the pool.
+	// Rejected while statements run on the pool.
 	UpdateComputePool(context.Context, *UpdateComputePoolRequest) (*ComputePool, error)
-	// Refused while any statement, even a finished one, names the pool.
+	// Rejected while any statement, even a finished one, references the pool.
 	DeleteComputePool(context.Context, *DeleteComputePoolRequest) (*DeleteComputePoolResponse, error)
 	mustEmbedUnimplementedComputePoolServiceServer()
 }

@@ -104,7 +104,7 @@ func (x *KafkaDatabase) GetStatus() *KafkaDatabaseStatus {
 type KafkaDatabaseSpec struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	KafkaCluster *DatabaseKafkaCluster  `protobuf:"bytes,1,opt,name=kafka_cluster,json=kafkaCluster,proto3" json:"kafka_cluster,omitempty"`
-	// The only environments that may create, alter and drop tables.
+	// The environments that may create, alter and drop tables.
 	DdlEnvironments []string `protobuf:"bytes,2,rep,name=ddl_environments,json=ddlEnvironments,proto3" json:"ddl_environments,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -209,7 +209,8 @@ func (x *DatabaseKafkaCluster) GetConnectionSecretId() string {
 
 type KafkaDatabaseStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As for catalogs: all environments where there is no connectionSecretId.
+	// The environments in which the database is visible: all of them if it has no
+	// connectionSecretId, otherwise those that map it.
 	EnvironmentsWithAccess []string `protobuf:"bytes,1,rep,name=environments_with_access,json=environmentsWithAccess,proto3" json:"environments_with_access,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -635,7 +636,7 @@ func (*DeleteKafkaDatabaseResponse) Descriptor() ([]byte, []int) {
 type WatchKafkaDatabasesRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	CatName string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -31,13 +31,13 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// KafkaDatabaseService keeps the databases of Kafka catalogs: one Kafka
-// cluster each, whose topics are its tables.
+// KafkaDatabaseService manages the databases of Kafka catalogs. Each database is
+// a Kafka cluster, whose topics are its tables.
 type KafkaDatabaseServiceClient interface {
 	CreateKafkaDatabase(ctx context.Context, in *CreateKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error)
 	ListKafkaDatabases(ctx context.Context, in *ListKafkaDatabasesRequest, opts ...grpc.CallOption) (*KafkaDatabasesPage, error)
-	// Watches the databases of a catalog. Who has access is as of the moment of the
-	// response and brings no event. See watch.proto.
+	// Watches the databases of a catalog. The environments with access are those at
+	// the time of the response, and their changes are not events. See watch.proto.
 	WatchKafkaDatabases(ctx context.Context, in *WatchKafkaDatabasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKafkaDatabasesResponse], error)
 	GetKafkaDatabase(ctx context.Context, in *GetKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error)
 	UpdateKafkaDatabase(ctx context.Context, in *UpdateKafkaDatabaseRequest, opts ...grpc.CallOption) (*KafkaDatabase, error)
@@ -125,13 +125,13 @@ func (c *kafkaDatabaseServiceClient) DeleteKafkaDatabase(ctx context.Context, in
 // All implementations must embed UnimplementedKafkaDatabaseServiceServer
 // for forward compatibility.
 //
-// KafkaDatabaseService keeps the databases of Kafka catalogs: one Kafka
-// cluster each, whose topics are its tables.
+// KafkaDatabaseService manages the databases of Kafka catalogs. Each database is
+// a Kafka cluster, whose topics are its tables.
 type KafkaDatabaseServiceServer interface {
 	CreateKafkaDatabase(context.Context, *CreateKafkaDatabaseRequest) (*KafkaDatabase, error)
 	ListKafkaDatabases(context.Context, *ListKafkaDatabasesRequest) (*KafkaDatabasesPage, error)
-	// Watches the databases of a catalog. Who has access is as of the moment of the
-	// response and brings no event. See watch.proto.
+	// Watches the databases of a catalog. The environments with access are those at
+	// the time of the response, and their changes are not events. See watch.proto.
 	WatchKafkaDatabases(*WatchKafkaDatabasesRequest, grpc.ServerStreamingServer[WatchKafkaDatabasesResponse]) error
 	GetKafkaDatabase(context.Context, *GetKafkaDatabaseRequest) (*KafkaDatabase, error)
 	UpdateKafkaDatabase(context.Context, *UpdateKafkaDatabaseRequest) (*KafkaDatabase, error)

@@ -25,8 +25,8 @@ const (
 )
 
 // Environment is a namespace of a Kubernetes cluster that Flink workloads are
-// deployed to. Unlike the other kinds it carries no apiVersion and kind, and
-// its name and times stand at the top level too.
+// deployed to. Unlike other kinds it has no apiVersion and kind, and its name
+// and timestamps are at the top level as well.
 type Environment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required, here or as metadata.name.
@@ -35,21 +35,21 @@ type Environment struct {
 	CreatedTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created_time,proto3" json:"created_time,omitempty"`
 	// Output only.
 	UpdatedTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=updated_time,proto3" json:"updated_time,omitempty"`
-	// A partial FlinkApplication. It is laid over the specification of every
-	// application in the environment and wins key by key.
+	// A partial FlinkApplication. It is merged into the specification of every
+	// application in the environment and takes precedence key by key.
 	FlinkApplicationDefaults *JsonObject `protobuf:"bytes,4,opt,name=flink_application_defaults,json=flinkApplicationDefaults,proto3" json:"flink_application_defaults,omitempty"`
 	// The namespace that workloads are created in. It must exist when the
-	// environment is created, and cannot change afterwards.
+	// environment is created, and is immutable.
 	KubernetesNamespace string `protobuf:"bytes,5,opt,name=kubernetes_namespace,json=kubernetesNamespace,proto3" json:"kubernetes_namespace,omitempty"`
-	// The cluster; `default-k8s-cluster` where none is named. It must be
-	// registered, and cannot change afterwards.
+	// The cluster; `default-k8s-cluster` if absent. It must be registered, and is
+	// immutable.
 	KubernetesClusterName string `protobuf:"bytes,6,opt,name=kubernetes_cluster_name,json=kubernetesClusterName,proto3" json:"kubernetes_cluster_name,omitempty"`
-	// A partial ComputePool, laid over every compute pool in the environment.
+	// A partial ComputePool, merged into every compute pool in the environment.
 	ComputePoolDefaults *JsonObject           `protobuf:"bytes,7,opt,name=compute_pool_defaults,json=computePoolDefaults,proto3" json:"compute_pool_defaults,omitempty"`
 	StatementDefaults   *AllStatementDefaults `protobuf:"bytes,8,opt,name=statement_defaults,json=statementDefaults,proto3" json:"statement_defaults,omitempty"`
 	Metadata            *ObjectMeta           `protobuf:"bytes,9,opt,name=metadata,proto3" json:"metadata,omitempty"`
-	// Output only. Connection secret id to secret name. Filled when the
-	// environment is read by itself, not in lists.
+	// Output only. Connection secret ids and the names of their secrets. Empty in
+	// lists.
 	Secrets map[string]string `protobuf:"bytes,10,rep,name=secrets,proto3" json:"secrets,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Output only.
 	Status        *EnvironmentStatus `protobuf:"bytes,11,opt,name=status,proto3" json:"status,omitempty"`
@@ -167,9 +167,9 @@ func (x *Environment) GetStatus() *EnvironmentStatus {
 // EnvironmentStatus is computed when the environment is read.
 type EnvironmentStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only where include-resource-information asks for it.
+	// Present only with include-resource-information.
 	Resources *ResourcesByStatusAndTypeSummary `protobuf:"bytes,1,opt,name=resources,proto3" json:"resources,omitempty"`
-	// Only where include-resource-information asks for it.
+	// Present only with include-resource-information.
 	ResourceSummary   *ResourceUsageSummary    `protobuf:"bytes,2,opt,name=resource_summary,json=resourceSummary,proto3" json:"resource_summary,omitempty"`
 	KubernetesCluster *KubernetesClusterStatus `protobuf:"bytes,3,opt,name=kubernetes_cluster,json=kubernetesCluster,proto3" json:"kubernetes_cluster,omitempty"`
 	unknownFields     protoimpl.UnknownFields
@@ -227,12 +227,12 @@ func (x *EnvironmentStatus) GetKubernetesCluster() *KubernetesClusterStatus {
 	return nil
 }
 
-// AllStatementDefaults are the defaults of both ways to run a statement.
+// AllStatementDefaults are the defaults of statements, by how they are run.
 type AllStatementDefaults struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For statements that run by themselves, such as INSERT.
+	// For statements that run without a client, such as INSERT.
 	Detached *StatementDefaults `protobuf:"bytes,1,opt,name=detached,proto3" json:"detached,omitempty"`
-	// For statements whose results a client reads, such as SELECT.
+	// For statements whose results are read by a client, such as SELECT.
 	Interactive   *StatementDefaults `protobuf:"bytes,2,opt,name=interactive,proto3" json:"interactive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,7 +282,7 @@ func (x *AllStatementDefaults) GetInteractive() *StatementDefaults {
 	return nil
 }
 
-// StatementDefaults win over what a statement sets itself.
+// StatementDefaults take precedence over the configuration of a statement.
 type StatementDefaults struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	FlinkConfiguration map[string]string      `protobuf:"bytes,1,rep,name=flink_configuration,json=flinkConfiguration,proto3" json:"flink_configuration,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -586,8 +586,8 @@ func (x *GetEnvironmentRequest) GetIncludeResourceInformation() bool {
 type DeleteEnvironmentRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	// Drop the record with everything in it, and leave what runs on the
-	// Kubernetes cluster untouched.
+	// Delete the record and those of all resources in the environment, and leave
+	// the workloads on the Kubernetes cluster untouched.
 	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -679,7 +679,7 @@ type WatchEnvironmentsRequest struct {
 	Search      string                 `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
 	SearchScope string                 `protobuf:"bytes,3,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
 	Fields      string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -30,18 +30,19 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// EnvironmentService keeps environments: a namespace of one Kubernetes
-// cluster, with the configuration that all workloads in it must have.
+// EnvironmentService manages environments. An environment is a namespace of a
+// Kubernetes cluster, with the configuration that all workloads in it have.
 type EnvironmentServiceClient interface {
-	// Creates the environment or updates the one of that name. In an update, a
-	// field that is absent or null keeps its value and an empty object clears it.
+	// Creates the environment, or updates the environment of that name. In an
+	// update, a field that is absent or null keeps its value, and an empty object
+	// clears it.
 	CreateOrUpdateEnvironment(ctx context.Context, in *CreateOrUpdateEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
 	ListEnvironments(ctx context.Context, in *ListEnvironmentsRequest, opts ...grpc.CallOption) (*EnvironmentsPage, error)
-	// Watches the environments. Whether their clusters are connected is as of the
-	// moment of the response and brings no event. See watch.proto.
+	// Watches the environments. The state of their clusters is that at the time of
+	// the response, and its changes are not events. See watch.proto.
 	WatchEnvironments(ctx context.Context, in *WatchEnvironmentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchEnvironmentsResponse], error)
 	GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*Environment, error)
-	// Refused while anything is in the environment, unless forced.
+	// Rejected while the environment contains resources, unless forced.
 	DeleteEnvironment(ctx context.Context, in *DeleteEnvironmentRequest, opts ...grpc.CallOption) (*DeleteEnvironmentResponse, error)
 }
 
@@ -116,18 +117,19 @@ func (c *environmentServiceClient) DeleteEnvironment(ctx context.Context, in *De
 // All implementations must embed UnimplementedEnvironmentServiceServer
 // for forward compatibility.
 //
-// EnvironmentService keeps environments: a namespace of one Kubernetes
-// cluster, with the configuration that all workloads in it must have.
+// EnvironmentService manages environments. An environment is a namespace of a
+// Kubernetes cluster, with the configuration that all workloads in it have.
 type EnvironmentServiceServer interface {
-	// Creates the environment or updates the one of that name. In an update, a
-	// field that is absent or null keeps its value and an empty object clears it.
+	// Creates the environment, or updates the environment of that name. In an
+	// update, a field that is absent or null keeps its value, and an empty object
+	// clears it.
 	CreateOrUpdateEnvironment(context.Context, *CreateOrUpdateEnvironmentRequest) (*Environment, error)
 	ListEnvironments(context.Context, *ListEnvironmentsRequest) (*EnvironmentsPage, error)
-	// Watches the environments. Whether their clusters are connected is as of the
-	// moment of the response and brings no event. See watch.proto.
+	// Watches the environments. The state of their clusters is that at the time of
+	// the response, and its changes are not events. See watch.proto.
 	WatchEnvironments(*WatchEnvironmentsRequest, grpc.ServerStreamingServer[WatchEnvironmentsResponse]) error
 	GetEnvironment(context.Context, *GetEnvironmentRequest) (*Environment, error)
-	// Refused while anything is in the environment, unless forced.
+	// Rejected while the environment contains resources, unless forced.
 	DeleteEnvironment(context.Context, *DeleteEnvironmentRequest) (*DeleteEnvironmentResponse, error)
 	mustEmbedUnimplementedEnvironmentServiceServer()
 }

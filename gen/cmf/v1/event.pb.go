@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// FlinkApplicationEvent is one thing that happened to an application.
+// FlinkApplicationEvent is an event of an application.
 type FlinkApplicationEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// cmf.confluent.io/v1alpha1.
@@ -101,7 +101,7 @@ type EventMetadata struct {
 	// The same as name.
 	Uid               string                 `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	CreationTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_timestamp,json=creationTimestamp,proto3" json:"creation_timestamp,omitempty"`
-	// The instance that was current when it happened, if one was.
+	// The instance that was current at the time of the event, if any.
 	FlinkApplicationInstance string            `protobuf:"bytes,4,opt,name=flink_application_instance,json=flinkApplicationInstance,proto3" json:"flink_application_instance,omitempty"`
 	Labels                   map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Annotations              map[string]string `protobuf:"bytes,6,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -183,15 +183,15 @@ func (x *EventMetadata) GetAnnotations() map[string]string {
 
 type EventStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A sentence for people.
+	// A description for users.
 	Message string `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
-	// CMF_STATUS: what Weir did. CLUSTER_STATUS: the life cycle of the Flink
-	// cluster. JOB_STATUS: the state of the job. JOB_EXCEPTION: an exception of
-	// the job. KUBERNETES_EVENT: what the operator or Kubernetes said. DRIFT: an
-	// object edited or deleted by hand was put right. WARNING: something that a
-	// user should know of. The set may grow.
+	// CMF_STATUS: an action of Weir. CLUSTER_STATUS: the lifecycle state of the
+	// Flink cluster changed. JOB_STATUS: the state of the job changed.
+	// JOB_EXCEPTION: an exception of the job. KUBERNETES_EVENT: an event of the
+	// operator or of Kubernetes. DRIFT: a change to the object by another client was
+	// reverted. WARNING: a condition that may need attention. The set may grow.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// Absent where the type has none.
+	// Present only for the types listed in EventData.
 	Data          *EventData `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -248,7 +248,7 @@ func (x *EventStatus) GetData() *EventData {
 	return nil
 }
 
-// EventData holds exactly one of its fields.
+// EventData has exactly one field, which depends on the type.
 type EventData struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Data:
@@ -320,12 +320,12 @@ type isEventData_Data interface {
 }
 
 type EventData_NewStatus struct {
-	// Of CLUSTER_STATUS and JOB_STATUS.
+	// For CLUSTER_STATUS and JOB_STATUS.
 	NewStatus string `protobuf:"bytes,1,opt,name=new_status,json=newStatus,proto3,oneof"`
 }
 
 type EventData_ExceptionString struct {
-	// Of JOB_EXCEPTION.
+	// For JOB_EXCEPTION.
 	ExceptionString string `protobuf:"bytes,2,opt,name=exception_string,json=exceptionString,proto3,oneof"`
 }
 
@@ -509,7 +509,7 @@ type WatchApplicationEventsRequest struct {
 	Search      string                 `protobuf:"bytes,4,opt,name=search,proto3" json:"search,omitempty"`
 	SearchScope string                 `protobuf:"bytes,5,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
 	Fields      string                 `protobuf:"bytes,6,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,7,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

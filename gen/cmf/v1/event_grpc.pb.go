@@ -27,12 +27,12 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ApplicationEventService shows what happened to an application. Weir keeps
-// the newest events of each application, 100 unless configured otherwise.
+// ApplicationEventService shows the events of an application. Weir keeps the
+// newest events of each application, 100 unless configured otherwise.
 type ApplicationEventServiceClient interface {
 	// Newest first unless sorted otherwise.
 	ListApplicationEvents(ctx context.Context, in *ListApplicationEventsRequest, opts ...grpc.CallOption) (*EventsPage, error)
-	// Watches the events of an application. Events never change; the oldest are
+	// Watches the events of an application. Events are immutable; the oldest are
 	// DELETED when there are too many. See watch.proto.
 	WatchApplicationEvents(ctx context.Context, in *WatchApplicationEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationEventsResponse], error)
 }
@@ -78,12 +78,12 @@ type ApplicationEventService_WatchApplicationEventsClient = grpc.ServerStreaming
 // All implementations must embed UnimplementedApplicationEventServiceServer
 // for forward compatibility.
 //
-// ApplicationEventService shows what happened to an application. Weir keeps
-// the newest events of each application, 100 unless configured otherwise.
+// ApplicationEventService shows the events of an application. Weir keeps the
+// newest events of each application, 100 unless configured otherwise.
 type ApplicationEventServiceServer interface {
 	// Newest first unless sorted otherwise.
 	ListApplicationEvents(context.Context, *ListApplicationEventsRequest) (*EventsPage, error)
-	// Watches the events of an application. Events never change; the oldest are
+	// Watches the events of an application. Events are immutable; the oldest are
 	// DELETED when there are too many. See watch.proto.
 	WatchApplicationEvents(*WatchApplicationEventsRequest, grpc.ServerStreamingServer[WatchApplicationEventsResponse]) error
 	mustEmbedUnimplementedApplicationEventServiceServer()

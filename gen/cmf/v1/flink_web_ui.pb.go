@@ -25,22 +25,21 @@ const (
 type FetchFlinkWebUIRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	// Whose Flink cluster is meant. Required.
+	// The owner of the Flink cluster. Required.
 	//
 	// Types that are valid to be assigned to Target:
 	//
 	//	*FetchFlinkWebUIRequest_AppName
 	//	*FetchFlinkWebUIRequest_StmtName
 	Target isFetchFlinkWebUIRequest_Target `protobuf_oneof:"target"`
-	// GET, or HEAD, which is answered as GET without its body.
+	// GET, or HEAD, which has the same response without the body.
 	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
-	// The path of Flink's REST API, from its first slash. It has no escapes, for
-	// which Flink has no use and by which it has been fooled, no empty segments
-	// and no dot segments.
+	// The path of Flink's REST API, from its first slash. It has no empty segments,
+	// no dot segments and no escapes, which Flink does not need and decodes twice.
 	Path string `protobuf:"bytes,5,opt,name=path,proto3" json:"path,omitempty"`
-	// The query as it is in a URL, without its question mark.
+	// The query of the URL, without its question mark.
 	Query string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
-	// Of these, only Accept, Accept-Encoding, Accept-Language, If-None-Match,
+	// Only Accept, Accept-Encoding, Accept-Language, If-None-Match,
 	// If-Modified-Since, If-Range and Range reach Flink.
 	Headers       []*FlinkWebUIHeader `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -235,15 +234,15 @@ func (*FetchFlinkWebUIResponse_Head) isFetchFlinkWebUIResponse_Part() {}
 
 func (*FetchFlinkWebUIResponse_Body) isFetchFlinkWebUIResponse_Part() {}
 
-// FlinkWebUIHead begins an answer of Flink.
+// FlinkWebUIHead begins a response of Flink.
 type FlinkWebUIHead struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The HTTP status.
 	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
 	// Content-Type, Content-Length, Content-Encoding, Content-Language,
 	// Content-Disposition, Content-Range, Accept-Ranges, ETag, Last-Modified and
-	// Retry-After, as far as Flink sent them, and Location, which is a path of
-	// Flink's REST API with its query.
+	// Retry-After, if Flink sent them, and Location, which is a path of Flink's REST
+	// API with its query.
 	Headers       []*FlinkWebUIHeader `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -293,7 +292,7 @@ func (x *FlinkWebUIHead) GetHeaders() []*FlinkWebUIHeader {
 	return nil
 }
 
-// FlinkWebUIHeader is one line of an HTTP header.
+// FlinkWebUIHeader is an HTTP header field.
 type FlinkWebUIHeader struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`

@@ -26,24 +26,24 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// FlinkWebUIService reaches the web UI and REST API of the Flink cluster of an
-// application or statement, inside of its workload cluster, through the agent
-// there. It reads and never writes.
+// FlinkWebUIService gives read-only access to the web UI and REST API of the
+// Flink cluster of an application or statement, through the agent of its workload
+// cluster.
 //
-// REST has it at
+// In REST it is at
 //
 //	/cmf/api/v1/environments/{env}/applications/{app}/flink-web-ui/{path}
 //	/cmf/api/v1/environments/{env}/statements/{stmt}/flink-web-ui/{path}
 //
-// with Flink's own statuses, headers and bodies, which is why these paths are
-// no operations of the OpenAPI document.
+// with the status codes, headers and bodies of Flink. Therefore these paths are
+// not part of the OpenAPI document.
 type FlinkWebUIServiceClient interface {
-	// Fetches one path of Flink's REST API. The first response holds the head,
-	// all others hold the body in pieces; a body that could not be had in full
-	// ends with an error. NOT_FOUND: there is no such environment, application or
-	// statement, or Flink does not run it. UNAVAILABLE: its Flink cluster does not
-	// run, or cannot be reached through this replica. What Flink itself answers is
-	// never an error, whatever its status.
+	// Fetches one path of Flink's REST API. The first response has the head, all
+	// others have parts of the body; if the body is incomplete, the stream ends with
+	// an error. NOT_FOUND: the environment, application or statement does not exist,
+	// or is not run by Flink. UNAVAILABLE: the Flink cluster does not run, or cannot
+	// be reached through this replica. A response of Flink is never an error,
+	// whatever its status code.
 	FetchFlinkWebUI(ctx context.Context, in *FetchFlinkWebUIRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchFlinkWebUIResponse], error)
 }
 
@@ -78,24 +78,24 @@ type FlinkWebUIService_FetchFlinkWebUIClient = grpc.ServerStreamingClient[FetchF
 // All implementations must embed UnimplementedFlinkWebUIServiceServer
 // for forward compatibility.
 //
-// FlinkWebUIService reaches the web UI and REST API of the Flink cluster of an
-// application or statement, inside of its workload cluster, through the agent
-// there. It reads and never writes.
+// FlinkWebUIService gives read-only access to the web UI and REST API of the
+// Flink cluster of an application or statement, through the agent of its workload
+// cluster.
 //
-// REST has it at
+// In REST it is at
 //
 //	/cmf/api/v1/environments/{env}/applications/{app}/flink-web-ui/{path}
 //	/cmf/api/v1/environments/{env}/statements/{stmt}/flink-web-ui/{path}
 //
-// with Flink's own statuses, headers and bodies, which is why these paths are
-// no operations of the OpenAPI document.
+// with the status codes, headers and bodies of Flink. Therefore these paths are
+// not part of the OpenAPI document.
 type FlinkWebUIServiceServer interface {
-	// Fetches one path of Flink's REST API. The first response holds the head,
-	// all others hold the body in pieces; a body that could not be had in full
-	// ends with an error. NOT_FOUND: there is no such environment, application or
-	// statement, or Flink does not run it. UNAVAILABLE: its Flink cluster does not
-	// run, or cannot be reached through this replica. What Flink itself answers is
-	// never an error, whatever its status.
+	// Fetches one path of Flink's REST API. The first response has the head, all
+	// others have parts of the body; if the body is incomplete, the stream ends with
+	// an error. NOT_FOUND: the environment, application or statement does not exist,
+	// or is not run by Flink. UNAVAILABLE: the Flink cluster does not run, or cannot
+	// be reached through this replica. A response of Flink is never an error,
+	// whatever its status code.
 	FetchFlinkWebUI(*FetchFlinkWebUIRequest, grpc.ServerStreamingServer[FetchFlinkWebUIResponse]) error
 	mustEmbedUnimplementedFlinkWebUIServiceServer()
 }

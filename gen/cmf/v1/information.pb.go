@@ -68,7 +68,7 @@ func (x *SystemInformation) GetStatus() *SystemInformationStatus {
 
 type SystemInformationStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The release, or the module version it was built from.
+	// The release, or the version of the Go module that it was built from.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// The git commit it was built from.
 	Revision      string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
@@ -216,7 +216,7 @@ func (x *ResourceInformationStatus) GetResourceSummary() *ResourceTotals {
 	return nil
 }
 
-// ResourceCounts counts what Weir keeps.
+// ResourceCounts are the numbers of resources.
 type ResourceCounts struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Environments *int32                 `protobuf:"varint,1,opt,name=environments,proto3,oneof" json:"environments,omitempty"`
@@ -328,7 +328,7 @@ func (x *ResourceCounts) GetKubernetesClusters() map[string]int32 {
 	return nil
 }
 
-// ResourceTotals sums what all workloads ask for.
+// ResourceTotals are the sums of what all workloads request.
 type ResourceTotals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Cpu   *float64               `protobuf:"fixed64,1,opt,name=cpu,proto3,oneof" json:"cpu,omitempty"`
@@ -382,7 +382,7 @@ func (x *ResourceTotals) GetMemory() int64 {
 	return 0
 }
 
-// C3LicenseInformation is what Control Center, C3 for short, shows of a license.
+// C3LicenseInformation is the license as Control Center (C3) shows it.
 type C3LicenseInformation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -437,10 +437,10 @@ func (x *C3LicenseInformation) GetStatus() *C3LicenseStatus {
 
 type C3LicenseStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// VALID, EXPIRED or INVALID; in Weir always VALID.
+	// VALID, EXPIRED or INVALID; always VALID in Weir.
 	Status      string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	LicenseType string `protobuf:"bytes,2,opt,name=license_type,json=licenseType,proto3" json:"license_type,omitempty"`
-	// Milliseconds since 1970 in UTC; absent where the license does not expire.
+	// Milliseconds since the Unix epoch; absent if the license does not expire.
 	Expiration    *int64 `protobuf:"varint,3,opt,name=expiration,proto3,oneof" json:"expiration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

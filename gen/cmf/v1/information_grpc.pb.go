@@ -28,11 +28,11 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// InformationService tells about the installation as a whole.
+// InformationService describes the installation.
 type InformationServiceClient interface {
 	GetSystemInformation(ctx context.Context, in *GetSystemInformationRequest, opts ...grpc.CallOption) (*SystemInformation, error)
 	GetResourceInformation(ctx context.Context, in *GetResourceInformationRequest, opts ...grpc.CallOption) (*ResourceInformation, error)
-	// Weir needs no license; clients that look for one find that all is well.
+	// Weir requires no license. Clients that check for one find a valid license.
 	GetC3LicenseInformation(ctx context.Context, in *GetC3LicenseInformationRequest, opts ...grpc.CallOption) (*C3LicenseInformation, error)
 }
 
@@ -78,11 +78,11 @@ func (c *informationServiceClient) GetC3LicenseInformation(ctx context.Context, 
 // All implementations must embed UnimplementedInformationServiceServer
 // for forward compatibility.
 //
-// InformationService tells about the installation as a whole.
+// InformationService describes the installation.
 type InformationServiceServer interface {
 	GetSystemInformation(context.Context, *GetSystemInformationRequest) (*SystemInformation, error)
 	GetResourceInformation(context.Context, *GetResourceInformationRequest) (*ResourceInformation, error)
-	// Weir needs no license; clients that look for one find that all is well.
+	// Weir requires no license. Clients that check for one find a valid license.
 	GetC3LicenseInformation(context.Context, *GetC3LicenseInformationRequest) (*C3LicenseInformation, error)
 	mustEmbedUnimplementedInformationServiceServer()
 }

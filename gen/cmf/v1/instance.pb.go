@@ -29,7 +29,7 @@ type FlinkApplicationInstance struct {
 	ApiVersion string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
 	// FlinkApplicationInstance.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// name and uid are the same UUID.
+	// The name and the uid are the same UUID.
 	Metadata      *ObjectMeta                `protobuf:"bytes,3,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	Status        *ApplicationInstanceStatus `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -148,7 +148,8 @@ func (x *ApplicationInstanceStatus) GetJobStatus() *InstanceJobStatus {
 	return nil
 }
 
-// InstanceJobStatus is the job as last seen while the instance was current.
+// InstanceJobStatus is the status of the job that was last observed while the
+// instance was current.
 type InstanceJobStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Flink's job id, 32 hexadecimal digits.
@@ -403,7 +404,7 @@ type WatchApplicationInstancesRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

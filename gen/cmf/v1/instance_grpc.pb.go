@@ -28,8 +28,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ApplicationInstanceService shows the runs of an application. Clients only
-// read them.
+// ApplicationInstanceService shows the runs of an application. They are
+// read-only.
 type ApplicationInstanceServiceClient interface {
 	ListApplicationInstances(ctx context.Context, in *ListApplicationInstancesRequest, opts ...grpc.CallOption) (*ApplicationInstancesPage, error)
 	// Watches the instances of an application with the state of their jobs. See watch.proto.
@@ -88,8 +88,8 @@ func (c *applicationInstanceServiceClient) GetApplicationInstance(ctx context.Co
 // All implementations must embed UnimplementedApplicationInstanceServiceServer
 // for forward compatibility.
 //
-// ApplicationInstanceService shows the runs of an application. Clients only
-// read them.
+// ApplicationInstanceService shows the runs of an application. They are
+// read-only.
 type ApplicationInstanceServiceServer interface {
 	ListApplicationInstances(context.Context, *ListApplicationInstancesRequest) (*ApplicationInstancesPage, error)
 	// Watches the instances of an application with the state of their jobs. See watch.proto.

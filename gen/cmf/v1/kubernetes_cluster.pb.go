@@ -102,10 +102,10 @@ func (x *KubernetesCluster) GetStatus() *KubernetesClusterStatus {
 	return nil
 }
 
-// KubernetesClusterMetadata is ObjectMeta whose maps tell absent from empty.
+// KubernetesClusterMetadata is ObjectMeta with maps that can be absent.
 type KubernetesClusterMetadata struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In an update it may be absent; otherwise it must equal the path's.
+	// Optional in an update. If present, it must be the name in the path.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Output only. When the cluster was registered.
 	CreationTimestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_timestamp,json=creationTimestamp,proto3" json:"creation_timestamp,omitempty"`
@@ -113,9 +113,9 @@ type KubernetesClusterMetadata struct {
 	UpdateTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=update_timestamp,json=updateTimestamp,proto3" json:"update_timestamp,omitempty"`
 	// Output only.
 	Uid string `protobuf:"bytes,4,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Absent or null leaves the labels as they are, {} clears them.
+	// Absent or null keeps the labels, {} clears them.
 	Labels *StringMap `protobuf:"bytes,5,opt,name=labels,proto3" json:"labels,omitempty"`
-	// Absent or null leaves the annotations as they are, {} clears them.
+	// Absent or null keeps the annotations, {} clears them.
 	Annotations   *StringMap `protobuf:"bytes,6,opt,name=annotations,proto3" json:"annotations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -246,7 +246,7 @@ type KubernetesClusterStatus struct {
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// When the control plane last received a heartbeat, by its own clock.
 	LastHeartbeatTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_heartbeat_timestamp,json=lastHeartbeatTimestamp,proto3" json:"last_heartbeat_timestamp,omitempty"`
-	// Only while CONNECTED.
+	// Present only while CONNECTED.
 	KubernetesVersion string `protobuf:"bytes,4,opt,name=kubernetes_version,json=kubernetesVersion,proto3" json:"kubernetes_version,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -546,7 +546,7 @@ type WatchKubernetesClustersRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Filter string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields string                 `protobuf:"bytes,2,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

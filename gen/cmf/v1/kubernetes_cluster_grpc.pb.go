@@ -29,17 +29,18 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// KubernetesClusterService shows the workload clusters and changes their life
-// cycle. A cluster is registered by its agent connecting, see cmf.agent.v1;
-// nothing creates or deletes one here.
+// KubernetesClusterService shows the workload clusters and changes their
+// lifecycle state. A cluster is registered when its agent first connects (see
+// cmf.agent.v1); no method creates or deletes clusters.
 type KubernetesClusterServiceClient interface {
 	ListKubernetesClusters(ctx context.Context, in *ListKubernetesClustersRequest, opts ...grpc.CallOption) (*KubernetesClustersPage, error)
-	// Watches the clusters: their life cycle, their labels, and whether an agent is
-	// connected. Heartbeats bring an event only as often as they are recorded. See watch.proto.
+	// Watches the clusters: their lifecycle state, their labels, and whether an agent
+	// is connected. Heartbeats are events only as often as they are recorded. See
+	// watch.proto.
 	WatchKubernetesClusters(ctx context.Context, in *WatchKubernetesClustersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchKubernetesClustersResponse], error)
 	GetKubernetesCluster(ctx context.Context, in *GetKubernetesClusterRequest, opts ...grpc.CallOption) (*KubernetesCluster, error)
-	// Changes lifecycle state, labels and annotations; what is absent or null
-	// stays as it is. Decommissioning is refused with INVALID_ARGUMENT while
+	// Changes the lifecycle state, labels and annotations; a field that is absent or
+	// null keeps its value. Decommissioning fails with INVALID_ARGUMENT while
 	// environments reference the cluster.
 	UpdateKubernetesCluster(ctx context.Context, in *UpdateKubernetesClusterRequest, opts ...grpc.CallOption) (*KubernetesCluster, error)
 }
@@ -105,17 +106,18 @@ func (c *kubernetesClusterServiceClient) UpdateKubernetesCluster(ctx context.Con
 // All implementations must embed UnimplementedKubernetesClusterServiceServer
 // for forward compatibility.
 //
-// KubernetesClusterService shows the workload clusters and changes their life
-// cycle. A cluster is registered by its agent connecting, see cmf.agent.v1;
-// nothing creates or deletes one here.
+// KubernetesClusterService shows the workload clusters and changes their
+// lifecycle state. A cluster is registered when its agent first connects (see
+// cmf.agent.v1); no method creates or deletes clusters.
 type KubernetesClusterServiceServer interface {
 	ListKubernetesClusters(context.Context, *ListKubernetesClustersRequest) (*KubernetesClustersPage, error)
-	// Watches the clusters: their life cycle, their labels, and whether an agent is
-	// connected. Heartbeats bring an event only as often as they are recorded. See watch.proto.
+	// Watches the clusters: their lifecycle state, their labels, and whether an agent
+	// is connected. Heartbeats are events only as often as they are recorded. See
+	// watch.proto.
 	WatchKubernetesClusters(*WatchKubernetesClustersRequest, grpc.ServerStreamingServer[WatchKubernetesClustersResponse]) error
 	GetKubernetesCluster(context.Context, *GetKubernetesClusterRequest) (*KubernetesCluster, error)
-	// Changes lifecycle state, labels and annotations; what is absent or null
-	// stays as it is. Decommissioning is refused with INVALID_ARGUMENT while
+	// Changes the lifecycle state, labels and annotations; a field that is absent or
+	// null keeps its value. Decommissioning fails with INVALID_ARGUMENT while
 	// environments reference the cluster.
 	UpdateKubernetesCluster(context.Context, *UpdateKubernetesClusterRequest) (*KubernetesCluster, error)
 	mustEmbedUnimplementedKubernetesClusterServiceServer()

@@ -4,7 +4,8 @@
 // 	protoc        (unknown)
 // source: cmf/v1/resource.proto
 
-// What all kinds of resource share: metadata, pages, open-ended JSON, errors.
+// Messages that all kinds of resource share: metadata, pages, open-ended JSON,
+// errors.
 
 package cmfv1
 
@@ -25,9 +26,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ObjectMeta is the metadata of every resource. Which of its fields a kind
-// shows is the kind's own affair; those marked "output only" are ignored when
-// a client sends them.
+// ObjectMeta is the metadata of every resource. Not every kind shows all of its
+// fields. Fields marked "output only" are ignored in requests.
 type ObjectMeta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unique within the resource's scope; a DNS-1123 subdomain of 4 to 253
@@ -38,8 +38,8 @@ type ObjectMeta struct {
 	// Output only. The later of the last change to the specification and the
 	// last change to the status.
 	UpdateTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=update_timestamp,json=updateTimestamp,proto3" json:"update_timestamp,omitempty"`
-	// Output only. A UUID that outlives no deletion: a resource created anew
-	// under the same name has another.
+	// Output only. A UUID. A resource that is deleted and created again under the
+	// same name has a new one.
 	Uid           string            `protobuf:"bytes,4,opt,name=uid,proto3" json:"uid,omitempty"`
 	Labels        map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Annotations   map[string]string `protobuf:"bytes,6,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -121,8 +121,9 @@ func (x *ObjectMeta) GetAnnotations() map[string]string {
 
 // JsonObject is an open-ended JSON object, such as the specification of a
 // FlinkDeployment, whose fields Weir does not model. In REST it is the object
-// itself; over gRPC it is the object's text. The text is kept as it came, but
-// for white space: numbers keep their digits, nulls and unknown keys survive.
+// itself; over gRPC it is the text of the object. Apart from white space the text
+// is stored as it was sent: numbers keep their digits, and nulls and unknown keys
+// are preserved.
 type JsonObject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One JSON object (RFC 8259), UTF-8, compact.
@@ -213,7 +214,7 @@ func (x *StringMap) GetEntries() map[string]string {
 	return nil
 }
 
-// Sort tells whether the items of a page were ordered at the client's request.
+// Sort tells whether the request specified the order of the items.
 type Sort struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sorted        *bool                  `protobuf:"varint,1,opt,name=sorted,proto3,oneof" json:"sorted,omitempty"`
@@ -274,12 +275,12 @@ func (x *Sort) GetEmpty() bool {
 	return false
 }
 
-// Pageable echoes which page was asked for.
+// Pageable repeats which page was requested.
 type Pageable struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Zero-based.
 	Page *int32 `protobuf:"varint,1,opt,name=page,proto3,oneof" json:"page,omitempty"`
-	// The most items a page can hold, at least 1.
+	// The maximum number of items of the page, at least 1.
 	Size          *int32 `protobuf:"varint,2,opt,name=size,proto3,oneof" json:"size,omitempty"`
 	Sort          *Sort  `protobuf:"bytes,3,opt,name=sort,proto3" json:"sort,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -337,10 +338,10 @@ func (x *Pageable) GetSort() *Sort {
 	return nil
 }
 
-// PageMetadata counts.
+// PageMetadata describes the whole list.
 type PageMetadata struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many items match in all, over every page.
+	// The number of matching items on all pages.
 	Size          *int64 `protobuf:"varint,1,opt,name=size,proto3,oneof" json:"size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -429,7 +430,7 @@ func (x *RestError) GetErrors() []*Error {
 	return nil
 }
 
-// Error is one thing that is wrong.
+// Error is one violation.
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A sentence that names the field and the rule.
@@ -475,7 +476,7 @@ func (x *Error) GetMessage() string {
 	return ""
 }
 
-// ResourceUsageSummary adds up what a resource asks its cluster for.
+// ResourceUsageSummary is the sum of what a resource requests from its cluster.
 type ResourceUsageSummary struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	JobManager    *ProcessUsage          `protobuf:"bytes,1,opt,name=job_manager,json=jobManager,proto3" json:"job_manager,omitempty"`
@@ -528,14 +529,14 @@ func (x *ResourceUsageSummary) GetTaskManager() *ProcessUsage {
 	return nil
 }
 
-// ProcessUsage is the demand of one kind of Flink process.
+// ProcessUsage is what one type of Flink process requests.
 type ProcessUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CPUs, all replicas together.
+	// CPUs of all replicas.
 	Cpu *float64 `protobuf:"fixed64,1,opt,name=cpu,proto3,oneof" json:"cpu,omitempty"`
-	// Bytes, all replicas together.
+	// Bytes of memory of all replicas.
 	Memory *int64 `protobuf:"varint,2,opt,name=memory,proto3,oneof" json:"memory,omitempty"`
-	// Replicas.
+	// The number of replicas.
 	Count         *int32 `protobuf:"varint,3,opt,name=count,proto3,oneof" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -647,8 +648,8 @@ func (x *ResourcesByStatusAndTypeSummary) GetStatements() map[string]int32 {
 	return nil
 }
 
-// HttpStatus is a detail of a gRPC error whose REST status code is not the
-// usual one of its gRPC code, such as 422 or 410.
+// HttpStatus is a detail of a gRPC error whose REST status code does not follow
+// from its gRPC code, such as 422 or 410.
 type HttpStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          int32                  `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`

@@ -4,10 +4,9 @@
 // 	protoc        (unknown)
 // source: cmf/v1/rest.proto
 
-// What the REST contract says of a method or field that neither
-// google.api.http nor the message itself can express. The gateway reads these
-// options from the descriptors when it starts, and the OpenAPI document is
-// corrected with them: no status code is written anywhere else.
+// What the REST contract specifies for a method or field beyond google.api.http
+// and the messages. The gateway reads these options from the descriptors when it
+// starts, and the OpenAPI document is generated with them.
 
 package cmfv1
 
@@ -27,20 +26,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// RestRule is the REST face of one RPC.
+// RestRule specifies one RPC in REST.
 type RestRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The status code of a success. 0 means 200.
 	Success int32 `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
-	// Further codes below 400 that the method may answer, such as 202 or 304.
+	// Further codes below 400 that the method may respond with, such as 202 or 304.
 	Also []int32 `protobuf:"varint,2,rep,packed,name=also,proto3" json:"also,omitempty"`
-	// The codes of documented errors. Every method may also answer 400 for a
-	// malformed request, 401, 403, 413, 500, 501, 503 and 504; and one that
-	// writes, 409.
+	// The codes of documented errors. Every method may also respond with 400 for a
+	// malformed request, 401, 403, 413, 500, 501, 503 and 504, and a method that
+	// writes with 409.
 	Errors []int32 `protobuf:"varint,3,rep,packed,name=errors,proto3" json:"errors,omitempty"`
-	// The answer carries an ETag, and If-None-Match is honoured with 304.
+	// The response has an ETag, and If-None-Match is evaluated.
 	Etag bool `protobuf:"varint,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	// A success has no body, although the RPC returns a message.
+	// A successful response has no body, although the RPC returns a message.
 	EmptyBody     bool `protobuf:"varint,5,opt,name=empty_body,json=emptyBody,proto3" json:"empty_body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -138,9 +137,9 @@ var (
 
 // Extension fields to descriptorpb.FieldOptions.
 var (
-	// The JSON form holds the field even when it is empty: [] for a list, {} for
-	// a map. A map is written so only in a resource answered by itself, not
-	// inside a list, whose items may be projections.
+	// The field is present in JSON even if it is empty: [] for a list, {} for a
+	// map. This does not apply to maps of the items of a list, which may be
+	// projections.
 	//
 	// optional bool always = 50502;
 	E_Always = &file_cmf_v1_rest_proto_extTypes[1]

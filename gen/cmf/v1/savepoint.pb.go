@@ -30,7 +30,7 @@ type Savepoint struct {
 	ApiVersion string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
 	// Savepoint.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// A name is made where there is none.
+	// metadata.name is generated if it is absent.
 	Metadata *ObjectMeta    `protobuf:"bytes,3,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	Spec     *SavepointSpec `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Output only.
@@ -106,10 +106,10 @@ func (x *Savepoint) GetStatus() *SavepointStatus {
 
 type SavepointSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The directory to write to; the job's own where absent. Of a detached
-	// savepoint, the savepoint itself.
+	// The directory to write to; that of the job if absent. For a detached
+	// savepoint, the path of the savepoint.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Attempts after the first that failed; -1, the default, never gives up.
+	// The number of retries after a failure; -1, the default, means no limit.
 	BackoffLimit *int32 `protobuf:"varint,2,opt,name=backoff_limit,json=backoffLimit,proto3,oneof" json:"backoff_limit,omitempty"`
 	// CANONICAL, the default, NATIVE or UNKNOWN.
 	FormatType    string `protobuf:"bytes,3,opt,name=format_type,json=formatType,proto3" json:"format_type,omitempty"`
@@ -172,15 +172,15 @@ type SavepointStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// TRIGGER_PENDING, IN_PROGRESS, COMPLETED, FAILED or ABANDONED.
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
-	// Where the savepoint is.
+	// The path of the savepoint.
 	Path             string                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	TriggerTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=trigger_timestamp,json=triggerTimestamp,proto3" json:"trigger_timestamp,omitempty"`
 	ResultTimestamp  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=result_timestamp,json=resultTimestamp,proto3" json:"result_timestamp,omitempty"`
 	Failures         *int32                 `protobuf:"varint,5,opt,name=failures,proto3,oneof" json:"failures,omitempty"`
 	Error            string                 `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
-	// It was deleted, but its files could not be yet.
+	// The savepoint was deleted, but its files have not been deleted yet.
 	PendingDeletion *bool `protobuf:"varint,7,opt,name=pending_deletion,json=pendingDeletion,proto3,oneof" json:"pending_deletion,omitempty"`
-	// Why the status may be stale.
+	// Present if the status may be stale, with the reason.
 	Warning       string `protobuf:"bytes,8,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -336,7 +336,7 @@ type CreateSavepointForFlinkApplicationRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
-	// Absent means one with all defaults and a generated name.
+	// If absent, a savepoint with defaults and a generated name is created.
 	Savepoint     *Savepoint `protobuf:"bytes,3,opt,name=savepoint,proto3" json:"savepoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -550,7 +550,7 @@ type DeleteSavepointForFlinkApplicationRequest struct {
 	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName       string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
 	SavepointName string                 `protobuf:"bytes,3,opt,name=savepoint_name,json=savepointName,proto3" json:"savepoint_name,omitempty"`
-	// Drop the record even though its files may stay behind.
+	// Delete the record even if its files cannot be deleted.
 	Force         bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -714,7 +714,7 @@ type CreateSavepointForFlinkStatementRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	EnvName  string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	StmtName string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
-	// Absent means one with all defaults and a generated name.
+	// If absent, a savepoint with defaults and a generated name is created.
 	Savepoint     *Savepoint `protobuf:"bytes,3,opt,name=savepoint,proto3" json:"savepoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -928,7 +928,7 @@ type DeleteSavepointForFlinkStatementRequest struct {
 	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	StmtName      string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
 	SavepointName string                 `protobuf:"bytes,3,opt,name=savepoint_name,json=savepointName,proto3" json:"savepoint_name,omitempty"`
-	// Drop the record even though its files may stay behind.
+	// Delete the record even if its files cannot be deleted.
 	Force         bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1079,7 +1079,7 @@ type ListDetachedSavepointsRequest struct {
 	Sort   []string               `protobuf:"bytes,3,rep,name=sort,proto3" json:"sort,omitempty"`
 	Filter string                 `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields string                 `protobuf:"bytes,5,opt,name=fields,proto3" json:"fields,omitempty"`
-	// A name with wildcards; without one, the beginning of a name.
+	// A name with wildcards, or without them a prefix of the name.
 	Name          string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1287,7 +1287,7 @@ type WatchSavepointsForFlinkApplicationRequest struct {
 	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
 	Filter  string                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields  string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1424,7 +1424,7 @@ type WatchSavepointsForFlinkStatementRequest struct {
 	StmtName string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
 	Filter   string                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields   string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1559,9 +1559,9 @@ type WatchDetachedSavepointsRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Filter string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
 	Fields string                 `protobuf:"bytes,2,opt,name=fields,proto3" json:"fields,omitempty"`
-	// A name with wildcards; without one, the beginning of a name.
+	// A name with wildcards, or without them a prefix of the name.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

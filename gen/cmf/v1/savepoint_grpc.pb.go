@@ -36,8 +36,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SavepointService triggers savepoints of applications and statements. Such a
-// savepoint is attached: it goes with its owner unless it is detached first.
+// SavepointService manages the savepoints of applications and statements. Such a
+// savepoint is attached: it is deleted with its owner unless it is detached first.
 type SavepointServiceClient interface {
 	CreateSavepointForFlinkApplication(ctx context.Context, in *CreateSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	ListSavepointsForFlinkApplication(ctx context.Context, in *ListSavepointsForFlinkApplicationRequest, opts ...grpc.CallOption) (*SavepointsPage, error)
@@ -45,7 +45,7 @@ type SavepointServiceClient interface {
 	WatchSavepointsForFlinkApplication(ctx context.Context, in *WatchSavepointsForFlinkApplicationRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSavepointsForFlinkApplicationResponse], error)
 	GetSavepointForFlinkApplication(ctx context.Context, in *GetSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	DeleteSavepointForFlinkApplication(ctx context.Context, in *DeleteSavepointForFlinkApplicationRequest, opts ...grpc.CallOption) (*DeleteSavepointForFlinkApplicationResponse, error)
-	// Moves the savepoint out of the application, to the detached savepoints.
+	// Moves the savepoint from the application to the detached savepoints.
 	DetachSavepointFromFlinkApplication(ctx context.Context, in *DetachSavepointFromFlinkApplicationRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	CreateSavepointForFlinkStatement(ctx context.Context, in *CreateSavepointForFlinkStatementRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	ListSavepointsForFlinkStatement(ctx context.Context, in *ListSavepointsForFlinkStatementRequest, opts ...grpc.CallOption) (*SavepointsPage, error)
@@ -195,8 +195,8 @@ func (c *savepointServiceClient) DeleteSavepointForFlinkStatement(ctx context.Co
 // All implementations must embed UnimplementedSavepointServiceServer
 // for forward compatibility.
 //
-// SavepointService triggers savepoints of applications and statements. Such a
-// savepoint is attached: it goes with its owner unless it is detached first.
+// SavepointService manages the savepoints of applications and statements. Such a
+// savepoint is attached: it is deleted with its owner unless it is detached first.
 type SavepointServiceServer interface {
 	CreateSavepointForFlinkApplication(context.Context, *CreateSavepointForFlinkApplicationRequest) (*Savepoint, error)
 	ListSavepointsForFlinkApplication(context.Context, *ListSavepointsForFlinkApplicationRequest) (*SavepointsPage, error)
@@ -204,7 +204,7 @@ type SavepointServiceServer interface {
 	WatchSavepointsForFlinkApplication(*WatchSavepointsForFlinkApplicationRequest, grpc.ServerStreamingServer[WatchSavepointsForFlinkApplicationResponse]) error
 	GetSavepointForFlinkApplication(context.Context, *GetSavepointForFlinkApplicationRequest) (*Savepoint, error)
 	DeleteSavepointForFlinkApplication(context.Context, *DeleteSavepointForFlinkApplicationRequest) (*DeleteSavepointForFlinkApplicationResponse, error)
-	// Moves the savepoint out of the application, to the detached savepoints.
+	// Moves the savepoint from the application to the detached savepoints.
 	DetachSavepointFromFlinkApplication(context.Context, *DetachSavepointFromFlinkApplicationRequest) (*Savepoint, error)
 	CreateSavepointForFlinkStatement(context.Context, *CreateSavepointForFlinkStatementRequest) (*Savepoint, error)
 	ListSavepointsForFlinkStatement(context.Context, *ListSavepointsForFlinkStatementRequest) (*SavepointsPage, error)
@@ -531,14 +531,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// DetachedSavepointService keeps savepoints that belong to no application.
+// DetachedSavepointService manages savepoints that belong to no application.
 type DetachedSavepointServiceClient interface {
 	CreateDetachedSavepoint(ctx context.Context, in *CreateDetachedSavepointRequest, opts ...grpc.CallOption) (*Savepoint, error)
 	ListDetachedSavepoints(ctx context.Context, in *ListDetachedSavepointsRequest, opts ...grpc.CallOption) (*SavepointsPage, error)
 	// Watches the detached savepoints. See watch.proto.
 	WatchDetachedSavepoints(ctx context.Context, in *WatchDetachedSavepointsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDetachedSavepointsResponse], error)
 	GetDetachedSavepoint(ctx context.Context, in *GetDetachedSavepointRequest, opts ...grpc.CallOption) (*Savepoint, error)
-	// Forgets the savepoint; its files stay.
+	// Deletes the record of the savepoint; its files are kept.
 	DeleteDetachedSavepoint(ctx context.Context, in *DeleteDetachedSavepointRequest, opts ...grpc.CallOption) (*DeleteDetachedSavepointResponse, error)
 }
 
@@ -613,14 +613,14 @@ func (c *detachedSavepointServiceClient) DeleteDetachedSavepoint(ctx context.Con
 // All implementations must embed UnimplementedDetachedSavepointServiceServer
 // for forward compatibility.
 //
-// DetachedSavepointService keeps savepoints that belong to no application.
+// DetachedSavepointService manages savepoints that belong to no application.
 type DetachedSavepointServiceServer interface {
 	CreateDetachedSavepoint(context.Context, *CreateDetachedSavepointRequest) (*Savepoint, error)
 	ListDetachedSavepoints(context.Context, *ListDetachedSavepointsRequest) (*SavepointsPage, error)
 	// Watches the detached savepoints. See watch.proto.
 	WatchDetachedSavepoints(*WatchDetachedSavepointsRequest, grpc.ServerStreamingServer[WatchDetachedSavepointsResponse]) error
 	GetDetachedSavepoint(context.Context, *GetDetachedSavepointRequest) (*Savepoint, error)
-	// Forgets the savepoint; its files stay.
+	// Deletes the record of the savepoint; its files are kept.
 	DeleteDetachedSavepoint(context.Context, *DeleteDetachedSavepointRequest) (*DeleteDetachedSavepointResponse, error)
 	mustEmbedUnimplementedDetachedSavepointServiceServer()
 }

@@ -104,7 +104,7 @@ func (x *Secret) GetStatus() *SecretStatus {
 
 type SecretSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In answers every value is masked.
+	// In responses every value is masked.
 	Data          map[string]string `protobuf:"bytes,1,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -579,7 +579,7 @@ type WatchSecretsRequest struct {
 	Search      string                 `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
 	SearchScope string                 `protobuf:"bytes,3,opt,name=search_scope,json=searchScope,proto3" json:"search_scope,omitempty"`
 	Fields      string                 `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

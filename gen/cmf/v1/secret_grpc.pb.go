@@ -31,18 +31,18 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SecretService keeps the credentials that catalogs and databases connect
-// with. Contents go in and never come out: every answer masks them.
+// SecretService manages the credentials that catalogs and databases connect
+// with. Values are write-only: every response masks them.
 type SecretServiceClient interface {
 	CreateSecret(ctx context.Context, in *CreateSecretRequest, opts ...grpc.CallOption) (*Secret, error)
 	ListSecrets(ctx context.Context, in *ListSecretsRequest, opts ...grpc.CallOption) (*SecretsPage, error)
-	// Watches the secrets, masked as everywhere. status.environments is as of the
-	// moment of the response: watch the mappings of an environment to see them
-	// change. See watch.proto.
+	// Watches the secrets, with masked values. status.environments is that at the
+	// time of the response: watch the secret mappings to see it change. See
+	// watch.proto.
 	WatchSecrets(ctx context.Context, in *WatchSecretsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchSecretsResponse], error)
 	GetSecret(ctx context.Context, in *GetSecretRequest, opts ...grpc.CallOption) (*Secret, error)
-	// Replaces the data and counts the version up. A value that equals the mask
-	// keeps what was stored under its key.
+	// Replaces the data and increments the version. A value that equals the mask
+	// keeps the stored value of its key.
 	UpdateSecret(ctx context.Context, in *UpdateSecretRequest, opts ...grpc.CallOption) (*Secret, error)
 	DeleteSecret(ctx context.Context, in *DeleteSecretRequest, opts ...grpc.CallOption) (*DeleteSecretResponse, error)
 }
@@ -128,18 +128,18 @@ func (c *secretServiceClient) DeleteSecret(ctx context.Context, in *DeleteSecret
 // All implementations must embed UnimplementedSecretServiceServer
 // for forward compatibility.
 //
-// SecretService keeps the credentials that catalogs and databases connect
-// with. Contents go in and never come out: every answer masks them.
+// SecretService manages the credentials that catalogs and databases connect
+// with. Values are write-only: every response masks them.
 type SecretServiceServer interface {
 	CreateSecret(context.Context, *CreateSecretRequest) (*Secret, error)
 	ListSecrets(context.Context, *ListSecretsRequest) (*SecretsPage, error)
-	// Watches the secrets, masked as everywhere. status.environments is as of the
-	// moment of the response: watch the mappings of an environment to see them
-	// change. See watch.proto.
+	// Watches the secrets, with masked values. status.environments is that at the
+	// time of the response: watch the secret mappings to see it change. See
+	// watch.proto.
 	WatchSecrets(*WatchSecretsRequest, grpc.ServerStreamingServer[WatchSecretsResponse]) error
 	GetSecret(context.Context, *GetSecretRequest) (*Secret, error)
-	// Replaces the data and counts the version up. A value that equals the mask
-	// keeps what was stored under its key.
+	// Replaces the data and increments the version. A value that equals the mask
+	// keeps the stored value of its key.
 	UpdateSecret(context.Context, *UpdateSecretRequest) (*Secret, error)
 	DeleteSecret(context.Context, *DeleteSecretRequest) (*DeleteSecretResponse, error)
 	mustEmbedUnimplementedSecretServiceServer()

@@ -522,7 +522,7 @@ func (*DeleteEnvironmentSecretMappingResponse) Descriptor() ([]byte, []int) {
 type WatchEnvironmentSecretMappingsRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -31,8 +31,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SecretMappingService says, for each environment, which secret stands behind
-// a connectionSecretId of catalogs and databases.
+// SecretMappingService manages which secret a connectionSecretId of catalogs and
+// databases refers to in each environment.
 type SecretMappingServiceClient interface {
 	CreateEnvironmentSecretMapping(ctx context.Context, in *CreateEnvironmentSecretMappingRequest, opts ...grpc.CallOption) (*EnvironmentSecretMapping, error)
 	ListEnvironmentSecretMappings(ctx context.Context, in *ListEnvironmentSecretMappingsRequest, opts ...grpc.CallOption) (*EnvironmentSecretMappingsPage, error)
@@ -124,8 +124,8 @@ func (c *secretMappingServiceClient) DeleteEnvironmentSecretMapping(ctx context.
 // All implementations must embed UnimplementedSecretMappingServiceServer
 // for forward compatibility.
 //
-// SecretMappingService says, for each environment, which secret stands behind
-// a connectionSecretId of catalogs and databases.
+// SecretMappingService manages which secret a connectionSecretId of catalogs and
+// databases refers to in each environment.
 type SecretMappingServiceServer interface {
 	CreateEnvironmentSecretMapping(context.Context, *CreateEnvironmentSecretMappingRequest) (*EnvironmentSecretMapping, error)
 	ListEnvironmentSecretMappings(context.Context, *ListEnvironmentSecretMappingsRequest) (*EnvironmentSecretMappingsPage, error)

@@ -34,8 +34,8 @@ type Statement struct {
 	Spec     *StatementSpec `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
 	// Output only.
 	Status *StatementStatus `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
-	// Output only. The rows of a statement that Weir itself answered, such as
-	// SHOW TABLES.
+	// Output only. The rows of a statement that Weir executes itself, such as SHOW
+	// TABLES.
 	Result        *StatementResult `protobuf:"bytes,6,opt,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -209,17 +209,17 @@ func (x *StatementSpec) GetStartFromSavepoint() *StatementStartFromSavepoint {
 	return nil
 }
 
-// StatementStartFromSavepoint names a savepoint to resume from; for updates
-// only.
+// StatementStartFromSavepoint names a savepoint to start from. Only updates can
+// have it.
 type StatementStartFromSavepoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A completed savepoint of the statement.
 	SavepointName string `protobuf:"bytes,1,opt,name=savepoint_name,json=savepointName,proto3" json:"savepoint_name,omitempty"`
 	Uid           string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Any path, known to Weir or not.
+	// Any path, whether or not Weir has a savepoint with it.
 	InitialSavepointPath  string `protobuf:"bytes,3,opt,name=initial_savepoint_path,json=initialSavepointPath,proto3" json:"initial_savepoint_path,omitempty"`
 	AllowNonRestoredState *bool  `protobuf:"varint,4,opt,name=allow_non_restored_state,json=allowNonRestoredState,proto3,oneof" json:"allow_non_restored_state,omitempty"`
-	// Another value redeploys the job from the savepoint.
+	// A new value redeploys the job from the savepoint.
 	SavepointRedeployNonce *int64 `protobuf:"varint,5,opt,name=savepoint_redeploy_nonce,json=savepointRedeployNonce,proto3,oneof" json:"savepoint_redeploy_nonce,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -296,9 +296,9 @@ type StatementStatus struct {
 	Phase  string           `protobuf:"bytes,1,opt,name=phase,proto3" json:"phase,omitempty"`
 	Detail string           `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	Traits *StatementTraits `protobuf:"bytes,3,opt,name=traits,proto3" json:"traits,omitempty"`
-	// Only where include-resource-information asks for it.
+	// Present only with include-resource-information.
 	ResourceSummary *ResourceUsageSummary `protobuf:"bytes,4,opt,name=resource_summary,json=resourceSummary,proto3" json:"resource_summary,omitempty"`
-	// Why the status may be stale.
+	// Present if the status may be stale, with the reason.
 	Warning       string `protobuf:"bytes,5,opt,name=warning,proto3" json:"warning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -799,7 +799,7 @@ func (x *StatementResult) GetResults() *StatementResults {
 type StatementResultMetadata struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	CreationTimestamp *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_timestamp,json=creationTimestamp,proto3" json:"creation_timestamp,omitempty"`
-	// nextPageToken, while there may be more rows.
+	// nextPageToken, if there may be more rows.
 	Annotations   map[string]string `protobuf:"bytes,2,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1403,7 +1403,7 @@ type DeleteStatementRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	EnvName  string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	StmtName string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
-	// Drop the record and leave what runs on the Kubernetes cluster untouched.
+	// Delete the record and leave the workload on the Kubernetes cluster untouched.
 	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1462,7 +1462,7 @@ func (x *DeleteStatementRequest) GetForce() bool {
 
 type DeleteStatementResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The statement stays, in phase DELETING, until its workload is gone.
+	// The statement still exists, in phase DELETING, until its workload is deleted.
 	Pending       bool `protobuf:"varint,1,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1509,7 +1509,7 @@ type GetStatementResultRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	EnvName  string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	StmtName string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
-	// From metadata.annotations.nextPageToken of the page before.
+	// metadata.annotations.nextPageToken of the previous page.
 	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=page-token,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1630,7 +1630,7 @@ type WatchStatementsRequest struct {
 	Fields      string `protobuf:"bytes,7,opt,name=fields,proto3" json:"fields,omitempty"`
 	// Deprecated: use filter. A name with wildcards.
 	Name string `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
-	// The version of the response to go on behind; empty to begin with a list.
+	// The version of the response to resume after; empty to begin with a list.
 	ResourceVersion string `protobuf:"bytes,9,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -33,10 +33,10 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// StatementService keeps SQL statements and hands out their results.
+// StatementService manages SQL statements and serves their results.
 type StatementServiceClient interface {
-	// SQL that cannot run is no error here: the statement is created with phase
-	// FAILED and the reason in its detail.
+	// Invalid SQL is not an error of the request: the statement is created with
+	// phase FAILED and the reason in its detail.
 	CreateStatement(ctx context.Context, in *CreateStatementRequest, opts ...grpc.CallOption) (*Statement, error)
 	ListStatements(ctx context.Context, in *ListStatementsRequest, opts ...grpc.CallOption) (*StatementsPage, error)
 	// Watches the statements of an environment with their phases. See watch.proto.
@@ -44,13 +44,13 @@ type StatementServiceClient interface {
 	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*Statement, error)
 	// Stops, resumes or rescales the statement. The SQL text cannot change.
 	UpdateStatement(ctx context.Context, in *UpdateStatementRequest, opts ...grpc.CallOption) (*Statement, error)
-	// REST answers 202 while there is work to undo, 204 when the statement is
-	// gone.
+	// REST responds with 202 if the workload has to be deleted first, and with 204
+	// if the statement no longer exists.
 	DeleteStatement(ctx context.Context, in *DeleteStatementRequest, opts ...grpc.CallOption) (*DeleteStatementResponse, error)
-	// A page of rows. INVALID_ARGUMENT where the statement has no results, 410
-	// when they are gone.
+	// Returns a page of rows. Fails with INVALID_ARGUMENT if the statement has no
+	// results, and with 410 if they are no longer stored.
 	GetStatementResult(ctx context.Context, in *GetStatementResultRequest, opts ...grpc.CallOption) (*StatementResult, error)
-	// The last ten exceptions, newest first.
+	// Returns the last ten exceptions, newest first.
 	ListStatementExceptions(ctx context.Context, in *ListStatementExceptionsRequest, opts ...grpc.CallOption) (*StatementExceptionList, error)
 }
 
@@ -155,10 +155,10 @@ func (c *statementServiceClient) ListStatementExceptions(ctx context.Context, in
 // All implementations must embed UnimplementedStatementServiceServer
 // for forward compatibility.
 //
-// StatementService keeps SQL statements and hands out their results.
+// StatementService manages SQL statements and serves their results.
 type StatementServiceServer interface {
-	// SQL that cannot run is no error here: the statement is created with phase
-	// FAILED and the reason in its detail.
+	// Invalid SQL is not an error of the request: the statement is created with
+	// phase FAILED and the reason in its detail.
 	CreateStatement(context.Context, *CreateStatementRequest) (*Statement, error)
 	ListStatements(context.Context, *ListStatementsRequest) (*StatementsPage, error)
 	// Watches the statements of an environment with their phases. See watch.proto.
@@ -166,13 +166,13 @@ type StatementServiceServer interface {
 	GetStatement(context.Context, *GetStatementRequest) (*Statement, error)
 	// Stops, resumes or rescales the statement. The SQL text cannot change.
 	UpdateStatement(context.Context, *UpdateStatementRequest) (*Statement, error)
-	// REST answers 202 while there is work to undo, 204 when the statement is
-	// gone.
+	// REST responds with 202 if the workload has to be deleted first, and with 204
+	// if the statement no longer exists.
 	DeleteStatement(context.Context, *DeleteStatementRequest) (*DeleteStatementResponse, error)
-	// A page of rows. INVALID_ARGUMENT where the statement has no results, 410
-	// when they are gone.
+	// Returns a page of rows. Fails with INVALID_ARGUMENT if the statement has no
+	// results, and with 410 if they are no longer stored.
 	GetStatementResult(context.Context, *GetStatementResultRequest) (*StatementResult, error)
-	// The last ten exceptions, newest first.
+	// Returns the last ten exceptions, newest first.
 	ListStatementExceptions(context.Context, *ListStatementExceptionsRequest) (*StatementExceptionList, error)
 	mustEmbedUnimplementedStatementServiceServer()
 }

@@ -4,57 +4,55 @@
 // 	protoc        (unknown)
 // source: cmf/v1/watch.proto
 
-// What all Watch RPCs have in common. This is their specification.
+// The specification of all Watch RPCs.
 //
-// Every List of resources has a Watch beside it, named alike. A Watch gives
-// what the List gives and then every change of it, for as long as the client
-// stays. It takes what the List takes to say which resources are meant
-// (filter, search, the names in the path) and what is shown of them (fields),
-// but no page and no order.
+// Every List of resources has a Watch with the corresponding name. A Watch returns
+// what the List returns, and then every change, until the client ends it. It has the
+// parameters of the List that select resources (filter, search, the names in the
+// path) and fields, but not those for pages and order.
 //
-// Beginning. Without resource_version, the resources that there are come first,
-// each as ADDED and without a version, and then SYNCED with the version that
-// this list is of. With the resource_version of an earlier response, the watch
-// goes on right behind that response: a BOOKMARK with the same version says so,
-// and the first change after it follows. A watch has to go on with the request
-// that it began with; nothing else in it may differ.
+// Start. Without resource_version, the existing resources come first, each as ADDED
+// and without a version, followed by SYNCED with the version of this list. With the
+// resource_version of an earlier response, the watch resumes right after that
+// response: it begins with a BOOKMARK with the same version, and continues with the
+// first change after it. Nothing else in the request may differ from the request
+// that the version was received for.
 //
-// Order. Changes come in the order in which they were committed. Each has a
-// version of its own, which no other change has. Versions are opaque: they can
-// be compared for equality alone. They mean the same on every replica.
+// Order. Changes are sent in the order in which they were committed. Each change has
+// a unique version. Versions are opaque: clients can compare them for equality only.
+// They have the same meaning on every replica.
 //
-// No gap, no duplicate. A client that keeps the last version it received, and
-// goes on from it whenever its watch ends, sees every change once, whichever
-// replicas it meets. The object of a response is the resource as it was at that
-// version, not as it is now. One response may stand for several writes only
-// where they were one transaction.
+// No gaps, no duplicates. A client that keeps the last version it received, and
+// resumes after it whenever its watch ends, receives every change exactly once,
+// whichever replicas it connects to. The object of a response is the resource at
+// that version, not its current state. A response combines several writes only if
+// they were one transaction.
 //
-// What a change is. An event comes when the record of a resource changes and
-// when the status that is kept for it does, as far as the client can see a
-// difference. Where a resource shows something of others (an environment or an
-// application whether its cluster is connected, a secret which environments map
-// it, a catalog or database who has access), that is as of the moment of the
-// response, and its change alone brings no event: watch those others too.
+// Changes. There is an event when the record of a resource changes or its stored
+// status does, provided that the client can see a difference. Parts of a resource
+// that show other resources (on an environment or an application, whether its
+// cluster is connected; on a secret, which environments map it; on a catalog or
+// database, which environments have access) are those at the time of the response,
+// and their changes are not events: watch those resources as well.
 //
-// Filters. A resource that begins to match is ADDED, one that ceases to match
-// is DELETED, whether or not it goes on existing. What DELETED shows is the
-// resource as it last matched.
+// Filters. A resource that begins to match is ADDED, one that no longer matches is
+// DELETED, whether or not it still exists. DELETED shows the resource as it last
+// matched.
 //
-// Too old. Each replica keeps the changes of some time, no further back than its
-// own start: some thousands of each kind. A version from before them, or one
-// that etcd's history does not have, fails with OUT_OF_RANGE (410 in REST): the
-// client has to begin anew without a version, and to forget the resources that
-// it is not told of. A watch that falls so far behind while it runs ends in the
-// same way.
+// Expired versions. Each replica keeps the most recent changes, some thousands of
+// each kind, since its start at the earliest. A version before those, or one that is
+// not in the history of etcd, fails with OUT_OF_RANGE (410 in REST): the client has
+// to start again without a version, and drop the resources that it does not receive.
+// A running watch that falls that far behind ends in the same way.
 //
-// Slow clients. A watch whose client takes nothing for half a minute although
-// there is something to take ends with ABORTED. Its last version is good.
+// Slow clients. A watch ends with ABORTED if its client reads nothing for half a
+// minute while responses are pending. The client can resume after its last version.
 //
-// Ends. A watch also ends with UNAVAILABLE when its replica stops; its last
-// version is good with the others. When nothing happens, a BOOKMARK comes every
-// 15 seconds or so. It keeps the version fresh and shows that the watch lives.
-// What a watch is of may be deleted meanwhile, such as the environment of its
-// applications: they are DELETED and the watch stays.
+// End. A watch also ends with UNAVAILABLE when its replica stops; the client can
+// resume after its last version on another one. Without changes, a BOOKMARK is sent
+// about every 15 seconds, which keeps the version recent and shows that the watch is
+// alive. If the scope of a watch is deleted, such as the environment of its
+// applications, the resources are DELETED and the watch continues.
 
 package cmfv1
 
@@ -73,21 +71,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// WatchEventType is what a response of a Watch is about. REST writes the names
-// without the prefix.
+// WatchEventType is the type of a response of a Watch. REST has the names without
+// the prefix.
 type WatchEventType int32
 
 const (
 	WatchEventType_WATCH_EVENT_TYPE_UNSPECIFIED WatchEventType = 0
-	// The resource is new, or begins to match.
+	// The resource exists at the start, was created, or begins to match.
 	WatchEventType_WATCH_EVENT_TYPE_ADDED WatchEventType = 1
-	// The resource has changed and matched before, too.
+	// The resource has changed and matched before as well.
 	WatchEventType_WATCH_EVENT_TYPE_MODIFIED WatchEventType = 2
-	// The resource is gone, or does not match any more.
+	// The resource was deleted, or no longer matches.
 	WatchEventType_WATCH_EVENT_TYPE_DELETED WatchEventType = 3
-	// Nothing has happened up to the version. There is no object.
+	// All changes up to this version have been sent. There is no object.
 	WatchEventType_WATCH_EVENT_TYPE_BOOKMARK WatchEventType = 4
-	// The resources that there were have all been sent. There is no object.
+	// All existing resources have been sent. There is no object.
 	WatchEventType_WATCH_EVENT_TYPE_SYNCED WatchEventType = 5
 )
 

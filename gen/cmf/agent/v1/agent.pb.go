@@ -5,54 +5,75 @@
 // source: cmf/agent/v1/agent.proto
 
 // The protocol between the control plane and the agent of one workload
-// cluster. The agent dials out; nothing ever dials into a workload cluster.
+// cluster. The agent opens all connections; nothing connects to a workload
+// cluster from outside.
 //
-// # A session
+// # Sessions
 //
-// A session is one Connect stream. It goes like this:
+// A session is one Connect stream:
 //
 //  1. The agent opens the stream. Its identity comes from the connection, not
-//     from a message: a client certificate whose URI SAN is
-//     weir://cluster/<name>, or a bootstrap token in the `authorization`
-//     metadata ("Bearer ..."). UNAUTHENTICATED and PERMISSION_DENIED are
-//     final until the agent is configured anew.
-//  2. The agent sends Hello, first and once. A Hello with a valid identity
-//     registers a cluster of a name that is not known yet.
-//  3. The control plane answers Welcome, first and once. It carries the epoch
-//     of the session. Epochs of a cluster only grow.
-//  4. The control plane sends Apply and Delete for every object that differs
-//     from what Hello listed, then Synced. From then on it sends an object
-//     whenever it changes.
-//  5. Either side may end the stream at any time; the agent then connects
-//     again with exponential backoff and full jitter. ABORTED means that a
-//     newer session of the same cluster has begun: the agent stops acting on
-//     the cluster at once, until it has a Welcome again.
+//     from a message: a client certificate with the URI SAN
+//     weir://cluster/<name>, or a token in the `authorization` metadata
+//     ("Bearer ...").
+//  2. The agent sends Hello, exactly once, as its first message. A Hello with a
+//     valid identity registers the cluster if its name is not known yet.
+//  3. The control plane replies with Welcome, exactly once, as its first
+//     message. Welcome carries the epoch of the session, which is greater than
+//     that of every earlier session of the cluster.
+//  4. The control plane sends Apply or Delete for every object that differs
+//     from what Hello listed, and then Synced. From then on it sends an object
+//     whenever its desired state changes.
+//  5. The agent replies to each Apply and Delete with Ack, and sends reports and
+//     heartbeats, until the stream ends.
 //
-// # Level, not edge
+// # Ends
 //
-// Every message carries state, never a step from one state to another. A
-// message may be lost with the stream, repeated by the next session, or
-// overtaken by a newer one of the same object; applying the newest message of
-// each object, in any order between objects, is always right. Both sides keep
-// at most one unsent message an object, the newest.
+// Either side may end the stream at any time. The agent then connects again, with
+// exponential backoff and full jitter, and starts over with Hello. The control
+// plane ends a session with
+//
+//   - UNAUTHENTICATED or PERMISSION_DENIED if the identity is unknown or is not
+//     authorized to act for the cluster that Hello names. The agent continues to
+//     try, but rarely, since someone has to replace its credentials.
+//   - INVALID_ARGUMENT if the first message is not a valid Hello.
+//   - ABORTED if a newer session of the cluster has begun. The agent stops acting
+//     on the cluster at once, until its next Welcome, and reconnects rarely.
+//   - DEADLINE_EXCEEDED if there was no Hello or no heartbeat in time.
+//   - RESOURCE_EXHAUSTED if the agent does not read what is sent to it.
+//   - UNAVAILABLE if the replica stops, a report could not be stored, the lease of
+//     the session was lost, or the lifecycle of the cluster has changed.
+//
+// After any code other than ABORTED the agent continues to maintain the objects
+// as they were last sent, without a session.
+//
+// # Level-triggered messages
+//
+// Every message carries a state, never a transition between states. A message may
+// be lost with the stream, repeated by the next session, or superseded by a newer
+// message about the same object. Applying the newest message about each object,
+// in any order between objects, always leads to the desired state. Each side
+// therefore keeps at most one unsent message of a type for each object, and
+// neither repeats a message within a session, except for Ack and EventReport as
+// described there: the exchange that follows Hello replaces whatever was lost.
 //
 // # Fencing
 //
-// The control plane accepts reports of a session only while that session is
-// the cluster's newest; it checks so in the same etcd transaction that stores
-// the report. The agent writes its epoch on every object that it applies, and
-// leaves alone an object that bears a greater one.
+// The control plane accepts the reports of a session only while it is the newest
+// session of the cluster. The etcd transaction that stores the report checks this.
+// The agent writes its epoch on every object that it applies, and does not change
+// an object with a greater epoch.
 //
-// # Tunnels
+// # Requests of waiting clients
 //
-// FetchResults and the Tunnel messages are no state but about a client that
-// waits. They live and die with the session that they began in and are never
-// repeated by either side: it is for the client to try again.
+// FetchResults and the Tunnel messages carry no state: they serve a client that
+// is waiting for a reply. They are valid only within their session, and neither
+// side repeats them; retrying is up to the client.
 //
-// # Skew
+// # Version skew
 //
-// Unknown fields and unknown kinds of message are ignored by both sides. The
-// two may be two minor releases apart.
+// Both sides ignore unknown fields and messages of unknown types. Their versions
+// may differ by up to two minor releases.
 
 package agentv1
 
@@ -79,14 +100,14 @@ type Outcome int32
 
 const (
 	Outcome_OUTCOME_UNSPECIFIED Outcome = 0
-	// The object is as the Apply wants it.
+	// The object has the desired state.
 	Outcome_OUTCOME_APPLIED Outcome = 1
-	// The object is gone.
+	// The object of this owner no longer exists, or was released.
 	Outcome_OUTCOME_DELETED Outcome = 2
-	// The API server or the agent refused, and would again: the resource must
-	// change first. The agent tries again seldom.
+	// The API server or the agent rejected the change, and would do so again until
+	// the resource or the cluster is changed. The agent retries rarely.
 	Outcome_OUTCOME_REFUSED Outcome = 3
-	// It failed for now; the agent goes on trying with backoff.
+	// The change failed for now. The agent retries with backoff.
 	Outcome_OUTCOME_RETRYING Outcome = 4
 )
 
@@ -142,7 +163,7 @@ const (
 	EventSource_EVENT_SOURCE_UNSPECIFIED EventSource = 0
 	// A Kubernetes event about the object.
 	EventSource_EVENT_SOURCE_KUBERNETES EventSource = 1
-	// The agent put a change by others right.
+	// The agent reverted a change by another client.
 	EventSource_EVENT_SOURCE_DRIFT EventSource = 2
 )
 
@@ -187,14 +208,14 @@ func (EventSource) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{1}
 }
 
-// ResultFailure is why rows cannot be had.
+// ResultFailure is the reason why rows are not available.
 type ResultFailure int32
 
 const (
 	ResultFailure_RESULT_FAILURE_UNSPECIFIED ResultFailure = 0
-	// They were handed out before and are not kept.
+	// The rows were returned before and are no longer stored.
 	ResultFailure_RESULT_FAILURE_GONE ResultFailure = 1
-	// The agent cannot fetch rows of queries.
+	// The agent does not support fetching rows.
 	ResultFailure_RESULT_FAILURE_UNSUPPORTED ResultFailure = 2
 )
 
@@ -239,23 +260,23 @@ func (ResultFailure) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{2}
 }
 
-// TunnelFailure is why there is no answer, or not all of it.
+// TunnelFailure is the reason why there is no reply, or only a part of one.
 type TunnelFailure int32
 
 const (
 	TunnelFailure_TUNNEL_FAILURE_UNSPECIFIED TunnelFailure = 0
-	// The agent cannot reach into Flink clusters, or not into this one.
+	// The agent cannot connect to Flink clusters, or not to this one.
 	TunnelFailure_TUNNEL_FAILURE_UNSUPPORTED TunnelFailure = 1
-	// The request breaks a rule.
+	// The request violates a rule.
 	TunnelFailure_TUNNEL_FAILURE_INVALID TunnelFailure = 2
-	// The agent has too many requests under way.
+	// The agent has too many active requests.
 	TunnelFailure_TUNNEL_FAILURE_BUSY TunnelFailure = 3
-	// Nothing answers where the Flink cluster should be, or it broke off.
+	// The Flink cluster does not respond, or the connection to it broke.
 	TunnelFailure_TUNNEL_FAILURE_UNREACHABLE TunnelFailure = 4
-	// Flink took too long.
+	// Flink did not respond in time.
 	TunnelFailure_TUNNEL_FAILURE_TIMEOUT TunnelFailure = 5
-	// Flink answered what the agent does not pass on, such as a redirect to
-	// elsewhere.
+	// Flink sent a response that the agent does not pass on, such as a redirect to
+	// another host.
 	TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER TunnelFailure = 6
 	// The control plane sent a TunnelCancel.
 	TunnelFailure_TUNNEL_FAILURE_CANCELLED TunnelFailure = 7
@@ -316,7 +337,7 @@ func (TunnelFailure) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{3}
 }
 
-// ConnectRequest is what an agent says.
+// ConnectRequest is a message from the agent.
 type ConnectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -495,7 +516,7 @@ func (*ConnectRequest_ResultPage) isConnectRequest_Message() {}
 
 func (*ConnectRequest_TunnelReply) isConnectRequest_Message() {}
 
-// ConnectResponse is what the control plane says.
+// ConnectResponse is a message from the control plane.
 type ConnectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -722,29 +743,33 @@ func (*ConnectResponse_TunnelCredit) isConnectResponse_Message() {}
 
 func (*ConnectResponse_TunnelCancel) isConnectResponse_Message() {}
 
-// Hello tells who the agent is and what its cluster holds already.
+// Hello identifies the agent and describes the current state of its cluster. The
+// agent sends it as the first message of every session. To have the control plane
+// compare the cluster again, the agent ends the session and starts another one.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the cluster. It must be the one that the identity is for.
+	// The name of the cluster. It must be the one that the identity was issued for.
 	Cluster string `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	// Made anew by every agent process. Two live sessions of one cluster with
-	// different ids mean that two agents share an identity, which is logged.
+	// Generated by each agent process; must not be empty. Two live sessions of one
+	// cluster with different ids indicate that two agents share an identity, which
+	// the control plane logs.
 	ProcessId string `protobuf:"bytes,2,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
-	// The agent's release.
+	// The release of the agent.
 	AgentVersion string `protobuf:"bytes,3,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
-	// What the API server's /version says, such as "v1.37.2".
+	// The version that the API server reports, such as "v1.37.2".
 	KubernetesVersion string `protobuf:"bytes,4,opt,name=kubernetes_version,json=kubernetesVersion,proto3" json:"kubernetes_version,omitempty"`
-	// Labels for the cluster's record. Used when the cluster is registered and
-	// ignored afterwards, when the record's labels are the users' affair.
+	// Labels of the cluster. They are used when the cluster is registered and
+	// ignored afterwards, when only users change labels.
 	Labels     map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Namespaces *NamespacesReport `protobuf:"bytes,6,opt,name=namespaces,proto3" json:"namespaces,omitempty"`
-	// Every object in the cluster that this agent's control plane owns, as
-	// found on the cluster itself. The control plane sends only what differs.
+	// Every object of the cluster that has the agent's marks, as found on the
+	// cluster. The control plane sends only objects that differ from these. An
+	// object without a hash always differs: the agent no longer has its manifest.
 	Held []*HeldObject `protobuf:"bytes,7,rep,name=held,proto3" json:"held,omitempty"`
 	// The Flink custom resource definitions found, such as
-	// "flinkdeployments.flink.apache.org". What is not here cannot be applied.
+	// "flinkdeployments.flink.apache.org". Objects of other kinds cannot be applied.
 	CustomResourceDefinitions []string `protobuf:"bytes,8,rep,name=custom_resource_definitions,json=customResourceDefinitions,proto3" json:"custom_resource_definitions,omitempty"`
-	// Set by agents of clusters that simulate Flink's operator and run no Flink.
+	// Set by agents of clusters that simulate the Flink operator and run no Flink.
 	Simulated     bool `protobuf:"varint,9,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -843,11 +868,11 @@ func (x *Hello) GetSimulated() bool {
 	return false
 }
 
-// HeldObject is an object on the cluster that carries the agent's marks.
+// HeldObject is an object on the cluster that has the agent's marks.
 type HeldObject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// The marks that the agent wrote when it last applied the object.
+	// The marks from when the agent last applied the object.
 	OwnerUid      string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Generation    int64  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	Hash          string `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
@@ -982,15 +1007,16 @@ func (x *ObjectRef) GetName() string {
 	return ""
 }
 
-// Welcome accepts the session.
+// Welcome accepts the session. The control plane sends it as its first message.
+// An agent that receives none within 30 seconds of connecting ends the stream.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Greater than every epoch of this cluster before it.
+	// Greater than every earlier epoch of this cluster.
 	Epoch int64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// When to send the next heartbeat; see HeartbeatReply.
+	// The time until the first heartbeat; see HeartbeatReply.
 	NextHeartbeat *durationpb.Duration `protobuf:"bytes,2,opt,name=next_heartbeat,json=nextHeartbeat,proto3" json:"next_heartbeat,omitempty"`
 	Lifecycle     *Lifecycle           `protobuf:"bytes,3,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	// The control plane's release.
+	// The release of the control plane.
 	ServerVersion string `protobuf:"bytes,4,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1054,15 +1080,16 @@ func (x *Welcome) GetServerVersion() string {
 	return ""
 }
 
-// Heartbeat says that the agent lives. The agent sends one when the time that
-// Welcome or the last HeartbeatReply named has passed. Other messages are no
-// heartbeats. The control plane ends a session from which it had none for
-// three times that long.
+// Heartbeat shows that the agent is alive. The agent sends one when the time in
+// Welcome or in the latest HeartbeatReply has passed, whether or not there was a
+// reply to the previous one. Other messages do not count as heartbeats. The
+// control plane ends a session without a heartbeat for three intervals.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The agent's view of its API server: empty where it answers, else what it
-	// failed with. The cluster stays CONNECTED, with this message on its status.
-	KubernetesError   string `protobuf:"bytes,1,opt,name=kubernetes_error,json=kubernetesError,proto3" json:"kubernetes_error,omitempty"`
+	// Empty if the agent reaches its API server, otherwise the error. The cluster
+	// remains CONNECTED, and its status shows this message.
+	KubernetesError string `protobuf:"bytes,1,opt,name=kubernetes_error,json=kubernetesError,proto3" json:"kubernetes_error,omitempty"`
+	// The version that the API server reports; empty if it is not known.
 	KubernetesVersion string `protobuf:"bytes,2,opt,name=kubernetes_version,json=kubernetesVersion,proto3" json:"kubernetes_version,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1112,12 +1139,12 @@ func (x *Heartbeat) GetKubernetesVersion() string {
 	return ""
 }
 
-// HeartbeatReply follows every Heartbeat. An agent that has none for three
-// times next_heartbeat must take the connection for dead and connect again.
+// HeartbeatReply follows every Heartbeat. An agent that receives none for three
+// times next_heartbeat regards the connection as dead and connects again.
 type HeartbeatReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Chosen by the control plane, with jitter, so that a fleet does not beat in
-	// step.
+	// The time until the next heartbeat. The control plane adds jitter, so that the
+	// heartbeats of a fleet are spread over time.
 	NextHeartbeat *durationpb.Duration `protobuf:"bytes,1,opt,name=next_heartbeat,json=nextHeartbeat,proto3" json:"next_heartbeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1160,9 +1187,11 @@ func (x *HeartbeatReply) GetNextHeartbeat() *durationpb.Duration {
 	return nil
 }
 
-// Lifecycle tells what the cluster is meant to be. An agent of a
-// decommissioned cluster idles: it goes on with heartbeats, and neither
-// applies, deletes, repairs nor reports.
+// Lifecycle tells whether the cluster is in service. The control plane sends it
+// within Welcome, and on its own when the cluster is decommissioned during a
+// session. The agent of a decommissioned cluster is idle: it sends heartbeats, and
+// neither applies, deletes, repairs nor reports. When the cluster is active again,
+// a new session begins.
 type Lifecycle struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Decommissioned bool                   `protobuf:"varint,1,opt,name=decommissioned,proto3" json:"decommissioned,omitempty"`
@@ -1207,21 +1236,23 @@ func (x *Lifecycle) GetDecommissioned() bool {
 	return false
 }
 
-// Apply makes an object what manifest says. The agent applies it with
-// server-side apply and answers Ack. It keeps the object so afterwards, with
-// or without a control plane: an object that is edited or deleted by others
-// is put right and a DRIFT event reported.
+// Apply sets the desired state of an object. The agent applies the manifest with
+// server-side apply and replies with Ack. It then maintains that state, with or
+// without a session: if other clients change or delete the object, the agent
+// restores it and reports an event with EVENT_SOURCE_DRIFT. A newer Apply or Delete
+// of the same object replaces an older one that has not been carried out.
+// Repeating an Apply has no effect on an object that has the desired state.
 type Apply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// The uid of the Weir resource that the object belongs to. An object of the
-	// same name with another owner's mark is deleted first; one with no mark is
-	// not ours, and the Apply is refused.
+	// The uid of the Weir resource that the object belongs to. The agent deletes an
+	// object of the same name with another owner first. If there is an object of that
+	// name without marks, it belongs to someone else, and the Apply is refused.
 	OwnerUid string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
-	// Grows with every change of the resource. The agent ignores an Apply whose
-	// generation is below the one that the object bears for the same owner.
+	// Increases with every change of the resource. The agent ignores an Apply with a
+	// lower generation than the object has for the same owner.
 	Generation int64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
-	// Identifies the content of manifest.
+	// Identifies the content of the manifest.
 	Hash string `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
 	// The object as JSON, without the agent's marks.
 	Manifest      string `protobuf:"bytes,5,opt,name=manifest,proto3" json:"manifest,omitempty"`
@@ -1294,15 +1325,16 @@ func (x *Apply) GetManifest() string {
 	return ""
 }
 
-// Delete makes the agent delete the object and answer Ack once it is gone.
-// An object that bears another owner's mark, or none, is left alone and counts
-// as gone.
+// Delete makes the agent delete an object and reply with Ack once the object no
+// longer exists. An object of another owner, or without marks, is not touched and
+// counts as deleted. The control plane repeats a Delete in every session until it
+// has received that Ack.
 type Delete struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Ref      *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
 	OwnerUid string                 `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
-	// Do not delete the object but let go of it: take the marks off and keep it
-	// no longer. The answer is an Ack with OUTCOME_DELETED all the same.
+	// Keep the object, but remove the marks and stop maintaining it. The reply is
+	// an Ack with OUTCOME_DELETED as well.
 	Release       bool `protobuf:"varint,3,opt,name=release,proto3" json:"release,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1359,10 +1391,12 @@ func (x *Delete) GetRelease() bool {
 	return false
 }
 
-// Synced says that everything that differed has been sent.
+// Synced follows the last Apply or Delete of the initial exchange. An object with
+// the agent's marks that Hello did not list, and that has not been sent since, is
+// no longer desired.
 type Synced struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many objects were sent since Welcome.
+	// The number of objects sent since Welcome.
 	Sent          int32 `protobuf:"varint,1,opt,name=sent,proto3" json:"sent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1405,9 +1439,11 @@ func (x *Synced) GetSent() int32 {
 	return 0
 }
 
-// Ack answers the newest Apply or Delete of an object. It is sent when the API
-// server has made the change durable, or when it refused. It is repeated
-// whenever the outcome changes, and may be lost: the next Hello says the same.
+// Ack reports the outcome of the newest Apply or Delete of an object. The agent
+// sends it when the API server has committed the change or rejected it, and again
+// whenever the outcome changes. An Ack that is lost with the stream is replaced by
+// the next Hello, which lists what was applied, or by the Ack of the repeated
+// message.
 type Ack struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Ref        *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -1415,11 +1451,11 @@ type Ack struct {
 	Generation int64                  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	Hash       string                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
 	Outcome    Outcome                `protobuf:"varint,5,opt,name=outcome,proto3,enum=cmf.agent.v1.Outcome" json:"outcome,omitempty"`
-	// A word for machines where the outcome is REFUSED or RETRYING, such as
-	// MissingCustomResourceDefinition, MissingNamespace, Forbidden, Invalid,
-	// NotOwned, Unavailable.
+	// The reason for OUTCOME_REFUSED and OUTCOME_RETRYING in CamelCase, such as
+	// MissingCustomResourceDefinition, MissingNamespace, Forbidden, Invalid, NotOwned
+	// or Unavailable. The set may grow.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	// A sentence that a user can act upon.
+	// A sentence for users that names the cause and the remedy.
 	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1504,21 +1540,22 @@ func (x *Ack) GetMessage() string {
 	return ""
 }
 
-// StatusReport carries the status of an owned object as its informer last saw
-// it. The agent sends it on every change, and for every owned object after
-// Welcome. The control plane stores it only if it differs.
+// StatusReport carries the status of an object with the agent's marks, as its
+// informer last saw it. The agent sends it on every change, and for every such
+// object after Welcome, so it is not repeated otherwise. The control plane stores
+// it only if it differs from the stored status.
 type StatusReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// The marks on the object that was seen.
+	// The marks of the observed object.
 	OwnerUid   string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Generation int64  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	// metadata.generation and metadata.uid of the Kubernetes object.
 	ObjectGeneration int64  `protobuf:"varint,4,opt,name=object_generation,json=objectGeneration,proto3" json:"object_generation,omitempty"`
 	ObjectUid        string `protobuf:"bytes,5,opt,name=object_uid,json=objectUid,proto3" json:"object_uid,omitempty"`
-	// The object's status as JSON; "{}" where it has none yet.
+	// The status of the object as JSON; "{}" if it has none yet.
 	Status string `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"`
-	// The object carries a deletion timestamp.
+	// The object has a deletion timestamp.
 	Deleting      bool `protobuf:"varint,7,opt,name=deleting,proto3" json:"deleting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1603,19 +1640,21 @@ func (x *StatusReport) GetDeleting() bool {
 	return false
 }
 
-// EventReport carries something that happened to an owned object. The agent
-// keeps it, among a bounded number of others, until an EventAck or the end of
-// its own process; the control plane stores an id once.
+// EventReport carries an event about an object with the agent's marks. The agent
+// keeps a bounded number of events until they are acknowledged or its process ends,
+// and sends those that are not acknowledged again in the next session. The control
+// plane stores an event with a given id once.
 type EventReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names this occurrence for ever: for a Kubernetes event, its uid and count.
+	// Identifies this occurrence permanently: for a Kubernetes event, its uid and
+	// count.
 	Id       string      `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Ref      *ObjectRef  `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
 	OwnerUid string      `protobuf:"bytes,3,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Source   EventSource `protobuf:"varint,4,opt,name=source,proto3,enum=cmf.agent.v1.EventSource" json:"source,omitempty"`
 	// Normal or Warning.
 	Type string `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
-	// An open set: the operator's words, Kubernetes' words, and Weir's own.
+	// An open set: the reasons of the operator, of Kubernetes, and of Weir.
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	Message       string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`
@@ -1709,7 +1748,8 @@ func (x *EventReport) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// EventAck says that the event is stored, or is of no use.
+// EventAck tells the agent to drop an event, since it is stored, or belongs to no
+// current resource. If the event cannot be stored for now, the session ends instead.
 type EventAck struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1754,8 +1794,8 @@ func (x *EventAck) GetId() string {
 	return ""
 }
 
-// NamespacesReport lists every namespace that the agent may work in. It is
-// sent whenever that changes.
+// NamespacesReport lists every namespace that the agent may work in. The agent
+// sends it within Hello, and on its own whenever the list changes.
 type NamespacesReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
@@ -1800,21 +1840,21 @@ func (x *NamespacesReport) GetNames() []string {
 	return nil
 }
 
-// FetchResults asks for rows of a query that an object runs. The agent answers
-// with a ResultPage, within seconds or not at all.
+// FetchResults requests rows of the query that an object runs. The agent replies
+// with a ResultPage within seconds, or not at all.
 type FetchResults struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Made anew for every request.
+	// Unique to the request.
 	RequestId string     `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	Ref       *ObjectRef `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
 	OwnerUid  string     `protobuf:"bytes,3,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
-	// How many rows come before those that are asked for.
+	// The number of rows before the first one requested. An offset may be requested
+	// again as long as no greater one has been.
 	Offset  int64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
 	MaxRows int32 `protobuf:"varint,5,opt,name=max_rows,json=maxRows,proto3" json:"max_rows,omitempty"`
-	// The columns; absent where only a planner knows them.
+	// The columns; absent if the control plane does not know them.
 	Schema *v1.ResultSchema `protobuf:"bytes,6,opt,name=schema,proto3" json:"schema,omitempty"`
-	// How many rows the query has in all, where the control plane can tell; 0
-	// where it cannot, or where there is no end.
+	// The total number of rows of the query; 0 if it is unknown or unbounded.
 	TotalRows     int64 `protobuf:"varint,7,opt,name=total_rows,json=totalRows,proto3" json:"total_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1899,19 +1939,19 @@ func (x *FetchResults) GetTotalRows() int64 {
 	return 0
 }
 
-// ResultPage answers a FetchResults.
+// ResultPage replies to a FetchResults.
 type ResultPage struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// {"op": 0, "row": [...]} each, as the public API has them.
+	// Each row as {"op": 0, "row": [...]}, as in the public API.
 	Rows []string `protobuf:"bytes,2,rep,name=rows,proto3" json:"rows,omitempty"`
-	// The offset to go on from; as in the request where there were no rows yet.
+	// The offset of the next request; that of this request if there are no rows yet.
 	NextOffset int64 `protobuf:"varint,3,opt,name=next_offset,json=nextOffset,proto3" json:"next_offset,omitempty"`
 	// There are no more rows.
 	Finished bool `protobuf:"varint,4,opt,name=finished,proto3" json:"finished,omitempty"`
-	// Why there are none; then all of the above but request_id is absent.
+	// Why there is no page. Only request_id and message are set as well.
 	Failure ResultFailure `protobuf:"varint,5,opt,name=failure,proto3,enum=cmf.agent.v1.ResultFailure" json:"failure,omitempty"`
-	// A sentence that a user can act upon.
+	// A sentence for users that names the cause and the remedy.
 	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1989,35 +2029,33 @@ func (x *ResultPage) GetMessage() string {
 	return ""
 }
 
-// TunnelRequest asks for one path of the REST API of a Flink cluster that an
-// object of this agent's control plane stands for. It names the FlinkDeployment
-// and nothing else: where that is reached the agent alone knows, and it reaches
-// for nothing else. In particular it follows no redirect.
+// TunnelRequest requests one path of the REST API of a Flink cluster. It
+// identifies the FlinkDeployment, and only the agent determines the address of
+// that cluster; it connects to no other address and follows no redirects.
 //
-// The agent answers with TunnelReply messages of the same request_id: a head,
-// the body in pieces, in order, and an end; or an end alone. Every TunnelRequest
-// is answered by exactly one end, a cancelled one too, unless the session ends
-// first. A decommissioned cluster's agent answers nothing.
+// The agent replies with TunnelReply messages with the same request_id: a head, the
+// parts of the body in order, and an end; or only an end. Every TunnelRequest has
+// exactly one end, also if it is cancelled, unless the session ends first. The
+// agent of a decommissioned cluster does not reply.
 //
-// Flow control. The agent may send as many bytes of body as window says, and
-// then as many more as each TunnelCredit grants; heads and ends count nothing.
-// While it may not send it does not read from Flink, so neither side ever holds
-// more than a window of a body. Pieces are of at most 32 KiB, and between any
-// two of them the agent sends what else waits: state, events and heartbeats.
+// Flow control. The agent may send as many bytes of the body as window allows, plus
+// those granted by each TunnelCredit. Heads and ends do not count. While the agent
+// may not send, it does not read from Flink, so neither side buffers more than one
+// window. A part has at most 32 KiB, and the agent sends other pending messages
+// (state, events, heartbeats) between any two parts.
 //
-// Bounds. At most 64 requests of a session are under way at once, counted until
-// their end has come. The agent answers those beyond with TUNNEL_FAILURE_BUSY.
+// Limits. At most 64 requests of a session are active at a time, until their end
+// has been received. The agent rejects further ones with TUNNEL_FAILURE_BUSY.
 type TunnelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Made anew for every request.
+	// Unique to the request.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// A FlinkDeployment.
 	Ref *ObjectRef `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
-	// GET or HEAD. HEAD is answered with the head that GET would have.
+	// GET or HEAD. The reply to HEAD has the same head as that to GET.
 	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
-	// As in cmf.v1.FetchFlinkWebUIRequest, whose rules the agent checks anew. It
-	// also refuses the few paths of Flink that change or run something when they
-	// are read.
+	// As in cmf.v1.FetchFlinkWebUIRequest. The agent checks the same rules again, and
+	// rejects the few paths of Flink that change or run something when they are read.
 	Path    string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
 	Query   string                 `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
 	Headers []*v1.FlinkWebUIHeader `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
@@ -2106,12 +2144,12 @@ func (x *TunnelRequest) GetWindow() int64 {
 	return 0
 }
 
-// TunnelCredit lets the agent send more of a body. It is sent as the client
-// takes the body, and not at all after the end.
+// TunnelCredit allows the agent to send more of a body. The control plane sends it
+// as the client reads the body, and never after the end.
 type TunnelCredit struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// In bytes, on top of what was granted before.
+	// In bytes, in addition to what was granted before.
 	Bytes         int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2161,9 +2199,9 @@ func (x *TunnelCredit) GetBytes() int64 {
 	return 0
 }
 
-// TunnelCancel says that nobody waits for the answer any more. The agent stops,
-// and ends with TUNNEL_FAILURE_CANCELLED unless it had come to the end before.
-// Pieces that are still under way are dropped by the control plane.
+// TunnelCancel tells the agent that the client no longer waits for the reply. The
+// agent stops and sends an end with TUNNEL_FAILURE_CANCELLED, unless it has already
+// sent an end. The control plane drops parts that arrive in the meantime.
 type TunnelCancel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestId     string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -2208,8 +2246,8 @@ func (x *TunnelCancel) GetRequestId() string {
 	return ""
 }
 
-// TunnelReply is a part of the answer to a TunnelRequest. One with the id of no
-// request that is under way is ignored.
+// TunnelReply is a part of the reply to a TunnelRequest. The control plane ignores
+// a reply to a request that is not active.
 type TunnelReply struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -2316,12 +2354,12 @@ func (*TunnelReply_Body) isTunnelReply_Part() {}
 
 func (*TunnelReply_End) isTunnelReply_Part() {}
 
-// TunnelEnd ends an answer.
+// TunnelEnd ends a reply.
 type TunnelEnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Absent where the answer is complete.
+	// Absent if the reply is complete.
 	Failure TunnelFailure `protobuf:"varint,1,opt,name=failure,proto3,enum=cmf.agent.v1.TunnelFailure" json:"failure,omitempty"`
-	// A sentence that a user can act upon.
+	// A sentence for users that names the cause and the remedy.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -5,54 +5,75 @@
 // source: cmf/agent/v1/agent.proto
 
 // The protocol between the control plane and the agent of one workload
-// cluster. The agent dials out; nothing ever dials into a workload cluster.
+// cluster. The agent opens all connections; nothing connects to a workload
+// cluster from outside.
 //
-// # A session
+// # Sessions
 //
-// A session is one Connect stream. It goes like this:
+// A session is one Connect stream:
 //
 //  1. The agent opens the stream. Its identity comes from the connection, not
-//     from a message: a client certificate whose URI SAN is
-//     weir://cluster/<name>, or a bootstrap token in the `authorization`
-//     metadata ("Bearer ..."). UNAUTHENTICATED and PERMISSION_DENIED are
-//     final until the agent is configured anew.
-//  2. The agent sends Hello, first and once. A Hello with a valid identity
-//     registers a cluster of a name that is not known yet.
-//  3. The control plane answers Welcome, first and once. It carries the epoch
-//     of the session. Epochs of a cluster only grow.
-//  4. The control plane sends Apply and Delete for every object that differs
-//     from what Hello listed, then Synced. From then on it sends an object
-//     whenever it changes.
-//  5. Either side may end the stream at any time; the agent then connects
-//     again with exponential backoff and full jitter. ABORTED means that a
-//     newer session of the same cluster has begun: the agent stops acting on
-//     the cluster at once, until it has a Welcome again.
+//     from a message: a client certificate with the URI SAN
+//     weir://cluster/<name>, or a token in the `authorization` metadata
+//     ("Bearer ...").
+//  2. The agent sends Hello, exactly once, as its first message. A Hello with a
+//     valid identity registers the cluster if its name is not known yet.
+//  3. The control plane replies with Welcome, exactly once, as its first
+//     message. Welcome carries the epoch of the session, which is greater than
+//     that of every earlier session of the cluster.
+//  4. The control plane sends Apply or Delete for every object that differs
+//     from what Hello listed, and then Synced. From then on it sends an object
+//     whenever its desired state changes.
+//  5. The agent replies to each Apply and Delete with Ack, and sends reports and
+//     heartbeats, until the stream ends.
 //
-// # Level, not edge
+// # Ends
 //
-// Every message carries state, never a step from one state to another. A
-// message may be lost with the stream, repeated by the next session, or
-// overtaken by a newer one of the same object; applying the newest message of
-// each object, in any order between objects, is always right. Both sides keep
-// at most one unsent message an object, the newest.
+// Either side may end the stream at any time. The agent then connects again, with
+// exponential backoff and full jitter, and starts over with Hello. The control
+// plane ends a session with
+//
+//   - UNAUTHENTICATED or PERMISSION_DENIED if the identity is unknown or is not
+//     authorized to act for the cluster that Hello names. The agent continues to
+//     try, but rarely, since someone has to replace its credentials.
+//   - INVALID_ARGUMENT if the first message is not a valid Hello.
+//   - ABORTED if a newer session of the cluster has begun. The agent stops acting
+//     on the cluster at once, until its next Welcome, and reconnects rarely.
+//   - DEADLINE_EXCEEDED if there was no Hello or no heartbeat in time.
+//   - RESOURCE_EXHAUSTED if the agent does not read what is sent to it.
+//   - UNAVAILABLE if the replica stops, a report could not be stored, the lease of
+//     the session was lost, or the lifecycle of the cluster has changed.
+//
+// After any code other than ABORTED the agent continues to maintain the objects
+// as they were last sent, without a session.
+//
+// # Level-triggered messages
+//
+// Every message carries a state, never a transition between states. A message may
+// be lost with the stream, repeated by the next session, or superseded by a newer
+// message about the same object. Applying the newest message about each object,
+// in any order between objects, always leads to the desired state. Each side
+// therefore keeps at most one unsent message of a type for each object, and
+// neither repeats a message within a session, except for Ack and EventReport as
+// described there: the exchange that follows Hello replaces whatever was lost.
 //
 // # Fencing
 //
-// The control plane accepts reports of a session only while that session is
-// the cluster's newest; it checks so in the same etcd transaction that stores
-// the report. The agent writes its epoch on every object that it applies, and
-// leaves alone an object that bears a greater one.
+// The control plane accepts the reports of a session only while it is the newest
+// session of the cluster. The etcd transaction that stores the report checks this.
+// The agent writes its epoch on every object that it applies, and does not change
+// an object with a greater epoch.
 //
-// # Tunnels
+// # Requests of waiting clients
 //
-// FetchResults and the Tunnel messages are no state but about a client that
-// waits. They live and die with the session that they began in and are never
-// repeated by either side: it is for the client to try again.
+// FetchResults and the Tunnel messages carry no state: they serve a client that
+// is waiting for a reply. They are valid only within their session, and neither
+// side repeats them; retrying is up to the client.
 //
-// # Skew
+// # Version skew
 //
-// Unknown fields and unknown kinds of message are ignored by both sides. The
-// two may be two minor releases apart.
+// Both sides ignore unknown fields and messages of unknown types. Their versions
+// may differ by up to two minor releases.
 
 package agentv1
 
@@ -76,9 +97,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// FleetService is served by every control plane replica, to agents only.
+// FleetService is served to agents by every replica of the control plane.
 type FleetServiceClient interface {
-	// See the package comment.
+	// Connect runs one session, as specified in the package comment.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error)
 }
 
@@ -107,9 +128,9 @@ type FleetService_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, Conne
 // All implementations must embed UnimplementedFleetServiceServer
 // for forward compatibility.
 //
-// FleetService is served by every control plane replica, to agents only.
+// FleetService is served to agents by every replica of the control plane.
 type FleetServiceServer interface {
-	// See the package comment.
+	// Connect runs one session, as specified in the package comment.
 	Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error
 	mustEmbedUnimplementedFleetServiceServer()
 }

@@ -4,9 +4,9 @@
 // 	protoc        (unknown)
 // source: cmf/store/v1/store.proto
 
-// What the control plane writes to etcd where the public message alone does
-// not do. Nothing outside the control plane reads these; they change with the
-// rules of stored data: fields are added, never renumbered or reused.
+// The records that the control plane stores in etcd in addition to public messages.
+// Only the control plane reads them. As for all stored data, fields may be added,
+// but not renumbered or reused.
 
 package storev1
 
@@ -79,19 +79,19 @@ func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12, 0}
 }
 
-// ApplicationRecord is what users decided about an application.
+// ApplicationRecord is the desired state of an application.
 type ApplicationRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Metadata and specification as the user wrote them; never a status.
 	Application *v1.FlinkApplication `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
-	// Counts the changes of what is to run on the cluster, from 1.
+	// The number of changes of the desired state on the cluster, from 1.
 	Generation int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	// The uid of the current instance; empty until the application first runs.
 	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
-	// Identifies the effective specification, without job.state, that instance
-	// was made for.
+	// Identifies the effective specification, without job.state, that the instance
+	// was created for.
 	EffectiveHash string `protobuf:"bytes,4,opt,name=effective_hash,json=effectiveHash,proto3" json:"effective_hash,omitempty"`
-	// Where the current instance starts from, if not from its own last state.
+	// The savepoint that the current instance starts from, if any.
 	Start         *SavepointStart `protobuf:"bytes,5,opt,name=start,proto3" json:"start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -166,7 +166,7 @@ func (x *ApplicationRecord) GetStart() *SavepointStart {
 type SavepointStart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Path  string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Another value than before makes the operator redeploy.
+	// A new value makes the operator redeploy the job.
 	Nonce                 int64 `protobuf:"varint,2,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	AllowNonRestoredState bool  `protobuf:"varint,3,opt,name=allow_non_restored_state,json=allowNonRestoredState,proto3" json:"allow_non_restored_state,omitempty"`
 	unknownFields         protoimpl.UnknownFields
@@ -224,20 +224,21 @@ func (x *SavepointStart) GetAllowNonRestoredState() bool {
 	return false
 }
 
-// StatusRecord is what the agent reported about the object of a resource.
+// StatusRecord is the status of the object of a resource, as the agent reported
+// it.
 type StatusRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The uid of the resource; a record of another uid is a leftover.
+	// The uid of the resource; a record with another uid is obsolete.
 	OwnerUid string `protobuf:"bytes,1,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	// The status of the Kubernetes object as JSON; empty before the first report.
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	// When the status last changed, by the control plane's clock.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// The generation that the reported object bears.
+	// The generation in the marks of the reported object.
 	Generation int64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
-	// The last outcome of an Apply where that is not APPLIED; else absent.
+	// The last outcome of an Apply; absent if it is APPLIED.
 	Problem *Problem `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
-	// What filters and events need of status, so that nobody parses it again:
+	// The parts of status that filters and events use, so that it is parsed once:
 	// status.lifecycleState, status.jobStatus.state, .jobId and status.error.
 	LifecycleState string `protobuf:"bytes,6,opt,name=lifecycle_state,json=lifecycleState,proto3" json:"lifecycle_state,omitempty"`
 	JobState       string `protobuf:"bytes,7,opt,name=job_state,json=jobState,proto3" json:"job_state,omitempty"`
@@ -247,14 +248,15 @@ type StatusRecord struct {
 	JobManagerStatus string `protobuf:"bytes,10,opt,name=job_manager_status,json=jobManagerStatus,proto3" json:"job_manager_status,omitempty"`
 	// The phase of a statement as of this report.
 	Phase string `protobuf:"bytes,11,opt,name=phase,proto3" json:"phase,omitempty"`
-	// What Flink's planner told of a statement; absent until it has.
+	// The traits of a statement from Flink's planner; absent until it has planned the
+	// statement.
 	Traits *v1.StatementTraits `protobuf:"bytes,12,opt,name=traits,proto3" json:"traits,omitempty"`
-	// The session cluster of a statement that has one of its own. Its status is
-	// not kept, only what follows from it.
+	// The session cluster of a statement that has one of its own. Only what is
+	// derived from its status is stored, not the status.
 	Cluster *StatusRecord `protobuf:"bytes,13,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	// The instance of an application that status ends with, as its field
-	// currentDeployedInstanceName; empty where it has no such field. Reads then need
-	// not add it.
+	// The instance of an application in the last field of status,
+	// currentDeployedInstanceName, so that reads do not have to add it; empty if
+	// status does not have the field.
 	Instance      string `protobuf:"bytes,14,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -388,12 +390,12 @@ func (x *StatusRecord) GetInstance() string {
 	return ""
 }
 
-// Problem is why an object is not as it should be.
+// Problem is the reason why an object does not have its desired state.
 type Problem struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Reason  string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	Message string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// The agent goes on trying.
+	// The agent continues to retry.
 	Retrying      bool `protobuf:"varint,3,opt,name=retrying,proto3" json:"retrying,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -450,21 +452,21 @@ func (x *Problem) GetRetrying() bool {
 	return false
 }
 
-// ClusterStatusRecord is what agents reported about a cluster, and outlives
-// their sessions.
+// ClusterStatusRecord is the status of a cluster, as its agents reported it. It
+// persists after their sessions.
 type ClusterStatusRecord struct {
 	state                     protoimpl.MessageState `protogen:"open.v1"`
 	Namespaces                []string               `protobuf:"bytes,1,rep,name=namespaces,proto3" json:"namespaces,omitempty"`
 	CustomResourceDefinitions []string               `protobuf:"bytes,2,rep,name=custom_resource_definitions,json=customResourceDefinitions,proto3" json:"custom_resource_definitions,omitempty"`
 	KubernetesVersion         string                 `protobuf:"bytes,3,opt,name=kubernetes_version,json=kubernetesVersion,proto3" json:"kubernetes_version,omitempty"`
 	AgentVersion              string                 `protobuf:"bytes,4,opt,name=agent_version,json=agentVersion,proto3" json:"agent_version,omitempty"`
-	// By the control plane's clock. Only as new as the end of the last session.
+	// By the control plane's clock. Stored when a session begins or has ended.
 	LastHeartbeat *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_heartbeat,json=lastHeartbeat,proto3" json:"last_heartbeat,omitempty"`
-	// Why there is no session.
+	// The reason why there is no session.
 	DisconnectMessage string `protobuf:"bytes,6,opt,name=disconnect_message,json=disconnectMessage,proto3" json:"disconnect_message,omitempty"`
-	// What the agent's API server fails with; empty where it answers.
+	// The error of the API server; empty if the agent reaches it.
 	KubernetesError string `protobuf:"bytes,7,opt,name=kubernetes_error,json=kubernetesError,proto3" json:"kubernetes_error,omitempty"`
-	// The cluster simulates Flink's operator and runs no Flink.
+	// The cluster simulates the Flink operator and runs no Flink.
 	Simulated     bool `protobuf:"varint,8,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -556,8 +558,8 @@ func (x *ClusterStatusRecord) GetSimulated() bool {
 	return false
 }
 
-// SessionRecord is written under the lease of an agent's session and goes with
-// it. Its existence makes the cluster CONNECTED.
+// SessionRecord is written with the lease of an agent's session and expires with
+// it. The cluster is CONNECTED while the record exists.
 type SessionRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The replica that holds the stream.
@@ -628,8 +630,8 @@ func (x *SessionRecord) GetLastHeartbeat() *timestamppb.Timestamp {
 	return nil
 }
 
-// TombstoneRecord is an object that has to go from a cluster, although the
-// resource that it belonged to is gone already.
+// TombstoneRecord is an object that has to be deleted from a cluster. The resource
+// that it belonged to no longer exists, or is being deleted.
 type TombstoneRecord struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	ApiVersion string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
@@ -638,7 +640,7 @@ type TombstoneRecord struct {
 	Name       string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	OwnerUid   string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Created    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
-	// The object is to be let go of rather than deleted.
+	// The object is released instead of deleted.
 	Release       bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -723,8 +725,8 @@ func (x *TombstoneRecord) GetRelease() bool {
 	return false
 }
 
-// ClaimRecord says which resource a Kubernetes object belongs to. Environments
-// may share a namespace, but two resources never an object.
+// ClaimRecord tells which resource a Kubernetes object belongs to. Environments may
+// share a namespace, but an object belongs to one resource only.
 type ClaimRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The collection and the key of the resource.
@@ -792,15 +794,16 @@ type SavepointRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Metadata and specification with the defaults filled in; never a status.
 	Savepoint *v1.Savepoint `protobuf:"bytes,1,opt,name=savepoint,proto3" json:"savepoint,omitempty"`
-	// Counts the changes of what the cluster is to hold, from 1.
+	// The number of changes of the desired state on the cluster, from 1.
 	Generation int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
-	// The savepoint was deleted: its files are to be disposed of, and the record
-	// goes when that is done.
+	// The savepoint was deleted. The record is deleted when its files have been
+	// disposed of.
 	Deleting bool `protobuf:"varint,3,opt,name=deleting,proto3" json:"deleting,omitempty"`
 	// The object of the job: FlinkDeployment or FlinkSessionJob, and its name.
 	JobKind string `protobuf:"bytes,4,opt,name=job_kind,json=jobKind,proto3" json:"job_kind,omitempty"`
 	JobName string `protobuf:"bytes,5,opt,name=job_name,json=jobName,proto3" json:"job_name,omitempty"`
-	// The savepoint made no progress in time and counts as failed.
+	// The reason why a savepoint that did not end in time counts as failed; otherwise
+	// empty.
 	Expired       string `protobuf:"bytes,6,opt,name=expired,proto3" json:"expired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -878,45 +881,45 @@ func (x *SavepointRecord) GetExpired() string {
 	return ""
 }
 
-// StatementRecord is a statement. What its object reports is in a StatusRecord
-// of its own.
+// StatementRecord is a statement. Its reported status is in a StatusRecord of its
+// own.
 type StatementRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Metadata, specification with the defaults filled in, and the result where
-	// Weir itself answered the statement; never a status.
+	// Metadata, specification with the defaults filled in, and the result if Weir
+	// executed the statement itself; never a status.
 	Statement *v1.Statement `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
-	// Counts the changes of what is to run on the cluster, from 1.
+	// The number of changes of the desired state on the cluster, from 1.
 	Generation int64               `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Traits     *v1.StatementTraits `protobuf:"bytes,3,opt,name=traits,proto3" json:"traits,omitempty"`
-	// The phase of a statement for which nothing is deployed: COMPLETED or
-	// FAILED. Empty where the object tells.
+	// The phase of a statement for which nothing is deployed: COMPLETED or FAILED.
+	// Otherwise empty: the phase follows from the object.
 	Phase string `protobuf:"bytes,4,opt,name=phase,proto3" json:"phase,omitempty"`
-	// What users should know beside what the object tells.
+	// What status.detail shows in addition to what the object reports.
 	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
-	// The object of the job: FlinkDeployment, FlinkSessionJob or, where the
-	// agent's SQL driver runs it, Statement; empty where nothing is deployed. It
-	// bears the statement's name.
+	// The kind of the object of the job: FlinkDeployment, FlinkSessionJob or, if the
+	// agent's SQL driver runs it, Statement; empty if nothing is deployed. The object
+	// has the name of the statement.
 	ObjectKind string `protobuf:"bytes,6,opt,name=object_kind,json=objectKind,proto3" json:"object_kind,omitempty"`
-	// The specification of the object without job.state and without where it
-	// starts from: what pool, environment and statement made together when the
-	// statement was last created or changed.
+	// The specification of the object without job.state and the savepoint to start
+	// from: what resulted from pool, environment and statement when the statement was
+	// last created or changed.
 	ObjectSpec *v1.JsonObject `protobuf:"bytes,7,opt,name=object_spec,json=objectSpec,proto3" json:"object_spec,omitempty"`
-	// Where the job starts from, if not from its own last state.
+	// The savepoint that the job starts from, if any.
 	Start *SavepointStart `protobuf:"bytes,8,opt,name=start,proto3" json:"start,omitempty"`
-	// The statement was deleted: it goes when its object has gone.
+	// The statement was deleted. The record is deleted when its object is.
 	Deleting bool `protobuf:"varint,9,opt,name=deleting,proto3" json:"deleting,omitempty"`
-	// What the user did last: start, stop, rescale, redeploy or move. It tells
-	// the phase until the object's report has caught up with the generation.
+	// The last action of the user: start, stop, rescale, redeploy or move. It
+	// determines the phase until the object reports the current generation.
 	Action string `protobuf:"bytes,10,opt,name=action,proto3" json:"action,omitempty"`
-	// What the SQL driver declares to Flink before the statement: the tables that
-	// it names, as they were when the statement was last deployed. How they are
-	// reached is no part of it, and is looked up whenever the object is sent.
+	// The tables that the statement names, as they were when it was last deployed.
+	// The SQL driver declares them to Flink before the statement. How to connect to
+	// them is not stored, but looked up whenever the object is sent.
 	Tables []*StatementTable `protobuf:"bytes,11,rep,name=tables,proto3" json:"tables,omitempty"`
-	// What names without a catalog or a database mean; empty where nothing says.
+	// The default catalog and database of names; empty if not specified.
 	Catalog  string `protobuf:"bytes,12,opt,name=catalog,proto3" json:"catalog,omitempty"`
 	Database string `protobuf:"bytes,13,opt,name=database,proto3" json:"database,omitempty"`
 	// The specification of the session cluster that the SQL driver runs the
-	// statement on, where that is the statement's own; else absent.
+	// statement on; absent if that belongs to the pool.
 	ClusterSpec   *v1.JsonObject `protobuf:"bytes,14,opt,name=cluster_spec,json=clusterSpec,proto3" json:"cluster_spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1050,7 +1053,7 @@ func (x *StatementRecord) GetClusterSpec() *v1.JsonObject {
 	return nil
 }
 
-// StatementTable is a table that a statement names.
+// StatementTable is a table that a statement refers to.
 type StatementTable struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Catalog       string                 `protobuf:"bytes,1,opt,name=catalog,proto3" json:"catalog,omitempty"`
@@ -1119,15 +1122,15 @@ func (x *StatementTable) GetDefinition() *TableRecord {
 	return nil
 }
 
-// TableRecord is a table that CREATE TABLE made in a Kafka database.
+// TableRecord is a table of a Kafka database that was created by CREATE TABLE.
 type TableRecord struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Columns []*TableColumn         `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
-	// Absent where the table has none.
+	// Absent if the table has none.
 	PrimaryKey *TablePrimaryKey `protobuf:"bytes,2,opt,name=primary_key,json=primaryKey,proto3" json:"primary_key,omitempty"`
-	// Absent where the table has none.
+	// Absent if the table has none.
 	Watermark *TableWatermark `protobuf:"bytes,3,opt,name=watermark,proto3" json:"watermark,omitempty"`
-	// Absent where the table does not say.
+	// Absent if the table does not specify it.
 	Distribution  *TableDistribution `protobuf:"bytes,4,opt,name=distribution,proto3" json:"distribution,omitempty"`
 	PartitionKeys []string           `protobuf:"bytes,5,rep,name=partition_keys,json=partitionKeys,proto3" json:"partition_keys,omitempty"`
 	Options       map[string]string  `protobuf:"bytes,6,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -1219,15 +1222,15 @@ type TableColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Kind  TableColumn_Kind       `protobuf:"varint,2,opt,name=kind,proto3,enum=cmf.store.v1.TableColumn_Kind" json:"kind,omitempty"`
-	// The type as SQL has it, without its own nullability. Empty for computed
-	// columns, whose type only Flink knows for sure.
+	// The type in SQL, without its own nullability. Empty for computed columns, whose
+	// type only Flink determines.
 	Type    string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	NotNull bool   `protobuf:"varint,4,opt,name=not_null,json=notNull,proto3" json:"not_null,omitempty"`
-	// What a computed column computes, as the user wrote it.
+	// The expression of a computed column, as the user wrote it.
 	Expression string `protobuf:"bytes,5,opt,name=expression,proto3" json:"expression,omitempty"`
-	// The connector's name of a metadata column; empty where it is the column's.
+	// The metadata key of a metadata column; empty if it is the name of the column.
 	MetadataKey string `protobuf:"bytes,6,opt,name=metadata_key,json=metadataKey,proto3" json:"metadata_key,omitempty"`
-	// A metadata column that is not written.
+	// The metadata column is read-only.
 	Virtual       bool   `protobuf:"varint,7,opt,name=virtual,proto3" json:"virtual,omitempty"`
 	Comment       string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1322,7 +1325,7 @@ func (x *TableColumn) GetComment() string {
 
 type TablePrimaryKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty where the user named none.
+	// Empty if the user specified none.
 	Name          string   `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Columns       []string `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1375,7 +1378,7 @@ func (x *TablePrimaryKey) GetColumns() []string {
 
 type TableWatermark struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The path to the time; more than one part leads into rows.
+	// The path of the column; further parts are fields of nested rows.
 	Column        []string `protobuf:"bytes,1,rep,name=column,proto3" json:"column,omitempty"`
 	Expression    string   `protobuf:"bytes,2,opt,name=expression,proto3" json:"expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1428,10 +1431,10 @@ func (x *TableWatermark) GetExpression() string {
 
 type TableDistribution struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// HASH, RANGE or empty.
+	// HASH, RANGE, or empty.
 	Algorithm string   `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	Columns   []string `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
-	// 0 where the user gave no number.
+	// 0 if the user specified none.
 	Buckets       int32 `protobuf:"varint,3,opt,name=buckets,proto3" json:"buckets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
