@@ -53,9 +53,9 @@ func proxyHosts(t *testing.T) []string {
 	return hosts
 }
 
-// TestSourceNamesNoMachine: the tree is the same wherever it was written. The
+// TestSourceContainsNoMachineSpecificNames: the tree is the same wherever it was written. The
 // needles are put together here so that this file holds none of them.
-func TestSourceNamesNoMachine(t *testing.T) {
+func TestSourceContainsNoMachineSpecificNames(t *testing.T) {
 	needles := append(proxyHosts(t),
 		"/"+"work/", "/"+"root/", "../"+"shared",
 		"proxy."+"golang.org", "sum."+"golang.org", "registry."+"npmjs.org", "pypi"+".org",
@@ -69,8 +69,8 @@ func TestSourceNamesNoMachine(t *testing.T) {
 	})
 }
 
-// TestSourceIsFinished: what is left to do is not written into the source.
-func TestSourceIsFinished(t *testing.T) {
+// TestSourceContainsNoOpenTasks: what is left to do is not written into the source.
+func TestSourceContainsNoOpenTasks(t *testing.T) {
 	marks := regexp.MustCompile(`\b(` + "TO" + "DO|FIX" + "ME|X" + `XX)\b`)
 	sourceFiles(t, func(path string, text []byte) {
 		if mark := marks.Find(text); mark != nil {

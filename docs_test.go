@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestDocumentationLinksLead checks the links within the repository, except for
+// TestDocumentationLinksResolve checks the links within the repository, except for
 // what looks like one in code.
-func TestDocumentationLinksLead(t *testing.T) {
+func TestDocumentationLinksResolve(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	code := regexp.MustCompile("(?ms)^```.*?^```$")
 	sourceFiles(t, func(path string, text []byte) {

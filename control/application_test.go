@@ -27,7 +27,7 @@ func TestApplicationIsCreatedWithTheShapeThatClientsExpect(t *testing.T) {
 	equal(t, "get", created, r.application(t, "prod", "orders"))
 }
 
-func TestApplicationPostedAgain(t *testing.T) {
+func TestApplicationUpdateByPost(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -51,7 +51,7 @@ func TestApplicationPostedAgain(t *testing.T) {
 	equal(t, "labels begin no instance:", 2, len(r.runs(t, "prod", "orders")))
 }
 
-func TestApplicationIsRefused(t *testing.T) {
+func TestInvalidApplicationIsRejected(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")

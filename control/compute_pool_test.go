@@ -114,7 +114,7 @@ func TestSharedPoolIsASessionCluster(t *testing.T) {
 	})
 }
 
-func TestComputePoolIsRefused(t *testing.T) {
+func TestInvalidComputePoolIsRejected(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -150,7 +150,7 @@ func TestComputePoolIsRefused(t *testing.T) {
 	})
 }
 
-func TestEnvironmentWithPoolsStays(t *testing.T) {
+func TestEnvironmentWithPoolsIsNotDeleted(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")

@@ -10,7 +10,7 @@ import (
 	applications "github.com/openweir/weir/control/resource/application"
 )
 
-func TestConfigurationErrorsAreAllNamed(t *testing.T) {
+func TestAllConfigurationErrorsAreReported(t *testing.T) {
 	_, err := control.New(control.Config{
 		Heartbeat: time.Millisecond,
 		Limits:    applications.Limits{Events: 1},
@@ -27,7 +27,7 @@ limits: at least one event and one instance of each application must be kept
 tls: load certificate: open /nowhere/server.crt: no such file or directory`, "\n"), strings.Split(err.Error(), "\n"))
 }
 
-func TestClientCAThatHoldsNoCertificateIsRefused(t *testing.T) {
+func TestClientCAWithoutACertificateIsRejected(t *testing.T) {
 	own := newAuthority(t).issue(t, func(*x509.Certificate) {})
 	files := &control.TLSFiles{
 		Cert: writeFile(t, "server.crt", own.certificate), Key: writeFile(t, "server.key", own.key),

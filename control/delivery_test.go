@@ -13,7 +13,7 @@ import (
 	"github.com/openweir/weir/internal/await"
 )
 
-func TestApplicationReachesTheClusterAndItsStatusComesBack(t *testing.T) {
+func TestApplicationIsAppliedAndItsStatusIsReported(t *testing.T) {
 	one, two := startTwo(t)
 	a := two.connect(t, hello("cluster-a"))
 	one.saveEnvironment(t, "prod")
@@ -165,7 +165,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-func TestNameIsFreeAtOnceAfterDelete(t *testing.T) {
+func TestNameCanBeReusedImmediatelyAfterDelete(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -198,7 +198,7 @@ func TestNameIsFreeAtOnceAfterDelete(t *testing.T) {
 	awaitEqual(t, "the state of the job", "RUNNING", func() string { return r.jobState(t, "prod", "orders") })
 }
 
-func TestProblemsOfTheClusterAreTold(t *testing.T) {
+func TestProblemsOfTheClusterAreReported(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -234,7 +234,7 @@ func TestProblemsOfTheClusterAreTold(t *testing.T) {
 }
 
 // An Ack may be lost with its session. The next Hello says the same.
-func TestProblemGoesWhereTheNextSessionHoldsTheObject(t *testing.T) {
+func TestProblemIsClearedIfTheNextSessionHoldsTheObject(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")

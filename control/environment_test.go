@@ -11,7 +11,7 @@ import (
 	"github.com/openweir/weir/internal/await"
 )
 
-func TestEnvironmentIsRefusedWithEveryReasonAtOnce(t *testing.T) {
+func TestInvalidEnvironmentIsRejectedWithAllViolations(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	r.connect(t, hello("cluster-idle"))
@@ -56,7 +56,7 @@ func TestEnvironmentIsRefusedWithEveryReasonAtOnce(t *testing.T) {
 	equal(t, "environments stored", map[string]int64{}, r.storedUnder(t, "environments/"))
 }
 
-func TestEnvironmentWithoutAClusterIsOnTheDefaultOne(t *testing.T) {
+func TestEnvironmentWithoutAClusterUsesTheDefault(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("default-k8s-cluster"))
 	env := r.saveEnvironment(t, "prod", func(e *cmfv1.Environment) { e.KubernetesClusterName = "" })
@@ -67,7 +67,7 @@ func TestEnvironmentWithoutAClusterIsOnTheDefaultOne(t *testing.T) {
 	}
 }
 
-func TestEnvironmentUpdateKeepsWhatIsAbsentAndClearsWhatIsEmpty(t *testing.T) {
+func TestEnvironmentUpdateKeepsAbsentFieldsAndClearsEmptyOnes(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	configuration := map[string]string{"a": "b"}
@@ -95,7 +95,7 @@ func TestEnvironmentUpdateKeepsWhatIsAbsentAndClearsWhatIsEmpty(t *testing.T) {
 	}
 }
 
-func TestEnvironmentCannotMove(t *testing.T) {
+func TestPlacementOfAnEnvironmentIsImmutable(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -180,7 +180,7 @@ func TestEnvironmentDeleteRacesApplicationCreate(t *testing.T) {
 	}
 }
 
-func TestEnvironmentWithApplicationsIsDeletedByForceOnly(t *testing.T) {
+func TestEnvironmentWithApplicationsIsDeletedOnlyWithForce(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")

@@ -16,7 +16,7 @@ import (
 // clock is when what agents report has happened.
 var clock = time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func TestEventsTellWhatHappenedToAnApplication(t *testing.T) {
+func TestEventsOfAnApplication(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -67,7 +67,7 @@ func TestEventsTellWhatHappenedToAnApplication(t *testing.T) {
 	}
 }
 
-func TestReportedEventIsKeptOnce(t *testing.T) {
+func TestReportedEventIsStoredOnce(t *testing.T) {
 	one, two := startTwo(t)
 	a := one.connect(t, hello("cluster-a"))
 	one.saveEnvironment(t, "prod")

@@ -153,7 +153,7 @@ func TestWebUIOfAnApplication(t *testing.T) {
 	}
 }
 
-func TestWebUIOfAStatementIsThatOfTheClusterThatRunsIt(t *testing.T) {
+func TestWebUIOfAStatementIsThatOfItsCluster(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a", runsSQL))
 	s := r.shop(t)
@@ -190,7 +190,7 @@ func TestWebUIOfAStatementInApplicationMode(t *testing.T) {
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{"It does not answer."}})
 }
 
-func TestWebUIsThatAreNotThere(t *testing.T) {
+func TestUnavailableWebUIs(t *testing.T) {
 	one, two := startTwo(t)
 	a := one.connect(t, hello("cluster-a"))
 	apply := prodApplication(t, one, a)
@@ -242,7 +242,7 @@ func TestWebUIsOfASimulatedCluster(t *testing.T) {
 	}})
 }
 
-func TestRequestsForWebUIsThatBreakARule(t *testing.T) {
+func TestInvalidRequestsForWebUIs(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	prodApplication(t, r, a)
@@ -272,7 +272,7 @@ func TestRequestsForWebUIsThatBreakARule(t *testing.T) {
 	}
 }
 
-func TestFailuresOfTheAgentAreTold(t *testing.T) {
+func TestFailuresOfTheAgentAreReported(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	prodApplication(t, r, a)
@@ -306,7 +306,7 @@ func TestFailuresOfTheAgentAreTold(t *testing.T) {
 	}
 }
 
-func TestAnAgentIsHeldToItsWindow(t *testing.T) {
+func TestTheWindowOfAnAgentIsEnforced(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	prodApplication(t, r, a)
@@ -336,8 +336,8 @@ func TestAnAgentIsHeldToItsWindow(t *testing.T) {
 	a.beat("") // the session goes on
 }
 
-// TestASlowClientHoldsAnAgentBack, and nobody else.
-func TestASlowClientHoldsAnAgentBack(t *testing.T) {
+// TestASlowClientSlowsTheAgentDown, and nobody else.
+func TestASlowClientSlowsTheAgentDown(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	prodApplication(t, r, a)
@@ -386,7 +386,7 @@ func TestASlowClientHoldsAnAgentBack(t *testing.T) {
 	}
 }
 
-func TestAClientThatLeavesIsToldToTheAgent(t *testing.T) {
+func TestADisconnectedClientCancelsTheRequest(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	prodApplication(t, r, a)
@@ -416,7 +416,7 @@ func TestAClientThatLeavesIsToldToTheAgent(t *testing.T) {
 	}
 }
 
-func TestAnAgentThatIsLostInTheMiddle(t *testing.T) {
+func TestAnAgentLostDuringAResponse(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	prodApplication(t, r, a)

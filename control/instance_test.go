@@ -12,7 +12,7 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-func TestInstanceShowsWhatARunRunsWith(t *testing.T) {
+func TestInstanceShowsItsEffectiveSpecification(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod", defaults(`{"spec":{"image":"flink:hardened","flinkConfiguration":{"taskmanager.numberOfTaskSlots":"2"}}}`))
@@ -42,7 +42,7 @@ func TestInstanceShowsWhatARunRunsWith(t *testing.T) {
 	refused(t, err, notFound("Instance 'other' not found for application 'orders' in environment 'prod'."))
 }
 
-func TestJobIsRecordedForTheInstanceThatItIsOf(t *testing.T) {
+func TestJobIsRecordedForItsInstance(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -88,7 +88,7 @@ func TestInstancesAreBounded(t *testing.T) {
 	equal(t, "current instance", any(r.runs(t, "prod", "orders")[0].GetMetadata().GetName()), r.status(t, "prod", "orders")["currentDeployedInstanceName"])
 }
 
-func TestChangeOfDefaultsBeginsInstancesWhereItChangesWhatRuns(t *testing.T) {
+func TestChangedDefaultsBeginInstancesOfAffectedApplications(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod")
@@ -145,7 +145,7 @@ func TestAnnotationsOfDefaultsReachTheCluster(t *testing.T) {
 }
 
 // Whoever leads next comes to the same conclusions, and writes nothing.
-func TestNextLeaderWritesNothingThatIsKnown(t *testing.T) {
+func TestNextLeaderDoesNotRepeatWrites(t *testing.T) {
 	one, two := startTwo(t)
 	a := one.connect(t, hello("cluster-a"))
 	one.saveEnvironment(t, "prod")

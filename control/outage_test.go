@@ -36,7 +36,7 @@ func dialEtcd(t testing.TB, through *proxy) *clientv3.Client {
 
 // While etcd is away every request says so in time, and when it is back all
 // goes on without a restart: requests, sessions, reports and the reconciler.
-func TestEtcdIsAwayForAWhile(t *testing.T) {
+func TestEtcdOutage(t *testing.T) {
 	t.Parallel()
 	network := startProxy(t, hostOf(listeningEtcd(t)))
 	r := startReplica(t, dialEtcd(t, network), "replica-1")
@@ -121,7 +121,7 @@ func TestSessionSurvivesAShortInterruption(t *testing.T) {
 	equal(t, "state", "CONNECTED", r.cluster(t, "cluster-a").GetStatus().GetState())
 }
 
-func TestReplicaStartsWithoutEtcdAndServesOnceItIsThere(t *testing.T) {
+func TestReplicaStartsWithoutEtcdAndServesOnceItIsAvailable(t *testing.T) {
 	t.Parallel()
 	network := startProxy(t, hostOf(listeningEtcd(t)))
 	network.cut()

@@ -44,7 +44,7 @@ func TestClusterIsRegisteredByItsAgentConnecting(t *testing.T) {
 	equal(t, "metadata", registered.GetMetadata(), again.GetMetadata())
 }
 
-func TestSessionBeginsWithHelloOfAnAgentThatMaySpeakForItsCluster(t *testing.T) {
+func TestSessionRequiresHelloOfAnAuthorizedAgent(t *testing.T) {
 	r := start(t)
 	for _, test := range []struct {
 		name    string

@@ -89,7 +89,7 @@ func disconnected(t testing.TB, r *replica, message string, last time.Time) {
 	}
 }
 
-func TestHeartbeatsKeepASessionAndTellOfTheAPIServer(t *testing.T) {
+func TestHeartbeatsMaintainASessionAndReportTheAPIServer(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *control.Config) { c.Heartbeat = minimal })
 	a := r.connect(t, hello("cluster-a"))
@@ -112,7 +112,7 @@ func TestHeartbeatsKeepASessionAndTellOfTheAPIServer(t *testing.T) {
 	}
 }
 
-func TestEndOfAConnectionIsTold(t *testing.T) {
+func TestEndOfAConnectionIsReported(t *testing.T) {
 	r := start(t)
 	for _, test := range []struct {
 		name string
@@ -140,7 +140,7 @@ func TestEndOfAConnectionIsTold(t *testing.T) {
 	}
 }
 
-func TestStoppingReplicaTellsItsAgents(t *testing.T) {
+func TestStoppingReplicaEndsItsSessions(t *testing.T) {
 	one, two := startTwo(t)
 	a := one.connect(t, hello("cluster-a"))
 	one.stop(t)
@@ -152,7 +152,7 @@ func TestStoppingReplicaTellsItsAgents(t *testing.T) {
 
 // A replica that vanishes says nothing. The leader, on another one, finds that
 // its sessions have expired.
-func TestSessionOfAVanishedReplicaExpires(t *testing.T) {
+func TestSessionOfALostReplicaExpires(t *testing.T) {
 	t.Parallel()
 	etcd := listeningEtcd(t)
 	network := startProxy(t, hostOf(etcd))

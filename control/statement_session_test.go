@@ -163,8 +163,8 @@ func TestQueryOnADedicatedPoolHasAClusterOfItsOwn(t *testing.T) {
 	})
 }
 
-// TestBothObjectsGoAtOnce: neither takes the other for one that is still there.
-func TestBothObjectsGoAtOnce(t *testing.T) {
+// TestBothObjectsAreDeletedTogether: neither takes the other for one that is still there.
+func TestBothObjectsAreDeletedTogether(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a", runsSQL))
 	s := r.shop(t)
@@ -245,7 +245,7 @@ func TestStatementOfFlink1KeepsItsStateAcrossAgents(t *testing.T) {
 	equal(t, "known phase", "PENDING", spec["known"].(map[string]any)["phase"].(string))
 }
 
-func TestSecretsOfTablesReachTheDriverAlone(t *testing.T) {
+func TestSecretsOfTablesReachOnlyTheDriver(t *testing.T) {
 	keys := must(seal.Parse(must(seal.Generate())(t)))(t)
 	r := start(t, func(c *control.Config) { c.Keys = keys })
 	a := r.connect(t, hello("cluster-a", runsSQL))

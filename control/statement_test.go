@@ -94,7 +94,7 @@ func (r *replica) shop(t testing.TB) statements {
 
 const copyOrders = "INSERT INTO copies SELECT * FROM orders"
 
-func TestMetadataIsAnsweredAtOnce(t *testing.T) {
+func TestMetadataStatementsAreExecutedImmediately(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	s := r.shop(t)
@@ -116,7 +116,7 @@ func TestMetadataIsAnsweredAtOnce(t *testing.T) {
 	refused(t, err, notFound("Statement 'show' not found in environment 'prod'."))
 }
 
-func TestSQLThatCannotRunMakesAFailedStatement(t *testing.T) {
+func TestInvalidSQLCreatesAFailedStatement(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	s := r.shop(t)
@@ -143,7 +143,7 @@ func TestSQLThatCannotRunMakesAFailedStatement(t *testing.T) {
 	}
 }
 
-func TestStatementIsRefused(t *testing.T) {
+func TestInvalidStatementsAreRejected(t *testing.T) {
 	r := start(t)
 	r.connect(t, hello("cluster-a"))
 	s := r.shop(t)

@@ -84,13 +84,13 @@ func TestTopicsAreTablesOfTheirDatabase(t *testing.T) {
 	equal(t, "the subject after DROP TABLE", false, registry.SubjectExists("orders-value"))
 }
 
-func TestATopicThatWasAlteredIsDeclared(t *testing.T) {
+func TestAnAlteredTopicIsDeclared(t *testing.T) {
 	s, _ := topicShop(t)
 	equal(t, "alter", "COMPLETED: Table `shop`.`sales`.`orders` was altered.", s.says(t, "ALTER TABLE orders ADD (sold TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, WATERMARK FOR sold AS sold)"))
 	equal(t, "columns", `COMPLETED "key","BYTES","TRUE",null,null,null "val","BYTES","TRUE",null,null,null "sold","TIMESTAMP_LTZ(3) *ROWTIME*","TRUE",null,"METADATA FROM 'timestamp' VIRTUAL","sold"`, s.says(t, "DESCRIBE orders"))
 }
 
-func TestACallerOfADatabaseThatIsDownIsToldWhich(t *testing.T) {
+func TestErrorsNameTheUnavailableDatabase(t *testing.T) {
 	s, _ := topicShop(t)
 	const down = "FAILED: Database `shop`.`cellar` cannot be used: its Kafka cluster at 127.0.0.1:1: "
 	for _, sql := range []string{

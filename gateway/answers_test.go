@@ -36,7 +36,7 @@ func answering(status string, answer proto.Message) func(context.Context, proto.
 	}
 }
 
-func TestServicesChooseAmongTheirStatuses(t *testing.T) {
+func TestServicesSelectTheirStatusCodes(t *testing.T) {
 	for name, connect := range transports {
 		t.Run(name, func(t *testing.T) {
 			for _, tc := range []struct {
@@ -117,7 +117,7 @@ func TestETag(t *testing.T) {
 	})
 }
 
-func TestETagIsOnlyWhereTheContractHasIt(t *testing.T) {
+func TestETagsAreSentOnlyIfTheContractHasThem(t *testing.T) {
 	c := newControl().returns("GetStatement", &cmfv1.Statement{Kind: "Statement"})
 	got := start(t, c).do(t, "GET", statementPath, "", "If-None-Match: *")
 	got.expect(t, http.StatusOK, `{"kind":"Statement"}`)

@@ -72,7 +72,7 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-func TestABodyMayBeMissingWhereItIsOptional(t *testing.T) {
+func TestAnOptionalBodyMayBeAbsent(t *testing.T) {
 	c := newControl().returns("CreateSavepointForFlinkApplication", &cmfv1.Savepoint{Kind: "Savepoint"})
 	s := start(t, c)
 	for _, body := range []string{"", "null", " ", "{}"} {
@@ -123,9 +123,9 @@ func (e *endless) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-// TestHugeBodiesCostLittle: the gateway neither holds nor reads what is beyond
+// TestHugeBodiesUseLittleMemory: the gateway neither holds nor reads what is beyond
 // the limit, whether or not the client says how much it is.
-func TestHugeBodiesCostLittle(t *testing.T) {
+func TestHugeBodiesUseLittleMemory(t *testing.T) {
 	const size, most = 256 << 20, 64 << 20
 	s := start(t, newControl())
 	for name, length := range map[string]int64{"known length": size, "unknown length": -1} {
@@ -152,8 +152,8 @@ func TestHugeBodiesCostLittle(t *testing.T) {
 	}
 }
 
-// TestHostileBodiesAreRefusedFast, long before their nominal size is worked off.
-func TestHostileBodiesAreRefusedFast(t *testing.T) {
+// TestHostileBodiesAreRejectedQuickly, long before their nominal size is worked off.
+func TestHostileBodiesAreRejectedQuickly(t *testing.T) {
 	bomb := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
 	for i := range 20 {
 		bomb += fmt.Sprintf("a%d: &a%d [%s*a%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 8), i)

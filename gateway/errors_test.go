@@ -97,7 +97,7 @@ func TestErrorsInYAML(t *testing.T) {
 	s.do(t, "GET", "/hello", "", "Accept: text/yaml").expect(t, 404, "errors:\n  - message: 'Resource not found: [hello]'\n")
 }
 
-func TestPanicsAnswer500(t *testing.T) {
+func TestPanicsResultIn500(t *testing.T) {
 	t.Run("in a service", func(t *testing.T) {
 		// In process: with a grpc.Server recovering is for its interceptors.
 		c := newControl().on("GetEnvironment", func(context.Context, proto.Message) (proto.Message, error) { panic("secret") })
@@ -121,8 +121,8 @@ func TestCallsAreBounded(t *testing.T) {
 	s.do(t, "GET", "/cmf/api/v1/environments/test", "").expect(t, http.StatusGatewayTimeout, errorBody("The request took too long."))
 }
 
-// TestAnAnswerThatCannotBeWritten is a 500, not half an answer.
-func TestAnAnswerThatCannotBeWritten(t *testing.T) {
+// TestAResponseThatCannotBeWritten is a 500, not half an answer.
+func TestAResponseThatCannotBeWritten(t *testing.T) {
 	nan := 0.0
 	nan /= nan
 	c := newControl().returns("GetResourceInformation", &cmfv1.ResourceInformation{Status: &cmfv1.ResourceInformationStatus{

@@ -104,7 +104,7 @@ func flinkAnswering(end error, parts ...*cmfv1.FetchFlinkWebUIResponse) *webUIs 
 	}}
 }
 
-func TestWebUIAnswersArePassedOn(t *testing.T) {
+func TestWebUIResponsesArePassedOn(t *testing.T) {
 	for name, connect := range webUITransports {
 		t.Run(name, func(t *testing.T) {
 			w := flinkAnswering(nil, headPart(203, "Content-Type: text/html", `ETag: "a"`, "Content-Encoding: gzip", "Content-Length: 6"), bodyPart("abc"), bodyPart("def"))
@@ -146,7 +146,7 @@ func TestWebUIAnswersArePassedOn(t *testing.T) {
 	}
 }
 
-func TestWhatAHostileWebUISendsStaysOut(t *testing.T) {
+func TestHeadersOfAHostileWebUIAreDropped(t *testing.T) {
 	w := flinkAnswering(nil, headPart(200, "Set-Cookie: session=1", "Content-Security-Policy: default-src *", "Access-Control-Allow-Origin: *",
 		"Clear-Site-Data: *", "Refresh: 0; url=http://evil.example", "Link: <http://evil.example>; rel=preload", "X-Anything: 1", "Connection: close",
 		"Transfer-Encoding: chunked", "WWW-Authenticate: Basic", "Cache-Control: public", "Content-Disposition: attachment\r\nSet-Cookie: a=b",
@@ -174,8 +174,8 @@ func startWebUIs(t testing.TB, w *webUIs, configure ...func(*gateway.Config)) *r
 	return startWith(t, webUITransports["in process"](t, w), configure...)
 }
 
-// TestAWebUIMayLoadWhatIsItsOwn, and not what belongs to the web UI of another job.
-func TestAWebUIMayLoadWhatIsItsOwn(t *testing.T) {
+// TestAWebUIMayLoadItsOwnResources, and not what belongs to the web UI of another job.
+func TestAWebUIMayLoadItsOwnResources(t *testing.T) {
 	s := startWebUIs(t, flinkAnswering(nil, headPart(200)))
 	host := strings.TrimPrefix(s.url, "http://")
 	for name, test := range map[string]struct {
@@ -246,7 +246,7 @@ func TestPathsOfWebUIs(t *testing.T) {
 	}
 }
 
-func TestWebUIWithoutItsSlashIsRedirectedRelatively(t *testing.T) {
+func TestAWebUIPathWithoutATrailingSlashIsRedirectedRelatively(t *testing.T) {
 	w := flinkAnswering(nil, headPart(200))
 	s := startWebUIs(t, w)
 	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -317,8 +317,8 @@ func TestWebUIsAreReadOnly(t *testing.T) {
 	}
 }
 
-// TestPagesOfOtherOriginsChangeNothing: a sandboxed web UI is one.
-func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
+// TestWritesFromOtherOriginsAreRejected: a sandboxed web UI is one.
+func TestWritesFromOtherOriginsAreRejected(t *testing.T) {
 	c := newControl()
 	s := start(t, c)
 	const start = "/cmf/api/v1/environments/test/applications/app1/start"
@@ -361,8 +361,8 @@ func TestFailuresOfWebUIs(t *testing.T) {
 	}
 }
 
-// TestHalfAnAnswerIsNotTakenForWhole, whether its length was told or not.
-func TestHalfAnAnswerIsNotTakenForWhole(t *testing.T) {
+// TestAnIncompleteResponseAbortsTheConnection, whether its length was told or not.
+func TestAnIncompleteResponseAbortsTheConnection(t *testing.T) {
 	for name, connect := range webUITransports {
 		for _, headers := range [][]string{{"Content-Length: 100"}, nil} {
 			t.Run(fmt.Sprint(name, headers), func(t *testing.T) {
@@ -384,8 +384,8 @@ func TestHalfAnAnswerIsNotTakenForWhole(t *testing.T) {
 	}
 }
 
-// TestAWebUIEndsWithItsClient: nobody goes on reading for one who left.
-func TestAWebUIEndsWithItsClient(t *testing.T) {
+// TestAWebUIRequestEndsWhenItsClientDisconnects: nobody goes on reading for one who left.
+func TestAWebUIRequestEndsWhenItsClientDisconnects(t *testing.T) {
 	ended := make(chan struct{})
 	w := &webUIs{fetch: func(_ *cmfv1.FetchFlinkWebUIRequest, s webUIStream) error {
 		defer close(ended)
@@ -415,8 +415,8 @@ func TestAWebUIEndsWithItsClient(t *testing.T) {
 	await.Closed(t, "the end of the call of a client that has left", ended)
 }
 
-// TestAnotherReplicaIsAsked where the first cannot reach the agent.
-func TestAnotherReplicaIsAsked(t *testing.T) {
+// TestOtherReplicasAreTried where the first cannot reach the agent.
+func TestOtherReplicasAreTried(t *testing.T) {
 	for name, connect := range webUITransports {
 		t.Run(name, func(t *testing.T) {
 			w := &webUIs{}

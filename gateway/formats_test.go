@@ -61,7 +61,7 @@ func TestRequestFormats(t *testing.T) {
 	})
 }
 
-func TestAnswerFormats(t *testing.T) {
+func TestResponseFormats(t *testing.T) {
 	const asYAML = "kind: Statement\n"
 	s := start(t, newControl().returns("GetStatement", &cmfv1.Statement{Kind: "Statement"}))
 	for accept, contentType := range map[string]string{
@@ -118,8 +118,8 @@ func TestAnswerFormats(t *testing.T) {
 	})
 }
 
-// TestOpenEndedJSONSurvives the way in and out, in both formats.
-func TestOpenEndedJSONSurvives(t *testing.T) {
+// TestOpenEndedJSONIsPreserved the way in and out, in both formats.
+func TestOpenEndedJSONIsPreserved(t *testing.T) {
 	const spec = `{"z":1.0,"a":null,"int":9007199254740993,"big":123456789012345678901234567890,"exp":1E5,"neg":-0.0,` +
 		`"s":"\u00e9\n","é":"yes","on":true,"list":[],"map":{},"nested":{"b":[{"c":null},[1,2.50]]}}`
 	c := newControl()

@@ -44,9 +44,9 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestTheControlPlaneIsToldLittle: a client cannot set metadata or timeouts of
+// TestFewHeadersReachTheControlPlane: a client cannot set metadata or timeouts of
 // the RPC, nor can its headers pass for what the gateway says.
-func TestTheControlPlaneIsToldLittle(t *testing.T) {
+func TestFewHeadersReachTheControlPlane(t *testing.T) {
 	for name, connect := range transports {
 		t.Run(name, func(t *testing.T) {
 			c := newControl().returns("GetEnvironment", &cmfv1.Environment{})
@@ -83,7 +83,7 @@ func TestTheControlPlaneIsToldLittle(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerIsMarked(t *testing.T) {
+func TestEveryResponseHasTheCommonHeaders(t *testing.T) {
 	s := start(t, newControl().returns("GetEnvironment", &cmfv1.Environment{}))
 	for _, path := range []string{environmentPath, "/hello", "/healthz", "/openapi.json"} {
 		got := s.do(t, "GET", path, "")

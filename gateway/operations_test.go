@@ -29,7 +29,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	s.do(t, "GET", "/readyz?verbose", "").expect(t, 503, errorBody("Not ready: etcd has no leader."))
 }
 
-func TestMetricsAreServedWhereThereAreAny(t *testing.T) {
+func TestMetricsAreServedIfConfigured(t *testing.T) {
 	start(t, newControl()).do(t, "GET", "/metrics", "").expect(t, 404, errorBody("Resource not found: [metrics]"))
 	s := start(t, newControl(), func(c *gateway.Config) {
 		c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") })

@@ -98,9 +98,9 @@ func rawGet(t *testing.T, s *rest, target string) reply {
 	return reply{response.StatusCode, response.Header, string(body)}
 }
 
-// TestAnEmptyNameReachesNothing: a script whose variable is empty must not hit
+// TestAnEmptyNameMatchesNoPath: a script whose variable is empty must not hit
 // what stands around it.
-func TestAnEmptyNameReachesNothing(t *testing.T) {
+func TestAnEmptyNameMatchesNoPath(t *testing.T) {
 	for request, status := range map[string]int{
 		"DELETE /cmf/api/v1/environments/":                          http.StatusMethodNotAllowed,
 		"DELETE /cmf/api/v1/environments//":                         http.StatusMethodNotAllowed,

@@ -108,9 +108,9 @@ func TestEveryOperationIsServed(t *testing.T) {
 	}
 }
 
-// TestEveryOperationIsRefusedAlike: what is not implemented answers 501 with
+// TestEveryOperationReturnsErrorsInTheSameWay: what is not implemented answers 501 with
 // the contract's error body.
-func TestEveryOperationIsRefusedAlike(t *testing.T) {
+func TestEveryOperationReturnsErrorsInTheSameWay(t *testing.T) {
 	s := start(t, newControl())
 	for _, op := range operations(t) {
 		t.Run(op.method+" "+op.path, func(t *testing.T) {

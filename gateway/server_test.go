@@ -61,9 +61,9 @@ func TestShutdownWaitsForRequests(t *testing.T) {
 	}
 }
 
-// TestShutdownDoesNotWaitForEver, neither for requests nor for connections
+// TestShutdownIsBounded, neither for requests nor for connections
 // that idle.
-func TestShutdownDoesNotWaitForEver(t *testing.T) {
+func TestShutdownIsBounded(t *testing.T) {
 	begun := make(chan struct{})
 	address, stop, served := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)
@@ -84,7 +84,7 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-func TestServeTellsWhyItEnded(t *testing.T) {
+func TestServeReturnsTheCause(t *testing.T) {
 	listener := listen(t)
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func TestTheTimeoutOfACall(t *testing.T) {
 }
 
 // A watch outlives the time that other requests have, but has to begin in it.
-func TestTheTimeoutOfAWatchIsForItsBeginning(t *testing.T) {
+func TestTheTimeoutAppliesOnlyToTheStartOfAWatch(t *testing.T) {
 	watch := func(t *testing.T, do func(grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error) grpc.ClientConnInterface {
 		return watchServers["in process"](t, &watchable{watch: func(_ *cmfv1.WatchApplicationsRequest, s grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error {
 			return do(s)

@@ -92,7 +92,7 @@ func sending(end error, responses ...*cmfv1.WatchApplicationsResponse) *watchabl
 
 const watchPath = applicationsPath + "?watch=true"
 
-func TestWatchesAreWrittenAsLinesOrServerSentEvents(t *testing.T) {
+func TestWatchesAreNewlineDelimitedJSONOrServerSentEvents(t *testing.T) {
 	tooOld, err := status.New(codes.OutOfRange, "too old").WithDetails(&cmfv1.HttpStatus{Code: 410}, &cmfv1.RestError{Errors: []*cmfv1.Error{{Message: "List again."}}})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ data: {"type":"ERROR","status":410,"object":{"errors":[{"message":"List again."}
 	}
 }
 
-func TestWatchesThatCannotBeginAreOrdinaryErrors(t *testing.T) {
+func TestWatchesThatCannotStartReturnOrdinaryErrors(t *testing.T) {
 	tooOld, err := status.New(codes.OutOfRange, "too old").WithDetails(&cmfv1.HttpStatus{Code: 410})
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestWatchesThatCannotBeginAreOrdinaryErrors(t *testing.T) {
 	}
 }
 
-func TestTheRequestOfAWatch(t *testing.T) {
+func TestRequestParametersOfAWatch(t *testing.T) {
 	type received struct {
 		request *cmfv1.WatchApplicationsRequest
 		md      metadata.MD
@@ -213,7 +213,7 @@ func unending() (*watchable, chan error) {
 	}}, ended
 }
 
-func TestAWatchEndsWhenItsClientLeaves(t *testing.T) {
+func TestAWatchEndsWhenItsClientDisconnects(t *testing.T) {
 	for name, connect := range watchServers {
 		t.Run(name, func(t *testing.T) {
 			w, ended := unending()

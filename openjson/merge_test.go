@@ -35,7 +35,7 @@ func TestMergeOfNothingIsAnEmptyObject(t *testing.T) {
 	equal(t, openjson.Merge(nil, nil), openjson.Object{})
 }
 
-func TestWhatIsMergedIsNotChangedThroughTheResult(t *testing.T) {
+func TestTheResultOfAMergeDoesNotShareItsInputs(t *testing.T) {
 	base, over := parse(t, `{"a":{"b":{"c":1}}}`), parse(t, `{"x":{"y":{"z":1}}}`)
 	merged := openjson.Merge(base, over)
 	openjson.Set(merged, "changed", "a", "b", "c")

@@ -144,7 +144,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-func TestSetMakesTheWay(t *testing.T) {
+func TestSetCreatesParents(t *testing.T) {
 	o := parse(t, `{"a":{"b":1},"n":null,"s":"text"}`)
 	openjson.Set(o, "x", "a", "c", "d")
 	openjson.Set(o, "y", "n", "m")

@@ -80,7 +80,7 @@ func checkMerged(t *rapid.T, base, over, merged openjson.Object) {
 	}
 }
 
-func TestMergedObjectsHoldWhatTheyAreMergedFrom(t *testing.T) {
+func TestMergedObjectsContainTheirInputs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base, over := anyObject(3).Draw(t, "base"), anyObject(3).Draw(t, "over")
 		baseText, overText := openjson.Text(base), openjson.Text(over)
@@ -94,7 +94,7 @@ func TestMergedObjectsHoldWhatTheyAreMergedFrom(t *testing.T) {
 
 // Where a key holds objects in some and other values in others, it matters
 // which are merged first: a value wipes out the objects beneath it only.
-func TestMergeIsAssociativeWhereKindsOfValuesAgree(t *testing.T) {
+func TestMergeIsAssociativeIfTypesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := shapedObject(3).Draw(t, "a"), shapedObject(3).Draw(t, "b"), shapedObject(3).Draw(t, "c")
 		expect(t, "associative", openjson.Merge(openjson.Merge(a, b), c), openjson.Merge(a, openjson.Merge(b, c)))
@@ -102,7 +102,7 @@ func TestMergeIsAssociativeWhereKindsOfValuesAgree(t *testing.T) {
 }
 
 // Check has to agree with encoding/json on all that both can judge.
-func TestCheckNeverPanicsNorAcceptsWhatIsNoObject(t *testing.T) {
+func TestCheckNeverPanicsAndAcceptsOnlyObjects(t *testing.T) {
 	pieces := rapid.SampledFrom([]string{`{`, `}`, `[`, `]`, `"a"`, `:`, `,`, `1`, `null`, ` `, `"`, `\`, "\xff", "\x00", `{"a":1}`})
 	rapid.Check(t, func(t *rapid.T) {
 		text := strings.Join(rapid.SliceOfN(pieces, 0, 12).Draw(t, "pieces"), "")

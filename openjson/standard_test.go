@@ -74,7 +74,7 @@ var texts = []string{
 	`{"a":` + strings.Repeat(`[`, 20_000) + strings.Repeat(`]`, 20_000) + `}`,
 }
 
-func TestAgreesWithStandard(t *testing.T) {
+func TestAgreesWithTheStandardLibrary(t *testing.T) {
 	for _, text := range texts {
 		checkAgainstStandard(t, text)
 	}
@@ -87,7 +87,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { checkAgainstStandard(t, text) })
 }
 
-func TestAnyObjectAgreesWithStandard(t *testing.T) {
+func TestAnyObjectAgreesWithTheStandardLibrary(t *testing.T) {
 	pieces := rapid.SampledFrom([]string{
 		`{`, `}`, `[`, `]`, `"a"`, `"b":`, `:`, `,`, `1`, `-0.1e5`, `null`, `true`, ` `, `"`, `\`, `\u00`, `"\ud83d\ude00"`, "\xff", "\x00", "é", `{"a":1}`,
 	})
@@ -99,7 +99,7 @@ func TestAnyObjectAgreesWithStandard(t *testing.T) {
 
 // What is not JSON that was parsed, but can be written, is written as
 // encoding/json does.
-func TestAnyValueIsWrittenAsStandard(t *testing.T) {
+func TestAnyValueIsWrittenAsByTheStandardLibrary(t *testing.T) {
 	for _, value := range []any{
 		nil, openjson.Object(nil), openjson.Object{}, []any(nil), []any{}, 7, int64(-1), 1.5, "\xff", "\x7f\u2029<&>", json.Number(""),
 		map[string]string{"b": "<", "a": "1"}, []string{"x"}, openjson.Object{"a": []any{[]string{"<"}, map[string]int{"b": 1}}},

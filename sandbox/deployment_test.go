@@ -68,7 +68,7 @@ func TestFirstDeployment(t *testing.T) {
 	}
 }
 
-func TestCreatedSuspendedStaysCreated(t *testing.T) {
+func TestDeploymentCreatedAsSuspendedStaysCreated(t *testing.T) {
 	c := run(t, Config{})
 	c.create(deployments, "app", application(", state: suspended", ""), nil)
 	app := c.await(deployments, "app", func(o object) bool { return o.lifecycle() == "CREATED" })
@@ -146,7 +146,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-func TestChangesThatDoNothing(t *testing.T) {
+func TestIneffectiveChanges(t *testing.T) {
 	for _, change := range []string{
 		`{"spec":{"job":{"upgradeMode":"savepoint"}}}`,
 		`{"spec":{"job":{"initialSavepointPath":"s3://s/1"}}}`,
@@ -263,7 +263,7 @@ func TestRejectedChangeLeavesTheJob(t *testing.T) {
 	}
 }
 
-func TestRestartKeepsWhatRuns(t *testing.T) {
+func TestRunningJobsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	c := run(t, Config{Dir: dir})
 	c.create(deployments, "app", application("", ""), nil)

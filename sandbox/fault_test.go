@@ -74,7 +74,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestJobThatFailsRunsFirst(t *testing.T) {
+func TestFailingJobRunsBeforeItFails(t *testing.T) {
 	c := run(t, Config{Pace: 5 * time.Millisecond})
 	c.create(deployments, "app", application("", ""), fail("job"))
 	seen, _ := c.follow(deployments, "app", object.job, isFailed)
@@ -108,7 +108,7 @@ func TestJobFinishes(t *testing.T) {
 	}
 }
 
-func TestSavepointThatFailsHoldsUpTheSuspend(t *testing.T) {
+func TestFailedSavepointBlocksTheSuspend(t *testing.T) {
 	tests := map[string]struct{ fault string }{
 		"for ever": {"savepoint"},
 		"once":     {"flaky-savepoint"},
@@ -134,7 +134,7 @@ func TestSavepointThatFailsHoldsUpTheSuspend(t *testing.T) {
 	}
 }
 
-func TestDeletionThatIsHeldUp(t *testing.T) {
+func TestDeletionWaitsForTheCleanup(t *testing.T) {
 	c := run(t, Config{})
 	c.create(deployments, "app", application("", ""), fail("cleanup"))
 	c.await(deployments, "app", stable)

@@ -100,7 +100,7 @@ func TestAnUnmanagedJobKeepsASessionCluster(t *testing.T) {
 	c.follow(deployments, "pool", object.lifecycle, func(object) bool { return false })
 }
 
-func TestATaskManagerThatEndsIsStartedAgain(t *testing.T) {
+func TestATaskManagerThatExitsIsRestarted(t *testing.T) {
 	c, fake := runFlink(t, Config{})
 	c.create(deployments, "app", flinkApplication, nil)
 	c.await(deployments, "app", stable)
@@ -112,7 +112,7 @@ func TestATaskManagerThatEndsIsStartedAgain(t *testing.T) {
 	await.Until(c, "there is a third start", func() bool { return len(fake.starts("taskmanager.sh")) == 3 })
 }
 
-func TestAJobManagerThatNeverComesUpShowsWhy(t *testing.T) {
+func TestAJobManagerThatDoesNotStartReportsTheCause(t *testing.T) {
 	c, fake := runFlink(t, Config{})
 	fake.stillborn = "Exception in thread \"main\" java.lang.RuntimeException: wrapper\nCaused by: java.lang.ClassNotFoundException: com.example.Nope\n\tat x\n"
 	c.create(deployments, "app", flinkApplication, nil)
@@ -128,7 +128,7 @@ func TestAJobManagerThatNeverComesUpShowsWhy(t *testing.T) {
 	c.await(deployments, "app", func(o object) bool { return stable(o) && o.job() == "RUNNING" })
 }
 
-func TestAJobThatFailsShowsItsExceptions(t *testing.T) {
+func TestAFailedJobReportsItsExceptions(t *testing.T) {
 	c, fake := runFlink(t, Config{})
 	c.create(deployments, "app", flinkApplication, nil)
 	app := c.await(deployments, "app", stable)
@@ -191,7 +191,7 @@ func TestASnapshotIsASavepointUntilItIsDeleted(t *testing.T) {
 	})
 }
 
-func TestWhatRanIsStartedAgainByALaterSandbox(t *testing.T) {
+func TestALaterSandboxRestartsTheProcesses(t *testing.T) {
 	dir, flinkDir := t.TempDir(), t.TempDir()
 	c, _ := runFlink(t, Config{Dir: dir, FlinkDir: flinkDir})
 	c.create(deployments, "app", flinkApplication, nil)
@@ -203,7 +203,7 @@ func TestWhatRanIsStartedAgainByALaterSandbox(t *testing.T) {
 	c.await(deployments, "app", func(o object) bool { return o.job() == "RUNNING" && o.manager() == "READY" })
 }
 
-func TestAVersionWithoutAHomeIsRefused(t *testing.T) {
+func TestAVersionWithoutADistributionIsRejected(t *testing.T) {
 	c, _ := runFlink(t, Config{})
 	c.create(deployments, "app", strings.Replace(flinkApplication, "v2_2", "v1_19", 1), nil)
 	app := c.await(deployments, "app", failing)
@@ -213,7 +213,7 @@ func TestAVersionWithoutAHomeIsRefused(t *testing.T) {
 	c.events("app", "ValidationError")
 }
 
-func TestHomesThatAreNone(t *testing.T) {
+func TestInvalidFlinkHomes(t *testing.T) {
 	_, err := New(Config{Name: "x", FlinkHomes: []string{t.TempDir()}, FlinkDir: t.TempDir(), Supervisor: []string{"x"}})
 	if err == nil || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "is no Flink home") {
 		t.Errorf("the error is %v", err)

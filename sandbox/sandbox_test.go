@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/discovery"
 )
 
-func TestClusterSaysWhatItIs(t *testing.T) {
+func TestClusterIdentifiesItselfAsSimulated(t *testing.T) {
 	cluster, err := New(Config{Name: "test"})
 	if err != nil {
 		t.Fatal(err)
@@ -46,13 +46,13 @@ func TestClusterEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestUnusableFolder(t *testing.T) {
+func TestInvalidDataFolder(t *testing.T) {
 	if _, err := New(Config{Name: "test", Dir: "/dev/null/sandbox"}); err == nil {
 		t.Error("a folder that cannot be is taken")
 	}
 }
 
-func TestUnusableNamespace(t *testing.T) {
+func TestInvalidNamespace(t *testing.T) {
 	if _, err := New(Config{Name: "test", Namespaces: []string{"No Such"}}); err == nil {
 		t.Error("a namespace that cannot be is taken")
 	}

@@ -55,7 +55,7 @@ func TestBatchJobEnds(t *testing.T) {
 	}
 }
 
-func TestSessionJobIsRefused(t *testing.T) {
+func TestSessionJobIsRejected(t *testing.T) {
 	tests := map[string]struct{ spec, says string }{
 		"with a jar by a scheme that is not allowed": {
 			`{deploymentName: cluster, job: {jarURI: "local:///x.jar", parallelism: 1}}`, "allowed schemes"},
@@ -80,7 +80,7 @@ func TestSessionJobIsRefused(t *testing.T) {
 	}
 }
 
-func TestSessionClusterGoesAfterItsJobs(t *testing.T) {
+func TestSessionClusterIsDeletedAfterItsJobs(t *testing.T) {
 	c := run(t, Config{})
 	c.create(deployments, "cluster", session, nil)
 	c.create(sessionJobs, "job", sessionJob, nil)
@@ -177,7 +177,7 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
-func TestSnapshotWithDataGoesOnlyWhileTheJobRuns(t *testing.T) {
+func TestSnapshotWithDataIsDeletedOnlyWhileTheJobRuns(t *testing.T) {
 	c := run(t, Config{})
 	c.create(deployments, "app", application("", ""), nil)
 	c.await(deployments, "app", stable)

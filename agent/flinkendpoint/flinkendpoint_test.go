@@ -26,7 +26,7 @@ func apiServer(t *testing.T, path, answer string) *rest.Config {
 	return &rest.Config{Host: server.URL}
 }
 
-func TestRESTIsTheOperatorsService(t *testing.T) {
+func TestRESTIsReachedThroughTheOperatorsService(t *testing.T) {
 	k, err := NewKubernetes(&rest.Config{Host: "http://127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestRESTIsTheOperatorsService(t *testing.T) {
 	}
 }
 
-func TestNamesCannotLeadElsewhere(t *testing.T) {
+func TestNamesCannotSelectAnotherHost(t *testing.T) {
 	k, err := NewKubernetes(&rest.Config{Host: "http://127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestNamesCannotLeadElsewhere(t *testing.T) {
 	}
 }
 
-func TestGatewayIsInTheJobManagersPod(t *testing.T) {
+func TestTheGatewayIsInTheJobManagersPod(t *testing.T) {
 	pod := func(phase, ip, extra string) string {
 		return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"` + extra + `},"status":{"phase":"` + phase + `","podIP":"` + ip + `"}}`
 	}
@@ -83,7 +83,7 @@ func TestGatewayIsInTheJobManagersPod(t *testing.T) {
 	}
 }
 
-func TestLocalTakesLoopbackAddressesOnly(t *testing.T) {
+func TestLocalAcceptsOnlyLoopbackAddresses(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://127.0.0.1:4711":           "http://127.0.0.1:4711",
 		"http://[::1]:4711/":              "http://[::1]:4711",

@@ -20,7 +20,7 @@ func TestBackoffBound(t *testing.T) {
 	}
 }
 
-func TestBackoffDrawsFromAllOfTheRange(t *testing.T) {
+func TestBackoffUsesTheFullRange(t *testing.T) {
 	b := Backoff{Base: time.Second, Max: time.Second}
 	const draws, buckets = 4000, 4
 	var counts [buckets]int

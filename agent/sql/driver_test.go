@@ -152,7 +152,7 @@ func (a *agent) acked(outcome agentv1.Outcome) *agentv1.Ack {
 
 func endless() Spec { return Spec{Statement: "SELECT endless", Setup: []string{"CREATE TABLE t"}} }
 
-func TestAQueryIsReadToItsEnd(t *testing.T) {
+func TestAQueryIsReadCompletely(t *testing.T) {
 	f := newFlink(t)
 	for i := range 25 {
 		f.rows <- fmt.Sprint(i)
@@ -176,9 +176,9 @@ func TestAQueryIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// TestAQueryThatNobodyReadsWaits: the driver stops to read, and reads on when
+// TestAQueryWithoutReadersWaits: the driver stops to read, and reads on when
 // rows are handed out.
-func TestAQueryThatNobodyReadsWaits(t *testing.T) {
+func TestAQueryWithoutReadersWaits(t *testing.T) {
 	f := newFlink(t)
 	const rows = spoolRows + 12_000
 	for i := range rows {
@@ -206,7 +206,7 @@ func TestAQueryThatNobodyReadsWaits(t *testing.T) {
 	}
 }
 
-func TestASentenceOfThePlannerIsTheError(t *testing.T) {
+func TestThePlannersMessageIsTheError(t *testing.T) {
 	for name, spec := range map[string]Spec{
 		"query":  {Statement: "SELECT wrong"},
 		"insert": {Statement: "INSERT wrong", Detached: true},
@@ -239,7 +239,7 @@ func TestAStatementWaitsForItsCluster(t *testing.T) {
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 }
 
-func TestAQueryThatIsDeletedLeavesNoJob(t *testing.T) {
+func TestADeletedQueryLeavesNoJob(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, endless())
@@ -273,7 +273,7 @@ func TestAQueryOfAnAgentThatWasKilledFails(t *testing.T) {
 	}
 }
 
-func TestAnAgentThatEndsClosesItsQueries(t *testing.T) {
+func TestAStoppingAgentClosesItsQueries(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, endless())
@@ -284,7 +284,7 @@ func TestAnAgentThatEndsClosesItsQueries(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatForgetsItsSessionsFailsQueries(t *testing.T) {
+func TestAGatewayThatLosesItsSessionsFailsQueries(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, endless())
@@ -298,7 +298,7 @@ func TestAGatewayThatForgetsItsSessionsFailsQueries(t *testing.T) {
 	}
 }
 
-func TestStraysAreCancelledOnceAllIsSaid(t *testing.T) {
+func TestStrayJobsAreCancelledAfterSynced(t *testing.T) {
 	f := newFlink(t)
 	f.jobs = []*job{
 		{id: "1", name: "weir/u-gone/n/gone", state: "RUNNING"},
@@ -320,7 +320,7 @@ func TestStraysAreCancelledOnceAllIsSaid(t *testing.T) {
 	}
 }
 
-func TestManifestsThatAreWrongAreRefused(t *testing.T) {
+func TestInvalidManifestsAreRefused(t *testing.T) {
 	a := start(t, newFlink(t))
 	a.driver.Apply(&agentv1.Apply{Ref: ref(), OwnerUid: "u", Generation: 1, Manifest: `{}`})
 	if ack := a.acked(agentv1.Outcome_OUTCOME_REFUSED); ack.GetReason() != "Invalid" || !strings.Contains(ack.GetMessage(), "spec.statement") {
@@ -333,7 +333,7 @@ func TestManifestsThatAreWrongAreRefused(t *testing.T) {
 	}
 }
 
-func TestWelcomeHearsEverythingAnew(t *testing.T) {
+func TestEverythingIsReportedAgainAfterWelcome(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, endless())
@@ -346,9 +346,9 @@ func TestWelcomeHearsEverythingAnew(t *testing.T) {
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 }
 
-// TestWhatTheControlPlaneKnowsOfAQuery decides what a new process does with one
+// TestStatusOfAQuery decides what a new process does with one
 // whose job Flink has forgotten.
-func TestWhatTheControlPlaneKnowsOfAQuery(t *testing.T) {
+func TestStatusOfAQuery(t *testing.T) {
 	for _, test := range []struct {
 		known                 Known
 		lifecycle, job, error string
@@ -370,7 +370,7 @@ func TestWhatTheControlPlaneKnowsOfAQuery(t *testing.T) {
 	}
 }
 
-func TestWhatFailedBeforeIsNotRunAgain(t *testing.T) {
+func TestAFailedStatementIsNotRunAgain(t *testing.T) {
 	for _, detached := range []bool{false, true} {
 		f := newFlink(t)
 		a := start(t, f)
@@ -383,7 +383,7 @@ func TestWhatFailedBeforeIsNotRunAgain(t *testing.T) {
 	}
 }
 
-func TestAStatementOfAnotherOwnerReplacesTheOneBefore(t *testing.T) {
+func TestAStatementOfAnotherOwnerReplacesThePreviousOne(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, endless())

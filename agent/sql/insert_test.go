@@ -29,7 +29,7 @@ func TestAnInsertOutlivesItsAgent(t *testing.T) {
 	}
 }
 
-func TestAnInsertOutlivesAnAgentThatEnds(t *testing.T) {
+func TestAnInsertOutlivesAnAgentThatStops(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, insertion())
@@ -69,8 +69,8 @@ func TestStoppedWithASavepointAndResumedFromIt(t *testing.T) {
 	}
 }
 
-// TestAChangeWhileTheAgentWasAway is noticed by what the job was made of.
-func TestAChangeWhileTheAgentWasAway(t *testing.T) {
+// TestAChangeWhileTheAgentWasStopped is noticed by what the job was made of.
+func TestAChangeWhileTheAgentWasStopped(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	spec := insertion()
@@ -91,7 +91,7 @@ func TestAChangeWhileTheAgentWasAway(t *testing.T) {
 	})
 }
 
-func TestANewNonceGoesBackToTheSavepointNamed(t *testing.T) {
+func TestANewNonceRestartsFromTheNamedSavepoint(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	spec := insertion()
@@ -110,7 +110,7 @@ func TestANewNonceGoesBackToTheSavepointNamed(t *testing.T) {
 	})
 }
 
-func TestWithoutAPlaceForSavepointsTheJobIsCancelled(t *testing.T) {
+func TestWithoutASavepointDirectoryTheJobIsCancelled(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	spec := insertion()
@@ -127,7 +127,7 @@ func TestWithoutAPlaceForSavepointsTheJobIsCancelled(t *testing.T) {
 	a.reaches(3, "STABLE", "RUNNING")
 }
 
-func TestAnInsertThatIsDoneIsNotRunAgain(t *testing.T) {
+func TestAFinishedInsertIsNotRunAgain(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, insertion())
@@ -168,7 +168,7 @@ func TestAJobThatItsJobManagerLostIsSubmittedAgain(t *testing.T) {
 	})
 }
 
-func TestAJobThatFailsTellsItsExceptions(t *testing.T) {
+func TestExceptionsOfAFailedJobAreReported(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, insertion())
@@ -185,7 +185,7 @@ func TestAJobThatFailsTellsItsExceptions(t *testing.T) {
 	}
 }
 
-func TestAJobThatOthersCancelledHasFailed(t *testing.T) {
+func TestAJobCancelledByAnotherClientHasFailed(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, insertion())
@@ -196,7 +196,7 @@ func TestAJobThatOthersCancelledHasFailed(t *testing.T) {
 	}
 }
 
-func TestAReleasedInsertRunsOn(t *testing.T) {
+func TestAReleasedInsertContinuesToRun(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)
 	a.apply(1, insertion())
@@ -209,7 +209,7 @@ func TestAReleasedInsertRunsOn(t *testing.T) {
 	}
 }
 
-func TestAnInsertThatNoProcessKnowsIsDeleted(t *testing.T) {
+func TestAnInsertOfAnEarlierProcessIsDeleted(t *testing.T) {
 	f := newFlink(t)
 	f.jobs = []*job{{id: "1", name: "weir/u/n/s", state: "RUNNING"}}
 	a := start(t, f)

@@ -37,7 +37,7 @@ func TestMarkersNameStatements(t *testing.T) {
 	}
 }
 
-func TestFingerprintsTellWhatTakesAnotherJob(t *testing.T) {
+func TestFingerprintsDetermineWhetherAJobIsReplaced(t *testing.T) {
 	spec := func(change func(*Spec)) string {
 		s := &Spec{Statement: "INSERT", Parallelism: 1, Configuration: map[string]string{"a": "b"}, Deployment: "pool"}
 		change(s)

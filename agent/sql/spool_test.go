@@ -43,7 +43,7 @@ func TestRowsCanBeReadAgain(t *testing.T) {
 	}
 }
 
-func TestRowsAreDroppedForNewOnesOnceTheyWereHandedOut(t *testing.T) {
+func TestReturnedRowsAreDroppedForNewOnes(t *testing.T) {
 	s, total, _ := clocked()
 	s.add(numbered(0, spoolRows+500))
 	if !s.full() {
@@ -110,7 +110,7 @@ func TestAPageIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestSpoolsKnowHowLongNobodyHasAsked(t *testing.T) {
+func TestSpoolsRecordTheTimeOfTheLastRequest(t *testing.T) {
 	s, _, now := clocked()
 	*now = now.Add(time.Minute)
 	if s.idle() != time.Minute {

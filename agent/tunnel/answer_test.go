@@ -15,7 +15,7 @@ import (
 
 var urlOfTest = url.URL{Scheme: "http", Host: "app-rest.flink:8081"}
 
-func TestOnlyHarmlessHeadersPass(t *testing.T) {
+func TestOnlyAllowedHeadersArePassedOn(t *testing.T) {
 	var asked *http.Request
 	tr := begin(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = r.Clone(r.Context())
@@ -75,7 +75,7 @@ func TestOnlyHarmlessHeadersPass(t *testing.T) {
 	}
 }
 
-func TestStatusesOfFlinkAreItsOwn(t *testing.T) {
+func TestStatusCodesOfFlinkArePassedOn(t *testing.T) {
 	tr := begin(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/404":
@@ -95,7 +95,7 @@ func TestStatusesOfFlinkAreItsOwn(t *testing.T) {
 	}
 }
 
-func TestEncodedBodiesPassAsTheyAre(t *testing.T) {
+func TestEncodedBodiesArePassedOnUnchanged(t *testing.T) {
 	var zipped bytes.Buffer
 	writer := gzip.NewWriter(&zipped)
 	_, _ = writer.Write([]byte(strings.Repeat("a", 100)))

@@ -75,7 +75,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestRequestsThatBreakARuleReachNothing(t *testing.T) {
+func TestInvalidRequestsAreNotSent(t *testing.T) {
 	tr := begin(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("Flink was asked for %s", r.URL) },
 		func(c *Config) { c.Namespaces = []string{"flink"} })
 	for name, change := range map[string]func(*agentv1.TunnelRequest){

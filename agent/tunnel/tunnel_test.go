@@ -32,7 +32,7 @@ func hang(beginning string) http.HandlerFunc {
 	}
 }
 
-func TestNoMoreIsReadThanTheClientHasRoomFor(t *testing.T) {
+func TestReadsAreBoundedByTheWindow(t *testing.T) {
 	const total, granted = 32 << 20, 100_000
 	var written atomic.Int64
 	sum := sha256.New()
@@ -89,7 +89,7 @@ func TestAWindowOfAnySizeIsBounded(t *testing.T) {
 	tr.ended("one")
 }
 
-func TestACancelledRequestLetsFlinkGo(t *testing.T) {
+func TestACancelledRequestClosesTheConnectionToFlink(t *testing.T) {
 	left := make(chan struct{})
 	tr := begin(t, func(w http.ResponseWriter, r *http.Request) {
 		defer close(left)
@@ -120,7 +120,7 @@ func TestRequestsEndWithTheirSession(t *testing.T) {
 	tr.expectFailure("a late request", tr.fetch(get("late", "/")), agentv1.TunnelFailure_TUNNEL_FAILURE_CANCELLED)
 }
 
-func TestRequestsUnderWayAreBounded(t *testing.T) {
+func TestActiveRequestsAreBounded(t *testing.T) {
 	tr := begin(t, hang("beginning"))
 	for i := range maxFetches {
 		tr.Open(get(strconv.Itoa(i), "/"))
@@ -204,7 +204,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestAddressesThatNoFlinkClusterHas(t *testing.T) {
+func TestForbiddenAddresses(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"10.0.0.1:8081":               true,
 		"192.168.1.1:8081":            true,
@@ -229,8 +229,8 @@ func TestAddressesThatNoFlinkClusterHas(t *testing.T) {
 	}
 }
 
-// TestNoProxyIsAsked: the agent's environment may name one for other things.
-func TestNoProxyIsAsked(t *testing.T) {
+// TestNoProxyIsUsed: the agent's environment may name one for other things.
+func TestNoProxyIsUsed(t *testing.T) {
 	if newTransport().Proxy != nil {
 		t.Error("requests to Flink would go to a proxy")
 	}

@@ -36,7 +36,7 @@ func (d *dev) reaches(t *testing.T, state string) {
 	})
 }
 
-func TestDevRunsTheWholePath(t *testing.T) {
+func TestDevEndToEnd(t *testing.T) {
 	d := startDev(t)
 	d.deploy(t)
 	d.reaches(t, "RUNNING")
@@ -67,7 +67,7 @@ func TestDevEndsCleanlyOnASignal(t *testing.T) {
 	}
 }
 
-func TestDevKeepsItsStateWhereItIsTold(t *testing.T) {
+func TestDevKeepsItsStateInTheDataDirectory(t *testing.T) {
 	dir := t.TempDir()
 	first := startDev(t, "--data-dir", dir)
 	first.deploy(t)
@@ -97,7 +97,7 @@ func job(application string) string {
 	return id
 }
 
-func TestWrongFlagsSayWhatIsWrong(t *testing.T) {
+func TestInvalidFlagsAreReported(t *testing.T) {
 	taken := startDev(t)
 	for name, test := range map[string]struct {
 		args []string

@@ -14,7 +14,7 @@ import (
 	"github.com/openweir/weir/internal/await"
 )
 
-func TestTheExampleOfAWatchWorks(t *testing.T) {
+func TestTheWatchExampleWorks(t *testing.T) {
 	d := startDev(t)
 	example := filepath.Join(t.TempDir(), "watch")
 	if out, err := exec.Command("go", "build", "-o", example, "../../docs/examples/watch").CombinedOutput(); err != nil {
@@ -40,7 +40,7 @@ func TestTheExampleOfAWatchWorks(t *testing.T) {
 	}
 }
 
-func TestDevEndsThoughItIsWatched(t *testing.T) {
+func TestDevEndsWhileItIsWatched(t *testing.T) {
 	d := startDev(t)
 	d.deploy(t)
 	var watches []*bufio.Reader

@@ -233,7 +233,7 @@ func (j *jobManager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestWebUIThroughTheWholePath(t *testing.T) {
+func TestWebUIEndToEnd(t *testing.T) {
 	const size = 32 << 20
 	flink := &jobManager{t: t, size: size, left: make(chan struct{})}
 	w := startTunnelled(t, flink)
@@ -284,7 +284,7 @@ func TestWebUIThroughTheWholePath(t *testing.T) {
 	}
 }
 
-func TestAClientThatLeavesLetsFlinkGo(t *testing.T) {
+func TestADisconnectedClientClosesTheConnectionToFlink(t *testing.T) {
 	flink := &jobManager{t: t, size: 1 << 40, left: make(chan struct{})}
 	w := startTunnelled(t, flink)
 	response, leave := w.open(t, "/jobmanager/log")
@@ -295,7 +295,7 @@ func TestAClientThatLeavesLetsFlinkGo(t *testing.T) {
 	await.Closed(t, "Flink to stop writing for a client that has left", flink.left)
 }
 
-func TestAnAgentLostInTheMiddleLeavesHalfAnAnswer(t *testing.T) {
+func TestAnAgentLostDuringAResponseAbortsIt(t *testing.T) {
 	flink := &jobManager{t: t, size: 1 << 40, left: make(chan struct{})}
 	w := startTunnelled(t, flink)
 	response, _ := w.open(t, "/jobmanager/log")

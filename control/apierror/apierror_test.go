@@ -79,7 +79,7 @@ func TestToStatus(t *testing.T) {
 	}
 }
 
-func TestTheCauseOfAnErrorIsForTheLog(t *testing.T) {
+func TestTheCauseOfAnErrorIsOnlyLogged(t *testing.T) {
 	cause := errors.New("cause")
 	if err := apierror.Unavailable(cause, "Not now."); !errors.Is(err, cause) || err.Error() != "Not now." {
 		t.Errorf("the error is %v", err)

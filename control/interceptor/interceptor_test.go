@@ -198,7 +198,7 @@ func messages(t *testing.T, err error) []string {
 	return nil
 }
 
-func TestRequestsAreHeldToTheRulesBeforeTheServiceSeesThem(t *testing.T) {
+func TestRequestsAreValidatedBeforeTheServiceIsCalled(t *testing.T) {
 	conn, _ := serve(t, func() error { t.Error("the service was called"); return nil })
 	_, err := cmfv1.NewApplicationServiceClient(conn).CreateOrUpdateApplication(t.Context(),
 		&cmfv1.CreateOrUpdateApplicationRequest{Application: &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: "["}}})
@@ -213,7 +213,7 @@ func TestRequestsAreHeldToTheRulesBeforeTheServiceSeesThem(t *testing.T) {
 
 // The service of environments reports broken rules together with what only the
 // state can tell.
-func TestTheServiceOfEnvironmentsValidatesItself(t *testing.T) {
+func TestTheEnvironmentServiceValidatesItsOwnRequests(t *testing.T) {
 	called := make(chan struct{}, 1)
 	conn, _ := serve(t, func() error { called <- struct{}{}; return nil })
 	_, err := cmfv1.NewEnvironmentServiceClient(conn).CreateOrUpdateEnvironment(t.Context(),

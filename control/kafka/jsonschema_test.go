@@ -67,7 +67,7 @@ func TestJSONSchemaBecomesComputedColumns(t *testing.T) {
 	}
 }
 
-func TestJSONSchemaThatDescribesNoObject(t *testing.T) {
+func TestJSONSchemaOfOtherTypes(t *testing.T) {
 	for text, why := range map[string]string{
 		`{"type": "string"}`: "it does not describe an object with properties",
 		`{`:                  "the schema is not valid JSON",

@@ -32,7 +32,7 @@ func TestJAASOptions(t *testing.T) {
 // plainJAAS has a password that no error may repeat.
 const plainJAAS = `P required username="ann" password="hunter2";`
 
-func TestConnectionsThatAreNotWellDescribed(t *testing.T) {
+func TestInvalidConnections(t *testing.T) {
 	for name, test := range map[string]struct {
 		properties map[string]string
 		says       string
@@ -60,7 +60,7 @@ func TestConnectionsThatAreNotWellDescribed(t *testing.T) {
 	}
 }
 
-func TestPropertiesOfOthersAreLeftAlone(t *testing.T) {
+func TestOtherPropertiesAreIgnored(t *testing.T) {
 	if _, err := clientOptions(map[string]string{
 		"bootstrap.servers": " a:1 , b:2", "group.id": "x", "security.protocol": "sasl_ssl", "sasl.mechanism": "SCRAM-SHA-512", "sasl.jaas.config": plainJAAS,
 		"ssl.endpoint.identification.algorithm": "", "ssl.truststore.location": "",

@@ -109,7 +109,7 @@ func TestTopicsAreTables(t *testing.T) {
 	equal(t, "topics a while after asking", []string{"orders"}, s.topics(t))
 }
 
-func TestAnswersStandForAWhile(t *testing.T) {
+func TestResponsesAreCached(t *testing.T) {
 	s := newSite(t)
 	equal(t, "topics", []string{"orders"}, s.topics(t))
 	equal(t, "no schema", "key val", s.columns(t, "orders"))
@@ -130,7 +130,7 @@ func TestAnswersStandForAWhile(t *testing.T) {
 	equal(t, "a table later", "key id", s.columns(t, "orders"))
 }
 
-func TestWhatIsMadeAndDeletedIsSeenAtOnce(t *testing.T) {
+func TestCreatedAndDeletedTopicsAreVisibleImmediately(t *testing.T) {
 	s := newSite(t)
 	equal(t, "topics", []string{"orders"}, s.topics(t))
 	topic := Topic{Name: "totals", Partitions: 3, CleanupPolicy: "compact"}
@@ -179,7 +179,7 @@ func silent(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func TestWhatCannotBeReachedIsNamed(t *testing.T) {
+func TestErrorsNameWhatIsUnreachable(t *testing.T) {
 	s := newSite(t)
 	down := silent(t)
 	for name, test := range map[string]struct {
@@ -231,7 +231,7 @@ func clone(m map[string]string) map[string]string {
 	return out
 }
 
-func TestFailuresStandForAShortWhile(t *testing.T) {
+func TestFailuresAreCachedBriefly(t *testing.T) {
 	s := newSite(t)
 	refusing := true
 	var asked int
@@ -253,7 +253,7 @@ func TestFailuresStandForAShortWhile(t *testing.T) {
 	equal(t, "columns", "key val", s.columns(t, "orders"))
 }
 
-func TestWhoHasNoTimeIsNotTakenForAFailure(t *testing.T) {
+func TestACallersDeadlineIsNotCachedAsAFailure(t *testing.T) {
 	s := newSite(t)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -263,7 +263,7 @@ func TestWhoHasNoTimeIsNotTakenForAFailure(t *testing.T) {
 	equal(t, "columns", "key val", s.columns(t, "orders"))
 }
 
-func TestManyAskAtOnce(t *testing.T) {
+func TestConcurrentRequestsAreCombined(t *testing.T) {
 	s := newSite(t)
 	var mu sync.Mutex
 	var asked int

@@ -85,7 +85,7 @@ func TestOneReplicaLeadsAndAnotherSucceedsIt(t *testing.T) {
 	await.Receive(t, "the other replica to lead", two.begun)
 }
 
-func TestADutyThatFailsEndsTheTermAndAnotherBegins(t *testing.T) {
+func TestAFailedTaskEndsTheTermAndAnotherBegins(t *testing.T) {
 	r := stand(t, storetest.Etcd(t), "one")
 	for term := range 3 {
 		await.Receive(t, fmt.Sprintf("term %d", term), r.begun)

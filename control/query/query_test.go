@@ -159,7 +159,7 @@ func TestPageableEchoesTheRequest(t *testing.T) {
 	}
 }
 
-func TestParseSaysWhatIsWrong(t *testing.T) {
+func TestParseReportsViolations(t *testing.T) {
 	tests := []struct {
 		name   string
 		kind   *List[boat]
@@ -213,7 +213,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestWhereNarrowsACopy(t *testing.T) {
+func TestWhereFiltersACopy(t *testing.T) {
 	q, err := Parse(boats, Params{Filter: "state=SAILING"})
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestPlain(t *testing.T) {
 }
 
 // A source that is in order already can serve a plain query from the window.
-func TestWindowGivesThePage(t *testing.T) {
+func TestWindowReturnsThePage(t *testing.T) {
 	items := fleet()
 	slices.SortFunc(items, boats.total())
 	for number := range int32(4) {

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestVersionsAreReadAsTheyAreWritten(t *testing.T) {
+func TestVersionsAreParsedAsFormatted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Version{Revision: rapid.Int64Min(2).Draw(t, "revision"), Index: rapid.IntMin(0).Draw(t, "index")}
 		if got, err := ParseVersion(want.String()); err != nil || got != want {
@@ -16,7 +16,7 @@ func TestVersionsAreReadAsTheyAreWritten(t *testing.T) {
 }
 
 // What is read has one spelling, so that clients can compare it.
-func TestNoTextButItsOwnIsAVersion(t *testing.T) {
+func TestOtherTextIsNotAVersion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[-+]?[0-9]{0,3}\.?[-+]?[0-9]{0,3}`).Draw(t, "text")
 		if v, err := ParseVersion(text); err == nil && text != "" && v.String() != text {

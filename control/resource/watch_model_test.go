@@ -94,7 +94,7 @@ func follow(t *testing.T, replicas []*replica, from, filter string, until string
 
 // Whatever is written, on whichever replica, and wherever the watches break:
 // each change is seen once, in order, as it was.
-func TestWatchesShowWhatWasWritten(t *testing.T) {
+func TestWatchesMatchTheModel(t *testing.T) {
 	etcd := storetest.Etcd(t)
 	// One writer on each: independent transactions of one replica may be committed
 	// at one revision, which would be part of the versions.

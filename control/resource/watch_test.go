@@ -36,7 +36,7 @@ func brief(lines []string) []string {
 	return out
 }
 
-func TestAWatchIsTheListAndThenItsChanges(t *testing.T) {
+func TestAWatchReturnsTheListAndThenItsChanges(t *testing.T) {
 	r := startReplica(t, storetest.Etcd(t))
 	r.putEnvironment(t, "prod")
 	r.commit(t, r.putApplication("alpha", "1"), r.putApplication("beta", "1"), r.putStatus("beta", "RUNNING", 1))
@@ -62,7 +62,7 @@ func TestAWatchIsTheListAndThenItsChanges(t *testing.T) {
 }
 
 // A resumed watch shows each resource as it was, though it is gone meanwhile.
-func TestAWatchGoesOnFromEachOfItsVersions(t *testing.T) {
+func TestAWatchResumesFromEachOfItsVersions(t *testing.T) {
 	etcd := storetest.Etcd(t)
 	r, other := startReplica(t, etcd), startReplica(t, etcd)
 	r.putEnvironment(t, "prod")
@@ -90,7 +90,7 @@ func TestAWatchGoesOnFromEachOfItsVersions(t *testing.T) {
 	}
 }
 
-func TestResourcesComeAndGoWithTheFilter(t *testing.T) {
+func TestResourcesThatBeginOrCeaseToMatchTheFilter(t *testing.T) {
 	r := startReplica(t, storetest.Etcd(t))
 	r.putEnvironment(t, "prod")
 	r.commit(t, r.putApplication("alpha", "1"))
@@ -125,7 +125,7 @@ func code(t testing.TB, err error) (codes.Code, int32) {
 	return status.Code(err), 0
 }
 
-func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
+func TestVersionsThatCannotBeResumed(t *testing.T) {
 	etcd := storetest.Etcd(t)
 	r := startReplica(t, etcd, store.WithHistory(4, 1<<20))
 	r.putEnvironment(t, "prod")
@@ -171,7 +171,7 @@ func TestVersionsThatCannotBeGoneOnFrom(t *testing.T) {
 	}
 }
 
-func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
+func TestASlowReaderIsDisconnectedAndResumes(t *testing.T) {
 	etcd := storetest.Etcd(t)
 	r, other := startReplica(t, etcd), startReplica(t, etcd)
 	r.watches.Stall = 50 * time.Millisecond
@@ -202,7 +202,7 @@ func TestASlowReaderIsCutOffAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestAnIdleWatchSaysHowFarItHasCome(t *testing.T) {
+func TestAnIdleWatchSendsBookmarks(t *testing.T) {
 	r := startReplica(t, storetest.Etcd(t))
 	r.watches.Bookmarks = 10 * time.Millisecond
 	r.putEnvironment(t, "prod")

@@ -37,7 +37,7 @@ func sealed(t *testing.T, k *seal.Keys, place, value string) string {
 	return s
 }
 
-func TestAValueOpensOnlyInItsPlaceAndWithItsKey(t *testing.T) {
+func TestAValueIsDecryptedOnlyInItsPlaceAndWithItsKey(t *testing.T) {
 	_, k := keys(t)
 	_, other := keys(t)
 	s := sealed(t, k, "secrets/a/password", "hunter2")
@@ -69,7 +69,7 @@ func TestSealingTwiceGivesDifferentTexts(t *testing.T) {
 	}
 }
 
-func TestARotatedKeysetOpensWhatItsOldKeySealed(t *testing.T) {
+func TestARotatedKeysetDecryptsValuesOfItsOldKey(t *testing.T) {
 	text, old := keys(t)
 	before := sealed(t, old, "p", "v")
 	rotatedText, err := seal.Rotate(text)
@@ -92,13 +92,13 @@ func TestARotatedKeysetOpensWhatItsOldKeySealed(t *testing.T) {
 	}
 }
 
-func TestNoKeysIsAnErrorOfItsOwn(t *testing.T) {
+func TestMissingKeysHaveTheirOwnError(t *testing.T) {
 	if _, err := new(seal.Keys).Seal("p", "v"); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("got %v, want %v", err, seal.ErrNoKey)
 	}
 }
 
-func TestAKeysetFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
+func TestAKeysetFileIsCreatedOnceWithOwnerOnlyPermissions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	if _, err := seal.FromFile(path, false); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("without create: got %v, want %v", err, os.ErrNotExist)
@@ -123,7 +123,7 @@ func TestAKeysetFileIsMadeOnceAndForItsOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoKeysetIsRefused(t *testing.T) {
+func TestAnInvalidKeysetIsRejected(t *testing.T) {
 	for _, text := range []string{"", "{}", "hunter2", `{"key":[]}`} {
 		if _, err := seal.Parse([]byte(text)); err == nil {
 			t.Errorf("parse %q: want an error", text)

@@ -239,7 +239,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	tests := []struct{ text, statement, reason string }{
 		{"USE CATALOG c", "USE", "set the properties sql.current-catalog and sql.current-database of the statement."},
 		{"SET 'a' = 'b'", "SET", "set the properties and the Flink configuration of the statement."},

@@ -166,8 +166,8 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheDocumentIsKept: the caller uses its buffer again.
-func TestNothingOfTheDocumentIsKept(t *testing.T) {
+// TestMessagesDoNotShareMemoryWithTheDocument: the caller uses its buffer again.
+func TestMessagesDoNotShareMemoryWithTheDocument(t *testing.T) {
 	data := []byte(`{"kind":"kind","metadata":{"name":"name","labels":{"label":"value"}},"spec":{"a":"b"},"unknown":1}`)
 	got := &cmfv1.FlinkApplication{}
 	unknown, err := codec.Unmarshal(data, got)

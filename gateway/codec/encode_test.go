@@ -106,8 +106,8 @@ func TestDoubles(t *testing.T) {
 	}
 }
 
-// TestTheWholeAPIHasAForm: no message of the API outgrew the codec.
-func TestTheWholeAPIHasAForm(t *testing.T) {
+// TestEveryMessageOfTheAPIHasALayout: no message of the API outgrew the codec.
+func TestEveryMessageOfTheAPIHasALayout(t *testing.T) {
 	protoregistry.GlobalFiles.RangeFilesByPackage("cmf.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Messages().Len() {
 			message := file.Messages().Get(i)
@@ -128,9 +128,9 @@ func TestTheWholeAPIHasAForm(t *testing.T) {
 	}
 }
 
-// TestDynamicMessagesHaveTheSameForm: the shortcut for generated ones changes
+// TestDynamicMessagesHaveTheSameLayout: the shortcut for generated ones changes
 // nothing.
-func TestDynamicMessagesHaveTheSameForm(t *testing.T) {
+func TestDynamicMessagesHaveTheSameLayout(t *testing.T) {
 	generated := &cmfv1.ObjectMeta{Name: "app1", Labels: map[string]string{"b": "2", "a": "1"}, Annotations: map[string]string{"c": "3"}}
 	binary, err := proto.Marshal(generated)
 	if err != nil {

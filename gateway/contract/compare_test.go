@@ -10,9 +10,9 @@ import (
 	"github.com/openweir/weir/gen/openapi"
 )
 
-// TestGeneratedAPIIsTheContract compares every path, method, parameter, status
+// TestGeneratedAPIMatchesTheContract compares every path, method, parameter, status
 // code and field, both ways.
-func TestGeneratedAPIIsTheContract(t *testing.T) {
+func TestGeneratedAPIMatchesTheContract(t *testing.T) {
 	found := compare(t, openapi.JSON)
 	used := map[int]bool{}
 	for _, difference := range found {
@@ -29,9 +29,9 @@ func TestGeneratedAPIIsTheContract(t *testing.T) {
 	}
 }
 
-// TestComparisonSeesEveryKindOfDifference changes the document in one way at a
+// TestComparisonDetectsEveryKindOfDifference changes the document in one way at a
 // time.
-func TestComparisonSeesEveryKindOfDifference(t *testing.T) {
+func TestComparisonDetectsEveryKindOfDifference(t *testing.T) {
 	tests := []struct{ name, old, new, want string }{
 		{"a path is missing", `"/cmf/api/v1/secrets":`, `"/cmf/api/v1/secret":`, "operation missing: GET /cmf/api/v1/secrets"},
 		{"a path is added", `"/cmf/api/v1/secrets":`, `"/cmf/api/v1/secret":`, "operation added: GET /cmf/api/v1/secret"},

@@ -58,7 +58,7 @@ func spoil(e *cmfv1.Environment) {
 	e.Secrets["id"] = "spoilt"
 }
 
-func TestNeitherSideSeesTheOthersChanges(t *testing.T) {
+func TestMessagesAreIsolated(t *testing.T) {
 	service := &environments{}
 	client := environmentClient(t, service, false)
 
@@ -88,9 +88,9 @@ func TestNeitherSideSeesTheOthersChanges(t *testing.T) {
 	}
 }
 
-// TestSharedRepliesAreForReaders: any number of them may read one reply at
+// TestSharedRepliesShareTheirContents: any number of them may read one reply at
 // once, which the race detector watches, and requests stay apart.
-func TestSharedRepliesAreForReaders(t *testing.T) {
+func TestSharedRepliesShareTheirContents(t *testing.T) {
 	service := &environments{}
 	client := environmentClient(t, service, true)
 	sent := sample()
@@ -131,7 +131,7 @@ func TestPanicsAreInternalErrors(t *testing.T) {
 	expectStatus(t, err, codes.Internal, "internal error")
 }
 
-func TestWhatIsNotAMessageIsRefused(t *testing.T) {
+func TestAValueThatIsNotAMessageIsRejected(t *testing.T) {
 	service := &echo{unary: func(context.Context, *cmfv1.JsonObject) (*cmfv1.JsonObject, error) { return nil, nil }}
 	onEach(t, service, interceptors{}, func(t *testing.T, conn grpc.ClientConnInterface) {
 		expectStatus(t, conn.Invoke(t.Context(), unaryMethod, "text", object("")), codes.Internal, "")

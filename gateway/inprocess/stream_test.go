@@ -98,7 +98,7 @@ func TestClientStreams(t *testing.T) {
 	})
 }
 
-func TestBothWaysAtOnce(t *testing.T) {
+func TestBidirectionalStreams(t *testing.T) {
 	var order []string
 	service := &echo{stream: func(s grpc.ServerStream) error {
 		for {
@@ -199,7 +199,7 @@ func TestCloseWaitsForStreams(t *testing.T) {
 	expectStatus(t, err, codes.Canceled, "")
 }
 
-func TestLateAndDoubleRegistrationPanic(t *testing.T) {
+func TestLateAndDuplicateRegistrationPanics(t *testing.T) {
 	refused := func(name string, f func()) {
 		t.Helper()
 		defer func() {

@@ -19,7 +19,7 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-func TestACallAndItsAnswer(t *testing.T) {
+func TestAUnaryCall(t *testing.T) {
 	service := &echo{unary: func(_ context.Context, in *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		return object(in.GetJson() + "!"), nil
 	}}
@@ -84,7 +84,7 @@ func TestUnknownMethods(t *testing.T) {
 	})
 }
 
-func TestMetadataCrossesBothWays(t *testing.T) {
+func TestMetadataIsSentInBothDirections(t *testing.T) {
 	service := &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		in, _ := metadata.FromIncomingContext(ctx)
 		if err := grpc.SetHeader(ctx, metadata.Pairs("seen", in.Get("sent")[0])); err != nil {
@@ -127,7 +127,7 @@ func TestMetadataCrossesBothWays(t *testing.T) {
 	})
 }
 
-func TestTheHeaderIsSentOnce(t *testing.T) {
+func TestTheHeaderIsSentOnlyOnce(t *testing.T) {
 	service := &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		if err := grpc.SendHeader(ctx, metadata.Pairs("a", "1")); err != nil {
 			return nil, err
@@ -150,9 +150,9 @@ func TestTheHeaderIsSentOnce(t *testing.T) {
 
 type clientKey struct{}
 
-// TestValuesDoNotCross: what the client's context holds is its own affair, the
+// TestContextValuesAreNotPassedOn: what the client's context holds is its own affair, the
 // more so what it sends.
-func TestValuesDoNotCross(t *testing.T) {
+func TestContextValuesAreNotPassedOn(t *testing.T) {
 	service := &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		if ctx.Value(clientKey{}) != nil {
 			return nil, errors.New("a value of the client's is there")
@@ -175,7 +175,7 @@ func TestValuesDoNotCross(t *testing.T) {
 	})
 }
 
-func TestDeadlinesCross(t *testing.T) {
+func TestDeadlinesArePassedOn(t *testing.T) {
 	service := &echo{unary: func(ctx context.Context, in *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		if in.GetJson() == "wait" {
 			<-ctx.Done()
@@ -207,7 +207,7 @@ func TestDeadlinesCross(t *testing.T) {
 	})
 }
 
-func TestCancellationCrosses(t *testing.T) {
+func TestCancellationIsPassedOn(t *testing.T) {
 	began, ended := make(chan struct{}, 1), make(chan error, 1)
 	service := &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		// Contexts made of the handler's end with it too.
@@ -272,8 +272,8 @@ func TestInterceptorsRunInOrder(t *testing.T) {
 	})
 }
 
-// TestTheTraceCrosses in process; over a socket that is the work of otelgrpc.
-func TestTheTraceCrosses(t *testing.T) {
+// TestTheTraceIsPassedOn in process; over a socket that is the work of otelgrpc.
+func TestTheTraceIsPassedOn(t *testing.T) {
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
 	service := &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
 		return object(trace.SpanContextFromContext(ctx).TraceID().String()), nil

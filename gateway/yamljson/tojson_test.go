@@ -93,7 +93,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-func TestRefusedDocuments(t *testing.T) {
+func TestRejectedDocuments(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	bomb := "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\n"
 	for c := 'c'; c < 'l'; c++ {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestResultsAreHeldAgainstTheRivalsAndTheBars(t *testing.T) {
+func TestResultsAreComparedWithTheRivalsAndTheBars(t *testing.T) {
 	rivals := []rival{&kubeRival{}, &etcdRival{}, &restRival{weir: nowWeir}, &grpcRival{weir: nowWeir}}
 	// Operations in one second.
 	rates := func(counts ...int) []cell {
@@ -50,7 +50,7 @@ func TestResultsAreHeldAgainstTheRivalsAndTheBars(t *testing.T) {
 	}
 }
 
-func TestWeirIsComparedWithTheOneBefore(t *testing.T) {
+func TestWeirIsComparedWithThePreviousBuild(t *testing.T) {
 	rivals := []rival{
 		&kubeRival{}, &etcdRival{}, &restRival{weir: nowWeir}, &grpcRival{weir: nowWeir},
 		&restRival{weir: beforeWeir}, &grpcRival{weir: beforeWeir},
@@ -74,7 +74,7 @@ func TestWeirIsComparedWithTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestQuantilesAreOfAllRounds(t *testing.T) {
+func TestQuantilesCoverAllRounds(t *testing.T) {
 	c := cell{elapsed: 2 * time.Second}
 	for i := range 100 {
 		c.latencies = append(c.latencies, time.Duration(100-i)*time.Millisecond)

@@ -75,7 +75,7 @@ func TestChartsPassHelmLint(t *testing.T) {
 	}
 }
 
-func TestChartsRenderAsTheyDid(t *testing.T) {
+func TestChartsMatchTheirGoldenFiles(t *testing.T) {
 	for name, release := range releases {
 		t.Run(name, func(t *testing.T) {
 			manifests, err := chart.Render(release)
@@ -103,7 +103,7 @@ func TestChartsRenderAsTheyDid(t *testing.T) {
 	}
 }
 
-func TestChartsRefuseValuesThatCannotWork(t *testing.T) {
+func TestChartsRejectInvalidValues(t *testing.T) {
 	tokens := values{"tokenSecret": values{"name": "weir-agents"}}
 	cases := map[string]struct {
 		chart  string
@@ -151,7 +151,7 @@ func TestPodsAreConfined(t *testing.T) {
 }
 
 // The program itself says whether it knows the flags that the charts give it.
-func TestTheProgramKnowsTheChartsFlags(t *testing.T) {
+func TestTheBinaryAcceptsTheChartsFlags(t *testing.T) {
 	binary, err := build.Weir(t.Context())
 	if err != nil {
 		t.Fatal(err)

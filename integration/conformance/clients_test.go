@@ -12,7 +12,7 @@ import (
 // CMF's custom resources use the API, beyond what the contract's tables say.
 
 // The CLI takes both for strings without a look, in every application it lists.
-func TestEveryApplicationHasAJobFromTheBeginning(t *testing.T) {
+func TestEveryApplicationHasAJobStatus(t *testing.T) {
 	s := newScene(t, inJSON)
 	environment(s)
 	created := s.make(apps, applicationBody("running"))
@@ -30,7 +30,7 @@ func TestEveryApplicationHasAJobFromTheBeginning(t *testing.T) {
 }
 
 // The CLI reads both times of every environment without a look.
-func TestEveryEnvironmentHasItsTimes(t *testing.T) {
+func TestEveryEnvironmentHasTimestamps(t *testing.T) {
 	s := newScene(t, inJSON)
 	environment(s)
 	listed := s.ask("GET", envs+"?size=2000", "", "")
@@ -48,7 +48,7 @@ func TestEveryEnvironmentHasItsTimes(t *testing.T) {
 }
 
 // The SDK cannot decode the whole list where one event has both or neither.
-func TestTheDataOfAnEventIsOneThing(t *testing.T) {
+func TestEventDataHasOneField(t *testing.T) {
 	s := newScene(t, inJSON)
 	running(s)
 	a := s.ask("GET", s.fill(events)+"?size=2000", "", "")
@@ -75,7 +75,7 @@ func TestTheDataOfAnEventIsOneThing(t *testing.T) {
 
 // The CLI sends null for every flag that was not given, and no namespace when
 // it updates.
-func TestNullIsNothingInAnEnvironment(t *testing.T) {
+func TestNullIsAbsentInAnEnvironment(t *testing.T) {
 	s := newScene(t, inJSON)
 	s.make(envs, `{"name":"{envName}","kubernetesNamespace":"default","flinkApplicationDefaults":null,"computePoolDefaults":null,"statementDefaults":{}}`)
 	updated := s.make(envs, `{"name":"{envName}","flinkApplicationDefaults":{"spec":{"image":"a:1"}},"computePoolDefaults":null,"statementDefaults":{}}`)
@@ -101,7 +101,7 @@ func TestASavepointIsCreatedAsTheCLIDoes(t *testing.T) {
 }
 
 // Clients read a resource, change a field of it, and send it back whole.
-func TestWhatWasReadCanBeWritten(t *testing.T) {
+func TestResponsesCanBeSentBack(t *testing.T) {
 	for resource, given := range map[string]step{
 		secrets + "/{secretName}":             mapping,
 		mappings + "/{name}":                  mapping,
@@ -143,7 +143,7 @@ func asText(value any) string {
 }
 
 // The CLI adds its paths to an address that may end in a slash.
-func TestDoubledSlashesAreForgiven(t *testing.T) {
+func TestRepeatedSlashesAreIgnored(t *testing.T) {
 	s := newScene(t, inJSON)
 	application(s)
 	for _, path := range []string{"/" + oneEnv, oneEnv + "/", strings.Replace(oneApp, "/applications/", "//applications/", 1)} {
@@ -154,7 +154,7 @@ func TestDoubledSlashesAreForgiven(t *testing.T) {
 }
 
 // The contract fixes the words.
-func TestUnknownPathsAreNamed(t *testing.T) {
+func TestErrorsNameUnknownPaths(t *testing.T) {
 	s := newScene(t, inJSON)
 	for path, want := range map[string]string{
 		"/":                 "Resource not found: []",
@@ -169,7 +169,7 @@ func TestUnknownPathsAreNamed(t *testing.T) {
 }
 
 // Clients in the wild send apiVersions of all kinds, or none.
-func TestTheVersionOfAResourceIsNotHeldAgainstIt(t *testing.T) {
+func TestUnknownAPIVersionsAreAccepted(t *testing.T) {
 	s := newScene(t, inJSON)
 	environment(s)
 	for _, version := range []string{"", `"apiVersion":"cmf/v1",`, `"apiVersion":"platform.confluent.io/v1beta1",`, `"apiVersion":null,"kind":null,`} {

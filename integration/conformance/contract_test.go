@@ -93,9 +93,9 @@ func TestEveryParameterOfTheContractHasACase(t *testing.T) {
 	}
 }
 
-// TestEveryPathSaysItsMethods asks every path of the contract for what it
+// TestEveryPathListsItsMethods asks every path of the contract for what it
 // allows, and for what it does not.
-func TestEveryPathSaysItsMethods(t *testing.T) {
+func TestEveryPathListsItsMethods(t *testing.T) {
 	allowed := map[string][]string{}
 	for _, operation := range law.Operations {
 		allowed[operation.Path] = append(allowed[operation.Path], operation.Method)

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestProxyForwardsBothWaysAndPassesTheEndOn(t *testing.T) {
+func TestProxyForwardsBothDirectionsAndTheEnd(t *testing.T) {
 	p := start(t)
 	conn := dial(t, p)
 	say(t, conn, "hello\n")
@@ -31,7 +31,7 @@ func TestProxyForwardsBothWaysAndPassesTheEndOn(t *testing.T) {
 	}
 }
 
-func TestDropIsSilentAndHealDeliversWhatWasSentMeanwhile(t *testing.T) {
+func TestDropIsSilentAndHealDeliversDelayedData(t *testing.T) {
 	p := start(t)
 	conn := dial(t, p)
 	say(t, conn, "before\n")
@@ -57,7 +57,7 @@ func TestDropIsSilentAndHealDeliversWhatWasSentMeanwhile(t *testing.T) {
 	}
 }
 
-func TestCutResetsConnectionsAndLetsNewOnesIn(t *testing.T) {
+func TestCutResetsConnectionsAndAcceptsNewOnes(t *testing.T) {
 	p := start(t)
 	conn := dial(t, p)
 	say(t, conn, "before\n")

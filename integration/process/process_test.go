@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestKillEndsTheWholeGroup(t *testing.T) {
+func TestKillEndsTheProcessGroup(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "child")
 	p := shell(t, dir, "sleep 600 & echo $! > "+file+"; wait")
@@ -42,7 +42,7 @@ func TestKillEndsTheWholeGroup(t *testing.T) {
 	})
 }
 
-func TestTerminateTellsHowTheProcessEnded(t *testing.T) {
+func TestTerminateReturnsTheExitStatus(t *testing.T) {
 	t.Run("well", func(t *testing.T) {
 		p := shell(t, t.TempDir(), "trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done")
 		said(t, p, "ready")
@@ -69,7 +69,7 @@ func TestTerminateTellsHowTheProcessEnded(t *testing.T) {
 	})
 }
 
-func TestReadyTellsOfAProcessThatEnded(t *testing.T) {
+func TestReadyFailsIfTheProcessHasExited(t *testing.T) {
 	p := shell(t, t.TempDir(), "exit 7")
 	never := errors.New("nobody answers")
 	err := p.Ready(t.Context(), func(context.Context) error { return never })

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestProcessorTimeIsOfUserAndKernel(t *testing.T) {
+func TestProcessorTimeIncludesUserAndKernelTime(t *testing.T) {
 	const stat = "4711 (a (b) c) S 1 4711 4711 0 -1 4194560 30 0 0 0 250 17 9 9 20 0 12 0 100 1000 10\n"
 	got, err := parseProcessorTime([]byte(stat))
 	if err != nil || got != 2670*time.Millisecond {

@@ -11,7 +11,7 @@ import (
 )
 
 // What somebody changes by hand is put right, and an event says so.
-func TestDriftIsPutRight(t *testing.T) {
+func TestDriftIsRepaired(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(*environment){
 		"edited": func(env *environment) {
@@ -64,7 +64,7 @@ func TestDriftIsPutRight(t *testing.T) {
 
 // Drift is put right while the control plane is gone, and the event is told
 // when it is back.
-func TestDriftIsPutRightWithoutTheControlPlane(t *testing.T) {
+func TestDriftIsRepairedWithoutTheControlPlane(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, west, "default-k8s-cluster")

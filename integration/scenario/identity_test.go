@@ -15,7 +15,7 @@ import (
 )
 
 // With TLS, an agent is who its certificate says, and nobody else.
-func TestAgentsAreKnownByTheirCertificates(t *testing.T) {
+func TestAgentsAreIdentifiedByTheirCertificates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	servers, agents, strangers := newAuthority(t, "servers"), newAuthority(t, "agents"), newAuthority(t, "strangers")

@@ -13,7 +13,7 @@ import (
 
 // A cluster that is cut off from the control plane runs on, and follows when
 // the network is back.
-func TestClusterIsCutOffFromTheControlPlane(t *testing.T) {
+func TestClusterIsPartitionedFromTheControlPlane(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, east, "default-k8s-cluster")
@@ -61,7 +61,7 @@ func TestConnectionIsReset(t *testing.T) {
 
 // An agent that cannot reach its own API server says so, and goes on when it
 // can.
-func TestAgentIsCutOffFromItsAPIServer(t *testing.T) {
+func TestAgentIsPartitionedFromItsAPIServer(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, east, "default-k8s-cluster")

@@ -90,7 +90,7 @@ func specOf(t *testing.T, object *unstructured.Unstructured, want any) map[strin
 }
 
 // An application of one cluster never reaches another, even under one name.
-func TestTwoClustersAtOnce(t *testing.T) {
+func TestTwoClusters(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	inEast, inWest := joinSite(p, east, "east"), joinSite(p, west, "west")

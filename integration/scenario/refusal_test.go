@@ -21,7 +21,7 @@ import (
 // A cluster that the operator is not installed on yet: it is registered, its
 // applications wait, and go on by themselves once it is. The agent here may
 // work in every namespace, as the chart has it by default.
-func TestClusterWithoutFlink(t *testing.T) {
+func TestClusterWithoutFlinkDefinitions(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	bare, err := startWorkload(t.Context(), p.dir, "bare")
@@ -104,7 +104,7 @@ func (s *site) deleteNamespace() {
 }
 
 // An agent without the rights that its chart gives it.
-func TestAgentMayNotCreate(t *testing.T) {
+func TestAgentWithoutPermissionToCreate(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, west, "default-k8s-cluster")
@@ -146,7 +146,7 @@ func (s *site) forbid(verbs ...string) {
 }
 
 // What the API server refuses is told in its words, and put right by the user.
-func TestAPIServerRefusesTheSpecification(t *testing.T) {
+func TestAPIServerRejectsTheSpecification(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, east, "default-k8s-cluster")
@@ -174,7 +174,7 @@ func TestAPIServerRefusesTheSpecification(t *testing.T) {
 }
 
 // A FlinkDeployment that Weir did not make is not Weir's to touch.
-func TestForeignDeploymentIsLeftAlone(t *testing.T) {
+func TestForeignDeploymentIsNotChanged(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, west, "default-k8s-cluster")

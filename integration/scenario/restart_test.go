@@ -7,7 +7,7 @@ import (
 
 // An agent that is killed comes back to what it was sent meanwhile, and to
 // nothing else.
-func TestAgentIsKilledAndBack(t *testing.T) {
+func TestAgentIsKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, east, "default-k8s-cluster")
@@ -53,7 +53,7 @@ func TestAgentFindsDriftAfterItsRestart(t *testing.T) {
 
 // A control plane that is killed loses nothing that it has accepted, and
 // restarts nothing when it is back.
-func TestControlPlaneIsKilledAndBack(t *testing.T) {
+func TestControlPlaneIsKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, east, "default-k8s-cluster")
@@ -73,7 +73,7 @@ func TestControlPlaneIsKilledAndBack(t *testing.T) {
 }
 
 // Everything at once: all processes are killed and started again.
-func TestEverythingIsKilledAndBack(t *testing.T) {
+func TestEverythingIsKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, west, "default-k8s-cluster")

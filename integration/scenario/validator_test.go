@@ -86,7 +86,7 @@ var refusals = []struct {
 
 // Weir refuses early, and by the name of the field, what the operator would
 // refuse late; or warns of it.
-func TestWeirAndTheOperatorRefuseTheSame(t *testing.T) {
+func TestWeirAndTheOperatorRejectTheSameSpecifications(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	refuseTheSame(joinSite(p, west, "default-k8s-cluster"))
@@ -115,7 +115,7 @@ func refuseTheSame(s *site) {
 }
 
 // What the operator refuses because of what runs already.
-func TestWeirAndTheOperatorRefuseTheSameChanges(t *testing.T) {
+func TestWeirAndTheOperatorRejectTheSameChanges(t *testing.T) {
 	t.Parallel()
 	p := startPlane(t)
 	s := joinSite(p, west, "default-k8s-cluster")

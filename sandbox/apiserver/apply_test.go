@@ -125,7 +125,7 @@ func deployment(t *testing.T, name, spec string) *unstructured.Unstructured {
 	return object(t, "apiVersion: flink.apache.org/v1beta1\nkind: FlinkDeployment\nmetadata: {name: "+name+"}\nspec: "+spec)
 }
 
-func TestApplyOfNothingNewWritesNothing(t *testing.T) {
+func TestApplyWithoutAChangeWritesNothing(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	apply := func() *unstructured.Unstructured {
@@ -164,7 +164,7 @@ func TestApplyReportsManagers(t *testing.T) {
 	}
 }
 
-func TestApplyConflictIsAConflict(t *testing.T) {
+func TestApplyReturnsConflicts(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	options := metav1.ApplyOptions{FieldManager: "a"}

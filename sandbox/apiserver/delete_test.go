@@ -87,7 +87,7 @@ func TestDeleteCollection(t *testing.T) {
 	}
 }
 
-func TestNamespaceGoesWithWhatIsInIt(t *testing.T) {
+func TestNamespaceIsDeletedWithItsContents(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	namespace := object(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}")
@@ -125,7 +125,7 @@ func TestNamespaceGoesWithWhatIsInIt(t *testing.T) {
 	}
 }
 
-func TestDefinitionGoesWithItsObjects(t *testing.T) {
+func TestDefinitionIsDeletedWithItsObjects(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	create(t, c, "app", "{}")

@@ -84,7 +84,7 @@ func TestInformerFollows(t *testing.T) {
 	await.Until(t, "the selecting informer mirrors the server", func() bool { return mirrors(t, c, red, "team=red") })
 }
 
-func TestInformerListsAgainWhenHistoryIsGone(t *testing.T) {
+func TestInformerListsAgainAfterCompaction(t *testing.T) {
 	c := serve(t, Config{History: 1})
 	store := inform(t, c, "")
 	// With so short a history the watch is bound to miss some of these.

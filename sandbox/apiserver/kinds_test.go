@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-func TestSecretsKeepNothingPlain(t *testing.T) {
+func TestSecretsStoreNoPlainText(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	secrets := schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
@@ -69,7 +69,7 @@ func TestDefinitionsAreEstablished(t *testing.T) {
 	}
 }
 
-func TestDefinitionOfOnesOwn(t *testing.T) {
+func TestCustomDefinition(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	definition := object(t, `
@@ -97,7 +97,7 @@ spec:
 	}
 }
 
-func TestMetadataAlone(t *testing.T) {
+func TestPartialObjectMetadata(t *testing.T) {
 	c := serve(t, Config{})
 	create(t, c, "app", "{image: flink}")
 	client, err := metadata.NewForConfig(c.rest)

@@ -50,7 +50,7 @@ func TestObjectsOutliveTheServer(t *testing.T) {
 	}
 }
 
-func TestDamagedFileIsNamed(t *testing.T) {
+func TestErrorNamesTheDamagedFile(t *testing.T) {
 	dir := t.TempDir()
 	create(t, serve(t, Config{Dir: dir}), "app", "{}")
 	path := filepath.Join(dir, "objects", "flinkdeployments.flink.apache.org", "default", "app")

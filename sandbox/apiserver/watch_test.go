@@ -72,7 +72,7 @@ func TestWatchResumes(t *testing.T) {
 	}
 }
 
-func TestWatchWithoutVersionBeginsWithWhatThereIs(t *testing.T) {
+func TestWatchWithoutVersionBeginsWithExistingObjects(t *testing.T) {
 	c := serve(t, Config{})
 	create(t, c, "a", "{}")
 	w := open(t, c, metav1.ListOptions{})
@@ -82,7 +82,7 @@ func TestWatchWithoutVersionBeginsWithWhatThereIs(t *testing.T) {
 	}
 }
 
-func TestWatchOfASelectorSeesObjectsComeAndGo(t *testing.T) {
+func TestWatchWithASelectorReportsObjectsThatBeginAndCeaseToMatch(t *testing.T) {
 	c := serve(t, Config{})
 	create(t, c, "a", "{}")
 	list, err := c.in(deployments, "default").List(within(t), metav1.ListOptions{LabelSelector: "team=red"})
@@ -99,7 +99,7 @@ func TestWatchOfASelectorSeesObjectsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestWatchOfForgottenHistoryIsExpired(t *testing.T) {
+func TestWatchOfCompactedHistoryIsExpired(t *testing.T) {
 	c := serve(t, Config{History: 2})
 	first := create(t, c, "a", "{}")
 	for i := range 10 {
@@ -112,7 +112,7 @@ func TestWatchOfForgottenHistoryIsExpired(t *testing.T) {
 	}
 }
 
-func TestWatchOfTheFutureIsExpired(t *testing.T) {
+func TestWatchOfAFutureVersionIsExpired(t *testing.T) {
 	c := serve(t, Config{})
 	w := open(t, c, metav1.ListOptions{ResourceVersion: "999999"})
 	event := <-w.ResultChan()

@@ -20,7 +20,7 @@ func create(t *testing.T, c *cluster, name, spec string) *unstructured.Unstructu
 	return created
 }
 
-func TestCreateIsRefused(t *testing.T) {
+func TestCreateIsRejected(t *testing.T) {
 	c := serve(t, Config{})
 	create(t, c, "taken", `{image: flink}`)
 	tests := map[string]struct {
@@ -75,7 +75,7 @@ func TestCreateIsRefused(t *testing.T) {
 	}
 }
 
-func TestInvalidNamesItsCauses(t *testing.T) {
+func TestInvalidErrorsNameTheirCauses(t *testing.T) {
 	c := serve(t, Config{})
 	_, err := c.in(deployments, "default").Create(within(t), deployment(t, "app", "{flinkVersion: old, mode: fast}"), metav1.CreateOptions{})
 	status, ok := err.(apierrors.APIStatus)
@@ -106,7 +106,7 @@ func TestUnknownFieldsArePruned(t *testing.T) {
 	}
 }
 
-func TestUpdateWantsTheNewestVersion(t *testing.T) {
+func TestUpdateRequiresTheCurrentVersion(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	first := create(t, c, "app", `{image: flink}`)
@@ -131,7 +131,7 @@ func TestUpdateWantsTheNewestVersion(t *testing.T) {
 	}
 }
 
-func TestGenerationCountsWhatIsWanted(t *testing.T) {
+func TestGenerationCountsChangesOfTheDesiredState(t *testing.T) {
 	c := serve(t, Config{})
 	ctx := within(t)
 	patch := func(text string, subresources ...string) *unstructured.Unstructured {

@@ -2,7 +2,7 @@ package localflink
 
 import "testing"
 
-func TestCauseOfAnEnd(t *testing.T) {
+func TestCauseOfAnExit(t *testing.T) {
 	tests := map[string]struct{ output, want string }{
 		"an exception that nobody caught": {
 			"Exception in thread \"main\" java.lang.Error: outer\n\tat a\nCaused by: java.io.IOException: inner\n\tat b", "java.io.IOException: inner",

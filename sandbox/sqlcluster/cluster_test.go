@@ -36,7 +36,7 @@ func fetch(c *Cluster, owner string, offset, total int64) *agentv1.ResultPage {
 	return page
 }
 
-func TestRowsWithoutEndComeAsTimePasses(t *testing.T) {
+func TestUnboundedRowsArriveOverTime(t *testing.T) {
 	c, now := clock()
 	var seen []int
 	offset := int64(0)
@@ -60,7 +60,7 @@ func TestRowsWithoutEndComeAsTimePasses(t *testing.T) {
 	}
 }
 
-func TestRowsOfAnEndingQuery(t *testing.T) {
+func TestRowsOfABoundedQuery(t *testing.T) {
 	c, _ := clock()
 	first := fetch(c, "one", 0, 12)
 	second := fetch(c, "one", first.GetNextOffset(), 12)
@@ -70,7 +70,7 @@ func TestRowsOfAnEndingQuery(t *testing.T) {
 	}
 }
 
-func TestOnlyTheLastPageCanBeHadAgain(t *testing.T) {
+func TestOnlyTheLastPageCanBeReadAgain(t *testing.T) {
 	c, _ := clock()
 	fetch(c, "one", 0, 100)
 	second := fetch(c, "one", 10, 100)

@@ -55,7 +55,7 @@ func describe(events []Event) []string {
 	return got
 }
 
-func TestEventsAreEveryChangeInOrder(t *testing.T) {
+func TestEventsContainEveryChangeInOrder(t *testing.T) {
 	s := open(t, Options{})
 	start := s.Revision()
 	put(t, s, "a", nil)
@@ -82,7 +82,7 @@ func TestEventsAreEveryChangeInOrder(t *testing.T) {
 	}
 }
 
-func TestEventsAnnounceMore(t *testing.T) {
+func TestEventsSignalFurtherEvents(t *testing.T) {
 	s := open(t, Options{})
 	_, _, more, err := s.Events("things", s.Revision())
 	if err != nil {
@@ -108,7 +108,7 @@ func TestEventsAnnounceMore(t *testing.T) {
 	}
 }
 
-func TestEventsOfForgottenHistory(t *testing.T) {
+func TestEventsOfExpiredHistory(t *testing.T) {
 	s := open(t, Options{History: 4})
 	first := put(t, s, "a", nil)
 	for range 20 {
@@ -161,7 +161,7 @@ func TestTransactionSeesItsOwnWrites(t *testing.T) {
 	}
 }
 
-func TestStoreComesBackFromItsFolder(t *testing.T) {
+func TestStoreIsLoadedFromItsFolder(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "gone", nil)

@@ -57,7 +57,7 @@ func supervisor(t *testing.T) []string {
 	return []string{self, asSupervisor}
 }
 
-func TestNothingOutlivesAKilledStarter(t *testing.T) {
+func TestProcessesDoNotOutliveAKilledParent(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "out")
 	self := supervisor(t)[0]
 	killed := exec.Command(self, asStarter, output)
@@ -83,7 +83,7 @@ func TestNothingOutlivesAKilledStarter(t *testing.T) {
 	await.Until(t, "the shell and the sleep are gone", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
 }
 
-func TestKillEndsTheWholeGroup(t *testing.T) {
+func TestKillEndsTheProcessGroup(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "out")
 	p, err := Start(supervisor(t), Command{
 		Path: "/bin/sh", Args: []string{"-c", "echo $$; sleep 1000 & echo $!; wait"}, Output: output,
@@ -98,7 +98,7 @@ func TestKillEndsTheWholeGroup(t *testing.T) {
 	await.Until(t, "both are gone", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
 }
 
-func TestHowAProcessEnds(t *testing.T) {
+func TestExitStatusIsReported(t *testing.T) {
 	tests := map[string]struct {
 		script, want string
 	}{
@@ -124,7 +124,7 @@ func TestHowAProcessEnds(t *testing.T) {
 	}
 }
 
-func TestTheSupervisorRefusesToKillAForeignGroup(t *testing.T) {
+func TestTheSupervisorDoesNotKillAnotherProcessGroup(t *testing.T) {
 	cmd := exec.Command(supervisor(t)[0], asSupervisor, "/bin/true")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "must lead its process group") {

@@ -61,14 +61,14 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestAGatewayThatIsNotThereHasNotFailed(t *testing.T) {
+func TestAnUnreachableGatewayIsNotAFailure(t *testing.T) {
 	base := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
 	if _, err := New(base, http.DefaultClient).Version(t.Context()); err == nil || IsFailure(err) {
 		t.Errorf("the error is %v", err)
 	}
 }
 
-func TestSentencesOfJobs(t *testing.T) {
+func TestMessagesOfJobFailures(t *testing.T) {
 	for trace, want := range map[string]string{
 		"java.lang.NumberFormatException: For input string: 'x'. Invalid character found.\n\tat org.apache.flink.table.data.binary.BinaryStringDataUtil.toLong(BinaryStringDataUtil.java:1)": "For input string: 'x'. Invalid character found.",
 		"java.lang.NullPointerException\n\tat a.b.C.d(C.java:1)": "NullPointerException",

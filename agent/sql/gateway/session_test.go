@@ -41,7 +41,7 @@ func TestAPageOfRows(t *testing.T) {
 	}
 }
 
-func TestAPageThatIsNotReadyIsAskedForAgain(t *testing.T) {
+func TestAPageThatIsNotReadyIsRequestedAgain(t *testing.T) {
 	if page := fetch(t, "not-ready.json"); page.Ready || page.Last || page.Next != 5 {
 		t.Errorf("the page is %+v", page)
 	}

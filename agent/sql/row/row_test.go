@@ -73,7 +73,7 @@ func TestCells(t *testing.T) {
 	}
 }
 
-func TestCellsOfFlinksText(t *testing.T) {
+func TestCellsInFlinksTextFormat(t *testing.T) {
 	ofMap := func(key, value string) string {
 		return `{"type":"MAP","keyType":` + key + `,"valueType":` + value + `}`
 	}
@@ -98,7 +98,7 @@ func TestCellsOfFlinksText(t *testing.T) {
 	}
 }
 
-func TestTextThatFitsNowhereEnds(t *testing.T) {
+func TestAmbiguousTextTerminates(t *testing.T) {
 	list := `{"type":"ARRAY","elementType":` + varchar + `}`
 	encoder := Encoder{Text: true, Columns: []gateway.Column{{Name: "c", LogicalType: dataType(t, `{"type":"MAP","keyType":`+list+`,"valueType":`+list+`}`)}}}
 	cell, err := json.Marshal("{" + strings.Repeat("[a, b, c]=[d, e, f], ", 200))
@@ -120,7 +120,7 @@ func TestKindsOfChanges(t *testing.T) {
 	}
 }
 
-func TestRowsThatAreNone(t *testing.T) {
+func TestInvalidRows(t *testing.T) {
 	encoder := Encoder{Columns: []gateway.Column{{Name: "c", LogicalType: dataType(t, `{"type":"DECIMAL","precision":10,"scale":2}`)}}}
 	for name, row := range map[string]gateway.Row{
 		"unknown kind":    {Kind: "UPSERT", Fields: []json.RawMessage{json.RawMessage("1")}},

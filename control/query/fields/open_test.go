@@ -59,7 +59,7 @@ func TestSelectPaths(t *testing.T) {
 	}
 }
 
-func TestDeepJSONIsNoProblem(t *testing.T) {
+func TestDeepJSON(t *testing.T) {
 	deep := `{"a":` + strings.Repeat("[", 5000) + `{"b":1,"c":2}` + strings.Repeat("]", 5000) + `}`
 	want := strings.Replace(deep, `,"c":2`, "", 1)
 	if got, _ := selectPaths(deep, []string{"a.b"}); got != want {

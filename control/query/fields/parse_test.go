@@ -10,7 +10,7 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-func TestParseSaysWhatIsWrong(t *testing.T) {
+func TestParseReportsViolations(t *testing.T) {
 	tests := []struct {
 		name    string
 		message proto.Message
@@ -62,7 +62,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 }
 
 // The contract gives these examples for every list.
-func TestParseAcceptsTheContractsExamplesForEveryKind(t *testing.T) {
+func TestParseAcceptsTheExamplesOfTheContract(t *testing.T) {
 	for _, message := range []proto.Message{
 		&cmfv1.Environment{}, &cmfv1.FlinkApplication{}, &cmfv1.FlinkApplicationEvent{}, &cmfv1.Statement{},
 		&cmfv1.ComputePool{}, &cmfv1.Secret{}, &cmfv1.Savepoint{}, &cmfv1.KubernetesCluster{},
@@ -79,7 +79,7 @@ func TestParseAcceptsTheContractsExamplesForEveryKind(t *testing.T) {
 	}
 }
 
-func TestBlankChoosesAll(t *testing.T) {
+func TestBlankSelectsEverything(t *testing.T) {
 	for _, input := range []string{"", "  "} {
 		projection, violations := Parse((&cmfv1.Secret{}).ProtoReflect().Descriptor(), input)
 		if len(violations) > 0 || !projection.All() {

@@ -67,7 +67,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseSaysWhatIsWrong(t *testing.T) {
+func TestParseReportsViolations(t *testing.T) {
 	tests := []struct {
 		name, input string
 		want        []string

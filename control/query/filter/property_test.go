@@ -34,7 +34,7 @@ func expressions() *rapid.Generator[Expression] {
 	})
 }
 
-func TestParseUndoesString(t *testing.T) {
+func TestParseIsTheInverseOfString(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Filter{Expressions: rapid.SliceOfN(expressions(), 0, 6).Draw(t, "expressions")}
 		got, violations := Parse(want.String(), applications)
@@ -49,7 +49,7 @@ func TestParseUndoesString(t *testing.T) {
 
 // What is told by an operator and what by its opposite are all resources, and
 // none twice.
-func TestOperatorsAndTheirOpposites(t *testing.T) {
+func TestNegatedOperatorsMatchTheRest(t *testing.T) {
 	opposite := map[Operator]Operator{
 		Equals: NotEquals, NotEquals: Equals, In: NotIn, NotIn: In, Exists: Absent, Absent: Exists,
 	}

@@ -68,7 +68,7 @@ func TestOnlyTheNewestEventsAreKept(t *testing.T) {
 	expect(t, "more at once than are kept", kept(s, orders), numbers(26, 30))
 }
 
-func TestApplicationsHaveEventsOfTheirOwn(t *testing.T) {
+func TestEventsAreKeptPerApplication(t *testing.T) {
 	s := fresh(t, Limits{Events: 2, Instances: 2})
 	s.commit(t, orders, several(1, 2)...)
 	s.commit(t, "prod/orders-2", several(1, 2)...)
@@ -77,7 +77,7 @@ func TestApplicationsHaveEventsOfTheirOwn(t *testing.T) {
 	expect(t, "of the other", kept(s, "prod/orders-2"), numbers(1, 2))
 }
 
-func TestEventsAreKeptInTheOrderOfTheirTimeHoweverTheyArrive(t *testing.T) {
+func TestEventsAreOrderedByTimeNotArrival(t *testing.T) {
 	s := fresh(t, Limits{Events: 3, Instances: 3})
 	s.commit(t, orders, reported(5), reported(2), reported(4))
 	s.commit(t, orders, reported(3))
@@ -87,7 +87,7 @@ func TestEventsAreKeptInTheOrderOfTheirTimeHoweverTheyArrive(t *testing.T) {
 	}
 }
 
-func TestAnEventReportedAgainCostsNothing(t *testing.T) {
+func TestARepeatedEventWritesNothing(t *testing.T) {
 	s := fresh(t, Limits{Events: 3, Instances: 3})
 	s.commit(t, orders, several(1, 3)...)
 	if s.commit(t, orders, several(1, 3)...) {
@@ -126,7 +126,7 @@ func TestABurstOfEventsFitsATransaction(t *testing.T) {
 	}
 }
 
-func TestReportedEventsHaveTheirIdentityFromTheirId(t *testing.T) {
+func TestIdsOfReportedEventsAreDerivedFromTheReport(t *testing.T) {
 	a, again, other := reported(1), reported(1), reported(2)
 	if name := a.GetMetadata().GetName(); name != again.GetMetadata().GetName() || name == other.GetMetadata().GetName() {
 		t.Errorf("the names are %v, %v and %v", a, again, other)
@@ -137,7 +137,7 @@ func TestReportedEventsHaveTheirIdentityFromTheirId(t *testing.T) {
 	expect(t, "its time", a.GetMetadata().GetCreationTimestamp().AsTime(), noon.Add(time.Second))
 }
 
-func TestNewEventsAreToldApartAndOrderedByName(t *testing.T) {
+func TestNewEventsHaveDistinctOrderedNames(t *testing.T) {
 	var events []*cmfv1.FlinkApplicationEvent
 	for range 100 {
 		events = append(events, NewStatusEvent(EventJobStatus, "i", "Job status changed to RUNNING.", "RUNNING"))

@@ -61,7 +61,7 @@ func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
 }
 
 // Starting without the state that was asked for would lose it.
-func TestStartFromASavepointThatIsNotKnownIsRefused(t *testing.T) {
+func TestStartFromAnUnknownSavepointIsRejected(t *testing.T) {
 	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
 		_, err := application.Next(environmentWith(""), nil, applicationWith(t, `{"startFromSavepoint":`+reference+`}`), nil, nil)
 		var refused *apierror.Error
@@ -87,7 +87,7 @@ func TestStartFromSavepointByRequest(t *testing.T) {
 
 // An attempt that loses a race is planned again with the same start: if it kept
 // the nonce of the first plan, it could be that of the winner.
-func TestPlanningLeavesTheStartAlone(t *testing.T) {
+func TestPlanningDoesNotChangeTheStart(t *testing.T) {
 	h := begin(t, `{}`)
 	start := &storev1.SavepointStart{Path: "s3://sp/1"}
 	if _, err := application.Next(h.env, h.record, h.record.GetApplication(), start, nil); err != nil {
@@ -98,7 +98,7 @@ func TestPlanningLeavesTheStartAlone(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsOwnNonceTakesOverFromAnEarlierStart(t *testing.T) {
+func TestTheOperatorsNonceReplacesAnEarlierStart(t *testing.T) {
 	h := begin(t, `{}`)
 	h.next(h.record.GetApplication(), &storev1.SavepointStart{Path: "s3://sp/1"})
 	plan := h.write(`{"job":{"initialSavepointPath":"s3://sp/2","savepointRedeployNonce":40}}`)

@@ -151,7 +151,7 @@ func TestLabelsChangeTheApplicationButNotItsInstance(t *testing.T) {
 	}
 }
 
-func TestMetadataThatIsWeirsOwnIsNoChange(t *testing.T) {
+func TestOutputOnlyMetadataIsIgnored(t *testing.T) {
 	h := begin(t, `{}`)
 	app := applicationWith(t, `{}`)
 	app.Metadata.Uid, app.Kind = "another", "FlinkApplication"
@@ -178,7 +178,7 @@ func TestStartingAgainBeginsAnInstanceOfTheSameSpecification(t *testing.T) {
 	}
 }
 
-func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
+func TestInvalidDefaultsAreRejected(t *testing.T) {
 	h := begin(t, `{}`)
 	for name, test := range map[string]struct{ defaults, after string }{
 		"running":                        {`{"spec":{"serviceAccount":""}}`, `{}`},
@@ -194,7 +194,7 @@ func TestDefaultsThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
-func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
+func TestNewApplicationsAreCheckedEvenIfSuspended(t *testing.T) {
 	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
 	_, err := application.Next(environmentWith(""), nil, app, nil, nil)
 	var refused *apierror.Error
@@ -203,7 +203,7 @@ func TestNewApplicationsAreCheckedThoughSuspended(t *testing.T) {
 	}
 }
 
-func TestRecordsThatCannotBeReadAreErrors(t *testing.T) {
+func TestUnreadableRecordsAreErrors(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
 	for name, plan := range map[string]func() (application.Plan, error){
 		"the specification": func() (application.Plan, error) {

@@ -137,7 +137,7 @@ func TestApplication(t *testing.T) {
 }
 
 // checkGolden holds a manifest against the file of its name.
-func TestApplicationIsAddressed(t *testing.T) {
+func TestApplicationHasItsObjectReference(t *testing.T) {
 	apply := renderings(t)["new"].apply(t)
 	apply.Manifest, apply.Hash = "", ""
 	want := &agentv1.Apply{
@@ -171,7 +171,7 @@ func TestRenderingIsDeterministicAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestApplicationThatCannotBeRendered(t *testing.T) {
+func TestInvalidApplicationIsNotRendered(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
 	for name, r := range map[string]rendering{
 		"specification":         {environment(""), &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}, nil},

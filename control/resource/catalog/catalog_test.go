@@ -161,7 +161,7 @@ func TestEnvironmentsWithAccess(t *testing.T) {
 	equal(t, "access to cellar", cellar.GetStatus().GetEnvironmentsWithAccess(), []string{"prod"})
 }
 
-func TestCatalogsStayWhileTheyHaveDatabases(t *testing.T) {
+func TestCatalogsWithDatabasesAreNotDeleted(t *testing.T) {
 	f := newFixture(t)
 	remove := func() error {
 		_, err := f.catalogs.DeleteKafkaCatalog(t.Context(), &cmfv1.DeleteKafkaCatalogRequest{CatName: "shop"})

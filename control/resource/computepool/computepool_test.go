@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestTypeOfAComputePoolStays(t *testing.T) {
+func TestTypeOfAComputePoolIsImmutable(t *testing.T) {
 	err := checkUpdate(pool("SHARED", "", "{}"), pool("DEDICATED", "", "{}"))
 	if diff := cmp.Diff([]string{"spec.type: cannot change after creation, it is 'SHARED'"}, messages(t, err)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

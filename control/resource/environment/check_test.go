@@ -68,7 +68,7 @@ func TestCheckPlacement(t *testing.T) {
 	}
 }
 
-func TestCheckUnmoved(t *testing.T) {
+func TestCheckPlacementIsImmutable(t *testing.T) {
 	before := &cmfv1.Environment{KubernetesNamespace: "flink", KubernetesClusterName: "edge"}
 	for name, test := range map[string]struct {
 		after *cmfv1.Environment

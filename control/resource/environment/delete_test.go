@@ -115,7 +115,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-func TestDeleteOfAnEnvironmentThatIsFilledAllTheTime(t *testing.T) {
+func TestDeleteWhileResourcesAreCreated(t *testing.T) {
 	f := newFixture(t)
 	f.addPool("pool-0")
 	added := 0
@@ -129,7 +129,7 @@ func TestDeleteOfAnEnvironmentThatIsFilledAllTheTime(t *testing.T) {
 	}
 }
 
-func TestDeleteWhereSomethingCannotBeDropped(t *testing.T) {
+func TestDeleteFailsIfAResourceCannotBeDropped(t *testing.T) {
 	f := newFixture(t)
 	f.addPool("pool-0")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,9 +10,9 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// TestWhatIsWellFormedButCannotBe holds the rules to the contract's difference
+// TestWellFormedButImpossibleRequests holds the rules to the contract's difference
 // between 400 and 422.
-func TestWhatIsWellFormedButCannotBe(t *testing.T) {
+func TestWellFormedButImpossibleRequests(t *testing.T) {
 	savepoint := func(format string) *cmfv1.Savepoint {
 		return &cmfv1.Savepoint{Spec: &cmfv1.SavepointSpec{FormatType: format, Path: "s3://bucket/savepoint"}}
 	}

@@ -57,7 +57,7 @@ func (s *Savepoints) tombstone(at store.Reader, savepoint *cmfv1.Savepoint) *sto
 
 func (s *Savepoints) claims(at store.Reader) int { return s.ownership.Claims.In(at).Count("") }
 
-func TestASavepointIsDeletedOnceItsObjectSaysSo(t *testing.T) {
+func TestASavepointIsDeletedWithItsObject(t *testing.T) {
 	s := open(t)
 	savepoint := s.create(t, "nightly")
 	s.report(t, savepoint, complete, nil)
@@ -92,7 +92,7 @@ func TestASavepointIsDeletedOnceItsObjectSaysSo(t *testing.T) {
 	}
 }
 
-func TestDeletionWithForceLeavesTheObject(t *testing.T) {
+func TestForcedDeletionReleasesTheObject(t *testing.T) {
 	s := open(t)
 	savepoint := s.create(t, "nightly")
 	at := s.commit(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", true) })
@@ -130,7 +130,7 @@ func TestOnlyCompletedSavepointsAreDetached(t *testing.T) {
 	}
 }
 
-func TestWhatAReferenceMeans(t *testing.T) {
+func TestReferencesToSavepoints(t *testing.T) {
 	s := open(t)
 	done, pending := s.create(t, "done"), s.create(t, "pending")
 	s.report(t, done, complete, nil)
@@ -163,7 +163,7 @@ func TestWhatAReferenceMeans(t *testing.T) {
 	}
 }
 
-func TestAllOfAnOwnerAreDropped(t *testing.T) {
+func TestSavepointsAreDroppedWithTheirOwner(t *testing.T) {
 	s := open(t)
 	for i := range 3 {
 		s.create(t, fmt.Sprintf("nightly-%d", i))

@@ -165,7 +165,7 @@ func TestSecretsNeedKeys(t *testing.T) {
 	}
 }
 
-func TestSecretsStayWhileTheyAreMapped(t *testing.T) {
+func TestMappedSecretsAreNotDeleted(t *testing.T) {
 	f := newFixture(t, keysOf(t, generate(t)))
 	f.create("first", map[string]string{"user": "alice"})
 	f.create("second", map[string]string{"user": "bob"})

@@ -17,7 +17,7 @@ func statementJob(t *testing.T, cluster string, detached bool, configuration map
 	}
 }
 
-func TestEnvironmentWinsOverAStatementsConfiguration(t *testing.T) {
+func TestStatementDefaultsTakePrecedence(t *testing.T) {
 	spec := &cmfv1.StatementSpec{FlinkConfiguration: map[string]string{"a": "statement", "b": "statement", "execution.runtime-mode": "STREAMING"}}
 	defaults := &cmfv1.StatementDefaults{FlinkConfiguration: map[string]string{"a": "environment", "c": "environment"}}
 	same(t, configurationOf(spec, defaults, true),
@@ -43,7 +43,7 @@ func TestInsertNeedsCheckpoints(t *testing.T) {
 	}
 }
 
-func TestStatementKeepsItsStateWhereItCan(t *testing.T) {
+func TestStatementKeepsItsStateIfPossible(t *testing.T) {
 	both := map[string]string{"state.checkpoints.dir": "s3://c", "state.savepoints.dir": "s3://s"}
 	for name, test := range map[string]struct {
 		job     job
@@ -63,7 +63,7 @@ func TestStatementKeepsItsStateWhereItCan(t *testing.T) {
 	}
 }
 
-func TestJarOfTheSQLDriverBearsTheRelease(t *testing.T) {
+func TestJarOfTheSQLDriverHasTheRelease(t *testing.T) {
 	for cluster, want := range map[string]string{
 		`{"flinkVersion":"v2_0","image":"flink:2.0.1"}`:                             "2.0.1",
 		`{"flinkVersion":"v2_0","image":"registry.example.com:5000/flink:2.0.1-x"}`: "2.0.1",

@@ -43,7 +43,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestParametersOfStatementsAlone(t *testing.T) {
+func TestParametersSpecificToStatements(t *testing.T) {
 	for name, test := range map[string]struct {
 		request *cmfv1.ListStatementsRequest
 		want    string

@@ -80,7 +80,7 @@ func TestOperatorManifest(t *testing.T) {
 	}
 }
 
-func TestStatementThatIsNotDeployed(t *testing.T) {
+func TestStatementWithoutAnObject(t *testing.T) {
 	if apply, err := operatorManifest(prod(), &storev1.StatementRecord{Statement: &cmfv1.Statement{}}); err == nil {
 		t.Errorf("it is %v", apply)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestPageTokenIsGoodForItsStatement(t *testing.T) {
+func TestPageTokenIsValidOnlyForItsStatement(t *testing.T) {
 	for _, offset := range []int64{0, 1, math.MaxInt64} {
 		if got, err := readPageToken(pageToken("one", offset), "one"); err != nil || got != offset {
 			t.Errorf("offset %d is read as %d, %v", offset, got, err)

@@ -134,7 +134,7 @@ func TestPhaseOverTime(t *testing.T) {
 	}
 }
 
-func TestWhatUsersMayDoInAPhase(t *testing.T) {
+func TestActionsAllowedInAPhase(t *testing.T) {
 	all := []event{userStarts, userStops, userRescales, userRedeploys, userMoves}
 	for phase, want := range map[string][]event{
 		"PENDING":   {userStops, userRescales, userRedeploys},
@@ -225,7 +225,7 @@ func TestPhaseThatUsersSee(t *testing.T) {
 	}
 }
 
-func TestActionThatAPhaseDoesNotAllow(t *testing.T) {
+func TestActionNotAllowedInAPhase(t *testing.T) {
 	for _, test := range []struct {
 		phase   string
 		actions []event

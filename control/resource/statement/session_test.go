@@ -11,7 +11,7 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-func TestReleasesOfFlinkWithASQLDriver(t *testing.T) {
+func TestFlinkReleasesWithASQLDriver(t *testing.T) {
 	for version, want := range map[string]bool{"v1_20": false, "v2_0": true, "v2_2": true, "v10_1": true, "": false, "two": false} {
 		t.Run(version, func(t *testing.T) { same(t, hasSQLDriver(openjson.Object{"flinkVersion": version}), want) })
 	}
@@ -20,9 +20,9 @@ func TestReleasesOfFlinkWithASQLDriver(t *testing.T) {
 const pooled = `{"flinkConfiguration":{"execution.checkpointing.interval":10000,"execution.target":"kubernetes-session","restart-strategy.type":"fixed-delay",` +
 	`"state.backend.type":"rocksdb","table.exec.state.ttl":"1 h","rest.port":"8091","taskmanager.numberOfTaskSlots":2}}`
 
-// TestJobGetsWhatItsClusterSaysOfJobs: the gateway that submits it has not the
+// TestJobInheritsTheJobOptionsOfItsCluster: the gateway that submits it has not the
 // cluster's configuration.
-func TestJobGetsWhatItsClusterSaysOfJobs(t *testing.T) {
+func TestJobInheritsTheJobOptionsOfItsCluster(t *testing.T) {
 	own := map[string]string{"table.exec.state.ttl": "2 h", "taskmanager.memory": "own"}
 	same(t, openjson.Field(statementJob(t, pooled, true, own).sessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
 		"execution.checkpointing.interval": "10000", "restart-strategy.type": "fixed-delay", "state.backend.type": "rocksdb",
@@ -56,7 +56,7 @@ func TestUpgradeModeOnASessionCluster(t *testing.T) {
 	}
 }
 
-func TestClusterOfAStatementHasNoJobAndTakesItsJobsAlong(t *testing.T) {
+func TestClusterOfAStatementIsDeletedWithItsJobs(t *testing.T) {
 	job := statementJob(t, `{"flinkVersion":"v1_20","job":{"parallelism":2}}`, true, nil)
 	same(t, job.sessionCluster(), openjson.Object{
 		"flinkVersion":       "v1_20",
@@ -66,7 +66,7 @@ func TestClusterOfAStatementHasNoJobAndTakesItsJobsAlong(t *testing.T) {
 	same(t, chosen.sessionCluster(), chosen.cluster)
 }
 
-func TestPlannerKnowsBetterThanTheText(t *testing.T) {
+func TestTraitsOfThePlannerTakePrecedence(t *testing.T) {
 	guessed := &cmfv1.StatementTraits{SqlKind: "SELECT", IsBounded: proto.Bool(false), IsAppendOnly: proto.Bool(true), Schema: &cmfv1.ResultSchema{}}
 	traits := func(told string) *cmfv1.StatementTraits {
 		return traitsOf(&storev1.StatementRecord{Traits: guessed}, &storev1.StatusRecord{Traits: reportedTraits(object(t, told))})

@@ -132,9 +132,9 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// TestWhatFollowsAStatementIsCutOff: behind a comment, the semicolon of a script
+// TestTextAfterAStatementIsDropped: behind a comment, the semicolon of a script
 // would be part of it.
-func TestWhatFollowsAStatementIsCutOff(t *testing.T) {
+func TestTextAfterAStatementIsDropped(t *testing.T) {
 	for text, want := range map[string]string{
 		"SELECT 1":                              "SELECT 1",
 		"SELECT 1 ; -- all\n":                   "SELECT 1",

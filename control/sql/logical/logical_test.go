@@ -168,7 +168,7 @@ func atomic(t *rapid.T) *cmfv1.DataType {
 	}
 }
 
-func TestParseUndoesFormat(t *testing.T) {
+func TestParseIsTheInverseOfFormat(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := types(3).Draw(t, "type")
 		got, err := Parse(Format(want))

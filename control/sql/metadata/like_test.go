@@ -48,7 +48,7 @@ func TestLike(t *testing.T) {
 	}
 }
 
-func TestLikeRefusesLooseBackslashes(t *testing.T) {
+func TestLikeRejectsDanglingBackslashes(t *testing.T) {
 	for _, pattern := range []string{`\`, `a\`, `\a`, `%\\\`} {
 		if _, err := matcher(&sql.Like{Pattern: pattern}); err == nil {
 			t.Errorf("%q is accepted", pattern)

@@ -68,7 +68,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestShowColumnsIsDescribeOfSome(t *testing.T) {
+func TestShowColumnsIsAFilteredDescribe(t *testing.T) {
 	s := newShop(t)
 	run(t, sales, s, "CREATE TABLE plain (id INT, name STRING)")
 	result := run(t, sales, s, "SHOW COLUMNS FROM plain LIKE 'n_me'")
@@ -129,7 +129,7 @@ func TestResultOnTheWire(t *testing.T) {
 	}
 }
 
-func TestNamesThatMeanNothing(t *testing.T) {
+func TestUnresolvedNames(t *testing.T) {
 	tests := []struct {
 		text    string
 		session Session
@@ -157,7 +157,7 @@ func TestNamesThatMeanNothing(t *testing.T) {
 	}
 }
 
-func TestNothingVisible(t *testing.T) {
+func TestWithoutVisibleCatalogs(t *testing.T) {
 	tests := []struct {
 		shop shop
 		want string
@@ -179,14 +179,14 @@ func TestTheOnlyCatalogIsTheCurrentOne(t *testing.T) {
 	}
 }
 
-func TestSessionOfProperties(t *testing.T) {
+func TestSessionFromProperties(t *testing.T) {
 	got := SessionOf(map[string]string{"sql.current-catalog": "c", "sql.current-database": "d", "sql.dry-run": "true"})
 	if want := (Session{"c", "d"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
-func TestWhatNeedsFlinkIsNotExecuted(t *testing.T) {
+func TestStatementsForFlinkAreNotExecuted(t *testing.T) {
 	for _, text := range []string{"SELECT 1", "INSERT INTO t SELECT 1", "EXECUTE STATEMENT SET BEGIN INSERT INTO t SELECT 1; END"} {
 		statement := parse(t, text)
 		want := string(statement.Kind()) + " runs on Flink."

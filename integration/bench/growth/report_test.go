@@ -56,7 +56,7 @@ func TestOperationsAreComparedRoundByRound(t *testing.T) {
 	}
 }
 
-func TestSizesHaveBarsOfTheirOwn(t *testing.T) {
+func TestSizesHaveTheirOwnBars(t *testing.T) {
 	if got := each(5e6, 805e6, 1000, 101_000); got != 8000 {
 		t.Errorf("each application has %v bytes, want 8000", got)
 	}
@@ -92,7 +92,7 @@ func TestReportIsATable(t *testing.T) {
 	}
 }
 
-func TestMetricsAreRead(t *testing.T) {
+func TestMetricsAreParsed(t *testing.T) {
 	text := "# HELP go_info x\n# TYPE go_info gauge\ngo_info{version=\"go1\"} 1\n" +
 		"process_cpu_seconds_total 1.5\nprocess_resident_memory_bytes 2e+06\n" +
 		"go_memstats_heap_alloc_bytes 1.25e+06\ngo_memstats_last_gc_time_seconds 1.7641728e+09\n"

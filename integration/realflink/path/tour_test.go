@@ -21,9 +21,9 @@ import (
 // show in the output sooner or later.
 var tourBlock = regexp.MustCompile("(?ms)^```sh flink(?: until ([^\n]+))?\n(.*?)^```$")
 
-// TestTheTourOfRealFlink walks the commands of docs/flink.md on `weir dev`, in
+// TestTheRealFlinkTour walks the commands of docs/flink.md on `weir dev`, in
 // every release.
-func TestTheTourOfRealFlink(t *testing.T) {
+func TestTheRealFlinkTour(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/flink.md")
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,10 @@ import (
 const stateMachine = `flinkConfiguration: {taskmanager.numberOfTaskSlots: "2", execution.checkpointing.interval: 1s}, ` +
 	`job: {jarURI: "local:///opt/flink/examples/streaming/StateMachineExample.jar", parallelism: 2, upgradeMode: savepoint}`
 
-// TestTheLifeOfAnApplication: it runs, is suspended by a savepoint and resumed
+// TestApplicationLifecycle: it runs, is suspended by a savepoint and resumed
 // from it, survives its TaskManager, has snapshots taken, survives the sandbox
 // that is killed, and leaves nothing when it is deleted.
-func TestTheLifeOfAnApplication(t *testing.T) {
+func TestApplicationLifecycle(t *testing.T) {
 	onEveryRelease(t, func(t *testing.T, s *site) {
 		s.create(deployments, "FlinkDeployment", "app", s.deployment(stateMachine))
 		app := s.await(deployments, "app", "running", object.runs)

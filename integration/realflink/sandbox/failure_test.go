@@ -9,8 +9,8 @@ import (
 
 const job = `jarURI: "local:///opt/flink/examples/streaming/StateMachineExample.jar", parallelism: 1, upgradeMode: stateless`
 
-// TestFailuresAreToldAsTheyAre: what fails says why, in Flink's own words.
-func TestFailuresAreToldAsTheyAre(t *testing.T) {
+// TestFailuresAreReported: what fails says why, in Flink's own words.
+func TestFailuresAreReported(t *testing.T) {
 	onEveryRelease(t, func(t *testing.T, s *site) {
 		s.create(deployments, "FlinkDeployment", "no-class", s.deployment(`job: {`+job+`, entryClass: com.example.Nope}`))
 		app := s.await(deployments, "no-class", "in error", func(o object) bool { return o.at("jobManagerDeploymentStatus") == "ERROR" })

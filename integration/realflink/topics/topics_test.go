@@ -132,7 +132,7 @@ func TestSchemasOfARealRegistryBecomeColumns(t *testing.T) {
 	equal(t, "no topic after asking", "no table", definition(t, read(t, "nothing")))
 }
 
-func TestARealBrokerAsksWhoItIs(t *testing.T) {
+func TestARealBrokerRequiresAuthentication(t *testing.T) {
 	make(t, "guarded", nil)
 	for _, database := range []topics.Database{
 		signedIn("PLAIN", "plain.PlainLoginModule", kafka.Password),
@@ -160,7 +160,7 @@ func TestARealBrokerAsksWhoItIs(t *testing.T) {
 	}
 }
 
-func TestTopicsAreMadeAndDeleted(t *testing.T) {
+func TestTopicsAreCreatedAndDeleted(t *testing.T) {
 	reader := topics.NewReader()
 	topic := topics.Topic{Name: "made", Partitions: 3, CleanupPolicy: "compact"}
 	for _, want := range []bool{true, false} {
