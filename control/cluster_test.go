@@ -84,7 +84,7 @@ func TestDecommissionAndRecommission(t *testing.T) {
 
 	in := must(two.setLifecycle(t.Context(), "cluster-a", "ACTIVE"))(t)
 	equal(t, "lifecycle", "ACTIVE", in.GetSpec().GetLifecycleState())
-	idle.awaitEnd(codes.Unavailable, "The life cycle of the cluster has changed. Connect anew.")
+	idle.awaitEnd(codes.Unavailable, "The lifecycle state of the cluster has changed. Connect again.")
 	back := two.connect(t, hello("cluster-a", holding(sent)))
 	equal(t, "decommissioned", false, back.welcome().GetLifecycle().GetDecommissioned())
 	equal(t, "name deleted", "orders", back.awaitDelete(1).GetRef().GetName())

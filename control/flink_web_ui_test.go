@@ -205,7 +205,7 @@ func TestUnavailableWebUIs(t *testing.T) {
 	stream := two.openWebUI(t.Context(), t, ofApplication("app1", "/"))
 	_, _, err = readWebUI(stream)
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{
-		"The agent of Kubernetes cluster 'cluster-a' is connected to replica 'replica-1', which alone can reach web UIs there. Try again.",
+		"The agent of Kubernetes cluster 'cluster-a' is connected to replica 'replica-1', and only that replica can reach web UIs there. Try again.",
 	}})
 	equal(t, "replica in the trailer", []string{"replica-1"}, stream.Trailer().Get("weir-replica"))
 
@@ -325,7 +325,7 @@ func TestTheWindowOfAnAgentIsEnforced(t *testing.T) {
 		id := a.awaitTunnel(n + 1).GetRequestId()
 		say(id)
 		_, _, err := readWebUI(stream)
-		refused(t, err, refusal{Code: codes.Unavailable, HTTP: 502, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' does not keep to the protocol."}})
+		refused(t, err, refusal{Code: codes.Unavailable, HTTP: 502, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' has violated the protocol."}})
 		await.Success(t, "the cancellation", func() error {
 			if !slices.Contains(a.cancels(), id) {
 				return errors.New("has not come")
@@ -402,7 +402,7 @@ func TestADisconnectedClientCancelsTheRequest(t *testing.T) {
 	awaitEqual(t, "cancellations", 64, func() int { return len(a.cancels()) })
 	// They count until the agent has let go of them.
 	_, _, err := r.fetchWebUI(t, ofApplication("app1", "/"))
-	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' has 64 requests for web UIs to answer already. Try again."}})
+	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' already has 64 active requests for web UIs. Try again."}})
 	first := a.cancels()[0]
 	a.replyBody(first, make([]byte, 2*window)) // dropped
 	a.replyEnd(first, agentv1.TunnelFailure_TUNNEL_FAILURE_CANCELLED, "")
@@ -430,6 +430,6 @@ func TestAnAgentLostDuringAResponse(t *testing.T) {
 	a.close()
 	_, _, err := readWebUI(stream)
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{
-		"The agent of Kubernetes cluster 'cluster-a' was disconnected before the answer was complete. Try again.",
+		"The agent of Kubernetes cluster 'cluster-a' was disconnected before the response was complete. Try again.",
 	}})
 }

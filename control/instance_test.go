@@ -105,7 +105,7 @@ func TestChangedDefaultsBeginInstancesOfAffectedApplications(t *testing.T) {
 	equal(t, "instances of affected", 2, len(r.runs(t, "prod", "affected")))
 	equal(t, "events of affected", []string{
 		"CMF_STATUS Application created.",
-		"CMF_STATUS The environment's defaults have changed what the application runs.",
+		"CMF_STATUS The environment's defaults have changed the effective specification of the application.",
 	}, r.history(t, "prod", "affected"))
 	// The reconciler goes by name, and both others come after.
 	sleeping := a.awaitApply("sleeping", 2)

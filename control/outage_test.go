@@ -51,7 +51,7 @@ func TestEtcdOutage(t *testing.T) {
 		meanwhile.Go(func() {
 			begun := time.Now()
 			err := request()
-			equal(t, what, refusal{Code: codes.Unavailable, Messages: []string{"etcd does not answer. Try again."}}, refusalOf(err))
+			equal(t, what, refusal{Code: codes.Unavailable, Messages: []string{"etcd is not available. Try again."}}, refusalOf(err))
 			if took := time.Since(begun); took > 15*time.Second {
 				t.Errorf("a %s took %s to fail", what, took)
 			}

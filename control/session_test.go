@@ -161,7 +161,7 @@ func TestSessionOfALostReplicaExpires(t *testing.T) {
 	a := lost.connect(t, hello("cluster-a"))
 	last := time.Now()
 	network.cut()
-	disconnected(t, other, "The agent's session has expired: no heartbeat of it has reached the control plane.", last)
+	disconnected(t, other, "The agent's session has expired: the control plane has received no heartbeat.", last)
 	a.close()
 	other.connect(t, hello("cluster-a"))
 	equal(t, "state", "CONNECTED", other.cluster(t, "cluster-a").GetStatus().GetState())

@@ -90,12 +90,12 @@ func TestRowsThatCannotBeFetched(t *testing.T) {
 	}
 	_, err := two.statements("prod").results(t, "looking", "")
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{
-		"The agent of Kubernetes cluster 'cluster-a' is connected to replica 'replica-1', which alone can fetch rows from it. Try again.",
+		"The agent of Kubernetes cluster 'cluster-a' is connected to replica 'replica-1', and only that replica can fetch rows from it. Try again.",
 	}})
 	a.report(apply, flinkStatus("FAILED", "FAILED", "job-1"))
 	s.awaitPhase(t, "looking", "FAILED")
 	_, err = s.results(t, "looking", "")
-	refused(t, err, refusal{Code: codes.FailedPrecondition, HTTP: 410, Messages: []string{"The results of statement 'looking' are gone: it is FAILED."}})
+	refused(t, err, refusal{Code: codes.FailedPrecondition, HTTP: 410, Messages: []string{"The results of statement 'looking' are no longer available: it is FAILED."}})
 }
 
 func TestRowsOfADisconnectedCluster(t *testing.T) {

@@ -97,7 +97,7 @@ func TestQueryRunsOnTheSessionClusterOfItsPool(t *testing.T) {
 		_, err := cmfv1.NewSavepointServiceClient(r.conn).CreateSavepointForFlinkStatement(t.Context(), &cmfv1.CreateSavepointForFlinkStatementRequest{
 			EnvName: "prod", StmtName: "looking", Savepoint: &cmfv1.Savepoint{},
 		})
-		refused(t, err, unprocessable("Statement 'looking' runs as a job of a session cluster, of which a savepoint is only taken when the statement is stopped."))
+		refused(t, err, unprocessable("Statement 'looking' runs as a job of a session cluster: a savepoint is taken only when the statement is stopped."))
 	})
 	a.close()
 	a = r.connect(t, hello("cluster-a", runsSQL))

@@ -160,7 +160,7 @@ func TestInvalidStatementsAreRejected(t *testing.T) {
 		"a pool that is not there": {statementOf("lost", "nowhere", "SHOW TABLES"),
 			unprocessable("spec.computePoolName: compute pool 'nowhere' does not exist in environment 'prod'")},
 		"a pool that does not run yet": {statementOf("hasty", "waiting", copyOrders),
-			unprocessable("spec.computePoolName: compute pool 'waiting' is PENDING: a shared pool takes statements while it is RUNNING")},
+			unprocessable("spec.computePoolName: compute pool 'waiting' is PENDING: a shared pool accepts statements only while it is RUNNING")},
 		"a savepoint": {early, unprocessable("spec.startFromSavepoint: can only be given when a statement is updated")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func readBody(buffer *bytes.Buffer, r *http.Request, limit int64) (format, *prob
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return f, &problem{status: http.StatusUnsupportedMediaType,
-			message: fmt.Sprintf("Content-Encoding %s is not supported; send the body as it is.", encoding)}
+			message: fmt.Sprintf("Content-Encoding %s is not supported; send the body without an encoding.", encoding)}
 	}
 	return f, fill(buffer, r, limit)
 }
@@ -76,7 +76,7 @@ func fill(buffer *bytes.Buffer, r *http.Request, limit int64) *problem {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &problem{status: http.StatusRequestTimeout, message: "The request body took too long.", close: true}
 	case err != nil:
-		return &problem{status: http.StatusBadRequest, message: "The request body could not be read to its end."}
+		return &problem{status: http.StatusBadRequest, message: "The request body could not be read completely."}
 	}
 	return nil
 }

@@ -50,12 +50,12 @@ func TestBadBodies(t *testing.T) {
 		{"64 levels", deep(64), nil, nil},
 		{"65 levels", deep(65), nil, []string{"The body is nested more than 64 levels deep."}},
 		{"YAML of 65 levels", deep(65), []string{yaml}, []string{"The body is not valid YAML: line 1: it is nested more than 64 levels deep."}},
-		{"YAML with a key twice", "kind: a\nkind: b\n", []string{yaml}, []string{`The body is not valid YAML: line 2: the key "kind" is there twice.`}},
+		{"YAML with a key twice", "kind: a\nkind: b\n", []string{yaml}, []string{`The body is not valid YAML: line 2: the key "kind" is duplicated.`}},
 		{"two YAML documents", "kind: a\n---\nkind: b\n", []string{yaml}, []string{"The body is not valid YAML: line 3: there must be one document only."}},
 		{"broken YAML", "kind: a\n b: c\n", []string{yaml}, []string{"The body is not valid YAML: line 2: mapping values are not allowed in this context."}},
 		{"infinity", "spec: {a: .inf}", []string{yaml}, []string{"The body is not valid YAML: line 1: JSON has no number .inf."}},
 		{"a tag", "spec: !!binary aGVsbG8=", []string{yaml}, []string{`The body is not valid YAML: line 1: the tag "!!binary" is not supported.`}},
-		{"compressed", "x", []string{"Content-Encoding: gzip"}, []string{"Content-Encoding gzip is not supported; send the body as it is."}},
+		{"compressed", "x", []string{"Content-Encoding: gzip"}, []string{"Content-Encoding gzip is not supported; send the body without an encoding."}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := s.do(t, "POST", applicationsPath, tc.body, tc.headers...)

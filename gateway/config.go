@@ -53,10 +53,10 @@ type Config struct {
 func (c *Config) complete() error {
 	var problems []error
 	if c.Conn == nil {
-		problems = append(problems, errors.New("no Conn was given"))
+		problems = append(problems, errors.New("Conn is required"))
 	}
 	if c.Log == nil {
-		problems = append(problems, errors.New("no Log was given"))
+		problems = append(problems, errors.New("Log is required"))
 	}
 	if c.MaxBodyBytes < 0 {
 		problems = append(problems, errors.New("the MaxBodyBytes are negative"))

@@ -107,7 +107,7 @@ func (g *gateway) relayWebUI(rw *responseWriter, r *http.Request, request *cmfv1
 			_, err = rw.Write(part.GetBody())
 		}
 		if err != nil {
-			rw.log.Warn("a response of a web UI was cut off", "request", rw.id, "path", r.URL.Path, "error", err)
+			rw.log.Warn("a response of a web UI was interrupted", "request", rw.id, "path", r.URL.Path, "error", err)
 			// The client must not take a part of a response for the whole.
 			panic(http.ErrAbortHandler)
 		}

@@ -143,7 +143,7 @@ func (rw *responseWriter) chosenStatus(ctx context.Context) (int, bool) {
 	}
 	status, err := strconv.Atoi(chosen[0])
 	if err != nil || !slices.Contains(rw.route.also, status) {
-		rw.log.Error("a service chose a status that its method does not have",
+		rw.log.Error("a service selected a status code that its method does not declare",
 			"request", rw.id, "rpc", rw.route.rpc, "status", chosen[0])
 		return 0, false
 	}

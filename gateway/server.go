@@ -51,7 +51,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 	defer cancel()
 	err := server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests were cut off at shutdown", "grace", ShutdownGrace)
+		log.Warn("requests were aborted at shutdown", "grace", ShutdownGrace)
 		err = server.Close()
 	}
 	<-served

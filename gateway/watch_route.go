@@ -50,7 +50,7 @@ func watchOf(list protoreflect.MethodDescriptor, rt *route) (*watchRoute, error)
 
 func (w *watchRoute) bind(method protoreflect.MethodDescriptor) error {
 	if !method.IsStreamingServer() || method.IsStreamingClient() {
-		return fmt.Errorf("%s is no stream of responses", method.FullName())
+		return fmt.Errorf("%s is not a stream of responses", method.FullName())
 	}
 	var err error
 	if w.request, err = protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName()); err != nil {

@@ -207,7 +207,7 @@ func TestAVersionWithoutADistributionIsRejected(t *testing.T) {
 	c, _ := runFlink(t, Config{})
 	c.create(deployments, "app", strings.Replace(flinkApplication, "v2_2", "v1_19", 1), nil)
 	app := c.await(deployments, "app", failing)
-	if !strings.Contains(app.failure(), "the sandbox has Flink homes of v2_2") {
+	if !strings.Contains(app.failure(), "the sandbox has Flink distributions of v2_2") {
 		t.Errorf("the error is %s", app.failure())
 	}
 	c.events("app", "ValidationError")
@@ -215,7 +215,7 @@ func TestAVersionWithoutADistributionIsRejected(t *testing.T) {
 
 func TestInvalidFlinkHomes(t *testing.T) {
 	_, err := New(Config{Name: "x", FlinkHomes: []string{t.TempDir()}, FlinkDir: t.TempDir(), Supervisor: []string{"x"}})
-	if err == nil || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "is no Flink home") {
+	if err == nil || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "is not a Flink distribution") {
 		t.Errorf("the error is %v", err)
 	}
 }

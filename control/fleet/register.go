@@ -26,7 +26,7 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	name := hello.GetCluster()
 	grant, err := f.Etcd.Grant(ctx, int64(max(2, (f.Heartbeat*missedHeartbeats).Seconds())))
 	if err != nil {
-		return nil, false, apierror.Unavailable(err, "etcd grants no lease.")
+		return nil, false, apierror.Unavailable(err, "etcd did not grant a lease.")
 	}
 	s := &session{
 		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,

@@ -26,11 +26,11 @@ import (
 var (
 	errStopping   = status.Error(codes.Unavailable, "The control plane replica that the agent was connected to has stopped.")
 	errSilent     = status.Error(codes.DeadlineExceeded, "The agent has missed its heartbeats.")
-	errUnread     = status.Error(codes.ResourceExhausted, "The agent does not read what it is sent.")
+	errUnread     = status.Error(codes.ResourceExhausted, "The agent does not read its messages.")
 	errSuperseded = status.Error(codes.Aborted, "A newer session of the same cluster has begun.")
 	errExpired    = status.Error(codes.Unavailable, "The session has expired: the control plane could not keep its lease.")
-	errUnstored   = status.Error(codes.Unavailable, "What the agent reported could not be stored.")
-	errLifecycle  = status.Error(codes.Unavailable, "The life cycle of the cluster has changed. Connect anew.")
+	errUnstored   = status.Error(codes.Unavailable, "A report of the agent could not be stored.")
+	errLifecycle  = status.Error(codes.Unavailable, "The lifecycle state of the cluster has changed. Connect again.")
 )
 
 // reasons are all of the above.

@@ -96,7 +96,7 @@ func (s *Sessions) of(cluster string) *session {
 func (s *Sessions) unreachable(cluster, can, cannot string) (replica string, err error) {
 	session := s.clusters.Sessions.In(s.store.Cached()).Get(store.Key(cluster))
 	if replica := session.Message().GetReplica(); session != nil && replica != s.replica {
-		return replica, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', which alone can %s. Try again.", cluster, replica, can)
+		return replica, apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is connected to replica '%s', and only that replica can %s. Try again.", cluster, replica, can)
 	}
 	return "", apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' is not connected, so %s.", cluster, cannot)
 }

@@ -44,7 +44,7 @@ func (s *Sessions) FetchFlinkWebUI(ctx context.Context, cluster string, request 
 	request.Window = tunnelWindow
 	t := newTunnel()
 	if !session.tunnels.open(request.GetRequestId(), t) {
-		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has %d requests for web UIs to answer already. Try again.", cluster, maxTunnels)
+		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' already has %d active requests for web UIs. Try again.", cluster, maxTunnels)
 	}
 	session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}})
 	err := session.relay(ctx, request.GetRequestId(), t, send)
@@ -66,7 +66,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 	for {
 		part := t.take()
 		if part.broken {
-			return apierror.BadGateway("The agent of Kubernetes cluster '%s' does not keep to the protocol.", s.cluster)
+			return apierror.BadGateway("The agent of Kubernetes cluster '%s' has violated the protocol.", s.cluster)
 		}
 		if part.head != nil {
 			if err := send(&cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Head{Head: part.head}}); err != nil {
@@ -93,7 +93,7 @@ func (s *session) relay(ctx context.Context, id string, t *tunnel, send func(*cm
 		select {
 		case <-t.ready:
 		case <-s.stream.Context().Done():
-			return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before the answer was complete. Try again.", s.cluster)
+			return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' was disconnected before the response was complete. Try again.", s.cluster)
 		case <-silence.C:
 			return apierror.Timeout("The agent of Kubernetes cluster '%s' has sent nothing for %s. It may be older than the web UI's tunnel.", s.cluster, tunnelPatience)
 		case <-ctx.Done():

@@ -135,7 +135,7 @@ func (s validatedStream) RecvMsg(m any) error {
 func checkRequest(req any) error {
 	message, ok := req.(proto.Message)
 	if !ok {
-		return status.Errorf(codes.Internal, "%T is no proto message", req)
+		return status.Errorf(codes.Internal, "%T is not a proto message", req)
 	}
 	violations, err := validate.Request(message)
 	if err != nil {

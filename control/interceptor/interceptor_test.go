@@ -147,19 +147,19 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"any other":       {func() error { return errors.New("secret detail") }, codes.Internal, "Internal error.", "secret detail"},
 		"no space": {
 			func() error { return fmt.Errorf("create: %w", store.ErrNoSpace) }, codes.Unavailable,
-			"etcd has no space left and takes no writes. Reads go on.", "out of space",
+			"etcd has no space left and rejects writes. Reads are not affected.", "out of space",
 		},
 		"no etcd": {
 			func() error { return fmt.Errorf("get: %w: %w", store.ErrUnavailable, context.DeadlineExceeded) }, codes.Unavailable,
-			"etcd does not answer. Try again.", "unavailable",
+			"etcd is not available. Try again.", "unavailable",
 		},
 		"a conflict": {
 			func() error { return fmt.Errorf("commit: %w", store.ErrConflict) }, codes.Aborted,
-			"The resource was changed by others at the same time. Try again.", "",
+			"The resource was changed concurrently. Try again.", "",
 		},
 		"too large": {
 			func() error { return fmt.Errorf("commit: %w", store.ErrTooLarge) }, codes.ResourceExhausted,
-			"The request is too large to be stored: etcd takes about 1.5 MB at a time.", "",
+			"The request is too large to be stored: etcd accepts about 1.5 MB.", "",
 		},
 	} {
 		for kind, call := range map[string]func(context.Context, *grpc.ClientConn) error{"unary": unary, "stream": stream} {

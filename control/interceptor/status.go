@@ -13,13 +13,13 @@ import (
 func toStatus(err error) *status.Status {
 	switch {
 	case errors.Is(err, store.ErrNoSpace):
-		err = apierror.Unavailable(err, "etcd has no space left and takes no writes. Reads go on.")
+		err = apierror.Unavailable(err, "etcd has no space left and rejects writes. Reads are not affected.")
 	case errors.Is(err, store.ErrUnavailable):
-		err = apierror.Unavailable(err, "etcd does not answer. Try again.")
+		err = apierror.Unavailable(err, "etcd is not available. Try again.")
 	case errors.Is(err, store.ErrTooLarge):
-		err = apierror.TooLarge("The request is too large to be stored: etcd takes about 1.5 MB at a time.")
+		err = apierror.TooLarge("The request is too large to be stored: etcd accepts about 1.5 MB.")
 	case errors.Is(err, store.ErrConflict):
-		err = apierror.Conflict("The resource was changed by others at the same time. Try again.")
+		err = apierror.Conflict("The resource was changed concurrently. Try again.")
 	}
 	return apierror.ToStatus(err)
 }

@@ -42,7 +42,7 @@ func withCluster(ctx context.Context, properties map[string]string, do func(cont
 // brief returns the error of a client as one line of bounded length.
 func brief(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", timeout)
+		return fmt.Errorf("no response within %s", timeout)
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > maxReason {

@@ -203,7 +203,7 @@ func TestErrorsNameWhatIsUnreachable(t *testing.T) {
 			t.Cleanup(func() { _ = server.Close() })
 			d.Registry["schema.registry.url"] = "http://" + listener.Addr().String()
 		}, []string{"the schema registry at", "404"}},
-		"silence": {func(d *Database) { d.Kafka = map[string]string{"bootstrap.servers": down} }, []string{"its Kafka cluster at " + down + ": no answer within 5s"}},
+		"silence": {func(d *Database) { d.Kafka = map[string]string{"bootstrap.servers": down} }, []string{"its Kafka cluster at " + down + ": no response within 5s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

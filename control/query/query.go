@@ -59,7 +59,7 @@ func parseFilter[T any](list *List[T], input string, violations *apierror.Violat
 func parseFields[T any](list *List[T], input string, violations *apierror.Violations) fields.Projection {
 	if list.Message == nil {
 		if input != "" {
-			violations.Addf("fields: the fields of %s cannot be chosen.", list.Plural)
+			violations.Addf("fields: the fields of %s cannot be selected.", list.Plural)
 		}
 		return fields.Projection{}
 	}

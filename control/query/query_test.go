@@ -181,7 +181,7 @@ func TestParseReportsViolations(t *testing.T) {
 		{"empty scope", boats, Params{Search: "a", SearchScope: "name,"}, []string{`searchScope: boats cannot be searched in "" (allowed: crew, name, port).`}},
 		{"search where there is none", barges, Params{Search: "a", SearchScope: "name"}, []string{"search: barges cannot be searched."}},
 		{"fields", boats, Params{Fields: "mast"}, []string{`fields: "mast" is not a field in "mast" (allowed: apiVersion, kind, metadata, spec, status).`}},
-		{"fields where there are none", barges, Params{Fields: "name"}, []string{"fields: the fields of barges cannot be chosen."}},
+		{"fields where there are none", barges, Params{Fields: "name"}, []string{"fields: the fields of barges cannot be selected."}},
 		{"everything at once", boats, Params{
 			Page: proto.Int32(-2), Size: proto.Int32(-3), Sort: []string{"a", "name,b"}, Filter: "name",
 			SearchScope: "mast", Fields: "c",

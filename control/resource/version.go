@@ -28,7 +28,7 @@ func (v Version) String() string {
 	return fmt.Sprintf("%d.%d", v.Revision, v.Index)
 }
 
-var errVersion = errors.New("is not a version that a watch has given")
+var errVersion = errors.New("is not a version that a watch has returned")
 
 // ParseVersion undoes String. The empty text is the zero Version.
 func ParseVersion(text string) (Version, error) {

@@ -87,7 +87,7 @@ func Watch[Response any, R, V proto.Message](
 	}
 	err = watching.run(s, version)
 	if errors.Is(err, store.ErrTooOld) {
-		return apierror.TooOld("resourceVersion: the changes of %s since then are not known any more. List again, by a watch without a version.", k.List.Plural)
+		return apierror.TooOld("resourceVersion: the changes of %s since this version are no longer available. Start again without a version.", k.List.Plural)
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", k.List.Plural, err)
@@ -189,7 +189,7 @@ func (w *watcher[R, V]) version() Version {
 	return Version{Revision: w.watch.Revision()}
 }
 
-var errStopping = apierror.Unavailable(nil, "This replica is stopping. Go on from the last version with another.")
+var errStopping = apierror.Unavailable(nil, "This replica is stopping. Resume after the last version on another one.")
 
 // sendList sends what there is, in the order of the keys.
 func (w *watcher[R, V]) sendList(at *store.Snapshot) error {
@@ -281,7 +281,7 @@ func (w *watcher[R, V]) sendAll(events ...event[V]) error {
 		}
 		return err
 	case <-stall.C:
-		return apierror.Conflict("The watch was cut: nothing was taken from it for %s. Go on from the last version.", w.Stall)
+		return apierror.Conflict("The watch has ended: its client read nothing for %s. Resume after the last version.", w.Stall)
 	case <-w.ended:
 		return errStopping
 	}

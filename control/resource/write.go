@@ -20,7 +20,7 @@ import (
 func Update(ctx context.Context, s *store.Store, what string, change func(*store.Tx) error) error {
 	_, err := s.Update(ctx, change)
 	if errors.Is(err, store.ErrConflict) {
-		return apierror.Conflict("%s is being changed by others. Try again.", what)
+		return apierror.Conflict("%s is being changed concurrently. Try again.", what)
 	}
 	if _, known := errors.AsType[*apierror.Error](err); known || err == nil {
 		return err

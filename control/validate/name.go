@@ -97,6 +97,6 @@ func checkMarkKey(v *apierror.Violations, field, key string) {
 		v.Addf("%s: %s", field, problems[0])
 	}
 	if strings.HasPrefix(key, MarkPrefix) {
-		v.Addf("%s: the prefix %s is Weir's own", field, MarkPrefix)
+		v.Addf("%s: the prefix %s is reserved for Weir", field, MarkPrefix)
 	}
 }

@@ -119,7 +119,7 @@ func (d *decoder) message(m protoreflect.Message, t *table) error {
 			return d.json.SkipValue()
 		}
 		if oneof := f.desc.ContainingOneof(); oneof != nil && m.WhichOneof(oneof) != nil {
-			return d.mismatch("cannot stand beside " + m.WhichOneof(oneof).JSONName())
+			return d.mismatch("cannot be set together with " + m.WhichOneof(oneof).JSONName())
 		}
 		return d.field(m, f)
 	})

@@ -109,7 +109,7 @@ func TestViolations(t *testing.T) {
 		{&cmfv1.ObjectMeta{}, `{"labels":{"app.kubernetes.io/name":1,"":2}}`, []string{`labels["app.kubernetes.io/name"]: must be a string`, `labels[""]: must be a string`}},
 		{&cmfv1.ObjectMeta{}, `{"labels":[]}`, []string{"labels: must be an object"}},
 		{&cmfv1.KubernetesClusterMetadata{}, `{"labels":{"a":{"b":[1]}},"annotations":[]}`, []string{"labels.a: must be a string", "annotations: must be an object"}},
-		{&cmfv1.EventData{}, `{"newStatus":"a","exceptionString":"b"}`, []string{"exceptionString: cannot stand beside newStatus"}},
+		{&cmfv1.EventData{}, `{"newStatus":"a","exceptionString":"b"}`, []string{"exceptionString: cannot be set together with newStatus"}},
 		{&cmfv1.FlinkApplication{}, `{"kind":1,"unknown":1,"metadata":{"name":2,"labels":3},"spec":4}`,
 			[]string{"kind: must be a string", "metadata.name: must be a string", "metadata.labels: must be an object", "spec: must be an object"}},
 		{&cmfv1.FlinkApplication{}, `{"kind":1,"kind":1}`, []string{"kind: duplicate key"}},

@@ -29,7 +29,7 @@ func (w *writer) entries(n *yaml.Node, depth int) ([]entry, error) {
 			return nil, err
 		}
 		if seen[key] {
-			return nil, at(k, "the key %q is there twice", key)
+			return nil, at(k, "the key %q is duplicated", key)
 		}
 		seen[key] = true
 		entries = append(entries, entry{key: key, value: v})

@@ -100,10 +100,10 @@ func TestRejectedDocuments(t *testing.T) {
 		bomb += strings.ReplaceAll(string(c)+": &"+string(c)+" [*P,*P,*P,*P,*P,*P,*P,*P]\n", "P", string(c-1))
 	}
 	for _, tc := range []struct{ name, yaml, want string }{
-		{"a key twice", "a: 1\nb: 2\na: 3\n", `line 3: the key "a" is there twice`},
-		{"a key twice in two spellings", "1: a\n\"1\": b\n", `line 2: the key "1" is there twice`},
-		{"a key twice beneath", "a: {b: [{c: 1, c: 2}]}", `line 1: the key "c" is there twice`},
-		{"a key twice in two meanings", "on: a\nyes: b\n", `line 2: the key "true" is there twice`},
+		{"a key twice", "a: 1\nb: 2\na: 3\n", `line 3: the key "a" is duplicated`},
+		{"a key twice in two spellings", "1: a\n\"1\": b\n", `line 2: the key "1" is duplicated`},
+		{"a key twice beneath", "a: {b: [{c: 1, c: 2}]}", `line 1: the key "c" is duplicated`},
+		{"a key twice in two meanings", "on: a\nyes: b\n", `line 2: the key "true" is duplicated`},
 		{"a key that is null", "~: 1", "line 1: a key must not be null"},
 		{"a key that is a list", "[a]: 1", "line 1: a key must be a string"},
 		{"two documents", "a: 1\n---\nb: 2\n", "line 3: there must be one document only"},

@@ -19,7 +19,7 @@ import (
 	"github.com/openweir/weir/integration/chart"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 // values nests maps for short.
 type values = map[string]any

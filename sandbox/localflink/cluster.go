@@ -208,7 +208,7 @@ func (c *cluster) ended(manager process, running Process) error {
 func failure(ended error, output string) error {
 	switch {
 	case ended == nil:
-		return errors.New("it ended by itself")
+		return errors.New("it exited")
 	case errors.As(ended, new(supervise.Killed)):
 		return ended
 	}

@@ -39,7 +39,7 @@ func OpenHomes(dirs []string) (Homes, error) {
 			return nil, err
 		}
 		if other, ok := homes[version]; ok {
-			return nil, fmt.Errorf("the Flink homes %s and %s are both of version %s", other.Dir, home.Dir, version)
+			return nil, fmt.Errorf("the Flink distributions %s and %s both have version %s", other.Dir, home.Dir, version)
 		}
 		homes[version] = home
 	}
@@ -48,11 +48,11 @@ func OpenHomes(dirs []string) (Homes, error) {
 
 func openHome(dir string) (version string, home Home, err error) {
 	if home.Dir, err = filepath.Abs(dir); err != nil {
-		return "", home, fmt.Errorf("find the Flink home %s: %w", dir, err)
+		return "", home, fmt.Errorf("find the Flink distribution %s: %w", dir, err)
 	}
 	entries, err := os.ReadDir(filepath.Join(home.Dir, "lib"))
 	if err != nil {
-		return "", home, fmt.Errorf("%s is no Flink home: %w", dir, err)
+		return "", home, fmt.Errorf("%s is not a Flink distribution: %w", dir, err)
 	}
 	for _, entry := range entries {
 		if found := distribution.FindStringSubmatch(entry.Name()); found != nil {
@@ -60,11 +60,11 @@ func openHome(dir string) (version string, home Home, err error) {
 		}
 	}
 	if version == "" {
-		return "", home, fmt.Errorf("%s is no Flink home: its lib has no flink-dist-<version>.jar", dir)
+		return "", home, fmt.Errorf("%s is not a Flink distribution: its lib contains no flink-dist-<version>.jar", dir)
 	}
 	for _, script := range []string{"jobmanager.sh", "standalone-job.sh", "taskmanager.sh", "sql-gateway.sh"} {
 		if _, err := os.Stat(filepath.Join(home.Dir, "bin", script)); err != nil {
-			return "", home, fmt.Errorf("%s is an incomplete Flink home: %w", dir, err)
+			return "", home, fmt.Errorf("%s is an incomplete Flink distribution: %w", dir, err)
 		}
 	}
 	home.javaOptions, err = javaOptions(home.Dir)
@@ -76,7 +76,7 @@ func javaOptions(dir string) (string, error) {
 	path := filepath.Join(dir, "conf", "config.yaml")
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("%s is an incomplete Flink home: %w", dir, err)
+		return "", fmt.Errorf("%s is an incomplete Flink distribution: %w", dir, err)
 	}
 	var config struct {
 		Env struct {
@@ -98,6 +98,6 @@ func (h Homes) Supports(version string) error {
 	if _, ok := h[version]; ok {
 		return nil
 	}
-	return fmt.Errorf("spec.flinkVersion %s is not available: the sandbox has Flink homes of %s",
+	return fmt.Errorf("spec.flinkVersion %s is not available: the sandbox has Flink distributions of %s",
 		version, strings.Join(slices.Sorted(maps.Keys(h)), ", "))
 }

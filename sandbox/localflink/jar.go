@@ -50,7 +50,7 @@ func localJar(home Home, at string) (string, error) {
 	if ok && strings.HasPrefix(inside, "opt/flink-sql-gateway-") {
 		return gateway, nil
 	}
-	return "", fmt.Errorf("there is no jar at %s (%s)", at, found)
+	return "", fmt.Errorf("no jar exists at %s (%s)", at, found)
 }
 
 func fetch(ctx context.Context, client *http.Client, uri, into string) (string, error) {
@@ -64,7 +64,7 @@ func fetch(ctx context.Context, client *http.Client, uri, into string) (string, 
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("fetch the jar %s: the answer is %s", uri, response.Status)
+		return "", fmt.Errorf("fetch the jar %s: the response is %s", uri, response.Status)
 	}
 	file, err := os.Create(into)
 	if err != nil {

@@ -69,7 +69,7 @@ func (c *Cluster) page(request *agentv1.FetchResults) *agentv1.ResultPage {
 	case r.page:
 	default:
 		page.Failure = agentv1.ResultFailure_RESULT_FAILURE_GONE
-		page.Message = "These rows were handed out before, and are not kept."
+		page.Message = "These rows were already returned and are no longer available."
 		return page
 	}
 	for n := from; n < end; n++ {

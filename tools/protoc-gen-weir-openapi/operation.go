@@ -75,7 +75,7 @@ func addOperation(doc *document, schemas *schemaWriter, method *protogen.Method,
 	if rest.Etag {
 		op.Parameters = append(op.Parameters, parameter{
 			Name: "If-None-Match", In: "header",
-			Description: "An ETag. Where the answer would bear the same one, it is 304 without a body.",
+			Description: "An ETag. If the response would have the same ETag, it is 304 without a body.",
 			Schema:      &schema{Type: "string"},
 		})
 	}
@@ -89,7 +89,7 @@ func addOperation(doc *document, schemas *schemaWriter, method *protogen.Method,
 		doc.Paths[path] = pathItem{}
 	}
 	if doc.Paths[path][verb] != nil {
-		return fmt.Errorf("%s %s is there twice", verb, path)
+		return fmt.Errorf("%s %s is defined twice", verb, path)
 	}
 	doc.Paths[path][verb] = op
 	return nil
@@ -117,7 +117,7 @@ func responses(doc *document, schemas *schemaWriter, output *protogen.Message, r
 		r := &response{Description: http.StatusText(code)}
 		if rest.Etag && (code == rest.Success || code == http.StatusNotModified) {
 			r.Headers = map[string]header{"ETag": {
-				Description: "Identifies this version of the answer.",
+				Description: "Identifies this version of the response.",
 				Schema:      &schema{Type: "string"},
 			}}
 		}

@@ -14,7 +14,7 @@ import (
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 // Golden compares a manifest with the golden file of a name, in the directory
 // testdata of the package under test. go test PACKAGE -update writes the files.

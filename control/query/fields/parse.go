@@ -58,7 +58,7 @@ func Parse(message protoreflect.MessageDescriptor, input string) (Projection, ap
 func (n *node) add(message protoreflect.MessageDescriptor, path string, violations *apierror.Violations) {
 	segments := strings.Split(path, ".")
 	if slices.Contains(segments, "") {
-		violations.Addf("fields: %q has an empty name in it (paths look like metadata.name).", path)
+		violations.Addf("fields: %q contains an empty name (paths look like metadata.name).", path)
 		return
 	}
 	for i, segment := range segments {

@@ -141,7 +141,7 @@ func (l *lexer) quoted(t token) token {
 			value.WriteString(taken)
 		}
 	}
-	t.kind, t.text = brokenToken, fmt.Sprintf("the quote %c is never closed", end)
+	t.kind, t.text = brokenToken, fmt.Sprintf("the quote %c is not closed", end)
 	return t
 }
 

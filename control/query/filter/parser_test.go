@@ -96,8 +96,8 @@ func TestParseReportsViolations(t *testing.T) {
 		{"list without an end", "state in (a", []string{`filter: position 12: expected "," or ")", found the end.`}},
 		{"list without commas", "state in (a b, c),name=x", []string{`filter: position 13: expected "," or ")", found "b".`}},
 		{"too many parentheses", "state in (a))", []string{`filter: position 13: expected "," or the end, found ")".`}},
-		{"quote without an end", `name="a`, []string{`filter: position 6: the quote " is never closed.`}},
-		{"quote that ends in an escape", `name='a\`, []string{`filter: position 6: the quote ' is never closed.`}},
+		{"quote without an end", `name="a`, []string{`filter: position 6: the quote " is not closed.`}},
+		{"quote that ends in an escape", `name='a\`, []string{`filter: position 6: the quote ' is not closed.`}},
 		{"backslash outside quotes", `name=a\*`, []string{`filter: position 7: a backslash can stand only inside quotes.`}},
 		{"positions count characters", "labels.größe=漢 字", []string{`filter: position 16: expected "," or the end, found "字".`}},
 		{"every expression that is wrong", "name,foo=1,labels.ok=yes,state in (", []string{

@@ -46,7 +46,7 @@ func TestCheckApplication(t *testing.T) {
 				"metadata.name: size must be between 4 and 45",
 				`kind: must be "FlinkApplication"`,
 				`metadata.labels["team"]: `,
-				`metadata.labels["weir.dev/x"]: the prefix weir.dev/ is Weir's own`,
+				`metadata.labels["weir.dev/x"]: the prefix weir.dev/ is reserved for Weir`,
 				`metadata.annotations["a b"]: `,
 				"spec.job.startFromSavepoint: must name a savepoint by savepointName, uid or initialSavepointPath",
 			},

@@ -52,7 +52,7 @@ func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) er
 			return nil
 		}
 		if plan.Instance != nil {
-			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed what the application runs."))
+			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
 		}
 		return nil
 	})

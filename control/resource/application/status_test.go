@@ -76,7 +76,7 @@ func TestApplicationStatus(t *testing.T) {
 	}
 }
 
-// What Weir adds to a status must not be in it already, or a key is there twice.
+// What Weir adds to a status must not be in it already, or the key is duplicated.
 func TestApplicationStatusOfAnyNormalStatusIsJSON(t *testing.T) {
 	for _, text := range []string{`{"error":null}`, `{"error":"e"}`, `{"error":{}}`, `{"warning":"w","currentDeployedInstanceName":"i"}`} {
 		normal := application.NormalStatus(parsed(t, text))

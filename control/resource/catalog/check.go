@@ -32,7 +32,7 @@ func checkDistinct(names []string, field string) error {
 	seen := map[string]bool{}
 	for i, name := range names {
 		if seen[name] {
-			v.Addf(field+": '%s' is there twice", i, name)
+			v.Addf(field+": '%s' is listed twice", i, name)
 		}
 		seen[name] = true
 	}

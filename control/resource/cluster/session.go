@@ -13,7 +13,7 @@ import (
 
 // expired is what users read of a cluster whose session ended without a reason:
 // the replica that held it is gone, or was cut off from etcd.
-const expired = "The agent's session has expired: no heartbeat of it has reached the control plane."
+const expired = "The agent's session has expired: the control plane has received no heartbeat."
 
 // explainLostSessions gives a reason to clusters that lost their session without
 // one.

@@ -59,7 +59,7 @@ func IsShared(pool *cmfv1.ComputePool) bool { return pool.GetSpec().GetType() ==
 // CheckAccepts refuses statements that need Flink while their pool does not run.
 func CheckAccepts(item Item) error {
 	if phase, _ := Phase(item); IsShared(item.Value) && phase != contract.PhaseRunning {
-		return apierror.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' is %s: a shared pool takes statements while it is %s",
+		return apierror.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' is %s: a shared pool accepts statements only while it is %s",
 			item.Value.GetMetadata().GetName(), phase, contract.PhaseRunning))
 	}
 	return nil

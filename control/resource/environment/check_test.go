@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 		"a job that is none":       {withDefaults(`{"spec":{"job":1,"flinkConfiguration":"x"}}`), []string{"flinkApplicationDefaults.spec.flinkConfiguration: must be an object", "flinkApplicationDefaults.spec.job: must be an object"}},
 		"a state for all":          {withDefaults(`{"spec":{"job":{"state":"running"}}}`), []string{"flinkApplicationDefaults.spec.job.state: cannot be a default: starting and suspending is done by application"}},
 		"a savepoint for all":      {withDefaults(`{"spec":{"job":{"startFromSavepoint":{"uid":"u"}}}}`), []string{"flinkApplicationDefaults.spec: startFromSavepoint cannot be a default: a savepoint is of one application"}},
-		"annotations that are not": {withDefaults(`{"metadata":{"annotations":{"a":1,"weir.dev/owner":"x"}}}`), []string{`flinkApplicationDefaults.metadata.annotations["a"]: must be a string`, `flinkApplicationDefaults.metadata.annotations["weir.dev/owner"]: the prefix weir.dev/ is Weir's own`}},
+		"annotations that are not": {withDefaults(`{"metadata":{"annotations":{"a":1,"weir.dev/owner":"x"}}}`), []string{`flinkApplicationDefaults.metadata.annotations["a"]: must be a string`, `flinkApplicationDefaults.metadata.annotations["weir.dev/owner"]: the prefix weir.dev/ is reserved for Weir`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v apierror.Violations

@@ -138,7 +138,7 @@ func (s *service) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteEnviro
 	err := s.delete(ctx, name, req.GetForce())
 	for drops := 0; errors.Is(err, errContents); drops++ {
 		if drops == maxDrops {
-			return nil, apierror.Conflict("Environment '%s' is being changed by others. Try again.", name)
+			return nil, apierror.Conflict("Environment '%s' is being changed concurrently. Try again.", name)
 		}
 		if err = s.drop(ctx, name); err == nil {
 			err = s.delete(ctx, name, true)
@@ -162,7 +162,7 @@ func (s *service) delete(ctx context.Context, name string, force bool) error {
 			if force {
 				return errContents
 			}
-			return apierror.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to drop the records and leave what runs on the Kubernetes cluster.",
+			return apierror.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to delete the records and leave the workloads on the Kubernetes cluster running.",
 				name, strings.Join(contents, "; "))
 		}
 		s.registry.RequireEmpty(tx, env.Key)

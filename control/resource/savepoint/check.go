@@ -31,7 +31,7 @@ func checkTrigger(savepoint *cmfv1.Savepoint) error {
 		return err
 	}
 	if savepoint.GetSpec().GetFormatType() == unknownFormat {
-		return apierror.Unprocessable("spec.formatType: must be CANONICAL or NATIVE: no savepoint can be taken in the format UNKNOWN, which is for one that exists already")
+		return apierror.Unprocessable("spec.formatType: must be CANONICAL or NATIVE: UNKNOWN is only valid for an existing savepoint")
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func checkDetached(savepoint *cmfv1.Savepoint) error {
 		return err
 	}
 	if savepoint.GetSpec().GetPath() == "" {
-		return apierror.Unprocessable("spec.path: must not be empty: it is where the detached savepoint is")
+		return apierror.Unprocessable("spec.path: must not be empty: it is the path of the detached savepoint")
 	}
 	return nil
 }

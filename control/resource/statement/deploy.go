@@ -86,7 +86,7 @@ func (s *Statements) refuseApplication(at store.Reader, record *storev1.Statemen
 	case !hasSQLDriver(cluster):
 		return "The statement runs as an application, which needs a compute pool of Flink 2.0 or newer."
 	case s.needsSecret(at, record):
-		return "The statement runs as an application, and its tables have come to need a secret since it was created. Create it anew."
+		return "The statement runs as an application, but its tables now require a secret, which they did not when it was created. Create it again."
 	default:
 		return ""
 	}

@@ -30,10 +30,10 @@ func (s *Statements) RequireSavepointOwner(tx *store.Tx, env, name string) (save
 		return savepoint.Owner{}, err
 	}
 	if phase := phaseOf(item); !IsDeployed(item.Value) || phase == contract.PhaseDeleting {
-		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' is " + phase + " and has no job that a savepoint could be taken of.")
+		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' is " + phase + " and has no job to take a savepoint of.")
 	}
 	if item.Value.GetObjectKind() == manifest.KindStatement {
-		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' runs as a job of a session cluster, of which a savepoint is only taken when the statement is stopped.")
+		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' runs as a job of a session cluster: a savepoint is taken only when the statement is stopped.")
 	}
 	return savepoint.ForStatement(environment.Value, item.Value), nil
 }

@@ -179,7 +179,7 @@ func checkActions(phase string, actions []event) error {
 		to, ok := next(phase, action)
 		if !ok {
 			possible := slices.DeleteFunc(slices.Clone(phases), func(p string) bool { _, ok := next(p, action); return !ok })
-			return apierror.Unprocessable(fmt.Sprintf("%s: a statement that is %s cannot be %s; it would have to be %s",
+			return apierror.Unprocessable(fmt.Sprintf("%s: a statement that is %s cannot be %s; it must be %s",
 				actionFields[action].field, phase, actionFields[action].done, strings.Join(possible, ", ")))
 		}
 		phase = to

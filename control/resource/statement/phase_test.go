@@ -234,11 +234,11 @@ func TestActionNotAllowedInAPhase(t *testing.T) {
 		{"STOPPED", []event{userMoves, userRescales, userStarts}, nil},
 		{"RUNNING", []event{userRescales, userStops}, nil},
 		{"RUNNING", []event{userStarts},
-			[]string{"spec.stopped: a statement that is RUNNING cannot be resumed; it would have to be STOPPED"}},
+			[]string{"spec.stopped: a statement that is RUNNING cannot be resumed; it must be STOPPED"}},
 		{"COMPLETED", []event{userStops},
-			[]string{"spec.stopped: a statement that is COMPLETED cannot be stopped; it would have to be PENDING, RUNNING, FAILING"}},
+			[]string{"spec.stopped: a statement that is COMPLETED cannot be stopped; it must be PENDING, RUNNING, FAILING"}},
 		{"RUNNING", []event{userMoves},
-			[]string{"spec.computePoolName: a statement that is RUNNING cannot be moved to another compute pool; it would have to be STOPPED"}},
+			[]string{"spec.computePoolName: a statement that is RUNNING cannot be moved to another compute pool; it must be STOPPED"}},
 	} {
 		t.Run(fmt.Sprint(test.actions, " while ", test.phase), func(t *testing.T) {
 			same(t, messages(t, checkActions(test.phase, test.actions)), test.want)

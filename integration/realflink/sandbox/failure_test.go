@@ -31,6 +31,6 @@ func TestFailuresAreReported(t *testing.T) {
 		s.gone(deployments, "bad-program")
 
 		s.create(deployments, "FlinkDeployment", "no-home", strings.Replace(s.deployment(`job: {`+job+`}`), s.version, "v1_18", 1))
-		s.event("no-home", "ValidationError", "the sandbox has Flink homes of "+s.version)
+		s.event("no-home", "ValidationError", "the sandbox has Flink distributions of "+s.version)
 	})
 }
