@@ -113,7 +113,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	return nil
 }
 
-// fetch passes requests for rows on; nil if there is no source of rows.
+// fetch returns the function that passes on requests for rows; nil if there is no
+// source of rows.
 func (a *Agent) fetch() func(*agentv1.FetchResults) {
 	if a.results == nil {
 		return nil

@@ -54,7 +54,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// TLSFiles are PEM files. They are read anew at every handshake, so that
+// TLSFiles are PEM files. They are read again at every handshake, so that
 // certificates can be renewed in place.
 type TLSFiles struct {
 	Cert, Key string

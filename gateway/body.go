@@ -107,7 +107,7 @@ func (b *requestBody) decode(f format, v any) error {
 }
 
 // message decodes a message of a type, and warns of fields that it does not
-// have. The value is not valid where there is no message.
+// have. The value is not valid if there is no message.
 func (b *requestBody) message(f format, of reflect.Type) (message reflect.Value, violations []string) {
 	text := bytes.TrimPrefix(b.text, []byte("\ufeff"))
 	if f.yaml {

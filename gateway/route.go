@@ -31,7 +31,7 @@ type route struct {
 	etag                  bool
 	emptyBody             bool
 	hasBody, bodyRequired bool        // without hasBody a request body means nothing
-	watch                 *watchRoute // nil where there is no Watch of what it lists
+	watch                 *watchRoute // nil if there is no Watch of what it lists
 }
 
 // hasNoBody reports whether a success has no body.

@@ -31,7 +31,7 @@ const (
 	versionParameter = "resourceVersion"
 )
 
-// watchOf finds the Watch of a List; nil where there is none.
+// watchOf finds the Watch of a List; nil if there is none.
 func watchOf(list protoreflect.MethodDescriptor, rt *route) (*watchRoute, error) {
 	plural, ok := strings.CutPrefix(string(list.Name()), "List")
 	if !ok {

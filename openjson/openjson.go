@@ -76,7 +76,7 @@ func Hash(o Object) (hash string) {
 	return hash
 }
 
-// Field is the value under a path of keys, nil where there is none.
+// Field is the value under a path of keys, nil if there is none.
 func Field(o Object, path ...string) any {
 	var at any = o
 	for _, key := range path {
@@ -103,13 +103,13 @@ func Set(o Object, value any, path ...string) {
 	o[path[len(path)-1]] = value
 }
 
-// String is the string under a path of keys, empty where there is none.
+// String is the string under a path of keys, empty if there is none.
 func String(o Object, path ...string) string {
 	s, _ := Field(o, path...).(string)
 	return s
 }
 
-// Int64 is the integer under a path of keys, 0 where there is none.
+// Int64 is the integer under a path of keys, 0 if there is none.
 func Int64(o Object, path ...string) int64 {
 	number, _ := Field(o, path...).(json.Number)
 	n, err := number.Int64()

@@ -18,7 +18,7 @@ func TestFaults(t *testing.T) {
 		fault  string
 		until  func(object) bool
 		states string
-		// failure is part of status.error; empty where there is none.
+		// failure is part of status.error; empty if there is none.
 		failure string
 		// event is the reason of a warning.
 		event string

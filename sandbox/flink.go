@@ -10,7 +10,7 @@ import (
 )
 
 // processes returns what runs Flink out of the homes of a configuration; nil
-// where there are none, and Flink is simulated.
+// if there are none, and Flink is simulated.
 func processes(config Config, log *slog.Logger) (*localflink.Clusters, error) {
 	if len(config.FlinkHomes) == 0 {
 		return nil, nil

@@ -34,8 +34,8 @@ type Config struct {
 	// Namespaces are there from the beginning; more can be made through the
 	// API.
 	Namespaces []string
-	// Dir is the folder in which the cluster keeps its objects, so that what
-	// runs there still runs when a later cluster is made of it. Only one
+	// Dir is the folder in which the cluster keeps its objects, so that its
+	// jobs continue when a later cluster uses the folder. Only one
 	// cluster may use a folder at a time. Empty keeps nothing.
 	Dir string
 	// Pace is how long each step of the simulated operator takes, zero is
@@ -125,7 +125,7 @@ func (c *Cluster) RestConfig() *rest.Config {
 		Host:            scheme + c.listener.Addr().String(),
 		TLSClientConfig: rest.TLSClientConfig{CAData: c.authority},
 		BearerToken:     c.token,
-		// There is nobody to be spared: client and server are one process.
+		// No rate limit: client and server are one process.
 		QPS: -1,
 	}
 }

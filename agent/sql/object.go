@@ -68,7 +68,7 @@ type Known struct {
 	UpgradeSavepointPath string `json:"upgradeSavepointPath"`
 }
 
-// ended reports whether the statement's job has terminated by itself.
+// ended reports whether the statement's job has finished or failed.
 func (k Known) ended() bool { return k.Phase == "COMPLETED" || k.Phase == "FAILED" }
 
 // starts reports whether the statement is to be started.

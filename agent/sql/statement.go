@@ -285,8 +285,8 @@ func (s *statement) tearDown(ctx context.Context, w desired) error {
 
 func (s *statement) isOwn(id identity) bool { return id == s.id }
 
-// shutdown closes the session of a query when the process ends, since nobody can
-// read its rows afterwards. It does so within a short time; otherwise the next
+// shutdown closes the session of a query when the process ends, since its rows
+// cannot be read afterwards. It does so within a short time; otherwise the next
 // process cancels the job.
 func (s *statement) shutdown(ctx context.Context) {
 	if s.query == nil || errors.Is(context.Cause(ctx), errAbandoned) {

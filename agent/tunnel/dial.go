@@ -35,9 +35,9 @@ func http1() *http.Protocols {
 }
 
 // dial connects to a server that a Resolver returned. Local servers are given by
-// address. What a name resolves to is controlled by whoever may write DNS records
-// or services of the workload cluster, and must not be this machine or its link,
-// where metadata servers are.
+// address. The address of a name is controlled by those who may write DNS records
+// or services of the workload cluster. It must not be a loopback or link-local
+// address, where metadata servers are.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

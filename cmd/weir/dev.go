@@ -160,7 +160,8 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	return group.Wait()
 }
 
-// devKeys are kept with the state, and made anew where that is not kept.
+// devKeys returns the keys that are stored with the state, or new ones if the state
+// is temporary.
 func devKeys(dir string) (*seal.Keys, error) {
 	if dir != "" {
 		return seal.FromFile(within(dir, "keyset.json"), true)
@@ -285,7 +286,7 @@ Press Ctrl-C to stop.
 	return err
 }
 
-// within is a path in the data folder, empty where there is none.
+// within is a path in the data folder, empty if there is none.
 func within(dir string, elements ...string) string {
 	if dir == "" {
 		return ""

@@ -47,7 +47,7 @@ func sandboxCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringSliceVar(&flags.namespaces, "namespaces", devNamespaces, "namespaces to create at startup")
 	f.StringVar(&flags.listen, "listen", "127.0.0.1:0", "loopback address to serve the Kubernetes API on")
 	for _, name := range []string{"flink-home", "kubeconfig-out", "data-dir"} {
-		// It errs only where there is no such flag.
+		// It errs only if there is no such flag.
 		_ = cmd.MarkFlagRequired(name)
 	}
 	return cmd

@@ -99,7 +99,8 @@ func Unavailable(cause error, format string, args ...any) error {
 	return &Error{code: codes.Unavailable, messages: []string{fmt.Sprintf(format, args...)}, cause: cause}
 }
 
-// Forbidden says that nobody may do so: PERMISSION_DENIED, 403.
+// Forbidden is an error for what no client is permitted to do: PERMISSION_DENIED,
+// 403.
 func Forbidden(format string, args ...any) error {
 	return &Error{code: codes.PermissionDenied, messages: []string{fmt.Sprintf(format, args...)}}
 }
@@ -153,7 +154,7 @@ type Violations []string
 // Addf notes one violation.
 func (v *Violations) Addf(format string, args ...any) { *v = append(*v, fmt.Sprintf(format, args...)) }
 
-// Invalid is nil where there are no violations, else all of them as one 400.
+// Invalid is nil if there are no violations, otherwise all of them as one 400.
 func (v Violations) Invalid() error {
 	if len(v) == 0 {
 		return nil
@@ -161,7 +162,7 @@ func (v Violations) Invalid() error {
 	return Invalid(v...)
 }
 
-// Unprocessable is nil where there are no violations, else all of them as one
+// Unprocessable is nil if there are no violations, otherwise all of them as one
 // 422.
 func (v Violations) Unprocessable() error {
 	if len(v) == 0 {

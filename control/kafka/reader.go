@@ -34,7 +34,7 @@ type Database struct {
 	// Kafka has properties of Kafka's Java client.
 	Kafka map[string]string
 	// Registry has options of a client of the schema registry; no
-	// schema.registry.url where there is none.
+	// schema.registry.url if there is none.
 	Registry map[string]string
 }
 

@@ -26,7 +26,7 @@ const (
 	bearerToken  = "bearer.auth.token"
 )
 
-// Registry is a client of a schema registry; nil where there is none.
+// Registry is a client of a schema registry; nil if there is none.
 type registry struct {
 	client *sr.Client
 	url    string

@@ -18,12 +18,12 @@ const (
 )
 
 // WithSQLGateway adds a SQL gateway to the JobManager's pod of a session cluster.
-// One that users put there under the same name stays as it is.
+// A container of that name that users define is not changed.
 //
 // The operator merges spec.podTemplate with that of the JobManager, lists by
-// index unless it is told to merge them by name. So the gateway comes behind as
-// many containers as either has, each named as it is: either way it is merged
-// with none of them.
+// index unless it is configured to merge them by name. Therefore the gateway
+// follows as many containers as either has, with their names: in both cases it is
+// merged with none of them.
 func WithSQLGateway(cluster openjson.Object) openjson.Object {
 	own := containers(cluster, "jobManager", "podTemplate", "spec", "containers")
 	base := containers(cluster, "podTemplate", "spec", "containers")
@@ -82,8 +82,9 @@ func nameOf(container any) string {
 
 // gateway is the container of the SQL gateway. It does not have the configuration of
 // the cluster, which the operator mounts into Flink's own container only, so it
-// is told where the JobManager is: next to it. Memory is for plans, and for the
-// two pages of rows that the gateway keeps of a query.
+// is configured with the address of the JobManager, which is in the same pod. The
+// memory is for plans, and for the two pages of rows that the gateway keeps of a
+// query.
 func gateway(cluster openjson.Object) openjson.Object {
 	return openjson.Object{
 		"name":  gatewayContainer,

@@ -5,8 +5,8 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// SetStart makes a job start from a savepoint, nil where it goes on from its
-// own state.
+// SetStart makes a job start from a savepoint; nil if it resumes from its own
+// state.
 func SetStart(spec openjson.Object, start *storev1.SavepointStart) {
 	if start == nil {
 		return

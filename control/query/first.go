@@ -2,10 +2,10 @@ package query
 
 import "slices"
 
-// first gives the first n items by the order, sorted; items that the order does
-// not tell apart stay as they came. A page near the beginning of a long list
-// costs about one comparison an item, as most are no match for the best n of
-// those before them.
+// first returns the first n items by the order, sorted; items that are equal in
+// the order keep their sequence. A page near the beginning of a long list
+// costs about one comparison per item, since most of them come after the first n
+// of those before them.
 func first[T any](items []T, n int, order Order[T]) []T {
 	if n == 0 {
 		return nil

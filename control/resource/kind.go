@@ -61,7 +61,7 @@ type Detail struct {
 // Item is one resource as of a moment.
 type Item[R proto.Message] struct {
 	*store.Object[R]
-	// Reported is the status of this very resource; nil where there is none, or
+	// Reported is the status of this very resource; nil if there is none, or
 	// only one of a former resource of the name.
 	Reported *storev1.StatusRecord
 	// At reads everything else as of the same moment.

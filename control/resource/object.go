@@ -61,7 +61,7 @@ type Report struct {
 
 // Reported is the Store of an Object whose status is kept in a collection. It
 // reads the record and the status, and has observe make the new status of the
-// one before, which is nil where there is none of this very resource, and which
+// one before, which is nil if there is none of this very resource, and which
 // observe must not change. observe also writes what else follows.
 func Reported[R proto.Message](
 	records *store.Collection[R], statuses *store.Collection[*storev1.StatusRecord], uid func(R) string,
@@ -99,7 +99,7 @@ func saysNothingNew(before, after *storev1.StatusRecord) bool {
 	return proto.Equal(before, after)
 }
 
-// CopyStatus is a copy of a status to be changed, a new one where there is none.
+// CopyStatus is a copy of a status to be changed, a new one if there is none.
 func CopyStatus(before *storev1.StatusRecord, owner string) *storev1.StatusRecord {
 	if before == nil {
 		return &storev1.StatusRecord{OwnerUid: owner}

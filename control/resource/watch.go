@@ -26,7 +26,7 @@ type Watches struct {
 	Stall time.Duration
 
 	once  sync.Once
-	ended chan struct{} // closed when no watch may go on
+	ended chan struct{} // closed when all watches must end
 }
 
 // NewWatches gives the usual times.
@@ -109,8 +109,7 @@ func watchResponse[Response any, V proto.Message](e event[V]) *Response {
 	return response
 }
 
-// run begins with the list, or with a bookmark where the client goes on, and
-// then follows.
+// run sends the list, or a bookmark if the client resumes, and then the changes.
 func (w *watcher[R, V]) run(s *store.Store, version Version) error {
 	ctx := w.stream.Context()
 	scopes := []store.Scope{w.kind.Records.Scope(w.path)}

@@ -1,7 +1,7 @@
-// Package seal keeps secrets from whoever reads etcd, its backups or its disk.
-// A value is encrypted with authentication (AES-256-GCM), bound to the place
-// that it is stored in: a ciphertext that is moved to another place does not
-// open.
+// Package seal protects secrets from everyone who can read etcd, its backups or
+// its disk. A value is encrypted with authentication (AES-256-GCM), bound to the
+// place that it is stored in: a ciphertext that is moved to another place cannot be
+// decrypted.
 package seal
 
 import (
@@ -137,8 +137,8 @@ func (k *Keys) Open(place, sealed string) (string, error) {
 	return string(value), nil
 }
 
-// Current tells whether a value is sealed with the key that seals now. One that
-// is not should be sealed anew.
+// Current reports whether a value is sealed with the primary key. If not, it should
+// be sealed again.
 func (k *Keys) Current(sealed string) bool {
 	if k == nil || k.primitive == nil {
 		return true

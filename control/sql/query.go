@@ -33,11 +33,11 @@ type Item struct {
 // Source is an element of FROM. One with neither Table nor Query is a function or
 // another source that Weir does not parse.
 type Source struct {
-	// Table has no parts where the source is no table.
+	// Table has no parts if the source is not a table.
 	Table Name
 	// Query is a query in parentheses or one that WITH names.
 	Query *Query
-	// Alias is the name in this query; empty where there is none.
+	// Alias is the name in this query; empty if there is none.
 	Alias string
 	// Columns are new names of the columns, where the query gives them.
 	Columns []string

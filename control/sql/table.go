@@ -17,9 +17,9 @@ type CreateTable struct {
 // Schema is what stands between the parentheses of CREATE TABLE.
 type Schema struct {
 	Columns []Column
-	// PrimaryKey is nil where there is none.
+	// PrimaryKey is nil if there is none.
 	PrimaryKey *PrimaryKey
-	// Watermark is nil where there is none.
+	// Watermark is nil if there is none.
 	Watermark *Watermark
 }
 

@@ -111,7 +111,7 @@ func sentence(field protoreflect.FieldDescriptor, violation *validate.Violation)
 }
 
 // stringRules are the rules of strings on the way to the rule that was broken,
-// nil where there are none. Those of a map's keys and values and of a list's
+// nil if there are none. Those of a map's keys and values and of a list's
 // items lie deeper than those of a field.
 func stringRules(field protoreflect.FieldDescriptor, rule *validate.FieldPath) *validate.StringRules {
 	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)

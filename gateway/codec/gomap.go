@@ -13,7 +13,7 @@ import (
 // through protoreflect each entry of a map costs allocations, and labels and
 // annotations are most of what a list of resources makes the encoder do.
 type goMap struct {
-	message reflect.Type // pointer to the generated struct; nil where there is none
+	message reflect.Type // pointer to the generated struct; nil if there is none
 	index   int
 }
 

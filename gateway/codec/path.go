@@ -20,7 +20,7 @@ func appendMember[T string | []byte](path []byte, name T) []byte {
 	return append(path, name...)
 }
 
-// plain reports whether a name can stand in a path by itself.
+// plain reports whether a name needs no quotes in a path.
 func plain[T string | []byte](name T) bool {
 	for i := range len(name) {
 		switch c := name[i]; {

@@ -27,9 +27,9 @@ type Operation struct {
 	Path   string
 	// Parameters are types by place and name, such as "query page".
 	Parameters map[string]string
-	// Request is nil where there is no body.
+	// Request is nil if there is no body.
 	Request *Request
-	// Responses are shapes by status code, empty where there is no body.
+	// Responses are shapes by status code, empty if there is no body.
 	Responses map[string]string
 	// Etag reports that 304 comes with an ETag.
 	Etag bool

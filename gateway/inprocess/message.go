@@ -31,9 +31,8 @@ func copyMessage(into, from any) error {
 // That is safe where the client only reads. The other way round nothing is
 // lost: grpc-go forbids handlers to change a message once they returned it
 // (interceptors and statistics may read it later), so that a message which is
-// also kept elsewhere, such as in a cache, must already be one that nobody
-// changes. The top level is not shared, as protobuf itself writes there, to
-// remember sizes.
+// also kept elsewhere, such as in a cache, must be immutable already. The top
+// level is not shared, since protobuf caches sizes there.
 func share(into, from any) error {
 	target, source, err := messages(into, from)
 	if err != nil {

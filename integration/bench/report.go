@@ -94,7 +94,7 @@ func summarise(op operation, callers int, rivals []rival, cells []cell) []result
 // throughput.
 var bars = []struct {
 	operation, rival string
-	apiServer, etcd  float64 // 0 where there is no bar
+	apiServer, etcd  float64 // 0 if there is no bar
 }{
 	{"create", nowWeir + " REST", 4, 0},
 	{"create", nowWeir + " gRPC", 5, 0.33},

@@ -75,7 +75,7 @@ func (c Client) Object(ctx context.Context, method, path, body string, status in
 // Object is a JSON object.
 type Object map[string]any
 
-// At is the value at a path of keys, or nil where there is none.
+// At is the value at a path of keys, or nil if there is none.
 func (o Object) At(keys ...string) any {
 	var at any = map[string]any(o)
 	for _, key := range keys {
@@ -88,7 +88,7 @@ func (o Object) At(keys ...string) any {
 	return at
 }
 
-// String is the string at a path of keys, or "" where there is none.
+// String is the string at a path of keys, or "" if there is none.
 func (o Object) String(keys ...string) string {
 	s, _ := o.At(keys...).(string)
 	return s

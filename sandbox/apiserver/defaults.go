@@ -7,7 +7,7 @@ import (
 )
 
 // complete fills in what a server and its controllers fill in for a kind. live
-// is the version before; nil where there is none.
+// is the version before; nil if there is none.
 func (k *kind) complete(live, object *unstructured.Unstructured) {
 	switch k.collection() {
 	case namespaces:

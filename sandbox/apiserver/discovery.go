@@ -128,7 +128,7 @@ func (s *Server) groups() *metav1.APIGroupList {
 }
 
 // resourceList answers which resources the group version of a path has; nil
-// where there is none.
+// if there is none.
 func (s *Server) resourceList(path string) *metav1.APIResourceList {
 	var want schema.GroupVersion
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")

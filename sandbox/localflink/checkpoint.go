@@ -9,7 +9,7 @@ import (
 )
 
 // RetainedCheckpoint returns the URI of the newest complete checkpoint of a job
-// in a folder of checkpoints; empty where there is none. Only folders of this
+// in a folder of checkpoints; empty if there is none. Only folders of this
 // machine are looked into.
 func RetainedCheckpoint(folder, job string) (string, error) {
 	root, local := strings.CutPrefix(folder, "file://")

@@ -242,7 +242,7 @@ func (c *cluster) keepTaskManagers(ctx context.Context, all map[string]string) {
 	}
 }
 
-// How long a process that ended by itself is left alone.
+// The delay before a process that exited is started again.
 const (
 	shortPause = time.Second
 	longPause  = 30 * time.Second

@@ -105,9 +105,8 @@ func (c *Clusters) Stop(name Name) {
 	}
 }
 
-// Remove ends a cluster for good: its logs and the checkpoints that it had in
-// the folder of its own go too. Savepoints stay, as whoever took them may want
-// them.
+// Remove ends a cluster permanently and deletes its logs and the checkpoints in its
+// own folder. Savepoints are kept, since they belong to the user.
 func (c *Clusters) Remove(name Name) error {
 	c.Stop(name)
 	for _, folder := range []string{c.processes(name), filepath.Join(c.dir, name.Namespace, name.Name, "checkpoints")} {

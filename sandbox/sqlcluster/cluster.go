@@ -1,6 +1,5 @@
-// Package sqlcluster hands out rows of queries that nobody runs: they are made
-// up from the columns of the query, always the same ones. It stands in for
-// Flink's SQL in the sandbox, whose statements say that they are simulated.
+// Package sqlcluster simulates the results of queries in the sandbox. The rows are
+// generated from the columns of the query, and are the same each time.
 package sqlcluster
 
 import (
@@ -28,8 +27,9 @@ type Cluster struct {
 // New makes a Cluster.
 func New() *Cluster { return &Cluster{now: time.Now, readers: map[string]*reader{}} }
 
-// reader is how far the rows of a query have been handed out. As with Flink,
-// only the last page can be had again, by a client that lost the answer.
+// reader is the position up to which the rows of a query have been returned. As
+// with Flink, only the last page can be read again, by a client that lost the
+// response.
 type reader struct {
 	// began is when the first row came, base how many there were before that.
 	began      time.Time

@@ -72,7 +72,7 @@ func (o *Object) At(revision uint64) (*Object, error) {
 	return &at, nil
 }
 
-// EventType tells what happened to an object.
+// EventType is the type of a change to an object.
 type EventType string
 
 // The types of events.
@@ -88,6 +88,6 @@ type Event struct {
 	// Object is the version that the change made; of a deletion, the last
 	// version, under the revision of the deletion.
 	Object *Object
-	// Previous is the version before; nil where there was none.
+	// Previous is the version before; nil if there was none.
 	Previous *Object
 }

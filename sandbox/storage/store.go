@@ -18,7 +18,8 @@ type Options struct {
 	// History is how many events are kept a resource; zero means 2048. A
 	// watcher that falls further behind has to list again.
 	History int
-	// Fields tells what an object's field selectors can choose by; nil is none.
+	// Fields returns the fields of an object that field selectors can use; nil means
+	// none.
 	Fields func(resource string, value map[string]any) map[string]string
 }
 
@@ -42,8 +43,7 @@ type resource struct {
 	events  []Event
 	// since is the revision after which events is complete.
 	since uint64
-	// changed is closed, and made anew, by every commit that touches the
-	// resource.
+	// changed is closed and replaced by every commit that changes the resource.
 	changed chan struct{}
 }
 

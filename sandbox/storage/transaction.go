@@ -33,7 +33,7 @@ func (s *Store) Update(transact func(tx *Tx) error) error {
 		return nil
 	}
 	// Files first: what is acknowledged is on disk. Should one of several
-	// files fail, the disk is ahead of the memory and the caller is told so.
+	// files fail, the disk is ahead of the memory and the caller gets the error.
 	if s.files != nil {
 		if err := s.files.save(tx.revision, tx.events); err != nil {
 			return err

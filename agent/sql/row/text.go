@@ -8,11 +8,10 @@ import (
 	"github.com/openweir/weir/agent/sql/gateway"
 )
 
-// appendText writes a cell that Flink has cast to text. It is the way for
-// queries with maps whose keys are no text: Flink cannot write those as JSON.
-// Its text has no quotes, so that arrays, maps and rows are read back with the
-// help of their types; text within them that has their separators in it may
-// end too early.
+// appendText writes a cell that Flink has cast to text. It is used for queries
+// with maps whose keys are not text, which Flink cannot write as JSON. The text
+// has no quotes, so arrays, maps and rows are parsed by their types; text within
+// them that contains a separator may end too early.
 func appendText(out []byte, raw []byte, t *gateway.DataType) ([]byte, error) {
 	if bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
 		return append(out, "null"...), nil
@@ -53,8 +52,8 @@ type castReader struct {
 // mostSteps bounds how often a reader goes back.
 const mostSteps = 100_000
 
-// next is told where a value ends and what was written so far, and says
-// whether the rest fits.
+// next is called with the end of a value and what was written so far, and reports
+// whether the rest can be parsed.
 type next func(end int, written []byte) bool
 
 func (r *castReader) value(at int, t *gateway.DataType, written []byte, then next) bool {
@@ -143,8 +142,8 @@ func (r *castReader) entries(at int, key, value *gateway.DataType, written []byt
 	return entry(at+1, clone(written, "["))
 }
 
-// clone adds to what was written without touching what another way may go on
-// from.
+// clone appends to what was written without changing what another alternative
+// continues from.
 func clone(written []byte, more string) []byte {
 	out := make([]byte, 0, len(written)+len(more)+8)
 	return append(append(out, written...), more...)

@@ -116,8 +116,8 @@ func (s *selection) array(paths []string) bool {
 	return found
 }
 
-// choose tells whether a path ends at the key, and how those go on that lead
-// through it.
+// choose reports whether a path ends at the key, and returns the remainders of the
+// paths that continue below it.
 func choose(paths []string, key string) (whole bool, below []string) {
 	for _, path := range paths {
 		if path == key {

@@ -5,6 +5,6 @@
 //	name=prod*,labels.environment in (production, qa),!labels.development
 //
 // Parse turns text into a Filter, and Compile turns a Filter into a predicate
-// over one type of resource. Neither knows any kind of resource: what can be
-// asked of a kind is told by Vocabulary and Getters.
+// over one type of resource. Neither knows any kind of resource:
+// Vocabulary and Getters define what can be compared.
 package filter

@@ -20,7 +20,7 @@ const (
 	openToken
 	closeToken
 	commaToken
-	// brokenToken is text that is no token; the rest of the input is lost.
+	// brokenToken is text that is not a token; the rest of the input is ignored.
 	brokenToken
 )
 

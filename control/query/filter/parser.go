@@ -47,7 +47,7 @@ func Parse(input string, vocabulary Vocabulary) (Filter, apierror.Violations) {
 	return filter, nil
 }
 
-// parser walks over the tokens, of which the last one stays for ever.
+// parser reads the tokens. The last one is never consumed.
 type parser struct {
 	vocabulary Vocabulary
 	tokens     []token
@@ -72,8 +72,8 @@ func (p *parser) next() token {
 	return t
 }
 
-// filter reads expressions up to the end. After one that is wrong it goes on
-// behind the next comma that separates.
+// filter reads expressions up to the end. After an invalid one it continues after
+// the next comma that separates expressions.
 func (p *parser) filter() Filter {
 	var filter Filter
 	for {

@@ -9,8 +9,8 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// check notes what is wrong with an application by itself, before the
-// environment's defaults are known, and gives its parsed specification.
+// check validates an application without the environment's defaults, and returns
+// its parsed specification.
 func check(app *cmfv1.FlinkApplication) (openjson.Object, error) {
 	var v apierror.Violations
 	validate.ObjectName(&v, "metadata.name", app.GetMetadata().GetName())

@@ -59,8 +59,8 @@ func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) er
 	return err
 }
 
-// reportRefused tells users of an application that its environment's defaults
-// make a specification that cannot run. It goes on as it is. The event's name
+// reportRefused writes an event that the environment's defaults would make the
+// specification of an application invalid. The application does not change. The event's name
 // follows from the version of the environment, so that it is reported once.
 func (a *Applications) reportRefused(tx *store.Tx, env *store.Object[*cmfv1.Environment], app *store.Object[*storev1.ApplicationRecord], refused error) {
 	id := fmt.Sprintf("defaults/%s/%d", app.Key, env.Revision)

@@ -23,8 +23,8 @@ import (
 type Plan struct {
 	// Record is what is to be stored.
 	Record *storev1.ApplicationRecord
-	// Instance begins with it; nil where the current one goes on or there is
-	// none to begin.
+	// Instance begins with it; nil if the current one continues or there is none
+	// to begin.
 	Instance *cmfv1.FlinkApplicationInstance
 	// Spec is the parsed specification of the application.
 	Spec openjson.Object

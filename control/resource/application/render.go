@@ -14,7 +14,7 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// Annotations that CMF writes, so that logs can be told apart by instance.
+// Annotations that CMF writes, so that logs can be distinguished by instance.
 const (
 	instanceAnnotation = "platform.confluent.io/cmf-fa-instance"
 	originAnnotation   = "platform.confluent.io/origin"

@@ -253,7 +253,7 @@ func (s *service) SuspendApplication(ctx context.Context, req *cmfv1.SuspendAppl
 }
 
 // setState sets job.state of an application's specification. An application
-// that has it already is answered with 304, unless it is to start anew from a
+// that already has it is answered with 304, unless it is to be started from a
 // savepoint.
 func (s *service) setState(ctx context.Context, envName, name, desired string, start *storev1.SavepointStart) (*cmfv1.FlinkApplication, error) {
 	var view *cmfv1.FlinkApplication

@@ -29,7 +29,7 @@ type Catalogs struct {
 	watches      *resource.Watches
 	environments *environment.Environments
 	secrets      *secret.Secrets
-	// topics is nil where topics are no tables and nobody connects to Kafka.
+	// topics is nil if topics are not tables and nothing connects to Kafka.
 	topics *kafka.Reader
 
 	kind         *resource.Kind[*cmfv1.KafkaCatalog, *cmfv1.KafkaCatalog]

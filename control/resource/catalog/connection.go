@@ -43,7 +43,7 @@ func (c *Catalogs) NeedsSecret(at store.Reader, table *storev1.StatementTable) b
 	return ddl.OnKafka(table.GetDefinition()) && (secretOf(catalog) != "" || databaseSecretOf(database) != "")
 }
 
-// places gives a catalog and a database of it, nil where there is none.
+// places gives a catalog and a database of it, nil if there is none.
 func (c *Catalogs) places(at store.Reader, catalog, database string) (*cmfv1.KafkaCatalog, *cmfv1.KafkaDatabase) {
 	return c.Records.In(at).Get(store.Key(catalog)).Message(), c.Databases.In(at).Get(store.Key(catalog, database)).Message()
 }

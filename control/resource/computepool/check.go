@@ -9,7 +9,7 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// check says what is wrong with a pool by itself.
+// check validates a pool without its environment.
 func check(pool *cmfv1.ComputePool) error {
 	var v apierror.Violations
 	validate.ObjectName(&v, "metadata.name", pool.GetMetadata().GetName())

@@ -47,8 +47,8 @@ func (p *Pools) usage(item Item, env *cmfv1.Environment) (*cmfv1.ResourcesByStat
 	return counts, sum
 }
 
-// sessionUsage is what the session cluster of a pool asks for by itself; its
-// statements ask for TaskManagers.
+// sessionUsage is what the session cluster of a pool requests without statements,
+// which request TaskManagers.
 func sessionUsage(env *cmfv1.Environment, pool *cmfv1.ComputePool) *cmfv1.ResourceUsageSummary {
 	effective, err := ClusterSpec(env, pool)
 	if err != nil || !hasCluster(pool) {

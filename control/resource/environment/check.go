@@ -10,8 +10,8 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// check notes what is wrong with an environment by itself. Its length and pattern
-// rules are in the proto.
+// check validates an environment without other resources. Rules for lengths and
+// patterns are in the proto.
 func check(v *apierror.Violations, env *cmfv1.Environment) {
 	inMetadata := env.GetMetadata().GetName()
 	switch {

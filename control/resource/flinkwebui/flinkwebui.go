@@ -131,8 +131,8 @@ func (s *service) clusterOfStatement(env *cmfv1.Environment, item statement.Item
 	return cluster, nil
 }
 
-// checkRuns says why there is no web UI to be reached, as far as the last report
-// tells. simulated is set for clusters that run no Flink.
+// checkRuns returns an error if there is no web UI according to the last report.
+// simulated is set for clusters that run no Flink.
 func (c flinkCluster) checkRuns(simulated bool) error {
 	status, err := openjson.ParseText(c.reported.GetStatus())
 	if err != nil || status == nil {

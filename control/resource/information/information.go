@@ -73,8 +73,8 @@ func (i *Information) GetResourceInformation(ctx context.Context, _ *cmfv1.GetRe
 	}}, nil
 }
 
-// What clients read of the license that Weir does not need. The type is the one
-// among those that they know which nobody has to buy.
+// The license that clients see, although Weir requires none. Of the types that
+// they know, this is the one that does not imply a purchase.
 const (
 	licenseKind  = "C3LicenseInformation"
 	licenseValid = "VALID"

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// deadline is how long a savepoint may take. The operator has none: it leaves
-	// one that its validator refuses waiting for ever and reports nothing.
+	// deadline is how long a savepoint may take. The operator has none: it
+	// never completes one that its validation rejects, and reports nothing.
 	deadline = 15 * time.Minute
 	// deadlineCheck is how often savepoints are held against the deadline.
 	deadlineCheck = 10 * time.Second

@@ -15,7 +15,7 @@ import (
 )
 
 // Environments finds the environment of a resource by the resource's key; nil
-// where there is none.
+// if there is none.
 type Environments interface {
 	Of(at store.Reader, key string) *store.Object[*cmfv1.Environment]
 }

@@ -123,7 +123,7 @@ func (s *mappingService) environment(ctx context.Context, name string) (*store.S
 	return at, env, err
 }
 
-// requireSecret has a transaction fail if there is no secret of the name.
+// requireSecret makes a transaction fail if there is no secret of that name.
 func (s *Secrets) requireSecret(tx *store.Tx, name string) error {
 	secret, err := s.kind.Find(tx, "", name)
 	if err == nil {

@@ -122,7 +122,7 @@ func (s *Secrets) IsMapped(at store.Reader, env, id string) bool {
 }
 
 // Mapped opens the secret that an environment maps a connection secret id to; nil
-// where there is no id, or no mapping any more. The values must not be kept for
+// if there is no id, or no mapping any more. The values must not be kept for
 // longer than they are used.
 func (s *Secrets) Mapped(at store.Reader, env, id string) (map[string]string, error) {
 	mapping := s.Mappings.In(at).Get(store.Key(env, id))

@@ -11,8 +11,8 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-// check says what is wrong with a statement by itself. Its SQL is not looked at
-// here: SQL that cannot run makes a statement that has failed.
+// check validates a statement without its environment. It does not check the SQL:
+// invalid SQL results in a failed statement.
 func check(statement *cmfv1.Statement) error {
 	var v apierror.Violations
 	validate.ObjectName(&v, "metadata.name", statement.GetMetadata().GetName())

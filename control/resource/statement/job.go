@@ -82,7 +82,7 @@ func (j job) refusal() string {
 	return ""
 }
 
-// upgradeMode is savepoint where the job can take savepoints by itself.
+// upgradeMode is savepoint if the job is configured to take savepoints.
 func (j job) upgradeMode() string {
 	if mode := openjson.String(j.cluster, "job", "upgradeMode"); mode != "" {
 		return mode

@@ -72,8 +72,8 @@ func next(phase string, e event) (string, bool) {
 // phaseOf is the phase of a statement.
 func phaseOf(item Item) string { return phaseFrom(item.Value, item.Reported) }
 
-// phaseFrom is the phase of a statement: what its object last made of it, and what
-// the user has done since.
+// phaseFrom is the phase of a statement. It follows from the last report about its
+// object and the action of the user since.
 func phaseFrom(record *storev1.StatementRecord, reported *storev1.StatusRecord) string {
 	switch {
 	case record.GetDeleting():

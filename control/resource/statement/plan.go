@@ -40,7 +40,7 @@ func fail(record *storev1.StatementRecord, traits *cmfv1.StatementTraits, reason
 func (s *Statements) answer(ctx context.Context, tx *store.Tx, env *cmfv1.Environment, record *storev1.StatementRecord, parsed sql.Statement) {
 	visible := s.catalogs.Visible(ctx, tx, env.GetName())
 	if create, ok := parsed.(*sql.CreateTable); ok && !create.IfNotExists {
-		// A topic that is there already is no table yet for who declares it.
+		// An existing topic does not count as a table for CREATE TABLE.
 		visible.DeclaredOnly = true
 	}
 	result, effect, err := metadata.Execute(parsed, metadata.SessionOf(record.GetStatement().GetSpec().GetProperties()), visible)

@@ -89,9 +89,9 @@ func resultPage(rows []*cmfv1.JsonObject, uid string, next *int64) *cmfv1.Statem
 	return result
 }
 
-// totalRows is how many rows a query has, as far as that follows from its text: those of
-// VALUES, one of a query that reads no table, and no more than LIMIT. It is 0
-// where there is no end.
+// totalRows is the number of rows of a query, if it follows from the text: those of
+// VALUES, one for a query that reads no table, and at most LIMIT. It is 0 if it is
+// unknown or unbounded.
 func totalRows(record *storev1.StatementRecord) int64 {
 	parsed, err := sql.Parse(record.GetStatement().GetSpec().GetStatement())
 	query, ok := parsed.(*sql.Select)

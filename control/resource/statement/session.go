@@ -11,8 +11,8 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
-// hasSQLDriver is true if the release of Flink of a cluster runs SQL in
-// application mode by itself.
+// hasSQLDriver is true if the Flink release of a cluster includes a driver for SQL
+// in application mode.
 func hasSQLDriver(cluster openjson.Object) bool {
 	major, _, _ := strings.Cut(strings.TrimPrefix(openjson.String(cluster, "flinkVersion"), "v"), "_")
 	number, err := strconv.Atoi(major)
@@ -51,8 +51,8 @@ func beginsWith(key string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
-// sessionUpgradeMode is savepoint where the job can keep its state through one.
-// There is no last-state mode for a job that no operator watches.
+// sessionUpgradeMode is savepoint if the job can preserve its state with one. The
+// mode last-state requires an operator that observes the job.
 func (j job) sessionUpgradeMode() string {
 	mode := j.upgradeMode()
 	if mode == flink.UpgradeLastState {
@@ -95,8 +95,8 @@ func (j job) sessionCluster() openjson.Object {
 	return out
 }
 
-// stoppedAt is where the savepoint is that was taken when a job was last
-// stopped; empty where there is none.
+// stoppedAt is the path of the savepoint that was taken when a job was last
+// stopped; empty if there is none.
 func stoppedAt(reported *storev1.StatusRecord) string {
 	status, err := openjson.ParseText(reported.GetStatus())
 	if err != nil {

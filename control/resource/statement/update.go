@@ -114,15 +114,15 @@ func (s *service) act(ctx context.Context, tx *store.Tx, env *cmfv1.Environment,
 	return nil
 }
 
-// resume makes a statement that the SQL driver runs go on from the savepoint that
-// was taken when it was stopped, which the driver forgets with its process. The
-// operator remembers it by itself.
+// resume makes a statement that the SQL driver runs resume from the savepoint that
+// was taken when it was stopped, which is lost when the driver's process ends. The
+// operator stores it in the status of the object.
 func resume(before Item, record *storev1.StatementRecord) {
 	if record.GetObjectKind() != manifest.KindStatement {
 		return
 	}
 	if path := stoppedAt(before.Reported); path != "" {
-		// The nonce stays: this is no new order to start from a savepoint.
+		// The nonce stays: this is not a new request to start from a savepoint.
 		record.Start = &storev1.SavepointStart{
 			Path: path, Nonce: record.GetStart().GetNonce(), AllowNonRestoredState: record.GetStart().GetAllowNonRestoredState(),
 		}

@@ -80,8 +80,8 @@ func catalogsOf(current metadata.Session, tables []*storev1.StatementTable) []ca
 	return out
 }
 
-// createCatalog declares a catalog and its databases. Flink creates a default database
-// by itself, so the first database is made the default.
+// createCatalog declares a catalog and its databases. Flink always creates a
+// default database, so the first database is made the default.
 func createCatalog(c catalog) []string {
 	var out []string
 	if c.name != builtin {

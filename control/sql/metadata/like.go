@@ -8,7 +8,7 @@ import (
 	"github.com/openweir/weir/control/sql/token"
 )
 
-// Marks in a compiled pattern, which are no characters.
+// Wildcards in a compiled pattern. They are not valid characters.
 const (
 	anyOne rune = -1 - iota
 	anyMany

@@ -104,12 +104,13 @@ func (w *watcher) follow(ctx context.Context, each func(*cmfv1.WatchApplications
 		case done:
 			return err
 		case code == codes.OutOfRange:
-			// The changes since the last version are forgotten: list anew. A client
-			// that keeps what it sees drops, at SYNCED, whatever was not ADDED again.
+			// The changes since the last version are no longer available: list again.
+			// At SYNCED, a client that stores objects drops those that were not ADDED
+			// again.
 			w.request.ResourceVersion = ""
 		case code == codes.Unavailable, code == codes.Aborted:
-			// The replica stopped, or we were too slow: go on from the last version.
-			// gRPC itself waits before it connects again.
+			// The replica stopped, or the client was too slow: resume after the last
+			// version. gRPC waits before it connects again.
 		default:
 			return err
 		}

@@ -22,7 +22,7 @@ type figure struct {
 	Large float64  `json:"large"`
 	// Ratio says how the figure grows from the small to the large installation.
 	Ratio *float64 `json:"ratio,omitempty"`
-	// Bar is what Ratio, or Large where there is no Ratio, may be at most.
+	// Bar is what Ratio, or Large if there is no Ratio, may be at most.
 	Bar  float64 `json:"bar,omitempty"`
 	Held bool    `json:"held"`
 }
