@@ -20,8 +20,8 @@ import (
 	"github.com/openweir/weir/internal/await"
 )
 
-// agent is one session of an agent that does nothing by itself: the test says
-// what it says, and looks at what it got.
+// agent is one session of an agent that is controlled by the test, which sends its
+// messages and inspects those it receives.
 type agent struct {
 	t      testing.TB
 	hello  *agentv1.Hello

@@ -80,8 +80,8 @@ func TestInvalidApplicationIsRejected(t *testing.T) {
 				"spec.job.args: must be a list of strings",
 			),
 		},
-		{"name that is too long", application("prod", "a23456789012345678901234567890123456789012345678", running), invalid("metadata.name: size must be between 4 and 45")},
-		{"spec that is no JSON", application("prod", "broken", `{"image":`), invalid("spec: is not valid JSON: jsontext: unexpected EOF within \"/image\" after offset 9")},
+		{"a name longer than 45 characters", application("prod", "a23456789012345678901234567890123456789012345678", running), invalid("metadata.name: size must be between 4 and 45")},
+		{"a spec that is not JSON", application("prod", "broken", `{"image":`), invalid("spec: is not valid JSON: jsontext: unexpected EOF within \"/image\" after offset 9")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := r.applications.CreateOrUpdateApplication(t.Context(), test.request)

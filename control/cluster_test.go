@@ -18,7 +18,7 @@ func TestClusterUpdate(t *testing.T) {
 	}
 	registered, before := r.cluster(t, "cluster-a"), r.stored(t)
 
-	t.Run("what is absent stays, and writes nothing", func(t *testing.T) {
+	t.Run("an absent field is kept without a write", func(t *testing.T) {
 		got := must(update(&cmfv1.KubernetesCluster{}))(t)
 		equal(t, "cluster", registered, got)
 		equal(t, "stored", before, r.stored(t))
@@ -73,7 +73,7 @@ func TestDecommissionAndRecommission(t *testing.T) {
 	out := must(one.setLifecycle(t.Context(), "cluster-a", "DECOMMISSIONED"))(t)
 	equal(t, "state", "DECOMMISSIONED", out.GetStatus().GetState())
 	await.Success(t, "Lifecycle", func() error { return difference(true, a.lifecycle().GetDecommissioned()) })
-	a.beat("") // it goes on with heartbeats
+	a.beat("") // heartbeats continue
 	equal(t, "state", "DECOMMISSIONED", one.cluster(t, "cluster-a").GetStatus().GetState())
 
 	idle := one.connect(t, hello("cluster-a", holding(sent)))

@@ -89,14 +89,14 @@ func TestSharedPoolIsASessionCluster(t *testing.T) {
 	usage := p.get(t, "shared").GetStatus().GetResourceSummary().GetJobManager()
 	equal(t, "JobManagers", int32(1), usage.GetCount())
 
-	t.Run("the defaults of its environment reach it", func(t *testing.T) {
+	t.Run("applies the environment's defaults", func(t *testing.T) {
 		r.saveEnvironment(t, "prod", func(e *cmfv1.Environment) {
 			e.ComputePoolDefaults = text(`{"clusterSpec":{"image":"flink:2.0.3"}}`)
 		})
 		apply = a.awaitApply("shared", 2)
 		equal(t, "image", "flink:2.0.3", specOf(t, apply)["image"].(string))
 	})
-	t.Run("it is suspended and runs again", func(t *testing.T) {
+	t.Run("suspend and resume", func(t *testing.T) {
 		must(p.update(t.Context(), poolOf("shared", "SHARED", "SUSPENDED")))(t)
 		equal(t, "phase", "SUSPENDED", p.get(t, "shared").GetStatus().GetPhase())
 		a.deleted(a.awaitDelete(1))
@@ -106,7 +106,7 @@ func TestSharedPoolIsASessionCluster(t *testing.T) {
 		a.report(apply, `{"jobManagerDeploymentStatus":"READY","lifecycleState":"STABLE"}`)
 		p.awaitPhase(t, "shared", "RUNNING")
 	})
-	t.Run("it goes with its cluster", func(t *testing.T) {
+	t.Run("it is deleted with its cluster", func(t *testing.T) {
 		if err := p.delete(t.Context(), "shared", false); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,7 @@ func TestInvalidComputePoolIsRejected(t *testing.T) {
 		pool *cmfv1.ComputePool
 		want refusal
 	}{
-		"a name that is taken": {poolOf("dedicated", "DEDICATED", ""),
+		"a name that is already in use": {poolOf("dedicated", "DEDICATED", ""),
 			refusal{Code: codes.AlreadyExists, Messages: []string{"Compute pool 'dedicated' already exists."}}},
 		"the name of an application's cluster": {poolOf("orders", "SHARED", ""),
 			unprocessable("metadata.name: the FlinkDeployment 'orders' in namespace 'flink' of Kubernetes cluster 'cluster-a' belongs to prod/orders already.")},
@@ -145,7 +145,7 @@ func TestInvalidComputePoolIsRejected(t *testing.T) {
 		_, err := p.update(t.Context(), poolOf("dedicated", "SHARED", ""))
 		refused(t, err, unprocessable("spec.type: cannot change after creation, it is 'DEDICATED'"))
 	})
-	t.Run("one that is not there", func(t *testing.T) {
+	t.Run("an unknown resource", func(t *testing.T) {
 		refused(t, p.delete(t.Context(), "nothing", false), notFound("Compute pool 'nothing' not found."))
 	})
 }

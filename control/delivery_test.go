@@ -184,7 +184,7 @@ func TestNameCanBeReusedImmediatelyAfterDelete(t *testing.T) {
 	renewed := a.awaitApply("orders", 2)
 	equal(t, "owner applied", second.GetMetadata().GetUid(), renewed.GetOwnerUid())
 
-	// Words about the first are no words about the second.
+	// Reports about the first application do not affect the second.
 	a.report(old, flinkStatus("STABLE", "FAILED", "job-1"))
 	a.deleted(a.deletes()[0])
 	a.applied(renewed)

@@ -333,10 +333,10 @@ func TestTheWindowOfAnAgentIsEnforced(t *testing.T) {
 			return nil
 		})
 	}
-	a.beat("") // the session goes on
+	a.beat("") // the session continues
 }
 
-// TestASlowClientSlowsTheAgentDown, and nobody else.
+// TestASlowClientSlowsTheAgentDown, but no other client.
 func TestASlowClientSlowsTheAgentDown(t *testing.T) {
 	r := start(t)
 	a := r.connect(t, hello("cluster-a"))
@@ -400,7 +400,7 @@ func TestADisconnectedClientCancelsTheRequest(t *testing.T) {
 		equal(t, "code", codes.Canceled, refusalOf(err).Code)
 	}
 	awaitEqual(t, "cancellations", 64, func() int { return len(a.cancels()) })
-	// They count until the agent has let go of them.
+	// They count until the agent has ended them.
 	_, _, err := r.fetchWebUI(t, ofApplication("app1", "/"))
 	refused(t, err, refusal{Code: codes.Unavailable, Messages: []string{"The agent of Kubernetes cluster 'cluster-a' already has 64 active requests for web UIs. Try again."}})
 	first := a.cancels()[0]

@@ -57,7 +57,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 			codes.PermissionDenied, `the client certificate is for cluster "cluster-b", not for "cluster-a"`,
 		},
 		{
-			"one that names no cluster", ours.client(t, "weir://agent/cluster-a"), nil,
+			"a certificate without a cluster name", ours.client(t, "weir://agent/cluster-a"), nil,
 			codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a bootstrap token",
 		},
 		{
@@ -76,7 +76,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		})
 	}
 
-	t.Run("one that another authority signed", func(t *testing.T) {
+	t.Run("a certificate of another authority", func(t *testing.T) {
 		conn := must(tls.Dial("tcp", r.address, ours.clientConfig(t, theirs.client(t, "weir://cluster/cluster-a"))))(t)
 		defer conn.Close()
 		// The client learns of the refusal when it reads.
@@ -86,7 +86,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		}
 	})
 
-	t.Run("certificates are read anew", func(t *testing.T) {
+	t.Run("certificates are reloaded", func(t *testing.T) {
 		renewed := theirs.issue(t, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} })
 		writeTo(t, files.Cert, renewed.certificate)
 		writeTo(t, files.Key, renewed.key)

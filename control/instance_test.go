@@ -114,7 +114,7 @@ func TestChangedDefaultsBeginInstancesOfAffectedApplications(t *testing.T) {
 	equal(t, "instances of agreeing", 1, len(r.runs(t, "prod", "agreeing")))
 	equal(t, "Apply messages of agreeing", 1, len(a.applies("agreeing")))
 
-	t.Run("defaults that cannot be", func(t *testing.T) {
+	t.Run("invalid defaults", func(t *testing.T) {
 		r.saveEnvironment(t, "prod", defaults(`{"spec":{"image":"flink:hardened","flinkVersion":"latest"}}`))
 		const warning = `WARNING The environment's defaults cannot be applied: spec.flinkVersion: must look like v1_20, got "latest"`
 		for _, name := range []string{"affected", "agreeing"} {

@@ -108,7 +108,7 @@ func TestLists(t *testing.T) {
 			Metadata: &cmfv1.ObjectMeta{Name: "app3"}, Status: text(`{"jobStatus":{"state":"RUNNING"}}`),
 		}}, got.GetItems())
 	})
-	t.Run("wrong parameters are all named", func(t *testing.T) {
+	t.Run("all invalid parameters are reported", func(t *testing.T) {
 		_, err := applications(&cmfv1.ListApplicationsRequest{Page: proto.Int32(-1), Size: proto.Int32(0), Sort: []string{"colour"}})
 		equal(t, "messages", 3, len(refusalOf(err).Messages))
 	})

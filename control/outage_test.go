@@ -34,8 +34,9 @@ func dialEtcd(t testing.TB, through *proxy) *clientv3.Client {
 	return client
 }
 
-// While etcd is away every request says so in time, and when it is back all
-// goes on without a restart: requests, sessions, reports and the reconciler.
+// TestEtcdOutage: during an outage of etcd, requests fail in time. Afterwards
+// everything continues without a restart: requests, sessions, reports and
+// background work.
 func TestEtcdOutage(t *testing.T) {
 	t.Parallel()
 	network := startProxy(t, hostOf(listeningEtcd(t)))
@@ -157,7 +158,7 @@ func TestReplicaStopsInTime(t *testing.T) {
 		network.cut()
 		stops(t, r)
 	})
-	t.Run("with a client that says nothing", func(t *testing.T) {
+	t.Run("with a silent client", func(t *testing.T) {
 		r := start(t)
 		dial(t, r.address, anyToken)
 		r.connect(t, hello("cluster-a"))

@@ -71,7 +71,7 @@ func TestSessionRequiresHelloOfAnAuthorizedAgent(t *testing.T) {
 			codes.InvalidArgument, "the first message must be a Hello",
 		},
 		{
-			"name that cannot be one, and no process", anyToken, helloRequest(&agentv1.Hello{Cluster: "Cluster/A"}),
+			"an invalid name, and no process id", anyToken, helloRequest(&agentv1.Hello{Cluster: "Cluster/A"}),
 			codes.InvalidArgument, `cluster: must match "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"; process_id: must not be empty`,
 		},
 		{

@@ -71,7 +71,7 @@ func TestQueryRunsOnTheSessionClusterOfItsPool(t *testing.T) {
 		t.Errorf("the table is declared by\n%s", table)
 	}
 
-	t.Run("what the planner tells replaces what the text told", func(t *testing.T) {
+	t.Run("the planner's traits replace those of the text", func(t *testing.T) {
 		a.report(apply, `{"observedGeneration":1,"lifecycleState":"STABLE","jobStatus":{"jobId":"j","state":"RUNNING"},
 			"traits":{"sqlKind":"SELECT","isBounded":true,"isAppendOnly":false,"upsertColumns":[0],
 				"schema":{"columns":[{"name":"n","type":{"type":"DECIMAL","nullable":false,"precision":10,"scale":2}}]}},
@@ -93,7 +93,7 @@ func TestQueryRunsOnTheSessionClusterOfItsPool(t *testing.T) {
 		equal(t, "object", apply.GetRef(), request.GetRef())
 		equal(t, "rows", 1, len(page.GetResults().GetData()))
 	})
-	t.Run("savepoints are not for queries of session clusters", func(t *testing.T) {
+	t.Run("rejects savepoints of queries on session clusters", func(t *testing.T) {
 		_, err := cmfv1.NewSavepointServiceClient(r.conn).CreateSavepointForFlinkStatement(t.Context(), &cmfv1.CreateSavepointForFlinkStatementRequest{
 			EnvName: "prod", StmtName: "looking", Savepoint: &cmfv1.Savepoint{},
 		})
@@ -101,13 +101,13 @@ func TestQueryRunsOnTheSessionClusterOfItsPool(t *testing.T) {
 	})
 	a.close()
 	a = r.connect(t, hello("cluster-a", runsSQL))
-	t.Run("an agent that comes back is told what is known", func(t *testing.T) {
+	t.Run("a reconnecting agent gets the known state", func(t *testing.T) {
 		again := a.awaitApply("looking", 1)
 		equal(t, "hash", apply.GetHash(), again.GetHash())
 		equal(t, "known", map[string]any{"generation": 1.0, "phase": "RUNNING", "jobId": "j", "state": "RUNNING", "upgradeSavepointPath": ""},
 			specOf(t, again)["known"].(map[string]any))
 	})
-	t.Run("the planner's sentence is the detail", func(t *testing.T) {
+	t.Run("the planner's message is the detail", func(t *testing.T) {
 		a.report(apply, `{"observedGeneration":1,"lifecycleState":"FAILED","error":"Column 'x' not found in any table.","jobStatus":{}}`)
 		s.awaitPhase(t, "looking", "FAILED")
 		equal(t, "detail", "Column 'x' not found in any table.", s.get(t, "looking").GetStatus().GetDetail())
@@ -140,7 +140,7 @@ func TestQueryOnADedicatedPoolHasAClusterOfItsOwn(t *testing.T) {
 		_, err := r.pools("prod").create(t.Context(), poolOf("looking", "SHARED", ""))
 		refused(t, err, unprocessable("metadata.name: the FlinkDeployment 'looking' in namespace 'flink' of Kubernetes cluster 'cluster-a' belongs to prod/looking already."))
 	})
-	t.Run("a cluster that is refused fails the statement", func(t *testing.T) {
+	t.Run("a rejected cluster fails the statement", func(t *testing.T) {
 		a.ack(cluster, agentv1.Outcome_OUTCOME_REFUSED, "Forbidden", "The agent may not.")
 		s.awaitPhase(t, "looking", "FAILED")
 		equal(t, "detail", "Forbidden: The agent may not.", s.get(t, "looking").GetStatus().GetDetail())
@@ -150,7 +150,7 @@ func TestQueryOnADedicatedPoolHasAClusterOfItsOwn(t *testing.T) {
 		s.awaitPhase(t, "looking", "RUNNING")
 		awaitEqual(t, "detail", "", func() string { return s.get(t, "looking").GetStatus().GetDetail() })
 	})
-	t.Run("it is there until both objects are gone", func(t *testing.T) {
+	t.Run("it exists until both objects are deleted", func(t *testing.T) {
 		equal(t, "delete", "202", s.remove(t, "looking", false))
 		a.awaitDelete(2)
 		deletes := a.deletes()

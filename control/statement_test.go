@@ -155,9 +155,9 @@ func TestInvalidStatementsAreRejected(t *testing.T) {
 		statement *cmfv1.Statement
 		want      refusal
 	}{
-		"a name that is taken": {statementOf("taken", "dedicated", "SHOW TABLES"),
+		"a name that is already in use": {statementOf("taken", "dedicated", "SHOW TABLES"),
 			refusal{Code: codes.AlreadyExists, Messages: []string{"Statement 'taken' already exists."}}},
-		"a pool that is not there": {statementOf("lost", "nowhere", "SHOW TABLES"),
+		"an unknown pool": {statementOf("lost", "nowhere", "SHOW TABLES"),
 			unprocessable("spec.computePoolName: compute pool 'nowhere' does not exist in environment 'prod'")},
 		"a pool that does not run yet": {statementOf("hasty", "waiting", copyOrders),
 			unprocessable("spec.computePoolName: compute pool 'waiting' is PENDING: a shared pool accepts statements only while it is RUNNING")},
@@ -168,7 +168,7 @@ func TestInvalidStatementsAreRejected(t *testing.T) {
 			refused(t, err, test.want)
 		})
 	}
-	t.Run("an environment that is not there", func(t *testing.T) {
+	t.Run("an unknown environment", func(t *testing.T) {
 		_, err := r.statements("nowhere").post(t.Context(), statementOf("lost", "dedicated", "SHOW TABLES"))
 		refused(t, err, notFound("Environment 'nowhere' not found."))
 	})

@@ -101,7 +101,7 @@ func TestErrorsNameTheUnavailableDatabase(t *testing.T) {
 			t.Errorf("%s: %s", sql, got)
 		}
 	}
-	// Others go on.
+	// Other databases are not affected.
 	equal(t, "databases", `COMPLETED "cellar" "sales"`, s.says(t, "SHOW DATABASES"))
 	equal(t, "tables", `COMPLETED "orders"`, s.says(t, "SHOW TABLES"))
 	equal(t, "declared", "COMPLETED: Table `shop`.`cellar`.`local` was created.", s.says(t, "CREATE TABLE cellar.local (id BIGINT) WITH ('connector' = 'datagen')"))

@@ -49,7 +49,7 @@ func TestServicesSelectTheirStatusCodes(t *testing.T) {
 				{"202 of its own", "DeleteStatement", "DELETE", statementPath, "202", &cmfv1.DeleteStatementResponse{Pending: true}, 202, ""},
 				{"304 of its own", "DeleteApplication", "DELETE", applicationPath, "304", &cmfv1.DeleteApplicationResponse{}, 304, ""},
 				{"304 of a start", "StartApplication", "POST", applicationPath + "/start", "304", application, 304, ""},
-				{"one it does not have", "DeleteStatement", "DELETE", statementPath, "201", &cmfv1.DeleteStatementResponse{}, 204, ""},
+				{"an undeclared status code", "DeleteStatement", "DELETE", statementPath, "201", &cmfv1.DeleteStatementResponse{}, 204, ""},
 				{"not a number", "StartApplication", "POST", applicationPath + "/start", "soon", application, 200, applicationJSON},
 			} {
 				t.Run(tc.name, func(t *testing.T) {

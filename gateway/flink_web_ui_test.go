@@ -92,7 +92,8 @@ func bodyPart(body string) *cmfv1.FetchFlinkWebUIResponse {
 	return &cmfv1.FetchFlinkWebUIResponse{Part: &cmfv1.FetchFlinkWebUIResponse_Body{Body: []byte(body)}}
 }
 
-// flinkAnswering is a control plane that sends parts and ends as told.
+// flinkAnswering is a control plane that sends the given parts and ends with the
+// given error.
 func flinkAnswering(end error, parts ...*cmfv1.FetchFlinkWebUIResponse) *webUIs {
 	return &webUIs{fetch: func(_ *cmfv1.FetchFlinkWebUIRequest, s webUIStream) error {
 		for _, part := range parts {
@@ -361,7 +362,7 @@ func TestFailuresOfWebUIs(t *testing.T) {
 	}
 }
 
-// TestAnIncompleteResponseAbortsTheConnection, whether its length was told or not.
+// TestAnIncompleteResponseAbortsTheConnection, with and without a Content-Length.
 func TestAnIncompleteResponseAbortsTheConnection(t *testing.T) {
 	for name, connect := range webUITransports {
 		for _, headers := range [][]string{{"Content-Length: 100"}, nil} {
@@ -384,7 +385,7 @@ func TestAnIncompleteResponseAbortsTheConnection(t *testing.T) {
 	}
 }
 
-// TestAWebUIRequestEndsWhenItsClientDisconnects: nobody goes on reading for one who left.
+// TestAWebUIRequestEndsWhenItsClientDisconnects: nothing more is read from Flink.
 func TestAWebUIRequestEndsWhenItsClientDisconnects(t *testing.T) {
 	ended := make(chan struct{})
 	w := &webUIs{fetch: func(_ *cmfv1.FetchFlinkWebUIRequest, s webUIStream) error {

@@ -21,7 +21,7 @@ func TestRequestFormats(t *testing.T) {
 		{"JSON with a charset", "application/json; charset=utf-8", asJSON},
 		{"JSON in other spelling", "Application/JSON ;charset=UTF-8", asJSON},
 		{"JSON with a broken parameter", "application/json; charset", asJSON},
-		{"nothing said", "", asJSON},
+		{"no Accept header", "", asJSON},
 		{"a byte order mark", "application/json", "\ufeff" + asJSON},
 		{"YAML", "application/yaml", asYAML},
 		{"YAML with a charset", "application/yaml;charset=utf-8", asYAML},
@@ -54,7 +54,7 @@ func TestRequestFormats(t *testing.T) {
 				errorBody("Content-Type "+contentType+" is not supported; use application/json or application/yaml."))
 		})
 	}
-	t.Run("where a body means nothing its type does not either", func(t *testing.T) {
+	t.Run("the content type of an ignored body is not checked", func(t *testing.T) {
 		c := newControl().returns("StartApplication", application)
 		got := start(t, c).do(t, "POST", applicationPath+"/start", "<x/>", "Content-Type: application/xml")
 		got.expect(t, 200, applicationJSON)

@@ -78,7 +78,7 @@ func just(kind cmfv1.WatchEventType, version string) *cmfv1.WatchApplicationsRes
 	return &cmfv1.WatchApplicationsResponse{Type: kind, ResourceVersion: version}
 }
 
-// sending is a watch that sends and ends as told.
+// sending is a watch that sends the given responses and ends with the given error.
 func sending(end error, responses ...*cmfv1.WatchApplicationsResponse) *watchable {
 	return &watchable{watch: func(_ *cmfv1.WatchApplicationsRequest, s grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error {
 		for _, r := range responses {

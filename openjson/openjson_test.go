@@ -86,7 +86,7 @@ func TestCheck(t *testing.T) {
 		"a second object":              {`{}{}`, "must be one JSON object and nothing more"},
 		"something after it":           {`{} x`, "must be one JSON object and nothing more"},
 		"a brace too many":             {`{}}`, "must be one JSON object and nothing more"},
-		"a key twice":                  {`{"a":1,"a":2}`, "must not have the same key twice: /a"},
+		"a duplicate key":              {`{"a":1,"a":2}`, "must not have the same key twice: /a"},
 		"a key twice, deep":            {`{"a":[{"b":1,"b":1}]}`, "must not have the same key twice: /a/0/b"},
 		"a key twice, spelled in two":  {`{"a":1,"\u0061":2}`, "must not have the same key twice: /a"},
 		"what is no UTF-8":             {"{\"a\":\"\xff\"}", "is not valid JSON: "},

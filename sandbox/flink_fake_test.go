@@ -201,7 +201,7 @@ func (j *fakeJob) answer(w http.ResponseWriter, r *http.Request, id string, path
 	return map[string]any{}
 }
 
-// end lets a process end by itself.
+// end makes a process exit.
 func (f *fakeFlink) end(name string, err error) {
 	f.mu.Lock()
 	p := f.running[name]

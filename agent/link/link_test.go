@@ -178,7 +178,7 @@ func TestADecommissionedClusterIsSilentUntilItIsActiveAgain(t *testing.T) {
 		p.lifecycle(t, true)
 		a.expect(t, "Decommissioned")
 		p.send(t, &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: &agentv1.Apply{Ref: ref("a")}}})
-		for range 3 { // heartbeats go on
+		for range 3 { // heartbeats continue
 			p.until(t, period, isHeartbeat)
 		}
 		p.lifecycle(t, false)

@@ -27,7 +27,7 @@ type fakeFlink struct {
 	ran        []string // statements, in order
 	jobs       []*job
 	failures   map[string]string // what a statement fails with
-	rows       chan string       // of queries that go on: one row each, as JSON cells
+	rows       chan string       // of unbounded queries: one row each, as JSON cells
 	savepoints map[string]string
 	closed     int
 }
@@ -336,7 +336,7 @@ func (f *fakeFlink) jobManager(*http.Request, map[string]any) (int, any) {
 	return http.StatusOK, []any{map[string]any{"key": "rest.port", "value": "8081"}}
 }
 
-// at runs something while nobody else sees the cluster.
+// at runs a function with exclusive access to the cluster.
 func (f *fakeFlink) at(then func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

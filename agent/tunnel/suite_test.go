@@ -43,7 +43,7 @@ type trial struct {
 	*Tunnel
 	mu      sync.Mutex
 	replies map[string]*reply
-	changed chan struct{} // closed and made anew at every reply
+	changed chan struct{} // closed and replaced at every reply
 }
 
 // reply is what came for one request.

@@ -73,7 +73,7 @@ func (p *process) signalled(t *testing.T, signal os.Signal) (time.Duration, erro
 	return time.Since(sent), err
 }
 
-// freeAddress is a loopback address that nobody listens on.
+// freeAddress is an unused loopback address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

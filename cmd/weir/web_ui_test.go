@@ -259,8 +259,8 @@ func TestWebUIEndToEnd(t *testing.T) {
 		}
 	}
 
-	// A client that reads slowly: Flink gets no further than the client, but for
-	// what sockets hold, and all else goes on.
+	// A client that reads slowly: apart from the buffers of sockets, Flink sends no
+	// more than the client reads, and everything else continues.
 	response, _ := w.open(t, "/jobmanager/log")
 	sum, read := sha256.New(), int64(0)
 	for _, upTo := range []int64{1 << 10, size / 4, size / 2} {

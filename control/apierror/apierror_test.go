@@ -24,8 +24,8 @@ func told(messages ...string) *cmfv1.RestError {
 	return body
 }
 
-// TestToStatus: what a client is told of each kind of error. The gateway makes
-// the REST status code from the gRPC code, unless the details say another.
+// TestToStatus tests the response for each kind of error. The gateway derives the
+// REST status code from the gRPC code, unless the details contain another.
 func TestToStatus(t *testing.T) {
 	cause := errors.New("dial 10.0.0.1: refused")
 	for name, test := range map[string]struct {
@@ -43,7 +43,7 @@ func TestToStatus(t *testing.T) {
 		"conflict":       {apierror.Conflict("By %d.", 2), codes.Aborted, "By 2.", 0, told("By 2.")},
 		"gone":           {apierror.Gone("Was '%s'.", "x"), codes.FailedPrecondition, "Was 'x'.", 410, told("Was 'x'.")},
 		"too large":      {apierror.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 0, told("Over 2.")},
-		"unavailable, whose cause is kept back": {
+		"unavailable, without the cause": {
 			apierror.Unavailable(cause, "Not now."), codes.Unavailable, "Not now.", 0, told("Not now."),
 		},
 		"an error in another error": {

@@ -70,8 +70,8 @@ func short(response *cmfv1.WatchApplicationsResponse) string {
 	return response.GetResourceVersion() + " " + fields[0] + " " + fields[1] + " " + fields[3]
 }
 
-// follow gives as many events as there are to come, by watches of which each
-// shows a few and the next goes on, on either replica in turn.
+// follow returns all events, by a sequence of watches on alternating replicas. Each
+// watch returns a few events, and the next one resumes after them.
 func follow(t *testing.T, replicas []*replica, from, filter string, until string, piece func() int) []string {
 	t.Helper()
 	var seen []string

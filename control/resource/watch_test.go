@@ -140,18 +140,18 @@ func TestVersionsThatCannotBeResumed(t *testing.T) {
 		code    codes.Code
 		http    int32
 	}{
-		"no longer held":             {r, fmt.Sprint(old), codes.OutOfRange, 410},
-		"before the replica began":   {late, fmt.Sprint(old), codes.OutOfRange, 410},
-		"not there yet":              {r, "999999999", codes.OutOfRange, 410},
-		"within one not there yet":   {r, "999999999.2", codes.OutOfRange, 410},
-		"no number":                  {r, "latest", codes.InvalidArgument, 0},
-		"no number within":           {r, "12.x", codes.InvalidArgument, 0},
-		"none":                       {r, "0", codes.InvalidArgument, 0},
-		"negative":                   {r, "-1", codes.InvalidArgument, 0},
-		"within the first":           {r, "1.1", codes.InvalidArgument, 0},
-		"another spelling":           {r, "012", codes.InvalidArgument, 0},
-		"another spelling of a part": {r, "12.0", codes.InvalidArgument, 0},
-		"too large":                  {r, "99999999999999999999", codes.InvalidArgument, 0},
+		"no longer in the history":         {r, fmt.Sprint(old), codes.OutOfRange, 410},
+		"before the replica began":         {late, fmt.Sprint(old), codes.OutOfRange, 410},
+		"in the future":                    {r, "999999999", codes.OutOfRange, 410},
+		"within a future revision":         {r, "999999999.2", codes.OutOfRange, 410},
+		"not a number":                     {r, "latest", codes.InvalidArgument, 0},
+		"not a number within the revision": {r, "12.x", codes.InvalidArgument, 0},
+		"none":                             {r, "0", codes.InvalidArgument, 0},
+		"negative":                         {r, "-1", codes.InvalidArgument, 0},
+		"within the first":                 {r, "1.1", codes.InvalidArgument, 0},
+		"another spelling":                 {r, "012", codes.InvalidArgument, 0},
+		"another spelling of a part":       {r, "12.0", codes.InvalidArgument, 0},
+		"too large":                        {r, "99999999999999999999", codes.InvalidArgument, 0},
 	} {
 		_, err := test.on.watch(t, test.version, "").Recv()
 		got, http := code(t, err)

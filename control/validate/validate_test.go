@@ -63,7 +63,7 @@ func TestValidate(t *testing.T) {
 			cluster(&cmfv1.KubernetesCluster{Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: "GONE"}}),
 			[]string{"spec.lifecycleState: must be one of ACTIVE, DECOMMISSIONED"},
 		},
-		"open-ended JSON that is none": {
+		"open-ended JSON that is not an object": {
 			application(&cmfv1.FlinkApplication{
 				Metadata: &cmfv1.ObjectMeta{}, Spec: open(`{"a":1,"a":2}`), Status: open(``),
 			}),

@@ -41,7 +41,7 @@ func TestUnmarshal(t *testing.T) {
 		{"a map", `{"labels":{"a":"1","b":null,"":""}}`, &cmfv1.KubernetesClusterMetadata{Labels: &cmfv1.StringMap{Entries: map[string]string{"a": "1", "": ""}}}, nil},
 		{"the largest integer", `{"size":9223372036854775807}`, &cmfv1.PageMetadata{Size: proto.Int64(math.MaxInt64)}, nil},
 		{"the smallest integer", `{"size":-9223372036854775808}`, &cmfv1.PageMetadata{Size: proto.Int64(math.MinInt64)}, nil},
-		{"zero is there where absence has a meaning", `{"page":-0}`, &cmfv1.Pageable{Page: proto.Int32(0)}, nil},
+		{"zero is kept if presence is tracked", `{"page":-0}`, &cmfv1.Pageable{Page: proto.Int32(0)}, nil},
 		{"a whole double", `{"cpu":1}`, &cmfv1.ResourceTotals{Cpu: proto.Float64(1)}, nil},
 		{"a timestamp", `{"creationTimestamp":"2025-01-01T01:00:00.5+01:00"}`, &cmfv1.ObjectMeta{CreationTimestamp: timestamppb.New(time.Unix(1735689600, 5e8))}, nil},
 		{"one of several", `{"newStatus":""}`, &cmfv1.EventData{Data: &cmfv1.EventData_NewStatus{}}, nil},

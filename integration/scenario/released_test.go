@@ -44,9 +44,9 @@ func TestReleasedDefinitions(t *testing.T) {
 	if err := released.installDefinitions(t.Context(), definitions); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("take what Weir renders", func(t *testing.T) { takeWhatIsRendered(t, released, versionsOf(t, definitions)) })
+	t.Run("accept what Weir renders", func(t *testing.T) { takeWhatIsRendered(t, released, versionsOf(t, definitions)) })
 	t.Run("run what Weir is given", func(t *testing.T) { runWhatIsGiven(t, released) })
-	t.Run("refuse what Weir refuses", func(t *testing.T) {
+	t.Run("reject what Weir rejects", func(t *testing.T) {
 		refuseTheSame(joinSite(startPlane(t), released, "default-k8s-cluster"))
 	})
 }

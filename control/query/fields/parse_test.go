@@ -39,7 +39,7 @@ func TestParseReportsViolations(t *testing.T) {
 			[]string{`fields: "metadata..name" contains an empty name (paths look like metadata.name).`}},
 		{"dot at the end", &cmfv1.FlinkApplication{}, "spec.image.",
 			[]string{`fields: "spec.image." contains an empty name (paths look like metadata.name).`}},
-		{"every path that is wrong", &cmfv1.Savepoint{}, "a,metadata.name,spec.b", []string{
+		{"every invalid path", &cmfv1.Savepoint{}, "a,metadata.name,spec.b", []string{
 			`fields: "a" is not a field in "a" (allowed: apiVersion, kind, metadata, spec, status).`,
 			`fields: "b" is not a field of "spec" in "spec.b" (allowed: path, backoffLimit, formatType).`,
 		}},

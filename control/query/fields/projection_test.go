@@ -57,10 +57,10 @@ func TestApply(t *testing.T) {
 		{"a timestamp", "metadata.creationTimestamp", application(), app(func(a *cmfv1.FlinkApplication) {
 			a.Metadata = &cmfv1.ObjectMeta{CreationTimestamp: &timestamppb.Timestamp{Seconds: 7, Nanos: 9}}
 		})},
-		{"a message whole", "metadata", application(), app(func(a *cmfv1.FlinkApplication) {
+		{"a whole message", "metadata", application(), app(func(a *cmfv1.FlinkApplication) {
 			a.Metadata = application().GetMetadata()
 		})},
-		{"whole and a part of it", "metadata.name,metadata", application(), app(func(a *cmfv1.FlinkApplication) {
+		{"an object and a part of it", "metadata.name,metadata", application(), app(func(a *cmfv1.FlinkApplication) {
 			a.Metadata = application().GetMetadata()
 		})},
 		{"one label", "metadata.labels.team", application(), app(func(a *cmfv1.FlinkApplication) {
@@ -69,15 +69,15 @@ func TestApply(t *testing.T) {
 		{"a label with dots in its key", "metadata.labels.app.kubernetes.io/name", application(), app(func(a *cmfv1.FlinkApplication) {
 			a.Metadata = &cmfv1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": "orders"}}
 		})},
-		{"a label that is not there", "metadata.labels.none", application(), app(func(*cmfv1.FlinkApplication) {})},
+		{"an absent label", "metadata.labels.none", application(), app(func(*cmfv1.FlinkApplication) {})},
 		{"inside open JSON", "spec.image,spec.job.parallelism", application(), app(func(a *cmfv1.FlinkApplication) {
 			a.Spec = open(`{"image":"flink:2.0","job":{"parallelism":3}}`)
 		})},
-		{"open JSON whole", "spec", application(), app(func(a *cmfv1.FlinkApplication) { a.Spec = application().GetSpec() })},
+		{"a whole open-ended object", "spec", application(), app(func(a *cmfv1.FlinkApplication) { a.Spec = application().GetSpec() })},
 		{"a key with dots in open JSON", "spec.flinkConfiguration.taskmanager.numberOfTaskSlots", application(), app(func(a *cmfv1.FlinkApplication) {
 			a.Spec = open(`{"flinkConfiguration":{"taskmanager.numberOfTaskSlots":"4"}}`)
 		})},
-		{"nothing there in open JSON", "spec.none,spec.image.none", application(), app(func(*cmfv1.FlinkApplication) {})},
+		{"an absent field of open-ended JSON", "spec.none,spec.image.none", application(), app(func(*cmfv1.FlinkApplication) {})},
 		{"an environment has no kind", "name", &cmfv1.Environment{Name: "test", KubernetesNamespace: "flink"},
 			&cmfv1.Environment{Name: "test"}},
 		{
@@ -127,7 +127,7 @@ func TestApply(t *testing.T) {
 			}},
 		},
 		{
-			"a number that is zero but there", "spec.backoffLimit",
+			"a number that is zero and present", "spec.backoffLimit",
 			&cmfv1.Savepoint{Spec: &cmfv1.SavepointSpec{Path: "s3://x", BackoffLimit: proto.Int32(0)}},
 			&cmfv1.Savepoint{Spec: &cmfv1.SavepointSpec{BackoffLimit: proto.Int32(0)}},
 		},

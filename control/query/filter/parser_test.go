@@ -88,7 +88,7 @@ func TestParseReportsViolations(t *testing.T) {
 		{"label with an empty key", "labels.=a", []string{`filter: position 1: expected the key of a label after "labels.".`}},
 		{"absence of a name", "!name", []string{`filter: position 2: expected labels.<key> after "!", found "name".`}},
 		{"absence with a value", "!labels.a=b", []string{`filter: position 10: expected "," or the end, found "=".`}},
-		{"exclamation mark alone", "!", []string{`filter: position 2: expected labels.<key> after "!", found the end.`}},
+		{"a single exclamation mark", "!", []string{`filter: position 2: expected labels.<key> after "!", found the end.`}},
 		{"label and a word", "labels.a exists", []string{`filter: position 10: expected "=", "!=", "in" or "notin" after "labels.a", found "exists".`}},
 		{"in without parentheses", "state in RUNNING", []string{`filter: position 10: expected "(", found "RUNNING".`}},
 		{"empty list", "state in ()", []string{`filter: position 11: expected a value, found ")".`}},
@@ -96,11 +96,11 @@ func TestParseReportsViolations(t *testing.T) {
 		{"list without an end", "state in (a", []string{`filter: position 12: expected "," or ")", found the end.`}},
 		{"list without commas", "state in (a b, c),name=x", []string{`filter: position 13: expected "," or ")", found "b".`}},
 		{"too many parentheses", "state in (a))", []string{`filter: position 13: expected "," or the end, found ")".`}},
-		{"quote without an end", `name="a`, []string{`filter: position 6: the quote " is not closed.`}},
-		{"quote that ends in an escape", `name='a\`, []string{`filter: position 6: the quote ' is not closed.`}},
+		{"an unclosed quote", `name="a`, []string{`filter: position 6: the quote " is not closed.`}},
+		{"an unclosed quote after an escape", `name='a\`, []string{`filter: position 6: the quote ' is not closed.`}},
 		{"backslash outside quotes", `name=a\*`, []string{`filter: position 7: a backslash can stand only inside quotes.`}},
 		{"positions count characters", "labels.größe=漢 字", []string{`filter: position 16: expected "," or the end, found "字".`}},
-		{"every expression that is wrong", "name,foo=1,labels.ok=yes,state in (", []string{
+		{"every invalid expression", "name,foo=1,labels.ok=yes,state in (", []string{
 			`filter: position 5: expected "=", "!=", "in" or "notin" after "name", found ",".`,
 			`filter: position 6: applications cannot be filtered by "foo" (allowed: name, labels.<key>, state, type).`,
 			`filter: position 36: expected a value, found the end.`,

@@ -47,8 +47,8 @@ func TestParseIsTheInverseOfString(t *testing.T) {
 	})
 }
 
-// What is told by an operator and what by its opposite are all resources, and
-// none twice.
+// TestNegatedOperatorsMatchTheRest: every resource matches either an operator or
+// its negation.
 func TestNegatedOperatorsMatchTheRest(t *testing.T) {
 	opposite := map[Operator]Operator{
 		Equals: NotEquals, NotEquals: Equals, In: NotIn, NotIn: In, Exists: Absent, Absent: Exists,

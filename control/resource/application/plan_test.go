@@ -237,11 +237,11 @@ func TestNextSeesWhatIsInForce(t *testing.T) {
 		start  *storev1.SavepointStart
 		wanted bool
 	}{
-		"another mode":                  {after: `{"mode":"standalone"}`},
-		"a redeploy from nowhere":       {after: `{"job":{"savepointRedeployNonce":1}}`},
-		"a redeploy by Weir's own word": {after: fromPath, wanted: true},
-		"a redeploy beside a start":     {after: `{"job":{"savepointRedeployNonce":1}}`, start: &storev1.SavepointStart{Path: "s3://sp/1"}, wanted: true},
-		"nothing but suspending":        {after: suspended, wanted: true},
+		"another mode":              {after: `{"mode":"standalone"}`},
+		"a redeploy from nowhere":   {after: `{"job":{"savepointRedeployNonce":1}}`},
+		"a redeploy by Weir":        {after: fromPath, wanted: true},
+		"a redeploy beside a start": {after: `{"job":{"savepointRedeployNonce":1}}`, start: &storev1.SavepointStart{Path: "s3://sp/1"}, wanted: true},
+		"suspended only":            {after: suspended, wanted: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := application.Next(redeploys.env, redeploys.record, applicationWith(t, test.after), test.start, inForce)

@@ -174,11 +174,11 @@ func TestRenderingIsDeterministicAndChangesNothing(t *testing.T) {
 func TestInvalidApplicationIsNotRendered(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
 	for name, r := range map[string]rendering{
-		"specification":         {environment(""), &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}, nil},
-		"defaults":              {environment("{"), record(spec), nil},
-		"instance":              {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{Status: &cmfv1.ApplicationInstanceStatus{Spec: broken}}},
-		"instance of nothing":   {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{}},
-		"instance of no object": {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{Status: &cmfv1.ApplicationInstanceStatus{Spec: &cmfv1.JsonObject{Json: "null"}}}},
+		"specification":                    {environment(""), &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}, nil},
+		"defaults":                         {environment("{"), record(spec), nil},
+		"instance":                         {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{Status: &cmfv1.ApplicationInstanceStatus{Spec: broken}}},
+		"instance without a specification": {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{}},
+		"instance whose specification is not an object": {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{Status: &cmfv1.ApplicationInstanceStatus{Spec: &cmfv1.JsonObject{Json: "null"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if apply, err := application.Render(r.env, r.record, r.instance); err == nil {

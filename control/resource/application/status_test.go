@@ -13,17 +13,17 @@ import (
 
 func TestNormalStatus(t *testing.T) {
 	for name, test := range map[string]struct{ status, want string }{
-		"nothing reported":           {``, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
-		"nothing of the job":         {`{"lifecycleState":"CREATED"}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"},"lifecycleState":"CREATED"}`},
-		"a job of null":              {`{"jobStatus":null}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
-		"a job that is none":         {`{"jobStatus":"RUNNING"}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
-		"fields of null":             {`{"jobStatus":{"jobName":null,"state":null,"jobId":"1"}}`, `{"jobStatus":{"jobId":"1","jobName":"","state":"RECONCILING"}}`},
-		"fields of other types":      {`{"jobStatus":{"jobName":1,"state":{}}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
-		"an empty state":             {`{"jobStatus":{"jobName":"j","state":""}}`, `{"jobStatus":{"jobName":"j","state":"RECONCILING"}}`},
-		"whole":                      {`{"jobStatus":{"jobName":"j","state":"RUNNING","startTime":"1767322800000"},"error":"e","observedGeneration":3}`, `{"error":"e","jobStatus":{"jobName":"j","startTime":"1767322800000","state":"RUNNING"},"observedGeneration":3}`},
-		"no error is none":           {`{"error":null}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
-		"nor is an empty one":        {`{"error":""}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
-		"fields that are Weir's own": {`{"warning":"w","currentDeployedInstanceName":"i","resourceSummary":{}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"nothing reported":                   {``, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"no job status":                      {`{"lifecycleState":"CREATED"}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"},"lifecycleState":"CREATED"}`},
+		"a job of null":                      {`{"jobStatus":null}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"a job status that is not an object": {`{"jobStatus":"RUNNING"}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"fields of null":                     {`{"jobStatus":{"jobName":null,"state":null,"jobId":"1"}}`, `{"jobStatus":{"jobId":"1","jobName":"","state":"RECONCILING"}}`},
+		"fields of other types":              {`{"jobStatus":{"jobName":1,"state":{}}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"an empty state":                     {`{"jobStatus":{"jobName":"j","state":""}}`, `{"jobStatus":{"jobName":"j","state":"RECONCILING"}}`},
+		"whole":                              {`{"jobStatus":{"jobName":"j","state":"RUNNING","startTime":"1767322800000"},"error":"e","observedGeneration":3}`, `{"error":"e","jobStatus":{"jobName":"j","startTime":"1767322800000","state":"RUNNING"},"observedGeneration":3}`},
+		"a null error":                       {`{"error":null}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"an empty error":                     {`{"error":""}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
+		"output-only fields of Weir":         {`{"warning":"w","currentDeployedInstanceName":"i","resourceSummary":{}}`, `{"jobStatus":{"jobName":"","state":"RECONCILING"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reported := parsed(t, test.status)

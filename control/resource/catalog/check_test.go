@@ -28,10 +28,10 @@ func TestCheck(t *testing.T) {
 		says   string
 	}{
 		"environments for DDL":                     {checkDatabase(database("prod", "test")), 0, ""},
-		"an environment for DDL twice":             {checkDatabase(database("prod", "test", "prod")), 422, "spec.ddlEnvironments[2]: 'prod' is listed twice"},
+		"a duplicate environment for DDL":          {checkDatabase(database("prod", "test", "prod")), 422, "spec.ddlEnvironments[2]: 'prod' is listed twice"},
 		"an environment for DDL with a wrong name": {checkDatabase(database("P")), 400, "spec.ddlEnvironments[0]"},
 		"inline databases":                         {check(catalog("orders", "users")), 0, ""},
-		"an inline database twice":                 {check(catalog("orders", "orders")), 422, "spec.kafkaClusters[1].databaseName: 'orders' is listed twice"},
+		"a duplicate inline database":              {check(catalog("orders", "orders")), 422, "spec.kafkaClusters[1].databaseName: 'orders' is listed twice"},
 		"an inline database with a wrong name":     {check(catalog("o")), 400, "spec.kafkaClusters[0].databaseName"},
 	} {
 		got := 0

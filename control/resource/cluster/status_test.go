@@ -46,7 +46,7 @@ func TestClusterStatus(t *testing.T) {
 			cluster("ACTIVE"), reported, nil,
 			&cmfv1.KubernetesClusterStatus{State: "DISCONNECTED", Message: "The agent has missed its heartbeats.", LastHeartbeatTimestamp: earlier},
 		},
-		"disconnected, nobody knows why": {
+		"disconnected for an unknown reason": {
 			cluster("ACTIVE"), nil, nil,
 			&cmfv1.KubernetesClusterStatus{State: "DISCONNECTED", Message: "No agent of this cluster is connected."},
 		},

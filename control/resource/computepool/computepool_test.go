@@ -74,7 +74,7 @@ func TestPhase(t *testing.T) {
 		"dedicated":                  {pool("DEDICATED", "", "{}"), nil, "DEDICATED", ""},
 		"suspended":                  {pool("SHARED", "SUSPENDED", "{}"), reports("READY", "STABLE", ""), "SUSPENDED", ""},
 		"not reported":               {shared, nil, "PENDING", ""},
-		"reported of an older one":   {shared, old, "PENDING", ""},
+		"reported for an older pool": {shared, old, "PENDING", ""},
 		"deploying":                  {shared, reports("DEPLOYING", "DEPLOYED", ""), "PENDING", ""},
 		"ready":                      {shared, reports("READY", "STABLE", ""), "RUNNING", ""},
 		"missing with an error":      {shared, reports("MISSING", "DEPLOYED", "gone"), "FAILING", "gone"},

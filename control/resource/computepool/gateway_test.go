@@ -10,7 +10,7 @@ import (
 )
 
 // TestGatewayBesideOtherContainers: the operator merges the lists of containers
-// by index unless it is told otherwise, so no container may get under another's.
+// by index unless configured otherwise, so the indices of the containers must differ.
 func TestGatewayBesideOtherContainers(t *testing.T) {
 	template := func(containers string) string { return `"podTemplate":{"spec":{"containers":` + containers + `}}` }
 	for name, test := range map[string]struct {

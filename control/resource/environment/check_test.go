@@ -20,19 +20,19 @@ func TestCheck(t *testing.T) {
 		env  *cmfv1.Environment
 		want []string
 	}{
-		"named at the top":         {env: named("prod", "")},
-		"named in the metadata":    {env: named("", "prod")},
-		"named the same in both":   {env: named("prod", "prod")},
-		"named differently":        {named("prod", "test"), []string{"metadata.name: must equal name where both are given"}},
-		"not named":                {named("", ""), []string{"name: must not be empty"}},
-		"named badly in metadata":  {named("", "a_b_c"), []string{`name: must match "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"`}},
-		"defaults of many kinds":   {env: withDefaults(`{"kind":"FlinkApplication","metadata":{"annotations":{"Fmc.example.com/ssl":"true"}},"spec":{"flinkConfiguration":{"a":1},"job":{"upgradeMode":"savepoint"}}}`)},
-		"defaults of null":         {env: withDefaults(`{"spec":null,"metadata":null}`)},
-		"defaults that are none":   {withDefaults(`{"spec":[],"metadata":"x"}`), []string{"flinkApplicationDefaults.spec: must be an object", "flinkApplicationDefaults.metadata: must be an object"}},
-		"a job that is none":       {withDefaults(`{"spec":{"job":1,"flinkConfiguration":"x"}}`), []string{"flinkApplicationDefaults.spec.flinkConfiguration: must be an object", "flinkApplicationDefaults.spec.job: must be an object"}},
-		"a state for all":          {withDefaults(`{"spec":{"job":{"state":"running"}}}`), []string{"flinkApplicationDefaults.spec.job.state: cannot be a default: starting and suspending is done by application"}},
-		"a savepoint for all":      {withDefaults(`{"spec":{"job":{"startFromSavepoint":{"uid":"u"}}}}`), []string{"flinkApplicationDefaults.spec: startFromSavepoint cannot be a default: a savepoint is of one application"}},
-		"annotations that are not": {withDefaults(`{"metadata":{"annotations":{"a":1,"weir.dev/owner":"x"}}}`), []string{`flinkApplicationDefaults.metadata.annotations["a"]: must be a string`, `flinkApplicationDefaults.metadata.annotations["weir.dev/owner"]: the prefix weir.dev/ is reserved for Weir`}},
+		"named at the top":              {env: named("prod", "")},
+		"named in the metadata":         {env: named("", "prod")},
+		"named the same in both":        {env: named("prod", "prod")},
+		"named differently":             {named("prod", "test"), []string{"metadata.name: must equal name where both are given"}},
+		"not named":                     {named("", ""), []string{"name: must not be empty"}},
+		"named badly in metadata":       {named("", "a_b_c"), []string{`name: must match "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"`}},
+		"defaults of many kinds":        {env: withDefaults(`{"kind":"FlinkApplication","metadata":{"annotations":{"Fmc.example.com/ssl":"true"}},"spec":{"flinkConfiguration":{"a":1},"job":{"upgradeMode":"savepoint"}}}`)},
+		"defaults of null":              {env: withDefaults(`{"spec":null,"metadata":null}`)},
+		"defaults that are not objects": {withDefaults(`{"spec":[],"metadata":"x"}`), []string{"flinkApplicationDefaults.spec: must be an object", "flinkApplicationDefaults.metadata: must be an object"}},
+		"a job that is not an object":   {withDefaults(`{"spec":{"job":1,"flinkConfiguration":"x"}}`), []string{"flinkApplicationDefaults.spec.flinkConfiguration: must be an object", "flinkApplicationDefaults.spec.job: must be an object"}},
+		"a state for all":               {withDefaults(`{"spec":{"job":{"state":"running"}}}`), []string{"flinkApplicationDefaults.spec.job.state: cannot be a default: starting and suspending is done by application"}},
+		"a savepoint for all":           {withDefaults(`{"spec":{"job":{"startFromSavepoint":{"uid":"u"}}}}`), []string{"flinkApplicationDefaults.spec: startFromSavepoint cannot be a default: a savepoint is of one application"}},
+		"invalid annotations":           {withDefaults(`{"metadata":{"annotations":{"a":1,"weir.dev/owner":"x"}}}`), []string{`flinkApplicationDefaults.metadata.annotations["a"]: must be a string`, `flinkApplicationDefaults.metadata.annotations["weir.dev/owner"]: the prefix weir.dev/ is reserved for Weir`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v apierror.Violations

@@ -32,7 +32,7 @@ func TestWithUpdate(t *testing.T) {
 		change func(*cmfv1.Environment) // of a copy of before
 	}{
 		"what is absent stays": {&cmfv1.Environment{Name: "prod"}, func(*cmfv1.Environment) {}},
-		"a value replaces the whole": {
+		"a value replaces the stored one as a whole": {
 			&cmfv1.Environment{FlinkApplicationDefaults: open(`{"metadata":{}}`)},
 			func(e *cmfv1.Environment) { e.FlinkApplicationDefaults = open(`{"metadata":{}}`) },
 		},
@@ -40,7 +40,7 @@ func TestWithUpdate(t *testing.T) {
 			&cmfv1.Environment{FlinkApplicationDefaults: open(`{}`)},
 			func(e *cmfv1.Environment) { e.FlinkApplicationDefaults = nil },
 		},
-		"a spacious one too": {
+		"an empty object with white space as well": {
 			&cmfv1.Environment{ComputePoolDefaults: open("{ \n }")},
 			func(e *cmfv1.Environment) { e.ComputePoolDefaults = nil },
 		},
@@ -51,7 +51,7 @@ func TestWithUpdate(t *testing.T) {
 			&cmfv1.Environment{StatementDefaults: &cmfv1.AllStatementDefaults{Detached: configuration("c")}},
 			func(e *cmfv1.Environment) { e.StatementDefaults.Detached = configuration("c") },
 		},
-		"and none of them": {
+		"no statement defaults": {
 			&cmfv1.Environment{StatementDefaults: &cmfv1.AllStatementDefaults{Interactive: &cmfv1.StatementDefaults{}}},
 			func(e *cmfv1.Environment) { e.StatementDefaults.Interactive = &cmfv1.StatementDefaults{} },
 		},

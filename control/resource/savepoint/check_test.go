@@ -21,10 +21,10 @@ func TestWellFormedButImpossibleRequests(t *testing.T) {
 		status int // 0 where nothing is wrong
 		says   string
 	}{
-		"a savepoint to take":                    {checkTrigger(savepoint("NATIVE")), 0, ""},
-		"a savepoint to take in no format":       {checkTrigger(savepoint("UNKNOWN")), 422, "spec.formatType"},
-		"a savepoint in no format that is there": {checkDetached(savepoint("UNKNOWN")), 0, ""},
-		"a detached savepoint that is nowhere":   {checkDetached(&cmfv1.Savepoint{}), 422, "spec.path"},
+		"a savepoint to take":                        {checkTrigger(savepoint("NATIVE")), 0, ""},
+		"an unknown format":                          {checkTrigger(savepoint("UNKNOWN")), 422, "spec.formatType"},
+		"an unknown format of an existing savepoint": {checkDetached(savepoint("UNKNOWN")), 0, ""},
+		"a detached savepoint without a path":        {checkDetached(&cmfv1.Savepoint{}), 422, "spec.path"},
 	} {
 		got := 0
 		if test.err != nil {

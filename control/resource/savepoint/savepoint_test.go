@@ -150,7 +150,7 @@ func TestReferencesToSavepoints(t *testing.T) {
 		"a name":            {flinkspec.SavepointReference{Name: "done"}, "s3://bucket/1", ""},
 		"a uid":             {flinkspec.SavepointReference{UID: done.GetMetadata().GetUid()}, "s3://bucket/1", ""},
 		"a uid of detached": {flinkspec.SavepointReference{UID: "uid-of-moved"}, "s3://bucket/moved", ""},
-		"one that has not ended": {flinkspec.SavepointReference{UID: pending.GetMetadata().GetUid()}, "",
+		"a savepoint in progress": {flinkspec.SavepointReference{UID: pending.GetMetadata().GetUid()}, "",
 			"Savepoint 'pending' is TRIGGER_PENDING: only a completed savepoint can be started from."},
 		"a name of detached": {flinkspec.SavepointReference{Name: "moved"}, "", "Savepoint 'moved' not found for application 'orders' in environment 'prod'."},
 		"an unknown uid": {flinkspec.SavepointReference{UID: "u"}, "",
@@ -193,14 +193,14 @@ func TestSavepointsExpire(t *testing.T) {
 		status string
 		want   bool
 	}{
-		"in time":           {-14 * time.Minute, nil, "", false},
-		"overdue":           {longAgo, nil, "", true},
-		"under way":         {longAgo, nil, `{"state":"IN_PROGRESS"}`, true},
-		"complete":          {longAgo, nil, complete, false},
-		"expired already":   {longAgo, func(r *storev1.SavepointRecord) { r.Expired = "x" }, "", false},
-		"about to be gone":  {longAgo, func(r *storev1.SavepointRecord) { r.Deleting = true }, "", false},
-		"failed by itself":  {longAgo, nil, `{"state":"FAILED"}`, false},
-		"abandoned by that": {longAgo, nil, `{"state":"ABANDONED"}`, false},
+		"in time":               {-14 * time.Minute, nil, "", false},
+		"overdue":               {longAgo, nil, "", true},
+		"under way":             {longAgo, nil, `{"state":"IN_PROGRESS"}`, true},
+		"complete":              {longAgo, nil, complete, false},
+		"expired already":       {longAgo, func(r *storev1.SavepointRecord) { r.Expired = "x" }, "", false},
+		"being deleted":         {longAgo, func(r *storev1.SavepointRecord) { r.Deleting = true }, "", false},
+		"failed on the cluster": {longAgo, nil, `{"state":"FAILED"}`, false},
+		"abandoned by that":     {longAgo, nil, `{"state":"ABANDONED"}`, false},
 	} {
 		record := &storev1.SavepointRecord{Savepoint: named("nightly")}
 		record.Savepoint.Metadata.CreationTimestamp = timestamppb.New(now.Add(test.age))

@@ -113,11 +113,11 @@ func TestRefs(t *testing.T) {
 		record *storev1.StatementRecord
 		want   []string
 	}{
-		"not deployed":      {&storev1.StatementRecord{}, nil},
-		"on the pool's":     {sessionRecord(t, true, true), []string{"sql.weir.dev/v1 Statement"}},
-		"on one of its own": {sessionRecord(t, false, true), []string{"sql.weir.dev/v1 Statement", "flink.apache.org/v1beta1 FlinkDeployment"}},
-		"as an application": {statementRecord(t, false, true), []string{"flink.apache.org/v1beta1 FlinkDeployment"}},
-		"by the operator":   {statementRecord(t, true, true), []string{"flink.apache.org/v1beta1 FlinkSessionJob"}},
+		"not deployed":       {&storev1.StatementRecord{}, nil},
+		"on the pool's":      {sessionRecord(t, true, true), []string{"sql.weir.dev/v1 Statement"}},
+		"on its own cluster": {sessionRecord(t, false, true), []string{"sql.weir.dev/v1 Statement", "flink.apache.org/v1beta1 FlinkDeployment"}},
+		"as an application":  {statementRecord(t, false, true), []string{"flink.apache.org/v1beta1 FlinkDeployment"}},
+		"by the operator":    {statementRecord(t, true, true), []string{"flink.apache.org/v1beta1 FlinkSessionJob"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

@@ -50,11 +50,11 @@ func TestStatementKeepsItsStateIfPossible(t *testing.T) {
 		mode    string
 		remarks bool
 	}{
-		"directories for both":   {statementJob(t, `{}`, true, both), "savepoint", false},
-		"none":                   {statementJob(t, `{}`, true, nil), "stateless", true},
-		"of savepoints alone":    {statementJob(t, `{}`, true, map[string]string{"state.savepoints.dir": "s3://s"}), "stateless", true},
-		"what the pool says":     {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, nil), "last-state", false},
-		"an interactive query's": {statementJob(t, `{}`, false, both), "stateless", false},
+		"directories for both":     {statementJob(t, `{}`, true, both), "savepoint", false},
+		"none":                     {statementJob(t, `{}`, true, nil), "stateless", true},
+		"savepoint directory only": {statementJob(t, `{}`, true, map[string]string{"state.savepoints.dir": "s3://s"}), "stateless", true},
+		"the mode of the pool":     {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, nil), "last-state", false},
+		"an interactive query's":   {statementJob(t, `{}`, false, both), "stateless", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			same(t, openjson.String(test.job.application(), "job", "upgradeMode"), test.mode)

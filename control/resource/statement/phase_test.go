@@ -157,8 +157,8 @@ func TestActionsAllowedInAPhase(t *testing.T) {
 	}
 }
 
-// TestStatementFollowsItsObject tells what becomes of a phase when the object of
-// a statement reports.
+// TestStatementFollowsItsObject tests the phase that results from a report about
+// the object of a statement.
 func TestStatementFollowsItsObject(t *testing.T) {
 	reports := func(generation int64, lifecycle, job string) *storev1.StatusRecord {
 		return &storev1.StatusRecord{Generation: generation, LifecycleState: lifecycle, JobState: job}
@@ -178,21 +178,21 @@ func TestStatementFollowsItsObject(t *testing.T) {
 		lagging       bool
 		want          string
 	}{
-		"it runs":                          {deployedStatement(1, false, ""), nil, reports(1, "STABLE", "RUNNING"), false, "RUNNING"},
-		"it recovers":                      {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "STABLE", "RESTARTING"), false, "FAILING"},
-		"it fails":                         {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "FAILED", "FAILED"), false, "FAILED"},
-		"its JobManager crashes":           {deployedStatement(1, false, ""), nil, crashed, false, "FAILED"},
-		"it is out of sight":               {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "STABLE", "RECONCILING"), false, "RUNNING"},
-		"it ends":                          {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "STABLE", "FINISHED"), false, "COMPLETED"},
-		"it is refused":                    {deployedStatement(1, false, ""), nil, refused, false, "FAILED"},
-		"it is tried again":                {deployedStatement(1, false, ""), nil, retried, false, ""},
-		"it is stopping":                   {deployedStatement(2, true, "stop"), in("RUNNING", 1), reports(2, "STABLE", "RUNNING"), true, "RUNNING"},
-		"it has stopped":                   {deployedStatement(2, true, "stop"), in("RUNNING", 1), reports(2, "SUSPENDED", "FINISHED"), false, "STOPPED"},
-		"it is to run again":               {deployedStatement(3, false, "start"), in("STOPPED", 2), reports(3, "SUSPENDED", "FINISHED"), true, "PENDING"},
-		"it is upgraded":                   {deployedStatement(3, false, "rescale"), in("RUNNING", 2), reports(3, "UPGRADING", "FINISHED"), false, "PENDING"},
-		"an old report of a rescaled one":  {deployedStatement(2, false, "rescale"), in("RUNNING", 1), reports(1, "STABLE", "RESTARTING"), false, "RUNNING"},
-		"it never ran and is stopped":      {deployedStatement(1, true, ""), nil, reports(1, "CREATED", ""), true, "STOPPED"},
-		"it ran on before it could finish": {deployedStatement(2, false, "rescale"), in("RUNNING", 1), reports(2, "STABLE", "RUNNING"), true, "PENDING"},
+		"it runs":                               {deployedStatement(1, false, ""), nil, reports(1, "STABLE", "RUNNING"), false, "RUNNING"},
+		"it recovers":                           {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "STABLE", "RESTARTING"), false, "FAILING"},
+		"it fails":                              {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "FAILED", "FAILED"), false, "FAILED"},
+		"its JobManager crashes":                {deployedStatement(1, false, ""), nil, crashed, false, "FAILED"},
+		"it is out of sight":                    {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "STABLE", "RECONCILING"), false, "RUNNING"},
+		"it ends":                               {deployedStatement(1, false, ""), in("RUNNING", 1), reports(1, "STABLE", "FINISHED"), false, "COMPLETED"},
+		"it is refused":                         {deployedStatement(1, false, ""), nil, refused, false, "FAILED"},
+		"it is tried again":                     {deployedStatement(1, false, ""), nil, retried, false, ""},
+		"it is stopping":                        {deployedStatement(2, true, "stop"), in("RUNNING", 1), reports(2, "STABLE", "RUNNING"), true, "RUNNING"},
+		"it has stopped":                        {deployedStatement(2, true, "stop"), in("RUNNING", 1), reports(2, "SUSPENDED", "FINISHED"), false, "STOPPED"},
+		"it is to run again":                    {deployedStatement(3, false, "start"), in("STOPPED", 2), reports(3, "SUSPENDED", "FINISHED"), true, "PENDING"},
+		"it is upgraded":                        {deployedStatement(3, false, "rescale"), in("RUNNING", 2), reports(3, "UPGRADING", "FINISHED"), false, "PENDING"},
+		"an old report of a rescaled statement": {deployedStatement(2, false, "rescale"), in("RUNNING", 1), reports(1, "STABLE", "RESTARTING"), false, "RUNNING"},
+		"it never ran and is stopped":           {deployedStatement(1, true, ""), nil, reports(1, "CREATED", ""), true, "STOPPED"},
+		"it ran on before it could finish":      {deployedStatement(2, false, "rescale"), in("RUNNING", 1), reports(2, "STABLE", "RUNNING"), true, "PENDING"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			concludePhase(test.record, test.before, test.after, !test.lagging)

@@ -20,8 +20,8 @@ func TestFlinkReleasesWithASQLDriver(t *testing.T) {
 const pooled = `{"flinkConfiguration":{"execution.checkpointing.interval":10000,"execution.target":"kubernetes-session","restart-strategy.type":"fixed-delay",` +
 	`"state.backend.type":"rocksdb","table.exec.state.ttl":"1 h","rest.port":"8091","taskmanager.numberOfTaskSlots":2}}`
 
-// TestJobInheritsTheJobOptionsOfItsCluster: the gateway that submits it has not the
-// cluster's configuration.
+// TestJobInheritsTheJobOptionsOfItsCluster: the gateway that submits it does not
+// have the configuration of the cluster.
 func TestJobInheritsTheJobOptionsOfItsCluster(t *testing.T) {
 	own := map[string]string{"table.exec.state.ttl": "2 h", "taskmanager.memory": "own"}
 	same(t, openjson.Field(statementJob(t, pooled, true, own).sessionStatement("pool"), "configuration").(openjson.Object), openjson.Object{
@@ -44,11 +44,11 @@ func TestUpgradeModeOnASessionCluster(t *testing.T) {
 		job  job
 		want string
 	}{
-		"directories for both":             {statementJob(t, `{}`, true, savepoints), "savepoint"},
-		"none":                             {statementJob(t, `{}`, true, nil), "stateless"},
-		"last-state with savepoints":       {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, savepoints), "savepoint"},
-		"last-state without":               {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, nil), "stateless"},
-		"last-state of an interactive one": {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, false, savepoints), "stateless"},
+		"directories for both":                    {statementJob(t, `{}`, true, savepoints), "savepoint"},
+		"none":                                    {statementJob(t, `{}`, true, nil), "stateless"},
+		"last-state with savepoints":              {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, savepoints), "savepoint"},
+		"last-state without":                      {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, true, nil), "stateless"},
+		"last-state for an interactive statement": {statementJob(t, `{"job":{"upgradeMode":"last-state"}}`, false, savepoints), "stateless"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			same(t, openjson.String(test.job.sessionStatement("pool"), "upgradeMode"), test.want)

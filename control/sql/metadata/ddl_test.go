@@ -13,8 +13,8 @@ func TestDDLThatSucceeds(t *testing.T) {
 		name   string
 		texts  []string
 		detail string
-		// What SHOW CREATE TABLE t has from the first column on; empty where there
-		// is no t.
+		// The output of SHOW CREATE TABLE t from the first column on; empty if t does
+		// not exist.
 		table string
 	}{
 		{"create", []string{"CREATE TABLE t (a INT)"}, "Table `shop`.`sales`.`t` was created.", "`a` INT)"},
@@ -26,8 +26,8 @@ func TestDDLThatSucceeds(t *testing.T) {
 		{"watermark in a row", []string{"CREATE TABLE t (r ROW<ts TIMESTAMP(3)>, WATERMARK FOR r.ts AS r.ts)"}, "Table `shop`.`sales`.`t` was created.",
 			"`r` ROW<`ts` TIMESTAMP(3)>, WATERMARK FOR `r`.`ts` AS r.ts)"},
 		{"drop", []string{"CREATE TABLE t (a INT)", "DROP TABLE t"}, "Table `shop`.`sales`.`t` was dropped.", ""},
-		{"drop what is not there", []string{"DROP TABLE IF EXISTS t"}, "Table `shop`.`sales`.`t` does not exist.", ""},
-		{"alter what is not there", []string{"ALTER TABLE IF EXISTS t ADD a INT"}, "Table `shop`.`sales`.`t` does not exist.", ""},
+		{"drop an unknown table", []string{"DROP TABLE IF EXISTS t"}, "Table `shop`.`sales`.`t` does not exist.", ""},
+		{"alter an unknown table", []string{"ALTER TABLE IF EXISTS t ADD a INT"}, "Table `shop`.`sales`.`t` does not exist.", ""},
 		{"options", []string{"CREATE TABLE t (a INT)", "ALTER TABLE t SET ('x' = '1', 'y' = '2')", "ALTER TABLE t SET ('y' = '3')", "ALTER TABLE t RESET ('x', 'z')"},
 			"Table `shop`.`sales`.`t` was altered.", "`a` INT) WITH ( 'y' = '3')"},
 		{"add columns", []string{"CREATE TABLE t (a INT)", "ALTER TABLE t ADD (b INT FIRST, c AS a + 1 AFTER b, d STRING NOT NULL)"},

@@ -20,7 +20,7 @@ func TestScan(t *testing.T) {
 			{Kind: Word, Text: "Select", Keyword: "SELECT"}, {Kind: Word, Text: "foo_1", Keyword: "FOO_1"},
 			{Kind: Word, Text: "$x", Keyword: "$X"}, {Kind: Word, Text: "ſet", Keyword: "ſET"},
 		}},
-		{"comments are nothing", "a--b\n/* c ; 'd */e//f", tokens{
+		{"comments are ignored", "a--b\n/* c ; 'd */e//f", tokens{
 			{Kind: Word, Text: "a", Keyword: "A"}, {Kind: Word, Text: "e", Keyword: "E"},
 		}},
 		{"a hint is a token", "/*+ OPTIONS('a*/b'='c') */", tokens{{Kind: Hint, Text: " OPTIONS('a*/b'='c') "}}},
@@ -72,7 +72,7 @@ func TestScanErrors(t *testing.T) {
 		{"broken Unicode string", `U&'\00'`, `SQL parse failed at line 1, column 1: In a Unicode string, '\\' must be followed by four hexadecimal digits or by itself.`},
 		{"escape of two characters", `U&'' UESCAPE 'ab'`, `SQL parse failed at line 1, column 14: UESCAPE requires a string of one character that is not a hexadecimal digit, plus sign, quote or space.`},
 		{"escape without a string", `U&'' UESCAPE 5`, `SQL parse failed at line 1, column 14: UESCAPE requires a string of one character.`},
-		{"number that goes on", "1st", `SQL parse failed at line 1, column 1: The number "1" is followed by a letter: an identifier that starts with a digit must be quoted with backticks.`},
+		{"number followed by a letter", "1st", `SQL parse failed at line 1, column 1: The number "1" is followed by a letter: an identifier that starts with a digit must be quoted with backticks.`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

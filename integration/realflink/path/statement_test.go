@@ -124,7 +124,7 @@ func TestStatements(t *testing.T) {
 				t.Errorf("the traits are %v", traits)
 			}
 		})
-		t.Run("a query without end", func(t *testing.T) {
+		t.Run("an unbounded query", func(t *testing.T) {
 			s := s.in(t)
 			s.answered("make-numbers", "pool", "CREATE TABLE numbers (n BIGINT, k INT) WITH ('connector'='datagen', 'rows-per-second'='50', 'fields.n.kind'='sequence', 'fields.n.start'='1', 'fields.n.end'='200000', 'fields.k.min'='0', 'fields.k.max'='3')")
 			s.statement("numbers", "pool", "SELECT n FROM numbers", nil)
@@ -157,7 +157,7 @@ func TestStatements(t *testing.T) {
 			}
 			s.send("DELETE", "/v1/environments/test/statements/counts", nil, 202)
 		})
-		t.Run("what the planner refuses", func(t *testing.T) {
+		t.Run("SQL that the planner rejects", func(t *testing.T) {
 			s := s.in(t)
 			s.statement("wrong", "pool", "SELECT nothing FROM numbers", nil)
 			detail := s.awaitPhase("wrong", "FAILED").String("status", "detail")
