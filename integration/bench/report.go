@@ -145,10 +145,10 @@ func (r *report) write(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "| %s | %d | %s | %.0f | %.2f | %.2f | %d | %.2f | %.2f | %s |\n", c.Operation, c.Callers, c.Rival,
 			c.PerSecond, float64(c.P50Micros)/1000, float64(c.P99Micros)/1000, c.ServerMicros, c.ToAPIServer, c.ToEtcd, before)
 	}
-	_, _ = fmt.Fprintln(w, "\n| bar at 64 callers | beside | at least | measured | |")
+	_, _ = fmt.Fprintln(w, "\n| target at 64 callers | compared with | at least | measured | |")
 	_, _ = fmt.Fprintln(w, "| --- | --- | ---: | ---: | --- |")
 	for _, b := range r.Bars {
-		verdict := "held"
+		verdict := "met"
 		if !b.Held {
 			verdict = "missed"
 		}

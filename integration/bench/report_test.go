@@ -102,7 +102,7 @@ func TestReportIsATable(t *testing.T) {
 	r.write(&out)
 	for _, line := range []string{
 		"| get | 64 | Weir REST | 1234 | 1.50 | 9.00 | 210 | 6.00 | 0.50 |  |",
-		"| get, Weir REST | kube-apiserver | 5.00 | 6.00 | held |",
+		"| get, Weir REST | kube-apiserver | 5.00 | 6.00 | met |",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("the report lacks %q:\n%s", line, out.String())

@@ -81,9 +81,9 @@ func TestReportIsATable(t *testing.T) {
 	r.write(&out)
 	for _, line := range []string{
 		"medians of 5 rounds; each application has a status of 5.8 KB, an instance and three events; a KB is 1,000 bytes.",
-		"| | figure | unit | 1000 applications | 100000 applications | ratio | bar | |",
+		"| | figure | unit | 1000 applications | 100000 applications | ratio | target | |",
 		"| Weir | get, time | µs | 101 | 203 | 2.00 | ≤ 1.50 | missed |",
-		"| Weir | live heap | KB an application |  | 7.26 |  | ≤ 8.00 | held |",
+		"| Weir | live heap | KB an application |  | 7.26 |  | ≤ 8.00 | met |",
 		"| Weir | live heap | MB |  | 726 |  |  |  |",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {
