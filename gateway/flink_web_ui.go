@@ -128,14 +128,14 @@ func (g *gateway) openWebUI(ctx context.Context, rw *responseWriter, request *cm
 		if parts, err = client.FetchFlinkWebUI(annotated, request); err != nil {
 			return nil, nil, err
 		}
-		if first, err = parts.Recv(); err == nil || !elsewhere(parts.Trailer()) {
+		if first, err = parts.Recv(); err == nil || !isOnAnotherReplica(parts.Trailer()) {
 			break
 		}
 	}
 	return parts, first, err
 }
 
-func elsewhere(trailer metadata.MD) bool { return len(trailer.Get(replicaTrailer)) > 0 }
+func isOnAnotherReplica(trailer metadata.MD) bool { return len(trailer.Get(replicaTrailer)) > 0 }
 
 func withQuery(path, query string) string {
 	if query == "" {

@@ -224,7 +224,7 @@ func explain(w desired, err error) string {
 	cause := err.Error()
 	var failure *flinkrest.Error
 	if errors.As(err, &failure) {
-		cause = gateway.Sentence(failure.Message) // without its stack trace
+		cause = gateway.UserMessage(failure.Message) // without its stack trace
 	}
 	if w.revision == nil {
 		return "Failed to query the session clusters for the statement's job: " + cause + "."

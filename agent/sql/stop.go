@@ -97,7 +97,7 @@ func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, j
 		return s.driver.timing.PollMax, nil
 	case savepoint.Location == "":
 		i.attempt++
-		return 0, &waitingError{"Stopping the job with a savepoint failed and will be retried: " + gateway.Sentence(cmp.Or(savepoint.Failure, "Flink reported no savepoint location."))}
+		return 0, &waitingError{"Stopping the job with a savepoint failed and will be retried: " + gateway.UserMessage(cmp.Or(savepoint.Failure, "Flink reported no savepoint location."))}
 	}
 	// The job ends shortly after its savepoint is complete.
 	if !job.Ended() {

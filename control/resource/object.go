@@ -81,7 +81,7 @@ func Reported[R proto.Message](
 			before = stored.Value
 		}
 		after, err := observe(tx, record, before, report)
-		if err != nil || saysNothingNew(before, after) {
+		if err != nil || sameStatus(before, after) {
 			return err
 		}
 		after.UpdateTime = Now()
@@ -90,9 +90,9 @@ func Reported[R proto.Message](
 	}
 }
 
-// saysNothingNew is true if a status says nothing that the one before it, nil for
-// none, does not: that an object was applied needs no record.
-func saysNothingNew(before, after *storev1.StatusRecord) bool {
+// sameStatus is true if a status equals the previous one. If there is none (nil), an
+// empty status equals it: that an object was applied needs no record.
+func sameStatus(before, after *storev1.StatusRecord) bool {
 	if before == nil {
 		before = &storev1.StatusRecord{OwnerUid: after.GetOwnerUid()}
 	}

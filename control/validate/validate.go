@@ -34,7 +34,7 @@ func Request(request proto.Message) (apierror.Violations, error) {
 	switch {
 	case errors.As(err, &invalid):
 		for _, violation := range invalid.Violations {
-			v = append(v, worded(request.ProtoReflect().Descriptor(), violation.Proto))
+			v = append(v, violationMessage(request.ProtoReflect().Descriptor(), violation.Proto))
 		}
 	case err != nil:
 		return nil, fmt.Errorf("validate %s: %w", request.ProtoReflect().Descriptor().FullName(), err)
@@ -42,8 +42,8 @@ func Request(request proto.Message) (apierror.Violations, error) {
 	return v, nil
 }
 
-// worded names the field and the rule of a violation.
-func worded(request protoreflect.MessageDescriptor, violation *validate.Violation) string {
+// violationMessage names the field and the rule of a violation.
+func violationMessage(request protoreflect.MessageDescriptor, violation *validate.Violation) string {
 	fields := fieldsOf(request, violation.GetField())
 	if len(fields) == 0 {
 		return violation.GetMessage() // of the request as a whole

@@ -82,14 +82,14 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the sandbox's objects: %w", err)
 	}
-	if err := s.furnish(config.Namespaces); err != nil {
+	if err := s.createInitialObjects(config.Namespaces); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// furnish makes the namespaces and the definitions that do not exist.
-func (s *Server) furnish(names []string) error {
+// createInitialObjects creates the namespaces and definitions that do not exist.
+func (s *Server) createInitialObjects(names []string) error {
 	flink, err := flinkDefinitions()
 	if err != nil {
 		return err

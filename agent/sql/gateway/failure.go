@@ -19,7 +19,7 @@ func (e *Error) Error() string {
 	if len(e.Messages) == 0 {
 		return fmt.Sprintf("the SQL gateway responded with HTTP status %d", e.Status)
 	}
-	return Sentence(e.Messages[len(e.Messages)-1])
+	return UserMessage(e.Messages[len(e.Messages)-1])
 }
 
 // mentions reports whether any of the messages contains a text.
@@ -95,9 +95,9 @@ func causes(trace string) []cause {
 var userFacing = []string{"SqlParserException", "SqlParserEOFException", "ValidationException", "TableException", "CatalogException",
 	"DatabaseNotExistException", "TableNotExistException"}
 
-// Sentence returns the message of a stack trace for users: that of the innermost
+// UserMessage returns the message of a stack trace for users: that of the innermost
 // exception of the planner, or else of the innermost exception.
-func Sentence(trace string) string {
+func UserMessage(trace string) string {
 	all := causes(trace)
 	if len(all) == 0 {
 		line, _, _ := strings.Cut(strings.TrimSpace(trace), "\n")
@@ -152,7 +152,7 @@ func simpleName(class string) string { return class[strings.LastIndex(class, "."
 func Cause(trace string) (class, sentence string) {
 	all := causes(trace)
 	if len(all) == 0 {
-		return "", Sentence(trace)
+		return "", UserMessage(trace)
 	}
-	return all[len(all)-1].class, Sentence(trace)
+	return all[len(all)-1].class, UserMessage(trace)
 }

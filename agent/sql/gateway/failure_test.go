@@ -77,7 +77,7 @@ func TestMessagesOfJobFailures(t *testing.T) {
 		"a.b.C$D: outer\nCaused by: e.f.G: inner\n\tat x": "inner",
 		"a.b.CException: first line\nsecond line\n\tat x": "first line\nsecond line",
 	} {
-		if got := Sentence(trace); got != want {
+		if got := UserMessage(trace); got != want {
 			t.Errorf("%q says %q, want %q", trace, got, want)
 		}
 	}

@@ -52,8 +52,9 @@ func checkPlacement(v *apierror.Violations, env *cmfv1.Environment, cluster plac
 	}
 }
 
-// checkUnmoved notes an attempt to move an environment to another place.
-func checkUnmoved(v *apierror.Violations, before, after *cmfv1.Environment) {
+// checkPlacementUnchanged rejects a change of the cluster or namespace of an
+// environment.
+func checkPlacementUnchanged(v *apierror.Violations, before, after *cmfv1.Environment) {
 	if ns := after.GetKubernetesNamespace(); ns != "" && ns != before.GetKubernetesNamespace() {
 		v.Addf("kubernetesNamespace: cannot change after creation, it is '%s'", before.GetKubernetesNamespace())
 	}

@@ -81,7 +81,7 @@ func TestCheckPlacementIsImmutable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var v apierror.Violations
-			checkUnmoved(&v, before, test.after)
+			checkPlacementUnchanged(&v, before, test.after)
 			same(t, []string(v), test.want)
 		})
 	}

@@ -111,7 +111,7 @@ func (s *service) placement(tx *store.Tx, name string) placement {
 }
 
 func (s *service) updated(tx *store.Tx, v apierror.Violations, before *store.Object[*cmfv1.Environment], env *cmfv1.Environment) (*cmfv1.Environment, error) {
-	checkUnmoved(&v, before.Value, env)
+	checkPlacementUnchanged(&v, before.Value, env)
 	if err := v.Invalid(); err != nil {
 		return nil, err
 	}

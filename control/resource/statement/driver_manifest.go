@@ -18,11 +18,11 @@ import (
 func driverManifest(
 	env *cmfv1.Environment, record *storev1.StatementRecord, reported *storev1.StatusRecord, connect ddl.Connect,
 ) (*agentv1.Apply, error) {
-	apply, err := wholeDriverManifest(env, record, reported, connect)
+	apply, err := fullDriverManifest(env, record, reported, connect)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := wholeDriverManifest(env, record, nil, func(string, string) ddl.Connection { return ddl.Connection{} })
+	bare, err := fullDriverManifest(env, record, nil, func(string, string) ddl.Connection { return ddl.Connection{} })
 	if err != nil {
 		return nil, err
 	}
@@ -30,8 +30,8 @@ func driverManifest(
 	return apply, nil
 }
 
-// wholeDriverManifest is driverManifest with everything in the hash.
-func wholeDriverManifest(
+// fullDriverManifest is driverManifest with everything in the hash.
+func fullDriverManifest(
 	env *cmfv1.Environment, record *storev1.StatementRecord, reported *storev1.StatusRecord, connect ddl.Connect,
 ) (*agentv1.Apply, error) {
 	spec, err := objectSpec(record)

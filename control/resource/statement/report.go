@@ -15,7 +15,7 @@ import (
 // the phase that follows, and the job's exceptions.
 func (s *Statements) observeJob(tx *store.Tx, record *store.Object[*storev1.StatementRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
 	after := resource.Observe(before, report)
-	liftTraits(after)
+	extractTraits(after)
 	concludePhase(record.Value, before, after, isCurrent(report))
 	s.appendExceptions(tx, report.Key, reportedExceptions(report, before, after))
 	return after, nil
@@ -31,9 +31,9 @@ func (s *Statements) observeCluster(_ *store.Tx, record *store.Object[*storev1.S
 	return after, nil
 }
 
-// liftTraits takes out of a status what is kept elsewhere: the traits, and the
+// extractTraits takes out of a status what is kept elsewhere: the traits, and the
 // exceptions, which events report as well.
-func liftTraits(status *storev1.StatusRecord) {
+func extractTraits(status *storev1.StatusRecord) {
 	parsed, err := openjson.ParseText(status.GetStatus())
 	if err != nil || parsed["traits"] == nil && parsed["exceptions"] == nil {
 		return
