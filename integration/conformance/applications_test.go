@@ -6,12 +6,12 @@ func TestApplications(t *testing.T) { hold(t, applicationLines) }
 
 var applicationLines = []line{
 	{
-		clause: "POST /cmf/api/v1/environments/{envName}/applications 201", when: "an application that is new", given: []step{environment},
+		clause: "POST /cmf/api/v1/environments/{envName}/applications 201", when: "a new application", given: []step{environment},
 		send: applicationBody("running"),
 		then: all(has("metadata.name", "{appName}"), has("status.jobStatus.state", "RECONCILING"), has("spec.job.state", "running")),
 	},
 	{
-		clause: "POST /cmf/api/v1/environments/{envName}/applications 201", when: "an application that is there is updated", given: []step{application},
+		clause: "POST /cmf/api/v1/environments/{envName}/applications 201", when: "an existing application is updated", given: []step{application},
 		send: applicationBody("suspended"), then: has("spec.job.state", "suspended"),
 	},
 	{
@@ -27,13 +27,13 @@ var applicationLines = []line{
 		send: applicationBody("running"), says: []string{"'{envName}' not found"},
 	},
 	{
-		clause: "POST /cmf/api/v1/environments/{envName}/applications 422", when: "a specification that the operator refuses", given: []step{environment},
+		clause: "POST /cmf/api/v1/environments/{envName}/applications 422", when: "a specification that the operator rejects", given: []step{environment},
 		send: `{"metadata":{"name":"{appName}"},"spec":{"flinkVersion":"latest","job":{"state":"paused"}}}`,
 		says: []string{"spec.flinkVersion", "spec.job.state", "spec.serviceAccount"},
 	},
 	{clause: "GET /cmf/api/v1/environments/{envName}/applications 200", when: "the applications of an environment", given: []step{application}, then: has("items.0.metadata.name", "{appName}")},
 	{
-		clause: "GET /cmf/api/v1/environments/{envName}/applications 200", when: "with what they ask for", given: []step{running},
+		clause: "GET /cmf/api/v1/environments/{envName}/applications 200", when: "with their resource usage", given: []step{running},
 		query: "include-resource-information=true", says: []string{"resourceSummary"},
 	},
 	{clause: "GET /cmf/api/v1/environments/{envName}/applications 304", when: "nothing changed", given: []step{running}, unchanged: true},
@@ -44,15 +44,15 @@ var applicationLines = []line{
 		then: all(has("status.jobStatus.state", "RUNNING"), has("metadata.name", "{appName}")),
 	},
 	{
-		clause: "GET /cmf/api/v1/environments/{envName}/applications/{appName} 200", when: "with what it asks for", given: []step{running},
+		clause: "GET /cmf/api/v1/environments/{envName}/applications/{appName} 200", when: "with its resource usage", given: []step{running},
 		query: "include-resource-information=true", says: []string{"resourceSummary"},
 	},
 	{clause: "GET /cmf/api/v1/environments/{envName}/applications/{appName} 304", when: "nothing changed", given: []step{running}, unchanged: true},
 	{clause: "GET /cmf/api/v1/environments/{envName}/applications/{appName} 404", when: "no such application", given: []step{environment}, says: []string{"'{appName}' not found"}},
 	{clause: "DELETE /cmf/api/v1/environments/{envName}/applications/{appName} 204", when: "an application that runs", given: []step{running}, then: gone(oneApp)},
-	{clause: "DELETE /cmf/api/v1/environments/{envName}/applications/{appName} 204", when: "by force", given: []step{application}, query: "force=true", then: gone(oneApp)},
+	{clause: "DELETE /cmf/api/v1/environments/{envName}/applications/{appName} 204", when: "with force", given: []step{application}, query: "force=true", then: gone(oneApp)},
 	{clause: "DELETE /cmf/api/v1/environments/{envName}/applications/{appName} 404", when: "no such application", given: []step{environment}, says: []string{"'{appName}' not found"}},
-	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 200", when: "an application that is suspended", given: []step{suspended}, then: has("spec.job.state", "running")},
+	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 200", when: "a suspended application", given: []step{suspended}, then: has("spec.job.state", "running")},
 	{
 		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 200", when: "from a savepoint of its own", given: []step{completed},
 		query: "startFromSavepointUid={savepointUid}", then: has("spec.job.state", "running"),
@@ -61,18 +61,18 @@ var applicationLines = []line{
 		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 200", when: "from a detached savepoint", given: []step{suspended, detached},
 		query: "startFromSavepointUid={detachedUid}", then: has("spec.job.state", "running"),
 	},
-	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 304", when: "it is running already", given: []step{application}},
+	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 304", when: "it is already running", given: []step{application}},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 404", when: "no such application", given: []step{environment}, says: []string{"'{appName}' not found"}},
 	{
 		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 404", when: "no such savepoint", given: []step{suspended},
 		query: "startFromSavepointUid=none", says: []string{"'none' not found"},
 	},
 	{
-		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 422", when: "from a savepoint that is not complete", given: []step{unfinished},
+		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/start 422", when: "from an incomplete savepoint", given: []step{unfinished},
 		query: "startFromSavepointUid={savepointUid}", says: []string{"{savepointName}", "only a completed savepoint"},
 	},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 200", when: "an application that runs", given: []step{running}, then: has("spec.job.state", "suspended")},
-	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 304", when: "it is suspended already", given: []step{suspended}},
+	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 304", when: "it is already suspended", given: []step{suspended}},
 	{clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/suspend 404", when: "no such application", given: []step{environment}, says: []string{"'{appName}' not found"}},
 
 	{clause: "GET /cmf/api/v1/environments/{envName}/applications/{appName}/instances 200", when: "the runs of an application", given: []step{running}, then: has("metadata.size", 1.0)},

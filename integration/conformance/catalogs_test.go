@@ -5,9 +5,9 @@ import "testing"
 func TestCatalogs(t *testing.T) { hold(t, catalogLines) }
 
 var catalogLines = []line{
-	{clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "a catalog that is new", given: []step{environment}, send: catalogBody, then: has("metadata.name", "{catName}"), says: []string{"{envName}"}},
+	{clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "a new catalog", given: []step{environment}, send: catalogBody, then: has("metadata.name", "{catName}"), says: []string{"{envName}"}},
 	{
-		clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "databases inline, as before there were resources for them",
+		clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "inline databases, the form that predates database resources",
 		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"{dbName}","connectionConfig":{"bootstrap.servers":"kafka:9092"}}]}}`,
 		then: func(s *scene, _ answer) {
 			if a := s.ask("GET", s.fill(databases+"/{dbName}"), "", ""); a.status != 200 {
@@ -16,9 +16,9 @@ var catalogLines = []line{
 		},
 	},
 	{clause: "POST /cmf/api/v1/catalogs/kafka 400", when: "no schema registry", send: `{"metadata":{"name":"{catName}"},"spec":{}}`, says: []string{"spec.srInstance"}},
-	{clause: "POST /cmf/api/v1/catalogs/kafka 409", when: "the name is taken", given: []step{catalog}, send: catalogBody, says: []string{"'{catName}' already exists"}},
+	{clause: "POST /cmf/api/v1/catalogs/kafka 409", when: "the name already exists", given: []step{catalog}, send: catalogBody, says: []string{"'{catName}' already exists"}},
 	{
-		clause: "POST /cmf/api/v1/catalogs/kafka 422", when: "an inline database twice",
+		clause: "POST /cmf/api/v1/catalogs/kafka 422", when: "a duplicate inline database",
 		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"orders","connectionConfig":{}},{"databaseName":"orders","connectionConfig":{}}]}}`,
 		says: []string{"spec.kafkaClusters[1].databaseName"},
 	},
@@ -38,14 +38,14 @@ var catalogLines = []line{
 	},
 	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 204", when: "an empty catalog", given: []step{catalog}, then: gone(catalogs + "/{catName}")},
 	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 404", when: "no such catalog", says: []string{"'{catName}' not found"}},
-	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 409", when: "a database is in it", given: []step{database}, says: []string{"databases [{dbName}]"}},
+	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName} 409", when: "it has a database", given: []step{database}, says: []string{"databases [{dbName}]"}},
 
-	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 200", when: "a database that is new", given: []step{catalog}, send: databaseBody, then: has("metadata.name", "{dbName}")},
+	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 200", when: "a new database", given: []step{catalog}, send: databaseBody, then: has("metadata.name", "{dbName}")},
 	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 400", when: "no Kafka cluster", given: []step{catalog}, send: `{"metadata":{"name":"{dbName}"},"spec":{}}`, says: []string{"spec.kafkaCluster"}},
 	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 404", when: "no such catalog", send: databaseBody, says: []string{"'{catName}' not found"}},
-	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 409", when: "the name is taken", given: []step{database}, send: databaseBody, says: []string{"'{dbName}' already exists"}},
+	{clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 409", when: "the name already exists", given: []step{database}, send: databaseBody, says: []string{"'{dbName}' already exists"}},
 	{
-		clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 422", when: "an environment for DDL twice", given: []step{catalog},
+		clause: "POST /cmf/api/v1/catalogs/kafka/{catName}/databases 422", when: "a duplicate environment for DDL", given: []step{catalog},
 		send: `{"metadata":{"name":"{dbName}"},"spec":{"kafkaCluster":{"connectionConfig":{}},"ddlEnvironments":["prod","prod"]}}`, says: []string{"spec.ddlEnvironments[1]"},
 	},
 	{clause: "GET /cmf/api/v1/catalogs/kafka/{catName}/databases 200", when: "the databases of a catalog", given: []step{database}, then: has("items.0.metadata.name", "{dbName}")},
@@ -59,7 +59,7 @@ var catalogLines = []line{
 	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 400", when: "no Kafka cluster", given: []step{database}, send: `{"metadata":{"name":"{dbName}"},"spec":{}}`, says: []string{"spec.kafkaCluster"}},
 	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 404", when: "no such database", given: []step{catalog}, send: databaseBody, says: []string{"'{dbName}' not found"}},
 	{
-		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 422", when: "an environment for DDL twice", given: []step{database},
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 422", when: "a duplicate environment for DDL", given: []step{database},
 		send: `{"metadata":{"name":"{dbName}"},"spec":{"kafkaCluster":{"connectionConfig":{}},"ddlEnvironments":["prod","prod"]}}`, says: []string{"spec.ddlEnvironments[1]"},
 	},
 	{clause: "DELETE /cmf/api/v1/catalogs/kafka/{catName}/databases/{dbName} 204", when: "a database", given: []step{database}, then: gone(databases + "/{dbName}")},

@@ -7,13 +7,13 @@ func TestKubernetesClusters(t *testing.T) { hold(t, clusterLines) }
 var clusterLines = []line{
 	{clause: "GET /cmf/api/v1/kubernetes-clusters 200", when: "all clusters", says: []string{"default-k8s-cluster", "edge-k8s-cluster"}, then: has("metadata.size", 2.0)},
 	{
-		clause: "GET /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 200", when: "a cluster that is connected", given: []step{cluster},
+		clause: "GET /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 200", when: "a connected cluster", given: []step{cluster},
 		then: all(has("metadata.name", "default-k8s-cluster"), has("status.state", "CONNECTED"), has("spec.lifecycleState", "ACTIVE")),
 		says: []string{"kubernetesVersion", "lastHeartbeatTimestamp"},
 	},
 	{clause: "GET /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 404", when: "no such cluster", says: []string{"'{kubernetesClusterName}' not found"}},
 	{
-		clause: "PUT /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 200", when: "metadata alone, without apiVersion and kind", given: []step{cluster},
+		clause: "PUT /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 200", when: "only metadata, without apiVersion and kind", given: []step{cluster},
 		send: `{"metadata":{"name":"default-k8s-cluster","labels":{"tier":"gold"}}}`, then: has("metadata.labels.tier", "gold"),
 	},
 	{
@@ -25,7 +25,7 @@ var clusterLines = []line{
 		send: `{"metadata":{"labels":null},"spec":{"lifecycleState":"ACTIVE"}}`, then: has("metadata.labels.tier", "gold"),
 	},
 	{
-		clause: "PUT /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 200", when: "out of service and back", given: []step{spare},
+		clause: "PUT /cmf/api/v1/kubernetes-clusters/{kubernetesClusterName} 200", when: "decommission and activate", given: []step{spare},
 		send: `{"spec":{"lifecycleState":"DECOMMISSIONED"}}`,
 		then: all(has("status.state", "DECOMMISSIONED"), func(s *scene, _ answer) {
 			if a := s.ask("PUT", s.fill(clusters+"/{kubernetesClusterName}"), `{"spec":{"lifecycleState":"ACTIVE"}}`, ""); a.status != 200 {

@@ -22,9 +22,9 @@ var poolLines = []line{
 		send: `{"metadata":{"name":"{computePoolName}"},"spec":{"clusterSpec":{}}}`, says: []string{"spec.type"},
 	},
 	{clause: "POST /cmf/api/v1/environments/{envName}/compute-pools 404", when: "no such environment", send: poolBody("DEDICATED"), says: []string{"'{envName}' not found"}},
-	{clause: "POST /cmf/api/v1/environments/{envName}/compute-pools 409", when: "the name is taken", given: []step{pool}, send: poolBody("DEDICATED"), says: []string{"'{computePoolName}' already exists"}},
+	{clause: "POST /cmf/api/v1/environments/{envName}/compute-pools 409", when: "the name already exists", given: []step{pool}, send: poolBody("DEDICATED"), says: []string{"'{computePoolName}' already exists"}},
 	{
-		clause: "POST /cmf/api/v1/environments/{envName}/compute-pools 422", when: "a job that statements bring themselves", given: []step{environment},
+		clause: "POST /cmf/api/v1/environments/{envName}/compute-pools 422", when: "a job, which statements define", given: []step{environment},
 		send: `{"metadata":{"name":"{computePoolName}"},"spec":{"type":"DEDICATED","clusterSpec":{"flinkVersion":"v1_19","job":{"jarURI":"local:///job.jar"}}}}`,
 		says: []string{"spec.clusterSpec.job.jarURI"},
 	},
@@ -40,9 +40,9 @@ var poolLines = []line{
 		query: "include-resource-information=true", says: []string{"resourceSummary"},
 	},
 	{clause: "GET /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 404", when: "no such pool", given: []step{environment}, says: []string{"'{computePoolName}' not found"}},
-	{clause: "PUT /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 200", when: "what is there already", given: []step{pool}, send: poolBody("DEDICATED"), then: has("metadata.name", "{computePoolName}")},
+	{clause: "PUT /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 200", when: "a name that already exists", given: []step{pool}, send: poolBody("DEDICATED"), then: has("metadata.name", "{computePoolName}")},
 	{
-		clause: "PUT /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 400", when: "another name than in the path", given: []step{pool},
+		clause: "PUT /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 400", when: "a name that differs from the path", given: []step{pool},
 		send: `{"metadata":{"name":"other-name"},"spec":{"type":"DEDICATED","clusterSpec":{"flinkVersion":"v1_19"}}}`, says: []string{"metadata.name"},
 	},
 	{clause: "PUT /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 404", when: "no such pool", given: []step{environment}, send: poolBody("DEDICATED"), says: []string{"'{computePoolName}' not found"}},
@@ -52,7 +52,7 @@ var poolLines = []line{
 	},
 	{clause: "PUT /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 422", when: "another type", given: []step{pool}, send: poolBody("SHARED"), says: []string{"spec.type"}},
 	{clause: "DELETE /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 204", when: "a template", given: []step{pool}, then: gone(onePool)},
-	{clause: "DELETE /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 204", when: "by force", given: []step{pool}, query: "force=true", then: gone(onePool)},
-	{clause: "DELETE /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 409", when: "a statement names it, even one that has ended", given: []step{showing}, says: []string{"{stmtName}"}},
+	{clause: "DELETE /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 204", when: "with force", given: []step{pool}, query: "force=true", then: gone(onePool)},
+	{clause: "DELETE /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 409", when: "it is referenced by a statement, even a finished one", given: []step{showing}, says: []string{"{stmtName}"}},
 	{clause: "DELETE /cmf/api/v1/environments/{envName}/compute-pools/{computePoolName} 404", when: "no such pool", given: []step{environment}, says: []string{"'{computePoolName}' not found"}},
 }

@@ -6,23 +6,23 @@ func TestEnvironments(t *testing.T) { hold(t, environmentLines) }
 
 var environmentLines = []line{
 	{
-		clause: "POST /cmf/api/v1/environments 200", when: "an environment that is new",
+		clause: "POST /cmf/api/v1/environments 200", when: "a new environment",
 		send: `{"name":"{envName}","kubernetesNamespace":"default"}`,
 		then: all(has("name", "{envName}"), has("metadata.name", "{envName}"), has("kubernetesClusterName", "default-k8s-cluster")),
 	},
 	{
-		clause: "POST /cmf/api/v1/environments 200", when: "the name stands in the metadata",
+		clause: "POST /cmf/api/v1/environments 200", when: "the name is in the metadata",
 		send: `{"metadata":{"name":"{envName}","labels":{"a":"b"},"annotations":{"c":"d"}},"kubernetesNamespace":"default"}`,
 		then: all(has("name", "{envName}"), has("metadata.labels.a", "b"), has("metadata.annotations.c", "d")),
 	},
 	{
-		clause: "POST /cmf/api/v1/environments 200", when: "an environment that is there is updated",
+		clause: "POST /cmf/api/v1/environments 200", when: "an existing environment is updated",
 		given: []step{environment},
 		send:  `{"name":"{envName}","flinkApplicationDefaults":{"spec":{"image":"a:1"}},"statementDefaults":{"detached":{"flinkConfiguration":{"a":"b"}}}}`,
 		then:  all(has("flinkApplicationDefaults.spec.image", "a:1"), has("kubernetesNamespace", "default")),
 	},
 	{
-		clause: "POST /cmf/api/v1/environments 400", when: "everything wrong is named together",
+		clause: "POST /cmf/api/v1/environments 400", when: "all violations are reported together",
 		send: `{"name":"en","kubernetesNamespace":"nowhere","kubernetesClusterName":"no-cluster"}`,
 		says: []string{"name: size must be between 4 and 2147483647", "kubernetesNamespace 'nowhere' does not exist", "kubernetesClusterName 'no-cluster' does not exist"},
 	},
@@ -31,7 +31,7 @@ var environmentLines = []line{
 		send: `{"name":7,"kubernetesNamespace":"default"}`, says: []string{"name: must be a string"},
 	},
 	{
-		clause: "POST /cmf/api/v1/environments 400", when: "another namespace than before",
+		clause: "POST /cmf/api/v1/environments 400", when: "a changed namespace",
 		given: []step{environment},
 		send:  `{"name":"{envName}","kubernetesNamespace":"flink"}`, says: []string{"kubernetesNamespace: cannot change"},
 	},
@@ -52,12 +52,12 @@ var environmentLines = []line{
 		clause: "GET /cmf/api/v1/environments/{envName} 200", when: "with the resources in it", given: []step{application},
 		query: "include-resource-information=true", says: []string{"resourceSummary", "applications"},
 	},
-	{clause: "GET /cmf/api/v1/environments/{envName} 400", when: "a truth value that is none", given: []step{environment}, query: "include-resource-information=perhaps", says: []string{"include-resource-information"}},
+	{clause: "GET /cmf/api/v1/environments/{envName} 400", when: "an invalid boolean", given: []step{environment}, query: "include-resource-information=perhaps", says: []string{"include-resource-information"}},
 	{clause: "GET /cmf/api/v1/environments/{envName} 404", when: "no such environment", says: []string{"'{envName}' not found"}},
 	{clause: "DELETE /cmf/api/v1/environments/{envName} 204", when: "an empty environment", given: []step{environment}, then: gone(oneEnv)},
-	{clause: "DELETE /cmf/api/v1/environments/{envName} 204", when: "by force, with an application in it", given: []step{application}, query: "force=true", then: gone(oneEnv)},
+	{clause: "DELETE /cmf/api/v1/environments/{envName} 204", when: "with force, although it contains an application", given: []step{application}, query: "force=true", then: gone(oneEnv)},
 	{clause: "DELETE /cmf/api/v1/environments/{envName} 404", when: "no such environment", says: []string{"'{envName}' not found"}},
-	{clause: "DELETE /cmf/api/v1/environments/{envName} 409", when: "an application is in it", given: []step{application}, says: []string{"applications [{appName}]"}},
+	{clause: "DELETE /cmf/api/v1/environments/{envName} 409", when: "it contains an application", given: []step{application}, says: []string{"applications [{appName}]"}},
 }
 
 // gone is a check of a line: the resource is not there any more.
