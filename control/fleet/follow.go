@@ -92,7 +92,7 @@ func (f *Fleet) sessionOf(at store.Reader, key string) *session {
 	if env == nil {
 		return nil
 	}
-	return f.Sessions.of(env.Value.GetKubernetesClusterName())
+	return f.Sessions.of(env.Value().GetKubernetesClusterName())
 }
 
 // environmentChanged is about everything in an environment: its defaults are part
@@ -123,7 +123,7 @@ func (f *Fleet) clusterChanged(at store.Reader, name string) {
 	if s == nil || record == nil {
 		return
 	}
-	switch decommissioned := cluster.Decommissioned(record.Value); {
+	switch decommissioned := cluster.Decommissioned(record.Value()); {
 	case decommissioned && s.idle.CompareAndSwap(false, true):
 		s.enqueue(lifecycleMessage(true))
 	case !decommissioned && s.idle.Load():

@@ -117,7 +117,7 @@ func TestSessionsLearnOfTheirCluster(t *testing.T) {
 		f.update(func(tx *store.Tx) {
 			record := f.Clusters.Get(tx, "cluster-a")
 			f.Clusters.Records.Put(tx, "cluster-a", &cmfv1.KubernetesCluster{
-				Metadata: record.Value.GetMetadata(), Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: state},
+				Metadata: record.Value().GetMetadata(), Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: state},
 			})
 		})
 	}

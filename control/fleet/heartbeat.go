@@ -54,7 +54,7 @@ func (s *session) recordHeartbeat(ctx context.Context) {
 		if err := s.requireNewest(tx); err != nil {
 			return err
 		}
-		after := proto.CloneOf(sessions.Peek(tx, key).Value)
+		after := proto.CloneOf(sessions.Peek(tx, key).Value())
 		after.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
 		sessions.Put(tx, key, after, store.WithLease(s.lease))
 		return nil
@@ -90,7 +90,7 @@ func (s *session) changeStatus(ctx context.Context, change func(*storev1.Cluster
 		before := statuses.Get(tx, key)
 		after := &storev1.ClusterStatusRecord{}
 		if before != nil {
-			after = proto.CloneOf(before.Value)
+			after = proto.CloneOf(before.Value())
 		}
 		change(after)
 		if !proto.Equal(before.Message(), after) {

@@ -68,7 +68,7 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommiss
 			Simulated:                 hello.GetSimulated(),
 			LastHeartbeat:             now,
 		}
-		if before := clusters.Status.Get(tx, key); before == nil || !sameReport(before.Value, reported) {
+		if before := clusters.Status.Get(tx, key); before == nil || !sameReport(before.Value(), reported) {
 			clusters.Status.Put(tx, key, reported)
 		}
 		other = clusters.Sessions.Peek(tx, key).Message()

@@ -86,10 +86,10 @@ func (f *Fleet) storeDeletion(tx *store.Tx, cluster string, ack *agentv1.Ack) er
 	if f.Ownership.Tombstones.Get(tx, key) == nil {
 		return nil
 	}
-	if claim := f.Ownership.Claims.Get(tx, resource.ClaimKey(cluster, ref)); claim != nil && claim.Value.GetOwnerUid() == owner {
-		if object := f.objects[claim.Value.GetCollection()]; object != nil && object.Gone != nil {
-			if err := object.Gone(tx, cluster, ref, claim.Value); err != nil {
-				return fmt.Errorf("end %s %s: %w", object.Name, claim.Value.GetKey(), err)
+	if claim := f.Ownership.Claims.Get(tx, resource.ClaimKey(cluster, ref)); claim != nil && claim.Value().GetOwnerUid() == owner {
+		if object := f.objects[claim.Value().GetCollection()]; object != nil && object.Gone != nil {
+			if err := object.Gone(tx, cluster, ref, claim.Value()); err != nil {
+				return fmt.Errorf("end %s %s: %w", object.Name, claim.Value().GetKey(), err)
 			}
 		}
 	}

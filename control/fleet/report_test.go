@@ -91,7 +91,7 @@ func TestOnlyTheNewestSessionStores(t *testing.T) {
 		t.Error("the older session:", err)
 	}
 	if status := f.status.In(f.view()).Get(thing); status != nil {
-		t.Errorf("the older session stored %v", status.Value)
+		t.Errorf("the older session stored %v", status.Value())
 	}
 	if err := f.storeReport(t.Context(), reportOf(newer, withStatus(uid, `{"a":1}`))); err != nil {
 		t.Error("the newer session:", err)

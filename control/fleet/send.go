@@ -127,7 +127,7 @@ func (s *session) message(at *store.Snapshot, next sendable) (*agentv1.ConnectRe
 // been deleted, and created again on another.
 func (s *session) render(at *store.Snapshot, next sendable) (*agentv1.Apply, error) {
 	env := s.fleet.Environments.Of(at, next.key)
-	if env == nil || env.Value.GetKubernetesClusterName() != s.cluster {
+	if env == nil || env.Value().GetKubernetesClusterName() != s.cluster {
 		return nil, nil
 	}
 	return s.fleet.objects[next.object].Render(at, env, next.key)
@@ -138,7 +138,7 @@ func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectRespo
 	if record == nil {
 		return nil
 	}
-	t := record.Value
+	t := record.Value()
 	ref := &agentv1.ObjectRef{ApiVersion: t.GetApiVersion(), Kind: t.GetKind(), Namespace: t.GetNamespace(), Name: t.GetName()}
 	if s.held[objectOf(ref)].owner == t.GetOwnerUid() {
 		delete(s.held, objectOf(ref))

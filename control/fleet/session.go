@@ -212,7 +212,7 @@ func (s *session) serve(received <-chan *agentv1.ConnectRequest, broken <-chan e
 	if s.superseded(at) {
 		return errSuperseded
 	}
-	if record := s.fleet.Clusters.Get(at, s.cluster); record != nil && cluster.Decommissioned(record.Value) != decommissioned {
+	if record := s.fleet.Clusters.Get(at, s.cluster); record != nil && cluster.Decommissioned(record.Value()) != decommissioned {
 		return errLifecycle
 	}
 	ctx, cancel := context.WithCancel(s.stream.Context())

@@ -78,7 +78,7 @@ func (f *fixture) object(ownership *resource.Ownership) *resource.Object {
 				return nil, nil
 			}
 			part := f.parts.In(at).Get(store.Segments(key)[1]).Message().GetValue()
-			return &agentv1.Apply{Ref: ref, OwnerUid: record.Value.GetMetadata().GetUid(), Generation: record.Revision, Hash: part}, nil
+			return &agentv1.Apply{Ref: ref, OwnerUid: record.Value().GetMetadata().GetUid(), Generation: record.Revision, Hash: part}, nil
 		},
 		// A part is named as the thing is.
 		Depends: []resource.Dependency{{Scope: f.parts.Scope(""), Keys: func(at store.Reader, part string) []string {

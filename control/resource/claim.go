@@ -44,7 +44,7 @@ func (o *Ownership) Claim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, 
 	claim := ClaimKey(cluster, ref)
 	if held := o.Claims.Get(tx, claim); held != nil {
 		return apierror.Unprocessable(fmt.Sprintf("metadata.name: the %s '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
-			ref.GetKind(), ref.GetName(), ref.GetNamespace(), cluster, held.Value.GetKey()))
+			ref.GetKind(), ref.GetName(), ref.GetNamespace(), cluster, held.Value().GetKey()))
 	}
 	o.Claims.Put(tx, claim, &storev1.ClaimRecord{Collection: objects, Key: key, OwnerUid: owner})
 	return nil

@@ -61,11 +61,50 @@ type Detail struct {
 // Item is one resource as of a moment.
 type Item[R proto.Message] struct {
 	*store.Object[R]
-	// Reported is the status of this very resource; nil if there is none, or
-	// only one of a former resource of the name.
-	Reported *storev1.StatusRecord
+	// status is nil where there is none of this very resource.
+	status *store.Object[*storev1.StatusRecord]
 	// At reads everything else as of the same moment.
 	At store.Reader
+}
+
+// NewItem makes an item of what no store holds. reported is nil where nothing is
+// reported.
+func NewItem[R proto.Message](object *store.Object[R], reported *storev1.StatusRecord, at store.Reader) Item[R] {
+	item := Item[R]{Object: object, At: at}
+	if reported != nil {
+		item.status = store.NewObject(object.Key, reported)
+	}
+	return item
+}
+
+// Reported is the status of this very resource; nil where there is none, or only
+// one of a former resource of the name.
+func (i Item[R]) Reported() *storev1.StatusRecord { return i.status.Message() }
+
+// ReportedHead is Reported without its large parts. It is always at hand.
+func (i Item[R]) ReportedHead() *storev1.StatusRecord {
+	if i.status == nil {
+		return nil
+	}
+	return i.status.Head()
+}
+
+// StatusHead is a status without the text that the object has in its cluster, for
+// the collections of statuses.
+func StatusHead(status *storev1.StatusRecord) *storev1.StatusRecord {
+	return &storev1.StatusRecord{
+		OwnerUid:         status.GetOwnerUid(),
+		UpdateTime:       status.GetUpdateTime(),
+		Generation:       status.GetGeneration(),
+		Problem:          status.GetProblem(),
+		LifecycleState:   status.GetLifecycleState(),
+		JobState:         status.GetJobState(),
+		JobId:            status.GetJobId(),
+		Error:            status.GetError(),
+		JobManagerStatus: status.GetJobManagerStatus(),
+		Phase:            status.GetPhase(),
+		Instance:         status.GetInstance(),
+	}
 }
 
 // Item gives the resource of the key; false if there is none.
@@ -74,14 +113,15 @@ func (k *Kind[R, V]) Item(at store.Reader, key string) (Item[R], bool) {
 	if o == nil {
 		return Item[R]{}, false
 	}
-	return k.item(at, o), true
+	return k.ItemOf(at, o), true
 }
 
-func (k *Kind[R, V]) item(at store.Reader, o *store.Object[R]) Item[R] {
+// ItemOf gives the resource of an object, which need not be stored yet.
+func (k *Kind[R, V]) ItemOf(at store.Reader, o *store.Object[R]) Item[R] {
 	item := Item[R]{Object: o, At: at}
 	if k.Status != nil {
-		if status := k.Status.In(at).Get(o.Key); status != nil && status.Value.GetOwnerUid() == k.Metadata(o.Value).GetUid() {
-			item.Reported = status.Value
+		if status := k.Status.In(at).Get(o.Key); status != nil && status.Head().GetOwnerUid() == k.Metadata(o.Head()).GetUid() {
+			item.status = status
 		}
 	}
 	return item
@@ -113,7 +153,7 @@ func (k *Kind[R, V]) Require(tx *store.Tx, path, name string) (Item[R], error) {
 	if o == nil {
 		return Item[R]{}, k.notFound(path, name)
 	}
-	return k.item(tx, o), nil
+	return k.ItemOf(tx, o), nil
 }
 
 func (k *Kind[R, V]) notFound(path, name string) error {

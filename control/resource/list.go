@@ -55,7 +55,7 @@ func (k *Kind[R, V]) items(ctx context.Context, at store.Reader, path string, q 
 		if visited++; visited%1024 == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}
-		if item := k.item(at, o); q.Matches(item) {
+		if item := k.ItemOf(at, o); q.Matches(item) {
 			matching = append(matching, item)
 		}
 	}
@@ -65,7 +65,7 @@ func (k *Kind[R, V]) items(ctx context.Context, at store.Reader, path string, q 
 func (k *Kind[R, V]) itemsOf(at store.Reader, objects []*store.Object[R]) []Item[R] {
 	items := make([]Item[R], len(objects))
 	for i, o := range objects {
-		items[i] = k.item(at, o)
+		items[i] = k.ItemOf(at, o)
 	}
 	return items
 }

@@ -72,13 +72,13 @@ func Reported[R proto.Message](
 		if record == nil {
 			return nil // deleted since the agent spoke
 		}
-		if uid(record.Value) != report.Owner {
+		if uid(record.Value()) != report.Owner {
 			// Deleted and created again since the claim was read.
 			return fmt.Errorf("store report on %s %s: %w", records.Name(), report.Key, store.ErrConflict)
 		}
 		var before *storev1.StatusRecord
 		if stored := statuses.Get(tx, report.Key); stored.Message().GetOwnerUid() == report.Owner {
-			before = stored.Value
+			before = stored.Value()
 		}
 		after, err := observe(tx, record, before, report)
 		if err != nil || sameStatus(before, after) {

@@ -104,7 +104,7 @@ func (k *Kind[R, V]) contained() *contained {
 		names: func(at store.Reader, env string) []string {
 			var names []string
 			for o := range k.Records.In(at).Under(env) {
-				names = append(names, k.Metadata(o.Value).GetName())
+				names = append(names, k.Metadata(o.Value()).GetName())
 			}
 			return names
 		},
@@ -122,7 +122,7 @@ func (k *Kind[R, V]) contained() *contained {
 				return
 			}
 			for o := range k.Records.In(at).Under(store.Key(env.GetName())) {
-				k.Contained.Usage(k.item(at, o), env, usage)
+				k.Contained.Usage(k.ItemOf(at, o), env, usage)
 			}
 		},
 	}

@@ -195,7 +195,7 @@ func (w *watcher[R, V]) sendList(at *store.Snapshot) error {
 	const batch = 256
 	var events []event[V]
 	for o := range w.kind.Records.In(at).Under(w.path) {
-		item := w.kind.item(at, o)
+		item := w.kind.ItemOf(at, o)
 		if !w.query.Matches(item) {
 			continue
 		}

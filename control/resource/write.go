@@ -50,7 +50,7 @@ func (k *Kind[R, V]) Create(ctx context.Context, s *store.Store, path string, re
 			}
 		}
 		k.Records.Put(tx, key, created)
-		view = k.View(Item[R]{Object: &store.Object[R]{Key: key, Value: created}, At: tx}, Detail{Single: true})
+		view = k.View(Item[R]{Object: store.NewObject(key, created), At: tx}, Detail{Single: true})
 		return nil
 	})
 	return view, err
@@ -74,11 +74,11 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name stri
 		if err != nil {
 			return err
 		}
-		own, stored := k.Metadata(before.Value), k.Metadata(after)
+		own, stored := k.Metadata(before.Value()), k.Metadata(after)
 		stored.Name, stored.Uid = own.GetName(), own.GetUid()
 		stored.CreationTimestamp, stored.UpdateTimestamp = own.GetCreationTimestamp(), own.GetUpdateTimestamp()
 		k.stamp(after)
-		if proto.Equal(before.Value, after) {
+		if proto.Equal(before.Value(), after) {
 			tx.Discard()
 			view = k.View(before, Detail{Single: true})
 			return nil
@@ -87,7 +87,8 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name stri
 		k.Records.Put(tx, before.Key, after)
 		changed := before
 		// Its revision is not known yet, only that everything read here is older.
-		changed.Object = &store.Object[R]{Key: before.Key, Value: after, Revision: tx.Revision() + 1, CreateRevision: before.CreateRevision}
+		changed.Object = store.NewObject(before.Key, after)
+		changed.Revision, changed.CreateRevision = tx.Revision()+1, before.CreateRevision
 		view = k.View(changed, Detail{Single: true})
 		return nil
 	})

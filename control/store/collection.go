@@ -19,6 +19,15 @@ type Collection[T proto.Message] struct {
 	prefix  string // of the keys in etcd
 	message protoreflect.MessageType
 	indexes []Index[T]
+	headOf  func(T) T // nil where no heads are kept
+}
+
+// Index finds the objects of a collection by something other than their key.
+type Index[T proto.Message] struct {
+	Name string
+	// Values gives what the object is found by. It must depend on nothing but
+	// its arguments. It gets the Head of the object.
+	Values func(key string, value T) []string
 }
 
 // NewCollection adds the collection of that name to the store, whose keys in etcd
@@ -34,6 +43,14 @@ func NewCollection[T proto.Message](s *Store, name string, indexes ...Index[T]) 
 		indexes: indexes,
 	}
 	c.number = s.add(name, c)
+	return c
+}
+
+// KeepHeads keeps what head makes of each value decoded beside the object: the
+// value, which it must not change, without its large parts. See Object.Head. It
+// must be called before Run.
+func (c *Collection[T]) KeepHeads(head func(T) T) *Collection[T] {
+	c.headOf = head
 	return c
 }
 
@@ -98,20 +115,37 @@ func (c *Collection[T]) decode(kv *mvccpb.KeyValue) any {
 		Revision:       kv.ModRevision,
 		CreateRevision: kv.CreateRevision,
 		Lease:          clientv3.LeaseID(kv.Lease),
+		of:             c,
+		encoded:        kv.Value,
 	}
 	if own := c.store.written.take(kv.Key, kv.Value); own != nil {
-		o.Value = own.value.(T)
-		if own.derived != nil {
-			o.keepDerived(own.derived)
-			c.store.recent.add(o)
-		}
+		value := own.value.(T)
+		o.setHead(value)
+		o.keep(&decodedValue[T]{value: value, derived: own.derived}, own.size)
 		return o
 	}
-	o.Value = c.message.New().Interface().(T)
-	if err := decode(kv.Value, o.Value); err != nil {
+	// Decoded now, so that a value which cannot be is noticed, though most are not
+	// asked for soon.
+	value, _, err := c.unmarshal(kv.Value)
+	if err != nil {
 		c.store.log.Error("a value in etcd cannot be decoded; it is treated as absent",
 			"key", string(kv.Key), "revision", kv.ModRevision, "error", err)
 		return nil
 	}
+	o.setHead(value)
 	return o
+}
+
+func (o *Object[T]) setHead(value T) {
+	if o.of.headOf != nil {
+		o.head = o.of.headOf(value)
+	}
+}
+
+// unmarshal gives the value that is encoded, and how many bytes it has when it is
+// not compressed.
+func (c *Collection[T]) unmarshal(encoded []byte) (T, int, error) {
+	value := c.message.New().Interface().(T)
+	size, err := decode(encoded, value)
+	return value, size, err
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"google.golang.org/protobuf/proto"
@@ -15,29 +17,35 @@ const compressAbove = 1 << 10
 // begins with it: field numbers start from 1.
 const compressed = 0
 
-// encode is a message as etcd holds it.
-func encode(value proto.Message) ([]byte, error) {
+// encode is a message as etcd holds it, and how many bytes it has uncompressed.
+func encode(value proto.Message) ([]byte, int, error) {
 	plain, err := proto.Marshal(value)
 	if err != nil || len(plain) < compressAbove {
-		return plain, err
+		return plain, len(plain), err
 	}
 	out := make([]byte, 1+s2.MaxEncodedLen(len(plain)))
 	out[0] = compressed
 	packed := s2.Encode(out[1:], plain)
 	if len(packed)+1 >= len(plain) {
-		return plain, nil
+		return plain, len(plain), nil
 	}
-	return out[: 1+len(packed) : 1+len(packed)], nil
+	return slices.Clone(out[:1+len(packed)]), len(plain), nil
 }
 
-// decode undoes encode.
-func decode(encoded []byte, value proto.Message) error {
-	if len(encoded) > 0 && encoded[0] == compressed {
-		plain, err := s2.Decode(nil, encoded[1:])
-		if err != nil {
-			return fmt.Errorf("decompress: %w", err)
-		}
-		encoded = plain
+// plainBuffers are for what is decompressed, of which no message keeps a part.
+var plainBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// decode undoes encode, and says how many bytes the message has uncompressed.
+func decode(encoded []byte, value proto.Message) (int, error) {
+	if len(encoded) == 0 || encoded[0] != compressed {
+		return len(encoded), proto.Unmarshal(encoded, value)
 	}
-	return proto.Unmarshal(encoded, value)
+	buffer := plainBuffers.Get().(*[]byte)
+	defer plainBuffers.Put(buffer)
+	plain, err := s2.Decode((*buffer)[:cap(*buffer)], encoded[1:])
+	if err != nil {
+		return 0, fmt.Errorf("decompress: %w", err)
+	}
+	*buffer = plain
+	return len(plain), proto.Unmarshal(plain, value)
 }

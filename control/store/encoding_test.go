@@ -13,12 +13,12 @@ import (
 func TestValuesAreDecodedAsTheyWereEncoded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := wrapperspb.String(strings.Repeat(rapid.String().Draw(t, "text"), rapid.IntRange(0, 500).Draw(t, "times")))
-		encoded, err := encode(want)
+		encoded, _, err := encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := &wrapperspb.StringValue{}
-		if err := decode(encoded, got); err != nil || !proto.Equal(want, got) {
+		if _, err := decode(encoded, got); err != nil || !proto.Equal(want, got) {
 			t.Fatalf("decoded is %q (%v), encoded was %q", got.GetValue(), err, want.GetValue())
 		}
 	})
@@ -36,7 +36,7 @@ func TestOnlyWhatGetsSmallerIsCompressed(t *testing.T) {
 		"long":   {wrapperspb.String(strings.Repeat("specification ", 500)), true},
 		"random": {wrapperspb.Bytes(random), false},
 	} {
-		encoded, err := encode(test.value)
+		encoded, _, err := encode(test.value)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestOnlyWhatGetsSmallerIsCompressed(t *testing.T) {
 
 func TestWhatCannotBeDecodedIsAnError(t *testing.T) {
 	for _, encoded := range []string{"\x00", "\x00not compressed", "\xff\xff"} {
-		if err := decode([]byte(encoded), &wrapperspb.StringValue{}); err == nil {
+		if _, err := decode([]byte(encoded), &wrapperspb.StringValue{}); err == nil {
 			t.Errorf("%q is decoded", encoded)
 		}
 	}

@@ -9,10 +9,12 @@ import (
 
 // Object is a message as etcd holds it. Objects are shared by everyone who
 // reads them and never change; a nil *Object stands for an absent one.
+//
+// An object lies in memory in the encoding that it has in etcd. Its value is
+// decoded when it is asked for and kept while it is among the values that were
+// decoded last; see decodedValues.
 type Object[T proto.Message] struct {
 	Key string
-	// Value must not be changed; clone it first.
-	Value T
 	// Revision is etcd's revision of the last change of the object. It says
 	// which version of the object this is, and no two versions share it.
 	Revision int64
@@ -22,7 +24,47 @@ type Object[T proto.Message] struct {
 	// Lease is what the object is attached to; 0 for none.
 	Lease clientv3.LeaseID
 
-	derived atomic.Pointer[any]
+	of      *Collection[T] // nil for an object that does not come from a store
+	encoded []byte
+	head    T // zero where the collection does not keep heads
+	decoded atomic.Pointer[decodedValue[T]]
+}
+
+type decodedValue[T proto.Message] struct {
+	value   T
+	derived any // nil if there is nothing
+}
+
+// NewObject makes an object that does not come from a store, for what takes
+// objects.
+func NewObject[T proto.Message](key string, value T) *Object[T] {
+	o := &Object[T]{Key: key}
+	o.decoded.Store(&decodedValue[T]{value: value})
+	return o
+}
+
+// Value is the message. It must not be changed; clone it first.
+func (o *Object[T]) Value() T {
+	if known := o.decoded.Load(); known != nil {
+		return known.value
+	}
+	value, size, err := o.of.unmarshal(o.encoded)
+	if err != nil {
+		// It could be decoded when the object was made, and does not change.
+		panic("store: " + o.of.name + "/" + o.Key + ": " + err.Error())
+	}
+	o.keep(&decodedValue[T]{value: value}, size)
+	return value
+}
+
+// Head is the message without its large parts, where the collection keeps them
+// apart, and the whole message otherwise. It is always at hand, so it is what
+// filters and orders of long lists look at. It must not be changed.
+func (o *Object[T]) Head() T {
+	if o.of != nil && o.of.headOf != nil {
+		return o.head
+	}
+	return o.Value()
 }
 
 // Message is the value, or the zero value of an absent object, which the
@@ -32,29 +74,25 @@ func (o *Object[T]) Message() T {
 		var none T
 		return none
 	}
-	return o.Value
+	return o.Value()
 }
 
 // Derived is what WithDerived handed over with the value, such as its parsed
-// form, for as long as the object is among the last that this store wrote; nil
-// otherwise, and then it has to be worked out again.
+// form, for as long as the value is kept; nil otherwise, and then it has to be
+// worked out again.
 func (o *Object[T]) Derived() any {
-	if known := o.derived.Load(); known != nil {
-		return *known
+	if known := o.decoded.Load(); known != nil {
+		return known.derived
 	}
 	return nil
 }
 
-// keepDerived sets what Derived gives.
-func (o *Object[T]) keepDerived(derived any) { o.derived.Store(&derived) }
-
-// dropDerived makes Derived give nil.
-func (o *Object[T]) dropDerived() { o.derived.Store(nil) }
-
-// Index finds the objects of a collection by something other than their key.
-type Index[T proto.Message] struct {
-	Name string
-	// Values gives what the object is found by. It must depend on nothing but
-	// its arguments.
-	Values func(key string, value T) []string
+// keep keeps a value of that many bytes for the next who ask.
+func (o *Object[T]) keep(value *decodedValue[T], size int) {
+	if o.decoded.CompareAndSwap(nil, value) {
+		o.of.store.decodedValues.add(o, size)
+	}
 }
+
+// dropDecoded makes the next Value decode again.
+func (o *Object[T]) dropDecoded() { o.decoded.Store(nil) }

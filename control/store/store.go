@@ -35,7 +35,8 @@ type Store struct {
 	committer   committer
 	contended   keyLocks
 	written     written
-	recent      recent
+
+	decodedValues decodedValues
 
 	// current is what readers see. It is replaced, never changed, once for each
 	// response of etcd, so that reading takes no lock and whoever reads several

@@ -76,7 +76,7 @@ func (t *tree[T]) put(object any) any {
 	before, _ := t.objects.Set(entry[T]{o.Key, o})
 	t.unindex(before.object)
 	for i, index := range t.of.indexes {
-		for _, value := range index.Values(o.Key, o.Value) {
+		for _, value := range index.Values(o.Key, o.Head()) {
 			t.indexes[i].Set(posting[T]{value, o.Key, o})
 		}
 	}
@@ -94,7 +94,7 @@ func (t *tree[T]) unindex(o *Object[T]) {
 		return
 	}
 	for i, index := range t.of.indexes {
-		for _, value := range index.Values(o.Key, o.Value) {
+		for _, value := range index.Values(o.Key, o.Head()) {
 			t.indexes[i].Delete(posting[T]{value: value, key: o.Key})
 		}
 	}

@@ -126,7 +126,7 @@ func (c *Collection[T]) Put(tx *Tx, key string, value T, options ...PutOption) {
 		tx.fail(fmt.Errorf("put %s: the key is empty", c.name))
 		return
 	}
-	encoded, err := encode(value)
+	encoded, size, err := encode(value)
 	if err != nil {
 		tx.fail(fmt.Errorf("encode %s/%s: %w", c.name, key, err))
 		return
@@ -137,7 +137,7 @@ func (c *Collection[T]) Put(tx *Tx, key string, value T, options ...PutOption) {
 	}
 	full := c.prefix + key
 	tx.write(full, clientv3.OpPut(full, string(encoded), lease...))
-	tx.own = append(tx.own, ownWrite{full, &ownValue{encoded: encoded, value: value, derived: p.derived}})
+	tx.own = append(tx.own, ownWrite{full, &ownValue{encoded: encoded, size: size, value: value, derived: p.derived}})
 	tx.size += len(full) + len(encoded)
 }
 

@@ -81,7 +81,7 @@ func TestNoIncrementIsLost(t *testing.T) {
 		wg.Go(func() {
 			for range rounds {
 				if _, err := s.Update(within(t, await.Patience), func(tx *store.Tx) error {
-					n, _ := strconv.Atoi(c.Collection.Get(tx, "count").Value.GetValue())
+					n, _ := strconv.Atoi(c.Collection.Get(tx, "count").Value().GetValue())
 					c.Collection.Put(tx, "count", wrapperspb.String(strconv.Itoa(n+1)))
 					return nil
 				}); err != nil {
@@ -92,7 +92,7 @@ func TestNoIncrementIsLost(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if o, err := c.Get(t.Context(), "count"); err != nil || o.Value.GetValue() != strconv.Itoa(writers*rounds) {
+	if o, err := c.Get(t.Context(), "count"); err != nil || o.Value().GetValue() != strconv.Itoa(writers*rounds) {
 		t.Errorf("the count is %v (%v), want %d", o.Message(), err, writers*rounds)
 	}
 }

@@ -15,6 +15,7 @@ type written struct {
 // ownValue is a message with the bytes that were sent for it.
 type ownValue struct {
 	encoded []byte
+	size    int // in bytes, uncompressed
 	value   any
 	derived any // see WithDerived; nil if there is nothing
 }
@@ -49,20 +50,4 @@ func (w *written) forget(key string, value *ownValue) {
 	if w.values[key] == value {
 		delete(w.values, key)
 	}
-}
-
-// recent are the objects that have something derived, the latest only: it is
-// much larger than the objects, and soon of no use.
-type recent struct {
-	objects [1024]interface{ dropDerived() }
-	next    int
-}
-
-// add is called by the goroutine that follows etcd only.
-func (r *recent) add(o interface{ dropDerived() }) {
-	if oldest := r.objects[r.next]; oldest != nil {
-		oldest.dropDerived()
-	}
-	r.objects[r.next] = o
-	r.next = (r.next + 1) % len(r.objects)
 }

@@ -63,8 +63,8 @@ func New(
 ) *Applications {
 	a := &Applications{
 		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments, savepoints: savepoints, limits: limits, log: log,
-		Records:   store.NewCollection[*storev1.ApplicationRecord](s, "applications"),
-		Status:    store.NewCollection[*storev1.StatusRecord](s, "application-status"),
+		Records:   store.NewCollection[*storev1.ApplicationRecord](s, "applications").KeepHeads(head),
+		Status:    store.NewCollection[*storev1.StatusRecord](s, "application-status").KeepHeads(resource.StatusHead),
 		instances: store.NewCollection[*cmfv1.FlinkApplicationInstance](s, "instances"),
 		events:    store.NewCollection[*cmfv1.FlinkApplicationEvent](s, "events"),
 	}
@@ -74,13 +74,13 @@ func New(
 		Metadata: metadataOf,
 		List: &query.List[Item]{
 			Plural: "applications",
-			Name:   func(i Item) string { return metadataOf(i.Value).GetName() },
-			UID:    func(i Item) string { return metadataOf(i.Value).GetUid() },
+			Name:   func(i Item) string { return metadataOf(i.Head()).GetName() },
+			UID:    func(i Item) string { return metadataOf(i.Head()).GetUid() },
 			// The update timestamp sorted by is that of the specification, while the view
 			// shows the later of that and the last change of the status.
-			Sort:       query.Described(func(i Item) *cmfv1.ObjectMeta { return metadataOf(i.Value) }, nil),
+			Sort:       query.Described(func(i Item) *cmfv1.ObjectMeta { return metadataOf(i.Head()) }, nil),
 			Filterable: true,
-			Labels:     func(i Item) map[string]string { return metadataOf(i.Value).GetLabels() },
+			Labels:     func(i Item) map[string]string { return metadataOf(i.Head()).GetLabels() },
 			Attributes: map[string]func(Item) string{"state": jobState},
 			Message:    query.Descriptor[*cmfv1.FlinkApplication](),
 		},
@@ -90,7 +90,7 @@ func New(
 		},
 		Contained: &resource.Contained[*storev1.ApplicationRecord]{
 			Drop: func(ctx context.Context, env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.ApplicationRecord]) error {
-				return a.delete(ctx, env.Value, o.Value, true)
+				return a.delete(ctx, env.Value(), o.Value(), true)
 			},
 			Usage: func(i Item, _ *cmfv1.Environment, usage *resource.Usage) {
 				usage.Counts.Applications[jobState(i)]++
@@ -126,6 +126,16 @@ func (a *Applications) Find(at store.Reader, env, name string) (*store.Object[*c
 	}
 	item, err := a.kind.Find(at, env, name)
 	return environment, item, err
+}
+
+// head is a record without the specification.
+func head(record *storev1.ApplicationRecord) *storev1.ApplicationRecord {
+	app := record.GetApplication()
+	return &storev1.ApplicationRecord{
+		Application: &cmfv1.FlinkApplication{Metadata: app.GetMetadata()},
+		Generation:  record.GetGeneration(),
+		Instance:    record.GetInstance(),
+	}
 }
 
 func metadataOf(record *storev1.ApplicationRecord) *cmfv1.ObjectMeta {

@@ -42,7 +42,7 @@ func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) er
 			return nil
 		}
 		reported := a.Status.In(tx).Get(key).Message()
-		plan, err := Next(env.Value, app.Value, app.Value.GetApplication(), nil, flinkspec.SpecInForce(reported, metadataOf(app.Value).GetUid()))
+		plan, err := Next(env.Value(), app.Value(), app.Value().GetApplication(), nil, flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()))
 		if refused, ok := errors.AsType[*apierror.Error](err); ok {
 			a.reportRefused(tx, env, app, refused)
 			return nil
@@ -64,6 +64,6 @@ func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) er
 // follows from the version of the environment, so that it is reported once.
 func (a *Applications) reportRefused(tx *store.Tx, env *store.Object[*cmfv1.Environment], app *store.Object[*storev1.ApplicationRecord], refused error) {
 	id := fmt.Sprintf("defaults/%s/%d", app.Key, env.Revision)
-	a.appendEvents(tx, app.Key, ReportedEvent(id, EventWarning, app.Value.GetInstance(),
+	a.appendEvents(tx, app.Key, ReportedEvent(id, EventWarning, app.Value().GetInstance(),
 		"The environment's defaults cannot be applied: "+refused.Error(), time.Now()))
 }

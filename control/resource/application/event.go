@@ -95,7 +95,7 @@ func (a *Applications) appendEvents(tx *store.Tx, application string, events ...
 	}
 	all := make([]dated, 0, len(fresh))
 	for o := range stored.Under(application) {
-		all = append(all, datedOf(o.Value, false))
+		all = append(all, datedOf(o.Value(), false))
 	}
 	if len(all)+len(fresh) <= a.limits.Events && len(fresh) <= maxAdds {
 		for _, e := range fresh {
@@ -138,13 +138,13 @@ func datedOf(e *cmfv1.FlinkApplicationEvent, fresh bool) dated {
 type eventItem = resource.Item[*cmfv1.FlinkApplicationEvent]
 
 func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent] {
-	name := func(i eventItem) string { return i.Value.GetMetadata().GetName() }
-	uid := func(i eventItem) string { return i.Value.GetMetadata().GetUid() }
+	name := func(i eventItem) string { return i.Value().GetMetadata().GetName() }
+	uid := func(i eventItem) string { return i.Value().GetMetadata().GetUid() }
 	// There is no updateTimestamp: events do not change.
 	orders := query.Aliased(map[string]query.Order[eventItem]{
 		"name":              query.By(name),
 		"uid":               query.By(uid),
-		"creationTimestamp": query.ByTimestamp(func(i eventItem) *timestamppb.Timestamp { return i.Value.GetMetadata().GetCreationTimestamp() }),
+		"creationTimestamp": query.ByTimestamp(func(i eventItem) *timestamppb.Timestamp { return i.Value().GetMetadata().GetCreationTimestamp() }),
 	})
 	return &resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent]{
 		Noun: "Event", Name: contract.KindEvent, Records: a.events,
@@ -155,17 +155,17 @@ func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEve
 			Sort:       orders,
 			Default:    query.Newest(orders["creationTimestamp"], orders["name"]),
 			Filterable: true,
-			Labels:     func(i eventItem) map[string]string { return i.Value.GetMetadata().GetLabels() },
+			Labels:     func(i eventItem) map[string]string { return i.Value().GetMetadata().GetLabels() },
 			Attributes: map[string]func(eventItem) string{
-				"type": func(i eventItem) string { return i.Value.GetStatus().GetType() },
+				"type": func(i eventItem) string { return i.Value().GetStatus().GetType() },
 			},
 			Scopes: map[string]query.Scope[eventItem]{
-				"message":                  query.Contains(func(i eventItem) string { return i.Value.GetStatus().GetMessage() }),
-				"flinkApplicationInstance": query.Equals(func(i eventItem) string { return i.Value.GetMetadata().GetFlinkApplicationInstance() }),
+				"message":                  query.Contains(func(i eventItem) string { return i.Value().GetStatus().GetMessage() }),
+				"flinkApplicationInstance": query.Equals(func(i eventItem) string { return i.Value().GetMetadata().GetFlinkApplicationInstance() }),
 			},
 			Message: query.Descriptor[*cmfv1.FlinkApplicationEvent](),
 		},
-		View: func(i eventItem, _ resource.Detail) *cmfv1.FlinkApplicationEvent { return i.Value },
+		View: func(i eventItem, _ resource.Detail) *cmfv1.FlinkApplicationEvent { return i.Value() },
 	}
 }
 

@@ -35,7 +35,7 @@ func several(from, to int) []*cmfv1.FlinkApplicationEvent {
 func kept(s *stored, application string) []string {
 	var numbers []string
 	for e := range s.events.In(s.store.Cached()).Under(application) {
-		numbers = append(numbers, e.Value.GetStatus().GetMessage())
+		numbers = append(numbers, e.Value().GetStatus().GetMessage())
 	}
 	slices.Sort(numbers)
 	return numbers

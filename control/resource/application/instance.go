@@ -19,7 +19,7 @@ import (
 type instanceItem = resource.Item[*cmfv1.FlinkApplicationInstance]
 
 func (a *Applications) newInstancesKind() *resource.Kind[*cmfv1.FlinkApplicationInstance, *cmfv1.FlinkApplicationInstance] {
-	metadata := func(i instanceItem) *cmfv1.ObjectMeta { return i.Value.GetMetadata() }
+	metadata := func(i instanceItem) *cmfv1.ObjectMeta { return i.Value().GetMetadata() }
 	orders := query.Described(metadata, nil)
 	return &resource.Kind[*cmfv1.FlinkApplicationInstance, *cmfv1.FlinkApplicationInstance]{
 		Noun: "Instance", Name: contract.KindInstance, Records: a.instances,
@@ -32,7 +32,7 @@ func (a *Applications) newInstancesKind() *resource.Kind[*cmfv1.FlinkApplication
 			// They are named by UUIDs, so by default the newest come first.
 			Default: query.Newest(orders["creationTimestamp"], orders["name"]),
 		},
-		View: func(i instanceItem, _ resource.Detail) *cmfv1.FlinkApplicationInstance { return i.Value },
+		View: func(i instanceItem, _ resource.Detail) *cmfv1.FlinkApplicationInstance { return i.Value() },
 	}
 }
 
@@ -103,7 +103,7 @@ func (s *instanceService) GetApplicationInstance(ctx context.Context, req *cmfv1
 	if instance == nil {
 		return nil, apierror.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
 	}
-	return instance.Value, nil
+	return instance.Value(), nil
 }
 
 func (s *instanceService) WatchApplicationInstances(req *cmfv1.WatchApplicationInstancesRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationInstancesResponse]) error {

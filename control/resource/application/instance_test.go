@@ -35,7 +35,7 @@ func beginInstances(t *testing.T, s *stored, count int) []string {
 func keptInstances(s *stored) []string {
 	var names []string
 	for instance := range s.instances.In(s.store.Cached()).Under(orders) {
-		names = append(names, instance.Value.GetMetadata().GetName())
+		names = append(names, instance.Value().GetMetadata().GetName())
 	}
 	return names
 }

@@ -11,7 +11,7 @@ func (a *Applications) SavepointOwner(at store.Reader, env, name string) (savepo
 	if err != nil {
 		return savepoint.Owner{}, err
 	}
-	return savepoint.ForApplication(environment.Value, name), nil
+	return savepoint.ForApplication(environment.Value(), name), nil
 }
 
 // RequireSavepointOwner gives an application as the owner of a new savepoint. The
@@ -23,5 +23,5 @@ func (a *Applications) RequireSavepointOwner(tx *store.Tx, env, name string) (sa
 		return savepoint.Owner{}, err
 	}
 	a.Records.RequirePresent(tx, app.Key)
-	return savepoint.ForApplication(environment.Value, name), nil
+	return savepoint.ForApplication(environment.Value(), name), nil
 }

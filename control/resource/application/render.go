@@ -36,13 +36,13 @@ func (a *Applications) renderKey(at store.Reader, env *store.Object[*cmfv1.Envir
 	if record == nil {
 		return nil, nil // a tombstone has it deleted
 	}
-	instance := a.instances.In(at).Get(store.Join(key, record.Value.GetInstance()))
+	instance := a.instances.In(at).Get(store.Join(key, record.Value().GetInstance()))
 	spec, _ := record.Derived().(openjson.Object)
 	var effective openjson.Object
 	if instance != nil {
 		effective, _ = instance.Derived().(openjson.Object)
 	}
-	return render(env.Value, record.Value, instance.Message(), spec, effective)
+	return render(env.Value(), record.Value(), instance.Message(), spec, effective)
 }
 
 // Render makes the FlinkDeployment of an application. The instance is the current

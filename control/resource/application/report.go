@@ -19,9 +19,9 @@ import (
 // observe makes of a report the application's status, its current instance's job,
 // and the events that follow.
 func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
-	seen := observe(record.Value, before, report)
+	seen := observe(record.Value(), before, report)
 	if seen.job != nil {
-		a.recordJob(tx, store.Join(record.Key, record.Value.GetInstance()), seen.job)
+		a.recordJob(tx, store.Join(record.Key, record.Value().GetInstance()), seen.job)
 	}
 	a.appendEvents(tx, record.Key, seen.events...)
 	return seen.status, nil
@@ -30,10 +30,10 @@ func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.Appli
 // recordJob stores the job of an instance if it differs from what is known.
 func (a *Applications) recordJob(tx *store.Tx, key string, job *cmfv1.InstanceJobStatus) {
 	instance := a.instances.In(tx).Get(key)
-	if instance == nil || proto.Equal(instance.Value.GetStatus().GetJobStatus(), job) {
+	if instance == nil || proto.Equal(instance.Value().GetStatus().GetJobStatus(), job) {
 		return
 	}
-	after := proto.CloneOf(instance.Value)
+	after := proto.CloneOf(instance.Value())
 	after.Status.JobStatus = job
 	after.Metadata.UpdateTimestamp = resource.Now()
 	a.instances.Put(tx, key, after)

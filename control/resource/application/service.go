@@ -82,7 +82,7 @@ func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.Crea
 			return err
 		}
 		before := s.Records.Get(tx, store.Join(env.Key, name))
-		start, err := s.startOf(tx, env.Value, before.Message(), app, spec)
+		start, err := s.startOf(tx, env.Value(), before.Message(), app, spec)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (s *service) save(
 ) (*cmfv1.FlinkApplication, error) {
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	reported := s.Status.In(tx).Get(key).Message()
-	plan, err := next(env.Value, before.Message(), app, spec, start, flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()))
+	plan, err := next(env.Value(), before.Message(), app, spec, start, flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()))
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +158,8 @@ func (s *service) save(
 	event := "Application updated."
 	if before == nil {
 		event = "Application created."
-		ref := manifest.DeploymentRef(env.Value, app.GetMetadata().GetName())
-		if err := s.ownership.Claim(tx, env.Value.GetKubernetesClusterName(), ref, s.Records.Name(), key, app.GetMetadata().GetUid()); err != nil {
+		ref := manifest.DeploymentRef(env.Value(), app.GetMetadata().GetName())
+		if err := s.ownership.Claim(tx, env.Value().GetKubernetesClusterName(), ref, s.Records.Name(), key, app.GetMetadata().GetUid()); err != nil {
 			return nil, err
 		}
 	}
@@ -170,11 +170,7 @@ func (s *service) save(
 		}
 	}
 	s.write(tx, key, plan, happened...)
-	item := Item{Object: &store.Object[*storev1.ApplicationRecord]{Key: key, Value: plan.Record}, At: tx}
-	if reported.GetOwnerUid() == app.GetMetadata().GetUid() {
-		item.Reported = reported
-	}
-	return s.view(item, resource.Detail{Single: true}), nil
+	return s.view(s.kind.ItemOf(tx, store.NewObject(key, plan.Record)), resource.Detail{Single: true}), nil
 }
 
 // write writes what a plan says, and events.
@@ -195,7 +191,7 @@ func (s *service) DeleteApplication(ctx context.Context, req *cmfv1.DeleteApplic
 	if err != nil {
 		return nil, err
 	}
-	if err := s.delete(ctx, env.Value, item.Value, req.GetForce()); err != nil {
+	if err := s.delete(ctx, env.Value(), item.Value(), req.GetForce()); err != nil {
 		return nil, err
 	}
 	return &cmfv1.DeleteApplicationResponse{}, nil
@@ -213,7 +209,7 @@ func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, recor
 	}
 	return resource.Update(ctx, a.store, "Application '"+name+"'", func(tx *store.Tx) error {
 		app := a.Records.Get(tx, key)
-		if app == nil || metadataOf(app.Value).GetUid() != metadataOf(record).GetUid() {
+		if app == nil || metadataOf(app.Value()).GetUid() != metadataOf(record).GetUid() {
 			return apierror.NotFound("Application '%s' not found in environment '%s'.", name, env.GetName())
 		}
 		a.savepoints.Records.RequireEmpty(tx, savepoints)
@@ -239,7 +235,7 @@ func (s *service) StartApplication(ctx context.Context, req *cmfv1.StartApplicat
 		if err != nil {
 			return nil, err
 		}
-		path, err := s.savepoints.Path(at, savepoint.ForApplication(env.Value, req.GetAppName()), flinkspec.SavepointReference{UID: uid})
+		path, err := s.savepoints.Path(at, savepoint.ForApplication(env.Value(), req.GetAppName()), flinkspec.SavepointReference{UID: uid})
 		if err != nil {
 			return nil, err
 		}
@@ -268,7 +264,7 @@ func (s *service) setState(ctx context.Context, envName, name, desired string, s
 		if err != nil {
 			return err
 		}
-		spec, err := openjson.Parse(before.Value.GetApplication().GetSpec())
+		spec, err := openjson.Parse(before.Value().GetApplication().GetSpec())
 		if err != nil {
 			return fmt.Errorf("specification of application %s: %w", before.Key, err)
 		}
@@ -278,7 +274,7 @@ func (s *service) setState(ctx context.Context, envName, name, desired string, s
 			return nil
 		}
 		openjson.Set(spec, desired, "job", "state")
-		app := before.Value.GetApplication()
+		app := before.Value().GetApplication()
 		changed := written(app, app)
 		changed.Spec = openjson.Format(spec)
 		view, err = s.save(tx, env, before.Object, changed, spec, start)

@@ -12,19 +12,19 @@ import (
 // view is an application as users see it: as written, with the status that the
 // agent reported.
 func (a *Applications) view(i Item, detail resource.Detail) *cmfv1.FlinkApplication {
-	app := i.Value.GetApplication()
+	app := i.Value().GetApplication()
 	warning := ""
 	if env := a.environments.Of(i.At, i.Key); env != nil {
-		warning = a.clusters.StaleWarning(i.At, env.Value.GetKubernetesClusterName())
+		warning = a.clusters.StaleWarning(i.At, env.Value().GetKubernetesClusterName())
 	}
-	status := Status(i.Value, i.Reported, warning)
+	status := Status(i.Value(), i.Reported(), warning)
 	if detail.Resources {
 		status = openjson.AppendValue(status, "resourceSummary", FormatUsage(a.usage(i)))
 	}
 	return &cmfv1.FlinkApplication{
 		ApiVersion: app.GetApiVersion(),
 		Kind:       app.GetKind(),
-		Metadata:   resource.WithUpdateTime(app.GetMetadata(), i.Reported.GetUpdateTime()),
+		Metadata:   resource.WithUpdateTime(app.GetMetadata(), i.Reported().GetUpdateTime()),
 		Spec:       app.GetSpec(),
 		Status:     &cmfv1.JsonObject{Json: status},
 	}
@@ -33,7 +33,7 @@ func (a *Applications) view(i Item, detail resource.Detail) *cmfv1.FlinkApplicat
 // jobState is the state of an application's job; RECONCILING until one is
 // reported.
 func jobState(i Item) string {
-	if state := i.Reported.GetJobState(); state != "" {
+	if state := i.ReportedHead().GetJobState(); state != "" {
 		return state
 	}
 	return flink.JobReconciling
@@ -42,15 +42,15 @@ func jobState(i Item) string {
 // usage is what an application asks its cluster for.
 func (a *Applications) usage(i Item) *cmfv1.ResourceUsageSummary {
 	none := flinkspec.AddUsage(nil, nil)
-	instance := a.instances.In(i.At).Get(store.Join(i.Key, i.Value.GetInstance()))
+	instance := a.instances.In(i.At).Get(store.Join(i.Key, i.Value().GetInstance()))
 	if instance == nil {
 		return none
 	}
-	effective, err := openjson.Parse(instance.Value.GetStatus().GetSpec())
+	effective, err := openjson.Parse(instance.Value().GetStatus().GetSpec())
 	if err != nil {
 		return none
 	}
-	spec, err := openjson.Parse(i.Value.GetApplication().GetSpec())
+	spec, err := openjson.Parse(i.Value().GetApplication().GetSpec())
 	if err != nil {
 		return none
 	}

@@ -83,7 +83,7 @@ func (c *Catalogs) Room() resource.Room {
 }
 
 func (c *Catalogs) view(i item, _ resource.Detail) *cmfv1.KafkaCatalog {
-	catalog := i.Value
+	catalog := i.Value()
 	return &cmfv1.KafkaCatalog{
 		ApiVersion: catalog.GetApiVersion(), Kind: catalog.GetKind(), Metadata: catalog.GetMetadata(), Spec: catalog.GetSpec(),
 		Status: &cmfv1.KafkaCatalogStatus{EnvironmentsWithAccess: c.environmentsWithAccess(i.At, secretOf(catalog))},
@@ -93,7 +93,7 @@ func (c *Catalogs) view(i item, _ resource.Detail) *cmfv1.KafkaCatalog {
 // databaseView is of a database in its catalog: who may see a database has to see
 // the catalog as well.
 func (c *Catalogs) databaseView(i databaseItem, _ resource.Detail) *cmfv1.KafkaDatabase {
-	database := i.Value
+	database := i.Value()
 	catalog := c.Records.In(i.At).Get(store.Key(store.Segments(i.Key)[0])).Message()
 	return &cmfv1.KafkaDatabase{
 		ApiVersion: database.GetApiVersion(), Kind: database.GetKind(), Metadata: database.GetMetadata(), Spec: database.GetSpec(),
@@ -110,10 +110,10 @@ func (c *Catalogs) environmentsWithAccess(at store.Reader, ids ...string) []stri
 	for _, env := range c.environments.All(at) {
 		access := true
 		for _, id := range ids {
-			access = access && c.secrets.IsMapped(at, env.Value.GetName(), id)
+			access = access && c.secrets.IsMapped(at, env.Value().GetName(), id)
 		}
 		if access {
-			names = append(names, env.Value.GetName())
+			names = append(names, env.Value().GetName())
 		}
 	}
 	return names

@@ -289,9 +289,9 @@ func TestTablesThatAreTopics(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	catalog := func(name string) item {
-		return item{Object: &store.Object[*cmfv1.KafkaCatalog]{Value: &cmfv1.KafkaCatalog{Metadata: &cmfv1.ObjectMeta{Name: name}}}}
+		return item{Object: store.NewObject("", &cmfv1.KafkaCatalog{Metadata: &cmfv1.ObjectMeta{Name: name}})}
 	}
-	database := databaseItem{Object: &store.Object[*cmfv1.KafkaDatabase]{Value: &cmfv1.KafkaDatabase{Metadata: &cmfv1.ObjectMeta{Name: "sales"}}}}
+	database := databaseItem{Object: store.NewObject("", &cmfv1.KafkaDatabase{Metadata: &cmfv1.ObjectMeta{Name: "sales"}})}
 	querytest.Agrees(t, list, &cmfv1.ListKafkaCatalogsRequest{}, "", "")
 	querytest.Agrees(t, databaseList, &cmfv1.ListKafkaDatabasesRequest{}, "", "")
 	equal(t, "catalogs", querytest.Names(t, list, query.Params{}, catalog("two"), catalog("one")), "one two")

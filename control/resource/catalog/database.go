@@ -79,7 +79,7 @@ func (s *databaseService) UpdateKafkaDatabase(ctx context.Context, req *cmfv1.Up
 		if err := checkDatabase(update); err != nil {
 			return nil, err
 		}
-		after := proto.CloneOf(before.Value)
+		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
 		after.Spec = update.GetSpec()
 		return after, nil

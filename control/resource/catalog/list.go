@@ -15,14 +15,14 @@ type (
 var (
 	list = &query.List[item]{
 		Plural: "catalogs",
-		Name:   func(i item) string { return i.Value.GetMetadata().GetName() },
-		UID:    func(i item) string { return i.Value.GetMetadata().GetUid() },
-		Sort:   query.Described(func(i item) *cmfv1.ObjectMeta { return i.Value.GetMetadata() }, nil),
+		Name:   func(i item) string { return i.Value().GetMetadata().GetName() },
+		UID:    func(i item) string { return i.Value().GetMetadata().GetUid() },
+		Sort:   query.Described(func(i item) *cmfv1.ObjectMeta { return i.Value().GetMetadata() }, nil),
 	}
 	databaseList = &query.List[databaseItem]{
 		Plural: "databases",
-		Name:   func(i databaseItem) string { return i.Value.GetMetadata().GetName() },
-		UID:    func(i databaseItem) string { return i.Value.GetMetadata().GetUid() },
-		Sort:   query.Described(func(i databaseItem) *cmfv1.ObjectMeta { return i.Value.GetMetadata() }, nil),
+		Name:   func(i databaseItem) string { return i.Value().GetMetadata().GetName() },
+		UID:    func(i databaseItem) string { return i.Value().GetMetadata().GetUid() },
+		Sort:   query.Described(func(i databaseItem) *cmfv1.ObjectMeta { return i.Value().GetMetadata() }, nil),
 	}
 )

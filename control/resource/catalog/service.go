@@ -68,7 +68,7 @@ func (s *service) UpdateKafkaCatalog(ctx context.Context, req *cmfv1.UpdateKafka
 		if err := checkUpdate(update); err != nil {
 			return nil, err
 		}
-		after := proto.CloneOf(before.Value)
+		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
 		after.Spec = update.GetSpec()
 		return after, nil
@@ -79,7 +79,7 @@ func (s *service) DeleteKafkaCatalog(ctx context.Context, req *cmfv1.DeleteKafka
 	err := s.kind.Delete(ctx, s.store, "", req.GetCatName(), func(tx *store.Tx, catalog item) error {
 		var names []string
 		for database := range s.Databases.In(tx).Under(catalog.Key) {
-			names = append(names, database.Value.GetMetadata().GetName())
+			names = append(names, database.Value().GetMetadata().GetName())
 		}
 		if len(names) > 0 {
 			return apierror.InUse("Cannot delete Kafka catalog '%s': it contains databases [%s]", req.GetCatName(), resource.Abridge(names))

@@ -39,8 +39,8 @@ func (c *Catalogs) Visible(ctx context.Context, at store.Reader, env string) *Vi
 func (v *Visible) Catalogs() []string {
 	var names []string
 	for catalog := range v.catalogs.Records.In(v.at).Under("") {
-		if v.catalogs.secrets.IsMapped(v.at, v.env, secretOf(catalog.Value)) {
-			names = append(names, catalog.Value.GetMetadata().GetName())
+		if v.catalogs.secrets.IsMapped(v.at, v.env, secretOf(catalog.Value())) {
+			names = append(names, catalog.Value().GetMetadata().GetName())
 		}
 	}
 	return names
@@ -50,8 +50,8 @@ func (v *Visible) Catalogs() []string {
 func (v *Visible) Databases(catalog string) []string {
 	var names []string
 	for database := range v.catalogs.Databases.In(v.at).Under(store.Key(catalog)) {
-		if v.catalogs.secrets.IsMapped(v.at, v.env, databaseSecretOf(database.Value)) {
-			names = append(names, database.Value.GetMetadata().GetName())
+		if v.catalogs.secrets.IsMapped(v.at, v.env, databaseSecretOf(database.Value())) {
+			names = append(names, database.Value().GetMetadata().GetName())
 		}
 	}
 	return names
@@ -83,7 +83,7 @@ func (v *Visible) Tables(catalog, database string) []string {
 // Table is the definition of a table, or of the topic of the name.
 func (v *Visible) Table(path metadata.Path) (*storev1.TableRecord, bool) {
 	if table := v.catalogs.Tables.In(v.at).Get(tableKey(path)); table != nil {
-		return table.Value, true
+		return table.Value(), true
 	}
 	if v.catalogs.topics == nil || v.DeclaredOnly {
 		return nil, false

@@ -99,7 +99,7 @@ func (c *Clusters) StatusOf(at store.Reader, name string) *cmfv1.KubernetesClust
 }
 
 func (c *Clusters) status(at store.Reader, cluster *store.Object[*cmfv1.KubernetesCluster]) *cmfv1.KubernetesClusterStatus {
-	return statusOf(cluster.Value, c.Status.In(at).Get(cluster.Key).Message(), c.Sessions.In(at).Get(cluster.Key).Message())
+	return statusOf(cluster.Value(), c.Status.In(at).Get(cluster.Key).Message(), c.Sessions.In(at).Get(cluster.Key).Message())
 }
 
 // StaleWarning says why what agents reported from a cluster may be old; empty
@@ -110,7 +110,7 @@ func (c *Clusters) StaleWarning(at store.Reader, name string) string {
 		return staleWarning(name, nil)
 	}
 	// Most clusters are connected, and every item of a list asks.
-	if c.Sessions.In(at).Get(cluster.Key) != nil && !Decommissioned(cluster.Value) {
+	if c.Sessions.In(at).Get(cluster.Key) != nil && !Decommissioned(cluster.Value()) {
 		return ""
 	}
 	return staleWarning(name, c.status(at, cluster))
@@ -138,7 +138,7 @@ func (c *Clusters) environments(at store.Reader, cluster string) []string {
 }
 
 func (c *Clusters) view(item resource.Item[*cmfv1.KubernetesCluster], _ resource.Detail) *cmfv1.KubernetesCluster {
-	cluster := item.Value
+	cluster := item.Value()
 	return &cmfv1.KubernetesCluster{
 		ApiVersion: cluster.GetApiVersion(),
 		Kind:       cluster.GetKind(),

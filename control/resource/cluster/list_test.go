@@ -17,11 +17,11 @@ func TestList(t *testing.T) {
 	named := func(name, lifecycle string) item {
 		record := cluster(lifecycle)
 		record.Metadata.Name, record.Metadata.Labels = name, &cmfv1.StringMap{Entries: map[string]string{"at": name}}
-		return item{Object: &store.Object[*cmfv1.KubernetesCluster]{Key: name, Value: record}, At: s.Cached()}
+		return item{Object: store.NewObject(name, record), At: s.Cached()}
 	}
 	items := []item{
 		named("hub", "DECOMMISSIONED"), named("edge", "ACTIVE"),
-		{Object: &store.Object[*cmfv1.KubernetesCluster]{}, At: s.Cached()}, // none is so empty that listing it fails
+		{Object: store.NewObject("", (*cmfv1.KubernetesCluster)(nil)), At: s.Cached()}, // none is so empty that listing it fails
 	}
 	querytest.Agrees(t, c.list(), &cmfv1.ListKubernetesClustersRequest{}, "state", "")
 	for params, want := range map[*query.Params]string{

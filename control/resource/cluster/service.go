@@ -47,7 +47,7 @@ func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.Update
 		if err != nil {
 			return err
 		}
-		before := cluster.Value
+		before := cluster.Value()
 		if err := checkUpdate(name, req.GetCluster()); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.Update
 			s.Environments.RequireEmpty(tx, cluster.Key)
 		}
 		s.Records.Put(tx, cluster.Key, after)
-		cluster.Object = &store.Object[*cmfv1.KubernetesCluster]{Key: cluster.Key, Value: after}
+		cluster.Object = store.NewObject(cluster.Key, after)
 		view = s.view(cluster, resource.Detail{})
 		return nil
 	})

@@ -35,7 +35,7 @@ func (c *Clusters) explainLostSessions(ctx context.Context) error {
 		at := c.Sessions.In(c.store.Cached())
 		for _, ref := range changed {
 			if session := at.Get(ref.Key); session != nil {
-				last[ref.Key] = session.Value
+				last[ref.Key] = session.Value()
 				continue
 			}
 			if err := c.explain(ctx, ref.Key, last[ref.Key]); err != nil {
@@ -53,10 +53,10 @@ func (c *Clusters) explain(ctx context.Context, cluster string, last *storev1.Se
 			return nil
 		}
 		before := c.Status.Get(tx, cluster)
-		if before == nil || before.Value.GetDisconnectMessage() != "" {
+		if before == nil || before.Value().GetDisconnectMessage() != "" {
 			return nil
 		}
-		after := proto.CloneOf(before.Value)
+		after := proto.CloneOf(before.Value())
 		after.DisconnectMessage = expired
 		if beat := last.GetLastHeartbeat(); beat.AsTime().After(after.GetLastHeartbeat().AsTime()) {
 			after.LastHeartbeat = beat

@@ -62,7 +62,7 @@ func New(
 		Contained: &resource.Contained[*cmfv1.ComputePool]{
 			Drop: p.drop,
 			Usage: func(item Item, env *cmfv1.Environment, usage *resource.Usage) {
-				usage.Summary = flinkspec.AddUsage(usage.Summary, sessionUsage(env, item.Value))
+				usage.Summary = flinkspec.AddUsage(usage.Summary, sessionUsage(env, item.Value()))
 			},
 		},
 		Objects: []*resource.Object{p.object()},
@@ -97,7 +97,7 @@ func (p *Pools) Require(tx *store.Tx, env, name string) (Item, bool) {
 }
 
 func list() *query.List[Item] {
-	metadata := func(item Item) *cmfv1.ObjectMeta { return item.Value.GetMetadata() }
+	metadata := func(item Item) *cmfv1.ObjectMeta { return item.Value().GetMetadata() }
 	return &query.List[Item]{
 		Plural:     "compute pools",
 		Name:       func(item Item) string { return metadata(item).GetName() },

@@ -50,12 +50,12 @@ func (p *Pools) statementsOn(at store.Reader, pool string) []string {
 func (p *Pools) requireIdle(tx *store.Tx, env *store.Object[*cmfv1.Environment], pool Item) error {
 	var running []string
 	for _, name := range p.statementsOn(tx, pool.Key) {
-		if occupant, ok := p.statements.Occupant(tx, env.Value, store.Join(env.Key, name)); ok && occupant.Running {
+		if occupant, ok := p.statements.Occupant(tx, env.Value(), store.Join(env.Key, name)); ok && occupant.Running {
 			running = append(running, name)
 		}
 	}
 	if len(running) > 0 {
-		return apierror.InUse("Cannot update compute pool '%s': statements [%s] run on it. Stop them first.", pool.Value.GetMetadata().GetName(), resource.Abridge(running))
+		return apierror.InUse("Cannot update compute pool '%s': statements [%s] run on it. Stop them first.", pool.Value().GetMetadata().GetName(), resource.Abridge(running))
 	}
 	p.guards.RequireNoneSince(tx, pool.Key, tx.Revision())
 	return nil

@@ -7,13 +7,16 @@ import (
 
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/querytest"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 func item(pool *cmfv1.ComputePool, reported *storev1.StatusRecord) Item {
-	return Item{Object: &store.Object[*cmfv1.ComputePool]{Value: pool, Revision: 1}, Reported: reported}
+	object := store.NewObject("", pool)
+	object.Revision = 1
+	return resource.NewItem(object, reported, nil)
 }
 
 func TestList(t *testing.T) {

@@ -46,10 +46,10 @@ func (p *Pools) ofCluster(at store.Reader, cluster string) []string {
 
 func (p *Pools) render(at store.Reader, env *store.Object[*cmfv1.Environment], key string) (*agentv1.Apply, error) {
 	pool := p.Records.In(at).Get(key)
-	if pool == nil || !hasCluster(pool.Value) {
+	if pool == nil || !hasCluster(pool.Value()) {
 		return nil, nil // a tombstone deletes the object, if there was one
 	}
-	return manifestOf(env.Value, pool.Value, max(pool.Revision, env.Revision), p.clusters.RunsSQL(at, env.Value.GetKubernetesClusterName()))
+	return manifestOf(env.Value(), pool.Value(), max(pool.Revision, env.Revision), p.clusters.RunsSQL(at, env.Value().GetKubernetesClusterName()))
 }
 
 // manifestOf renders the session cluster of a shared pool: a FlinkDeployment

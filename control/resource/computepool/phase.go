@@ -13,7 +13,7 @@ import (
 // Phase is the phase of a pool, and a sentence about it where there is something
 // to say.
 func Phase(item Item) (phase, message string) {
-	return phaseOf(item.Value, item.Revision, item.Reported)
+	return phaseOf(item.Value(), item.Revision, item.Reported())
 }
 
 // phaseOf is Phase from what it follows from. revision is that of the pool's
@@ -58,9 +58,9 @@ func IsShared(pool *cmfv1.ComputePool) bool { return pool.GetSpec().GetType() ==
 
 // CheckAccepts refuses statements that need Flink while their pool does not run.
 func CheckAccepts(item Item) error {
-	if phase, _ := Phase(item); IsShared(item.Value) && phase != contract.PhaseRunning {
+	if phase, _ := Phase(item); IsShared(item.Value()) && phase != contract.PhaseRunning {
 		return apierror.Unprocessable(fmt.Sprintf("spec.computePoolName: compute pool '%s' is %s: a shared pool accepts statements only while it is %s",
-			item.Value.GetMetadata().GetName(), phase, contract.PhaseRunning))
+			item.Value().GetMetadata().GetName(), phase, contract.PhaseRunning))
 	}
 	return nil
 }

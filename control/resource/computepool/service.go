@@ -44,11 +44,11 @@ func (s *service) CreateComputePool(ctx context.Context, req *cmfv1.CreateComput
 		if err != nil {
 			return err
 		}
-		if err := checkCluster(env.Value, pool, nil); err != nil || !IsShared(pool) {
+		if err := checkCluster(env.Value(), pool, nil); err != nil || !IsShared(pool) {
 			return err
 		}
 		metadata := pool.GetMetadata()
-		return s.ownership.Claim(tx, env.Value.GetKubernetesClusterName(), manifest.DeploymentRef(env.Value, metadata.GetName()),
+		return s.ownership.Claim(tx, env.Value().GetKubernetesClusterName(), manifest.DeploymentRef(env.Value(), metadata.GetName()),
 			objectsName, store.Join(env.Key, metadata.GetName()), metadata.GetUid())
 	})
 }
@@ -105,7 +105,7 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 		return nil, err
 	}
 	return s.kind.Update(ctx, s.store, env.Key, req.GetComputePoolName(), update.GetMetadata(), func(tx *store.Tx, before Item) (*cmfv1.ComputePool, error) {
-		if err := checkUpdate(before.Value, update); err != nil {
+		if err := checkUpdate(before.Value(), update); err != nil {
 			return nil, err
 		}
 		env, err := s.environments.Require(tx, req.GetEnvName())
@@ -113,20 +113,20 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 			return nil, err
 		}
 		after := withDefaults(update)
-		if proto.Equal(before.Value.GetSpec(), after.GetSpec()) {
+		if proto.Equal(before.Value().GetSpec(), after.GetSpec()) {
 			return after, nil
 		}
 		var inForce openjson.Object
-		if hasCluster(before.Value) {
-			inForce = flinkspec.SpecInForce(before.Reported, before.Value.GetMetadata().GetUid())
+		if hasCluster(before.Value()) {
+			inForce = flinkspec.SpecInForce(before.Reported(), before.Value().GetMetadata().GetUid())
 		}
-		if err := checkCluster(env.Value, after, inForce); err != nil {
+		if err := checkCluster(env.Value(), after, inForce); err != nil {
 			return nil, err
 		}
 		if err := s.requireIdle(tx, env, before); err != nil {
 			return nil, err
 		}
-		s.suspendOrResume(tx, env.Value, before, after)
+		s.suspendOrResume(tx, env.Value(), before, after)
 		return after, nil
 	})
 }
@@ -134,8 +134,8 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 // suspendOrResume writes what else changes where a shared pool is suspended, or
 // runs again.
 func (s *service) suspendOrResume(tx *store.Tx, env *cmfv1.Environment, before Item, after *cmfv1.ComputePool) {
-	ran, runs := hasCluster(before.Value), hasCluster(after)
-	metadata := before.Value.GetMetadata()
+	ran, runs := hasCluster(before.Value()), hasCluster(after)
+	metadata := before.Value().GetMetadata()
 	cluster, ref := env.GetKubernetesClusterName(), manifest.DeploymentRef(env, metadata.GetName())
 	switch {
 	case ran && !runs:
@@ -156,7 +156,7 @@ func (s *service) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteComput
 		if statements := s.statementsOn(tx, pool.Key); len(statements) > 0 {
 			return apierror.InUse("Cannot delete compute pool '%s': statements [%s] use it. Delete them first.", req.GetComputePoolName(), resource.Abridge(statements))
 		}
-		s.delete(tx, env.Value, pool.Object, req.GetForce())
+		s.delete(tx, env.Value(), pool.Object, req.GetForce())
 		return nil
 	})
 	if err != nil {
@@ -170,10 +170,10 @@ func (s *service) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteComput
 func (p *Pools) delete(tx *store.Tx, env *cmfv1.Environment, pool *store.Object[*cmfv1.ComputePool], release bool) {
 	p.guards.RequireEmpty(tx, pool.Key)
 	p.Status.Delete(tx, pool.Key)
-	if !IsShared(pool.Value) {
+	if !IsShared(pool.Value()) {
 		return
 	}
-	metadata := pool.Value.GetMetadata()
+	metadata := pool.Value().GetMetadata()
 	cluster, ref := env.GetKubernetesClusterName(), manifest.DeploymentRef(env, metadata.GetName())
 	p.ownership.Unclaim(tx, cluster, ref)
 	p.ownership.Remove(tx, cluster, ref, metadata.GetUid(), release)
@@ -181,12 +181,12 @@ func (p *Pools) delete(tx *store.Tx, env *cmfv1.Environment, pool *store.Object[
 
 // drop deletes a pool together with its environment.
 func (p *Pools) drop(ctx context.Context, env *store.Object[*cmfv1.Environment], pool *store.Object[*cmfv1.ComputePool]) error {
-	return resource.Update(ctx, p.store, "Compute pool '"+pool.Value.GetMetadata().GetName()+"'", func(tx *store.Tx) error {
+	return resource.Update(ctx, p.store, "Compute pool '"+pool.Value().GetMetadata().GetName()+"'", func(tx *store.Tx) error {
 		now := p.Records.Get(tx, pool.Key)
 		if now == nil {
 			return nil
 		}
-		p.delete(tx, env.Value, now, true)
+		p.delete(tx, env.Value(), now, true)
 		p.Records.Delete(tx, now.Key)
 		return nil
 	})

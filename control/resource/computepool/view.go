@@ -11,7 +11,7 @@ import (
 
 // view is a pool as users see it.
 func (p *Pools) view(item Item, detail resource.Detail) *cmfv1.ComputePool {
-	pool, env := item.Value, p.environments.Of(item.At, item.Key).Message()
+	pool, env := item.Value(), p.environments.Of(item.At, item.Key).Message()
 	status := &cmfv1.ComputePoolStatus{}
 	status.Phase, status.Message = Phase(item)
 	if hasCluster(pool) {
@@ -23,7 +23,7 @@ func (p *Pools) view(item Item, detail resource.Detail) *cmfv1.ComputePool {
 	return &cmfv1.ComputePool{
 		ApiVersion: pool.GetApiVersion(),
 		Kind:       pool.GetKind(),
-		Metadata:   resource.WithUpdateTime(pool.GetMetadata(), item.Reported.GetUpdateTime()),
+		Metadata:   resource.WithUpdateTime(pool.GetMetadata(), item.Reported().GetUpdateTime()),
 		Spec:       pool.GetSpec(),
 		Status:     status,
 	}
@@ -31,13 +31,13 @@ func (p *Pools) view(item Item, detail resource.Detail) *cmfv1.ComputePool {
 
 // updateTime is that of the view.
 func updateTime(item Item) *timestamppb.Timestamp {
-	return resource.UpdateTime(item.Value.GetMetadata(), item.Reported.GetUpdateTime())
+	return resource.UpdateTime(item.Value().GetMetadata(), item.Reported().GetUpdateTime())
 }
 
 // usage counts what runs on a pool and adds up what it asks for.
 func (p *Pools) usage(item Item, env *cmfv1.Environment) (*cmfv1.ResourcesByStatusAndTypeSummary, *cmfv1.ResourceUsageSummary) {
 	counts := &cmfv1.ResourcesByStatusAndTypeSummary{Applications: map[string]int32{}, Statements: map[string]int32{}}
-	sum := sessionUsage(env, item.Value)
+	sum := sessionUsage(env, item.Value())
 	for _, name := range p.statementsOn(item.At, item.Key) {
 		if occupant, ok := p.statements.Occupant(item.At, env, store.Key(env.GetName(), name)); ok {
 			counts.Statements[occupant.Phase]++

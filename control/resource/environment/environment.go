@@ -114,13 +114,13 @@ func (e *Environments) Usage(at store.Reader, environments ...*store.Object[*cmf
 		Summary: flinkspec.AddUsage(nil, nil),
 	}
 	for _, env := range environments {
-		e.registry.UsageOf(at, env.Value, usage)
+		e.registry.UsageOf(at, env.Value(), usage)
 	}
 	return usage
 }
 
 func (e *Environments) view(item item, detail resource.Detail) *cmfv1.Environment {
-	env := item.Value
+	env := item.Value()
 	view := &cmfv1.Environment{
 		Name:                     env.GetName(),
 		CreatedTime:              env.GetCreatedTime(),

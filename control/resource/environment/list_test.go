@@ -13,7 +13,7 @@ import (
 
 func TestList(t *testing.T) {
 	at := func(second int64) *timestamppb.Timestamp { return &timestamppb.Timestamp{Seconds: second} }
-	listed := func(env *cmfv1.Environment) item { return item{Object: &store.Object[*cmfv1.Environment]{Value: env}} }
+	listed := func(env *cmfv1.Environment) item { return item{Object: store.NewObject("", env)} }
 	items := []item{
 		listed(&cmfv1.Environment{Name: "test", CreatedTime: at(1), UpdatedTime: at(9), KubernetesNamespace: "flink-a"}),
 		listed(&cmfv1.Environment{Name: "prod", CreatedTime: at(2), UpdatedTime: at(3), KubernetesNamespace: "flink-b",

@@ -66,7 +66,7 @@ func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.Crea
 		if err != nil {
 			return err
 		}
-		view = s.view(item{Object: &store.Object[*cmfv1.Environment]{Key: store.Key(name), Value: after}, At: tx}, resource.Detail{Single: true})
+		view = s.view(item{Object: store.NewObject(store.Key(name), after), At: tx}, resource.Detail{Single: true})
 		return nil
 	})
 	return view, err
@@ -105,19 +105,19 @@ func (s *service) placement(tx *store.Tx, name string) placement {
 	}
 	return placement{
 		registered:     true,
-		decommissioned: cluster.Decommissioned(found.Value),
+		decommissioned: cluster.Decommissioned(found.Value()),
 		namespaces:     s.clusters.Reported(tx, name).GetNamespaces(),
 	}
 }
 
 func (s *service) updated(tx *store.Tx, v apierror.Violations, before *store.Object[*cmfv1.Environment], env *cmfv1.Environment) (*cmfv1.Environment, error) {
-	checkPlacementUnchanged(&v, before.Value, env)
+	checkPlacementUnchanged(&v, before.Value(), env)
 	if err := v.Invalid(); err != nil {
 		return nil, err
 	}
-	after := withUpdate(before.Value, env)
-	if proto.Equal(before.Value, after) {
-		return before.Value, nil
+	after := withUpdate(before.Value(), env)
+	if proto.Equal(before.Value(), after) {
+		return before.Value(), nil
 	}
 	after.UpdatedTime = resource.Now()
 	after.Metadata.UpdateTimestamp = after.UpdatedTime
@@ -167,7 +167,7 @@ func (s *service) delete(ctx context.Context, name string, force bool) error {
 		}
 		s.registry.RequireEmpty(tx, env.Key)
 		s.Records.Delete(tx, env.Key)
-		s.clusters.Environments.Delete(tx, store.Key(env.Value.GetKubernetesClusterName(), name))
+		s.clusters.Environments.Delete(tx, store.Key(env.Value().GetKubernetesClusterName(), name))
 		return nil
 	})
 }

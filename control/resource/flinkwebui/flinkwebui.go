@@ -89,7 +89,7 @@ func (s *service) flinkCluster(at store.Reader, req *cmfv1.FetchFlinkWebUIReques
 		if err != nil {
 			return flinkCluster{}, err
 		}
-		return s.clusterOfStatement(env.Value, item)
+		return s.clusterOfStatement(env.Value(), item)
 	}
 	name := req.GetAppName()
 	if name == "" {
@@ -99,12 +99,12 @@ func (s *service) flinkCluster(at store.Reader, req *cmfv1.FetchFlinkWebUIReques
 	if err != nil {
 		return flinkCluster{}, err
 	}
-	return flinkCluster{env: env.Value, of: "Application '" + name + "'", deployment: name, reported: item.Reported}, nil
+	return flinkCluster{env: env.Value(), of: "Application '" + name + "'", deployment: name, reported: item.Reported()}, nil
 }
 
 // clusterOfStatement is a statement's own cluster, or that of its pool.
 func (s *service) clusterOfStatement(env *cmfv1.Environment, item statement.Item) (flinkCluster, error) {
-	record := item.Value
+	record := item.Value()
 	name, pool := record.GetStatement().GetMetadata().GetName(), record.GetStatement().GetSpec().GetComputePoolName()
 	if !statement.IsDeployed(record) {
 		return flinkCluster{}, apierror.NotFound("Statement '%s' has no web UI: Flink does not run it.", name)
@@ -116,7 +116,7 @@ func (s *service) clusterOfStatement(env *cmfv1.Environment, item statement.Item
 	cluster := flinkCluster{env: env, of: "Statement '" + name + "'"}
 	switch record.GetObjectKind() {
 	case flink.KindDeployment:
-		cluster.deployment, cluster.reported = name, item.Reported
+		cluster.deployment, cluster.reported = name, item.Reported()
 		return cluster, nil
 	case flink.KindSessionJob:
 		cluster.deployment = openjson.String(spec, "deploymentName")
@@ -126,7 +126,7 @@ func (s *service) clusterOfStatement(env *cmfv1.Environment, item statement.Item
 	if cluster.deployment == pool {
 		cluster.of = "Compute pool '" + pool + "' of statement '" + name + "'"
 		onPool, _ := s.pools.Find(item.At, env.GetName(), pool)
-		cluster.reported = onPool.Reported
+		cluster.reported = onPool.Reported()
 	}
 	return cluster, nil
 }

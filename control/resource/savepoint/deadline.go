@@ -48,7 +48,7 @@ func (s *Savepoints) expire(ctx context.Context, now time.Time) error {
 			if !s.overdue(tx, o.Key, now) {
 				return nil
 			}
-			after := proto.CloneOf(record.Value)
+			after := proto.CloneOf(record.Value())
 			after.Expired = fmt.Sprintf("The savepoint was not complete within %s.", deadline)
 			s.Records.Put(tx, o.Key, after)
 			return nil
@@ -62,7 +62,7 @@ func (s *Savepoints) expire(ctx context.Context, now time.Time) error {
 
 func (s *Savepoints) overdue(at store.Reader, key string, now time.Time) bool {
 	savepoint, ok := s.Kind.Item(at, key)
-	return ok && overdue(savepoint.Value, savepoint.Reported, now)
+	return ok && overdue(savepoint.Value(), savepoint.Reported(), now)
 }
 
 // overdue is true if a savepoint should have ended by now and has not.

@@ -21,9 +21,9 @@ func (s *Savepoints) newDetachedKind() *resource.Kind[*cmfv1.Savepoint, *cmfv1.S
 		Noun: "Detached savepoint", Name: contract.KindSavepoint,
 		Records: s.detached, Metadata: (*cmfv1.Savepoint).GetMetadata,
 		List: newList((*cmfv1.Savepoint).GetMetadata,
-			func(i detachedItem) *timestamppb.Timestamp { return i.Value.GetMetadata().GetUpdateTimestamp() },
-			func(i detachedItem) string { return i.Value.GetStatus().GetState() }),
-		View: func(i detachedItem, _ resource.Detail) *cmfv1.Savepoint { return i.Value },
+			func(i detachedItem) *timestamppb.Timestamp { return i.Value().GetMetadata().GetUpdateTimestamp() },
+			func(i detachedItem) string { return i.Value().GetStatus().GetState() }),
+		View: func(i detachedItem, _ resource.Detail) *cmfv1.Savepoint { return i.Value() },
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
 			counts.DetachedSavepoints = resource.CountOf(at, s.detached)
 		},
@@ -78,7 +78,7 @@ func namedLike(name string) func(detachedItem) bool {
 		name += "*"
 	}
 	pattern := filter.CompilePattern(name)
-	return func(i detachedItem) bool { return pattern.Match(i.Value.GetMetadata().GetName()) }
+	return func(i detachedItem) bool { return pattern.Match(i.Value().GetMetadata().GetName()) }
 }
 
 func (s *detachedService) GetDetachedSavepoint(ctx context.Context, req *cmfv1.GetDetachedSavepointRequest) (*cmfv1.Savepoint, error) {

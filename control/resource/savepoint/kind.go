@@ -24,9 +24,9 @@ func (s *Savepoints) newKind() *resource.Kind[*storev1.SavepointRecord, *cmfv1.S
 		Records: s.Records, Status: s.status, Metadata: metadataOf,
 		List: newList(metadataOf,
 			func(i item) *timestamppb.Timestamp {
-				return resource.WithUpdateTime(metadataOf(i.Value), i.Reported.GetUpdateTime()).GetUpdateTimestamp()
+				return resource.WithUpdateTime(metadataOf(i.Value()), i.Reported().GetUpdateTime()).GetUpdateTimestamp()
 			},
-			func(i item) string { return statusOf(i.Value, i.Reported).GetState() }),
+			func(i item) string { return statusOf(i.Value(), i.Reported()).GetState() }),
 		View: s.view, NotFound: notFound,
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
 			counts.Savepoints = resource.CountOf(at, s.Records)
@@ -39,7 +39,7 @@ func (s *Savepoints) newKind() *resource.Kind[*storev1.SavepointRecord, *cmfv1.S
 func newList[R proto.Message](
 	metadata func(R) *cmfv1.ObjectMeta, updated func(resource.Item[R]) *timestamppb.Timestamp, state func(resource.Item[R]) string,
 ) *query.List[resource.Item[R]] {
-	of := func(i resource.Item[R]) *cmfv1.ObjectMeta { return metadata(i.Value) }
+	of := func(i resource.Item[R]) *cmfv1.ObjectMeta { return metadata(i.Value()) }
 	return &query.List[resource.Item[R]]{
 		Plural:     "savepoints",
 		Name:       func(i resource.Item[R]) string { return of(i).GetName() },
@@ -53,16 +53,16 @@ func newList[R proto.Message](
 }
 
 func (s *Savepoints) view(i item, _ resource.Detail) *cmfv1.Savepoint {
-	savepoint := i.Value.GetSavepoint()
-	status := statusOf(i.Value, i.Reported)
-	if !ended(status.GetState()) || i.Value.GetDeleting() {
+	savepoint := i.Value().GetSavepoint()
+	status := statusOf(i.Value(), i.Reported())
+	if !ended(status.GetState()) || i.Value().GetDeleting() {
 		env := s.environments.Of(i.At, i.Key).Message()
 		status.Warning = s.clusters.StaleWarning(i.At, env.GetKubernetesClusterName())
 	}
 	return &cmfv1.Savepoint{
 		ApiVersion: savepoint.GetApiVersion(),
 		Kind:       savepoint.GetKind(),
-		Metadata:   resource.WithUpdateTime(savepoint.GetMetadata(), i.Reported.GetUpdateTime()),
+		Metadata:   resource.WithUpdateTime(savepoint.GetMetadata(), i.Reported().GetUpdateTime()),
 		Spec:       savepoint.GetSpec(),
 		Status:     status,
 	}

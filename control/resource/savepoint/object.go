@@ -42,11 +42,11 @@ func (s *Savepoints) render(at store.Reader, env *store.Object[*cmfv1.Environmen
 	if !ok {
 		return nil, nil
 	}
-	uid := metadataOf(savepoint.Value).GetUid()
-	if s.ownership.Removing(at, env.Value.GetKubernetesClusterName(), manifest.SnapshotRef(env.Value, uid), uid) {
+	uid := metadataOf(savepoint.Value()).GetUid()
+	if s.ownership.Removing(at, env.Value().GetKubernetesClusterName(), manifest.SnapshotRef(env.Value(), uid), uid) {
 		return nil, nil
 	}
-	return render(env.Value, savepoint.Value, statusOf(savepoint.Value, savepoint.Reported))
+	return render(env.Value(), savepoint.Value(), statusOf(savepoint.Value(), savepoint.Reported()))
 }
 
 // render makes the FlinkStateSnapshot of a savepoint. The operator would dispose
@@ -87,8 +87,8 @@ func (s *Savepoints) observe(
 	if report.Ack != nil && report.Ack.GetOutcome() != agentv1.Outcome_OUTCOME_DELETED {
 		after.Problem = resource.ProblemOf(report.Ack)
 	}
-	if record.Value.GetDeleting() &&
-		report.Ack.GetOutcome() == agentv1.Outcome_OUTCOME_APPLIED && report.Ack.GetGeneration() >= record.Value.GetGeneration() &&
+	if record.Value().GetDeleting() &&
+		report.Ack.GetOutcome() == agentv1.Outcome_OUTCOME_APPLIED && report.Ack.GetGeneration() >= record.Value().GetGeneration() &&
 		!s.ownership.Removing(tx, report.Cluster, report.Ref, report.Owner) {
 		s.ownership.Remove(tx, report.Cluster, report.Ref, report.Owner, false)
 	}

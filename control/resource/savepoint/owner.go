@@ -72,12 +72,12 @@ func (s *Savepoints) Path(at store.Reader, owner Owner, ref flinkspec.SavepointR
 		return ref.Path, nil
 	}
 	for o := range s.Records.In(at).Under(owner.Key) {
-		metadata := o.Value.GetSavepoint().GetMetadata()
+		metadata := o.Value().GetSavepoint().GetMetadata()
 		if metadata.GetUid() != ref.UID && (ref.UID != "" || metadata.GetName() != ref.Name) {
 			continue
 		}
 		item, _ := s.Kind.Item(at, o.Key)
-		status := statusOf(item.Value, item.Reported)
+		status := statusOf(item.Value(), item.Reported())
 		if status.GetState() != contract.SavepointCompleted || status.GetPath() == "" {
 			return "", apierror.Unprocessable(fmt.Sprintf("Savepoint '%s' is %s: only a completed savepoint can be started from.", metadata.GetName(), status.GetState()))
 		}
@@ -87,7 +87,7 @@ func (s *Savepoints) Path(at store.Reader, owner Owner, ref flinkspec.SavepointR
 		return "", notFound(owner.Key, ref.Name)
 	}
 	for detached := range s.detached.In(at).By(byUID, ref.UID) {
-		return detached.Value.GetSpec().GetPath(), nil
+		return detached.Value().GetSpec().GetPath(), nil
 	}
 	return "", apierror.NotFound("Savepoint with uid '%s' not found for %s '%s' in environment '%s', nor among the detached savepoints.",
 		ref.UID, strings.ToLower(owner.Noun), owner.Name, owner.Env.GetName())

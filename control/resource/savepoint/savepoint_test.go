@@ -239,7 +239,7 @@ func TestDetachedSavepointsAreListedByName(t *testing.T) {
 		}
 		var got []string
 		for _, name := range []string{"nightly", "weekly"} {
-			if keep(detachedItem{Object: &store.Object[*cmfv1.Savepoint]{Value: named(name)}}) {
+			if keep(detachedItem{Object: store.NewObject("", named(name))}) {
 				got = append(got, name)
 			}
 		}

@@ -19,7 +19,7 @@ var prod = &cmfv1.Environment{Name: "prod", KubernetesNamespace: "flink", Kubern
 type onlyProd struct{}
 
 func (onlyProd) Of(store.Reader, string) *store.Object[*cmfv1.Environment] {
-	return &store.Object[*cmfv1.Environment]{Key: prod.GetName(), Value: prod}
+	return store.NewObject(prod.GetName(), prod)
 }
 
 func (onlyProd) StaleWarning(_ store.Reader, cluster string) string { return cluster + " is away" }

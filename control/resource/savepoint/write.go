@@ -50,7 +50,7 @@ func (s *Savepoints) Create(tx *store.Tx, owner Owner, savepoint *cmfv1.Savepoin
 		return nil, err
 	}
 	s.Records.Put(tx, key, record)
-	created := item{Object: &store.Object[*storev1.SavepointRecord]{Key: key, Value: record}, At: tx}
+	created := item{Object: store.NewObject(key, record), At: tx}
 	return s.view(created, resource.Detail{Single: true}), nil
 }
 
@@ -71,8 +71,8 @@ func (s *Savepoints) Delete(tx *store.Tx, owner Owner, name string, force bool) 
 	switch {
 	case force:
 		s.remove(tx, owner.Env, savepoint.Object, true)
-	case !savepoint.Value.GetDeleting():
-		after := proto.CloneOf(savepoint.Value)
+	case !savepoint.Value().GetDeleting():
+		after := proto.CloneOf(savepoint.Value())
 		after.Deleting = true
 		after.Generation++
 		s.Records.Put(tx, savepoint.Key, after)
@@ -88,7 +88,7 @@ func (s *Savepoints) Detach(tx *store.Tx, owner Owner, name string) (*cmfv1.Save
 		return nil, err
 	}
 	view := s.view(savepoint, resource.Detail{Single: true})
-	if savepoint.Value.GetDeleting() {
+	if savepoint.Value().GetDeleting() {
 		return nil, apierror.InUse("Cannot detach savepoint '%s': it is being deleted.", name)
 	}
 	if state := view.GetStatus().GetState(); state != contract.SavepointCompleted {
@@ -110,7 +110,7 @@ func (s *Savepoints) Detach(tx *store.Tx, owner Owner, name string) (*cmfv1.Save
 // remove deletes a savepoint with its claim, and has the agent delete the object
 // or leave it there unmanaged. The files stay.
 func (s *Savepoints) remove(tx *store.Tx, env *cmfv1.Environment, o *store.Object[*storev1.SavepointRecord], release bool) {
-	cluster, uid := env.GetKubernetesClusterName(), metadataOf(o.Value).GetUid()
+	cluster, uid := env.GetKubernetesClusterName(), metadataOf(o.Value()).GetUid()
 	ref := manifest.SnapshotRef(env, uid)
 	s.Records.Delete(tx, o.Key)
 	s.status.Delete(tx, o.Key)
@@ -129,7 +129,7 @@ func (s *Savepoints) DropAll(ctx context.Context, env *cmfv1.Environment, ownerK
 		return fmt.Errorf("read the savepoints of %s: %w", ownerKey, err)
 	}
 	for o := range s.Records.In(at).Under(ownerKey) {
-		err := resource.Update(ctx, s.store, "Savepoint '"+metadataOf(o.Value).GetName()+"'", func(tx *store.Tx) error {
+		err := resource.Update(ctx, s.store, "Savepoint '"+metadataOf(o.Value()).GetName()+"'", func(tx *store.Tx) error {
 			if now := s.Records.Get(tx, o.Key); now != nil {
 				s.remove(tx, env, now, release)
 			}

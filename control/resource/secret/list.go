@@ -13,7 +13,7 @@ type (
 
 // list is what lists of secrets allow. Their data cannot be searched.
 func (s *Secrets) list() *query.List[item] {
-	metadata := func(i item) *cmfv1.ObjectMeta { return i.Value.GetMetadata() }
+	metadata := func(i item) *cmfv1.ObjectMeta { return i.Value().GetMetadata() }
 	name := func(i item) string { return metadata(i).GetName() }
 	return &query.List[item]{
 		Plural:     "secrets",
@@ -30,7 +30,7 @@ func (s *Secrets) list() *query.List[item] {
 	}
 }
 
-func mappingMetadata(i mappingItem) *cmfv1.ObjectMeta { return i.Value.GetMetadata() }
+func mappingMetadata(i mappingItem) *cmfv1.ObjectMeta { return i.Value().GetMetadata() }
 
 // mappingList is what lists of mappings allow.
 var mappingList = &query.List[mappingItem]{

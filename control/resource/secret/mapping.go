@@ -62,7 +62,7 @@ func (s *mappingService) GetEnvironmentSecretMapping(ctx context.Context, req *c
 	if err != nil {
 		return nil, err
 	}
-	return mapping.Value, nil
+	return mapping.Value(), nil
 }
 
 func (s *mappingService) WatchEnvironmentSecretMappings(req *cmfv1.WatchEnvironmentSecretMappingsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchEnvironmentSecretMappingsResponse]) error {
@@ -86,10 +86,10 @@ func (s *mappingService) UpdateEnvironmentSecretMapping(ctx context.Context, req
 		if err := s.requireSecret(tx, update.GetSpec().GetSecretName()); err != nil {
 			return nil, err
 		}
-		after := proto.CloneOf(before.Value)
+		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
 		after.Spec = update.GetSpec()
-		if was, is := reference(env.Key, before.Value), reference(env.Key, after); was != is {
+		if was, is := reference(env.Key, before.Value()), reference(env.Key, after); was != is {
 			s.references.Delete(tx, was)
 			s.references.Put(tx, is, &emptypb.Empty{})
 		}
@@ -103,7 +103,7 @@ func (s *mappingService) DeleteEnvironmentSecretMapping(ctx context.Context, req
 		return nil, err
 	}
 	err = s.mappingKind.Delete(ctx, s.store, env.Key, req.GetName(), func(tx *store.Tx, mapping mappingItem) error {
-		s.unmap(tx, env.Value, mapping.Value, false)
+		s.unmap(tx, env.Value(), mapping.Value(), false)
 		return nil
 	})
 	if err != nil {
@@ -148,12 +148,12 @@ func (s *Secrets) unmap(tx *store.Tx, env *cmfv1.Environment, mapping *cmfv1.Env
 // dropMapping deletes a mapping of an environment that goes, and leaves its
 // Kubernetes Secret unmanaged.
 func (s *Secrets) dropMapping(ctx context.Context, env *store.Object[*cmfv1.Environment], mapping *store.Object[*cmfv1.EnvironmentSecretMapping]) error {
-	return resource.Update(ctx, s.store, "Secret mapping '"+mapping.Value.GetMetadata().GetName()+"'", func(tx *store.Tx) error {
+	return resource.Update(ctx, s.store, "Secret mapping '"+mapping.Value().GetMetadata().GetName()+"'", func(tx *store.Tx) error {
 		now := s.Mappings.Get(tx, mapping.Key)
 		if now == nil {
 			return nil
 		}
-		s.unmap(tx, env.Value, now.Value, true)
+		s.unmap(tx, env.Value(), now.Value(), true)
 		s.Mappings.Delete(tx, mapping.Key)
 		return nil
 	})

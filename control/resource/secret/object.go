@@ -41,16 +41,16 @@ func (s *Secrets) render(at store.Reader, env *store.Object[*cmfv1.Environment],
 	if mapping == nil {
 		return nil, nil
 	}
-	secret := s.Records.In(at).Get(store.Key(mapping.Value.GetSpec().GetSecretName()))
+	secret := s.Records.In(at).Get(store.Key(mapping.Value().GetSpec().GetSecretName()))
 	if secret == nil {
 		return nil, nil
 	}
-	data, err := s.open(secret.Value)
+	data, err := s.open(secret.Value())
 	if err != nil {
 		return nil, err
 	}
 	// Both revisions only grow, and one of them does with every change.
-	return rendered(env.Value, mapping.Value, data, max(mapping.Revision, secret.Revision))
+	return rendered(env.Value(), mapping.Value(), data, max(mapping.Revision, secret.Revision))
 }
 
 // ref names the Secret of a mapping. The name says what it is for, and its digest

@@ -65,7 +65,7 @@ func (s *Secrets) reseal(ctx context.Context) error {
 }
 
 func (s *Secrets) resealOne(ctx context.Context, key string) error {
-	if secret := s.Records.In(s.store.Cached()).Get(key); secret == nil || !s.outdated(secret.Value) {
+	if secret := s.Records.In(s.store.Cached()).Get(key); secret == nil || !s.outdated(secret.Value()) {
 		return nil
 	}
 	_, err := s.store.Update(ctx, func(tx *store.Tx) error {
@@ -73,8 +73,8 @@ func (s *Secrets) resealOne(ctx context.Context, key string) error {
 		if before == nil {
 			return nil
 		}
-		after, err := s.resealed(before.Value)
-		if err == nil && !proto.Equal(before.Value, after) {
+		after, err := s.resealed(before.Value())
+		if err == nil && !proto.Equal(before.Value(), after) {
 			s.Records.Put(tx, key, after)
 		}
 		return err

@@ -73,7 +73,7 @@ func New(
 		Metadata: (*cmfv1.Secret).GetMetadata,
 		List:     c.list(),
 		View: func(i item, _ resource.Detail) *cmfv1.Secret {
-			return masked(i.Value, c.mappedBy(i.At, i.Value.GetMetadata().GetName()))
+			return masked(i.Value(), c.mappedBy(i.At, i.Value().GetMetadata().GetName()))
 		},
 		Count: func(at store.Reader, counts *cmfv1.ResourceCounts) {
 			counts.Secrets = resource.CountOf(at, c.Records)
@@ -85,7 +85,7 @@ func New(
 		Records:   c.Mappings,
 		Metadata:  (*cmfv1.EnvironmentSecretMapping).GetMetadata,
 		List:      mappingList,
-		View:      func(i mappingItem, _ resource.Detail) *cmfv1.EnvironmentSecretMapping { return i.Value },
+		View:      func(i mappingItem, _ resource.Detail) *cmfv1.EnvironmentSecretMapping { return i.Value() },
 		Contained: &resource.Contained[*cmfv1.EnvironmentSecretMapping]{Drop: c.dropMapping},
 		Objects:   []*resource.Object{c.kubernetesSecret()},
 	}
@@ -110,7 +110,7 @@ func (s *Secrets) Room() resource.Room {
 func (s *Secrets) OfEnvironment(at store.Reader, env string) map[string]string {
 	secrets := map[string]string{}
 	for mapping := range s.Mappings.In(at).Under(store.Key(env)) {
-		secrets[mapping.Value.GetMetadata().GetName()] = mapping.Value.GetSpec().GetSecretName()
+		secrets[mapping.Value().GetMetadata().GetName()] = mapping.Value().GetSpec().GetSecretName()
 	}
 	return secrets
 }
@@ -129,11 +129,11 @@ func (s *Secrets) Mapped(at store.Reader, env, id string) (map[string]string, er
 	if id == "" || mapping == nil {
 		return nil, nil
 	}
-	secret := s.Records.In(at).Get(store.Key(mapping.Value.GetSpec().GetSecretName()))
+	secret := s.Records.In(at).Get(store.Key(mapping.Value().GetSpec().GetSecretName()))
 	if secret == nil {
 		return nil, nil
 	}
-	return s.open(secret.Value)
+	return s.open(secret.Value())
 }
 
 // open gives the values of a secret.

@@ -44,7 +44,7 @@ func newFixture(t *testing.T, keys *seal.Keys) *fixture {
 	storetest.Start(t, s)
 	f := &fixture{Secrets: c, t: t, secrets: &service{Secrets: c}, mappings: &mappingService{Secrets: c}}
 	prod := &cmfv1.Environment{Name: "prod", KubernetesNamespace: "flink", KubernetesClusterName: "edge"}
-	f.env = &store.Object[*cmfv1.Environment]{Key: "prod", Value: prod}
+	f.env = store.NewObject("prod", prod)
 	if _, err := s.Update(t.Context(), func(tx *store.Tx) error { environments.Records.Put(tx, "prod", prod); return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestValuesAreSealedAndMasked(t *testing.T) {
 	f := newFixture(t, keysOf(t, generate(t)))
 	created := f.create("kafka", map[string]string{"user": "alice", "password": "s3cret"})
 	equal(t, "created", created.GetSpec().GetData(), map[string]string{"user": "****", "password": "****"})
-	stored := f.Records.In(f.view()).Get("kafka").Value.GetSpec().GetData()
+	stored := f.Records.In(f.view()).Get("kafka").Value().GetSpec().GetData()
 	for key, text := range stored {
 		if text == "alice" || text == "s3cret" || text == "****" {
 			t.Errorf("%s is stored as %s", key, text)
@@ -150,7 +150,7 @@ func TestValuesAreSealedAndMasked(t *testing.T) {
 	// The mask stands for the value that there is, and so does the value itself.
 	same := f.update("kafka", map[string]string{"user": "****", "password": "s3cret"})
 	equal(t, "version after no change", same.GetStatus().GetVersion(), "1")
-	equal(t, "stored", f.Records.In(f.view()).Get("kafka").Value.GetSpec().GetData(), stored)
+	equal(t, "stored", f.Records.In(f.view()).Get("kafka").Value().GetSpec().GetData(), stored)
 	changed := f.update("kafka", map[string]string{"user": "****", "password": "0ther", "more": "****"})
 	equal(t, "version after a change", changed.GetStatus().GetVersion(), "2")
 	equal(t, "environments", changed.GetStatus().GetEnvironments(), []string{"prod"})
@@ -190,7 +190,7 @@ func TestMappedSecretsAreNotDeleted(t *testing.T) {
 	if _, err := f.mappings.DeleteEnvironmentSecretMapping(t.Context(), &cmfv1.DeleteEnvironmentSecretMappingRequest{EnvName: "prod", Name: "kafka-id"}); err != nil {
 		t.Fatal(err)
 	}
-	if !f.ownership.Removing(f.view(), "edge", ref(f.env.Value, "kafka-id"), mapping.GetMetadata().GetUid()) {
+	if !f.ownership.Removing(f.view(), "edge", ref(f.env.Value(), "kafka-id"), mapping.GetMetadata().GetUid()) {
 		t.Error("the Kubernetes Secret stays on the cluster")
 	}
 	if err := f.delete("second"); err != nil {
@@ -282,7 +282,7 @@ func TestReseal(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.keys = keysOf(t, rotated)
-	if !f.outdated(before.Value) {
+	if !f.outdated(before.Value()) {
 		t.Fatal("the values are sealed with the new key already")
 	}
 
@@ -290,15 +290,15 @@ func TestReseal(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- f.reseal(ctx) }()
 	await.Until(t, "every value is sealed with the new key", func() bool {
-		return !f.outdated(f.Records.In(f.view()).Get("kafka").Value)
+		return !f.outdated(f.Records.In(f.view()).Get("kafka").Value())
 	})
 	stop()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
-	after := f.Records.In(f.view()).Get("kafka").Value
-	equal(t, "version", after.GetStatus(), before.Value.GetStatus())
-	equal(t, "metadata", after.GetMetadata(), before.Value.GetMetadata())
+	after := f.Records.In(f.view()).Get("kafka").Value()
+	equal(t, "version", after.GetStatus(), before.Value().GetStatus())
+	equal(t, "metadata", after.GetMetadata(), before.Value().GetMetadata())
 	equal(t, "values", f.opened("kafka-id"), map[string]string{"user": "alice", "password": "s3cret"})
 }
 
@@ -334,6 +334,6 @@ func TestLists(t *testing.T) {
 	equal(t, "secrets by environment", querytest.Names(t, f.list(), query.Params{Search: "pro", SearchScope: "environments"}, secrets...), "keys")
 	equal(t, "secrets by name", querytest.Names(t, f.list(), query.Params{Search: "U", SearchScope: "name"}, secrets...), "unused")
 	equal(t, "mappings", querytest.Names(t, mappingList, query.Params{Sort: []string{"name", "uid"}}, mappings...), "kafka-id")
-	empty := item{Object: &store.Object[*cmfv1.Secret]{}, At: at}
+	empty := item{Object: store.NewObject("", (*cmfv1.Secret)(nil)), At: at}
 	querytest.Names(t, f.list(), query.Params{Filter: "!labels.a", Search: "a", SearchScope: "environments"}, empty)
 }

@@ -63,15 +63,15 @@ func (s *service) UpdateSecret(ctx context.Context, req *cmfv1.UpdateSecretReque
 		if err := checkUpdate(update); err != nil {
 			return nil, err
 		}
-		data, err := s.seal(name, update.GetSpec().GetData(), before.Value)
+		data, err := s.seal(name, update.GetSpec().GetData(), before.Value())
 		if err != nil {
 			return nil, err
 		}
-		after := proto.CloneOf(before.Value)
+		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
 		after.Spec.Data = data
-		if !maps.Equal(data, before.Value.GetSpec().GetData()) {
-			version, err := strconv.ParseInt(before.Value.GetStatus().GetVersion(), 10, 64)
+		if !maps.Equal(data, before.Value().GetSpec().GetData()) {
+			version, err := strconv.ParseInt(before.Value().GetStatus().GetVersion(), 10, 64)
 			if err != nil {
 				return nil, fmt.Errorf("version of secret %s: %w", before.Key, err)
 			}

@@ -15,12 +15,12 @@ import (
 
 // drop deletes a statement together with its environment.
 func (s *Statements) drop(ctx context.Context, env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.StatementRecord]) error {
-	if err := s.dropSavepoints(ctx, env.Value, o.Value, true); err != nil {
+	if err := s.dropSavepoints(ctx, env.Value(), o.Value(), true); err != nil {
 		return err
 	}
-	return resource.Update(ctx, s.store, "Statement '"+metadataOf(o.Value).GetName()+"'", func(tx *store.Tx) error {
+	return resource.Update(ctx, s.store, "Statement '"+metadataOf(o.Value()).GetName()+"'", func(tx *store.Tx) error {
 		if now := s.Records.Get(tx, o.Key); now != nil {
-			s.delete(tx, env.Value, now)
+			s.delete(tx, env.Value(), now)
 		}
 		return nil
 	})
@@ -29,8 +29,8 @@ func (s *Statements) drop(ctx context.Context, env *store.Object[*cmfv1.Environm
 // delete deletes a statement at once, and leaves its objects, if it has any,
 // unmanaged.
 func (s *Statements) delete(tx *store.Tx, env *cmfv1.Environment, o *store.Object[*storev1.StatementRecord]) {
-	s.requireNoSavepoints(tx, env, o.Value)
-	s.removeObjects(tx, env, o.Value, true)
+	s.requireNoSavepoints(tx, env, o.Value())
+	s.removeObjects(tx, env, o.Value(), true)
 	s.deleteRecord(tx, env, o)
 }
 
@@ -40,8 +40,8 @@ func (s *Statements) deleteRecord(tx *store.Tx, env *cmfv1.Environment, o *store
 	s.Records.Delete(tx, o.Key)
 	s.Status.Delete(tx, o.Key)
 	s.exceptions.DeleteUnder(tx, o.Key)
-	s.pools.Release(tx, env.GetName(), poolOf(o.Value), metadataOf(o.Value).GetName())
-	for _, ref := range refsOf(env, o.Value) {
+	s.pools.Release(tx, env.GetName(), poolOf(o.Value()), metadataOf(o.Value()).GetName())
+	for _, ref := range refsOf(env, o.Value()) {
 		s.ownership.Unclaim(tx, env.GetKubernetesClusterName(), ref)
 	}
 }
@@ -67,10 +67,10 @@ func (s *Statements) requireNoSavepoints(tx *store.Tx, env *cmfv1.Environment, r
 // gone deletes a statement once the last of its objects has been deleted.
 func (s *Statements) gone(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, claim *storev1.ClaimRecord) error {
 	o, env := s.Records.Get(tx, claim.GetKey()), s.environments.Of(tx, claim.GetKey())
-	if o == nil || env == nil || !o.Value.GetDeleting() || uidOf(o.Value) != claim.GetOwnerUid() {
+	if o == nil || env == nil || !o.Value().GetDeleting() || uidOf(o.Value()) != claim.GetOwnerUid() {
 		return nil
 	}
-	for _, other := range refsOf(env.Value, o.Value) {
+	for _, other := range refsOf(env.Value(), o.Value()) {
 		if other.GetKind() == ref.GetKind() {
 			continue
 		}
@@ -80,7 +80,7 @@ func (s *Statements) gone(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, 
 			return nil
 		}
 	}
-	s.deleteRecord(tx, env.Value, o)
+	s.deleteRecord(tx, env.Value(), o)
 	return nil
 }
 

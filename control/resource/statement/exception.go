@@ -41,7 +41,7 @@ func (s *Statements) appendExceptions(tx *store.Tx, statement string, fresh []ex
 	var all []entry
 	known := map[string]bool{}
 	for o := range s.exceptions.In(tx).Under(statement) {
-		all = append(all, entry{o.Key, o.Value, true})
+		all = append(all, entry{o.Key, o.Value(), true})
 		known[o.Key] = true
 	}
 	stored := len(all)
@@ -76,7 +76,7 @@ func (s *Statements) appendExceptions(tx *store.Tx, statement string, fresh []ex
 func (s *Statements) exceptionsOf(item Item) []*cmfv1.StatementException {
 	var all []*cmfv1.StatementException
 	for o := range s.exceptions.In(item.At).Under(item.Key) {
-		all = append(all, o.Value)
+		all = append(all, o.Value())
 	}
 	slices.SortStableFunc(all, newestFirst)
 	return all

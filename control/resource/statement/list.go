@@ -15,21 +15,21 @@ import (
 )
 
 func list() *query.List[Item] {
-	metadata := func(item Item) *cmfv1.ObjectMeta { return metadataOf(item.Value) }
+	metadata := func(item Item) *cmfv1.ObjectMeta { return metadataOf(item.Head()) }
 	name := func(item Item) string { return metadata(item).GetName() }
 	return &query.List[Item]{
 		Plural: "statements",
 		Name:   name,
 		UID:    func(item Item) string { return metadata(item).GetUid() },
 		Sort: query.Described(metadata, query.ByTimestamp(func(item Item) *timestamppb.Timestamp {
-			return resource.UpdateTime(metadata(item), item.Reported.GetUpdateTime())
+			return resource.UpdateTime(metadata(item), item.ReportedHead().GetUpdateTime())
 		})),
 		Filterable: true,
 		Labels:     func(item Item) map[string]string { return metadata(item).GetLabels() },
 		Attributes: map[string]func(Item) string{"phase": phaseOf},
 		Scopes: map[string]query.Scope[Item]{
 			"name":      query.Contains(name),
-			"statement": query.Contains(func(item Item) string { return item.Value.GetStatement().GetSpec().GetStatement() }),
+			"statement": query.Contains(func(item Item) string { return item.Head().GetStatement().GetSpec().GetStatement() }),
 		},
 		Message: query.Descriptor[*cmfv1.Statement](),
 	}
@@ -58,7 +58,7 @@ func filterOf(req parameters) (func(Item) bool, error) {
 	}
 	return func(item Item) bool {
 		return (phase == "" || phaseOf(item) == phase) &&
-			(req.GetComputePool() == "" || poolOf(item.Value) == req.GetComputePool()) &&
-			(pattern == nil || pattern.Match(metadataOf(item.Value).GetName()))
+			(req.GetComputePool() == "" || poolOf(item.Head()) == req.GetComputePool()) &&
+			(pattern == nil || pattern.Match(metadataOf(item.Head()).GetName()))
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/querytest"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -14,15 +15,15 @@ import (
 
 func listed() []Item {
 	item := func(name, text string, updated int64, reported *storev1.StatusRecord) Item {
-		return Item{Object: &store.Object[*storev1.StatementRecord]{Value: &storev1.StatementRecord{Statement: &cmfv1.Statement{
+		return resource.NewItem(store.NewObject("", &storev1.StatementRecord{Statement: &cmfv1.Statement{
 			Metadata: &cmfv1.ObjectMeta{Name: name, Labels: map[string]string{"name": name}, UpdateTimestamp: &timestamppb.Timestamp{Seconds: updated}},
 			Spec:     &cmfv1.StatementSpec{Statement: text, ComputePoolName: "pool-of-" + name},
-		}}}, Reported: reported}
+		}}), reported, nil)
 	}
 	return []Item{
 		item("looking", "SELECT 1", 1, &storev1.StatusRecord{Phase: "RUNNING", UpdateTime: &timestamppb.Timestamp{Seconds: 3}}),
 		item("copying", "INSERT INTO b SELECT * FROM a", 2, nil),
-		{Object: &store.Object[*storev1.StatementRecord]{}}, // no statement is so empty that listing it fails
+		{Object: store.NewObject("", (*storev1.StatementRecord)(nil))}, // no statement is so empty that listing it fails
 	}
 }
 
@@ -63,7 +64,7 @@ func TestParametersSpecificToStatements(t *testing.T) {
 			got := ""
 			for _, item := range listed() {
 				if keep(item) {
-					got += metadataOf(item.Value).GetName()
+					got += metadataOf(item.Value()).GetName()
 				}
 			}
 			same(t, got, test.want)

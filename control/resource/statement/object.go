@@ -49,29 +49,29 @@ func (s *Statements) sessionClusters() *resource.Object {
 
 func (s *Statements) renderJob(at store.Reader, env *store.Object[*cmfv1.Environment], key string) (*agentv1.Apply, error) {
 	item, ok := s.kind.Item(at, key)
-	if !ok || !IsDeployed(item.Value) || item.Value.GetDeleting() {
+	if !ok || !IsDeployed(item.Value()) || item.Value().GetDeleting() {
 		return nil, nil // there is no object, or a tombstone deletes it
 	}
-	if item.Value.GetObjectKind() != manifest.KindStatement {
-		return operatorManifest(env.Value, item.Value)
+	if item.Value().GetObjectKind() != manifest.KindStatement {
+		return operatorManifest(env.Value(), item.Value())
 	}
-	connect, err := s.catalogs.Connections(at, env.Value.GetName(), item.Value.GetTables())
+	connect, err := s.catalogs.Connections(at, env.Value().GetName(), item.Value().GetTables())
 	if err != nil {
 		return nil, err
 	}
-	reported := item.Reported
+	reported := item.Reported()
 	if reported.GetGeneration() == 0 {
 		reported = nil
 	}
-	return driverManifest(env.Value, item.Value, reported, connect)
+	return driverManifest(env.Value(), item.Value(), reported, connect)
 }
 
 func (s *Statements) renderCluster(at store.Reader, env *store.Object[*cmfv1.Environment], key string) (*agentv1.Apply, error) {
 	o := s.Records.In(at).Get(key)
-	if o == nil || o.Value.GetDeleting() {
+	if o == nil || o.Value().GetDeleting() {
 		return nil, nil // a tombstone deletes the object, if there was one
 	}
-	return clusterManifest(env.Value, o.Value)
+	return clusterManifest(env.Value(), o.Value())
 }
 
 // operatorManifest renders the object of a statement that the operator runs. Its

@@ -14,7 +14,7 @@ func (s *Statements) SavepointOwner(at store.Reader, env, name string) (savepoin
 	if err != nil {
 		return savepoint.Owner{}, err
 	}
-	return savepoint.ForStatement(environment.Value, item.Value), nil
+	return savepoint.ForStatement(environment.Value(), item.Value()), nil
 }
 
 // RequireSavepointOwner gives a statement as the owner of a new savepoint, or says
@@ -29,11 +29,11 @@ func (s *Statements) RequireSavepointOwner(tx *store.Tx, env, name string) (save
 	if err != nil {
 		return savepoint.Owner{}, err
 	}
-	if phase := phaseOf(item); !IsDeployed(item.Value) || phase == contract.PhaseDeleting {
+	if phase := phaseOf(item); !IsDeployed(item.Value()) || phase == contract.PhaseDeleting {
 		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' is " + phase + " and has no job to take a savepoint of.")
 	}
-	if item.Value.GetObjectKind() == manifest.KindStatement {
+	if item.Value().GetObjectKind() == manifest.KindStatement {
 		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' runs as a job of a session cluster: a savepoint is taken only when the statement is stopped.")
 	}
-	return savepoint.ForStatement(environment.Value, item.Value), nil
+	return savepoint.ForStatement(environment.Value(), item.Value()), nil
 }

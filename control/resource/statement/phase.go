@@ -70,7 +70,7 @@ func next(phase string, e event) (string, bool) {
 }
 
 // phaseOf is the phase of a statement.
-func phaseOf(item Item) string { return phaseFrom(item.Value, item.Reported) }
+func phaseOf(item Item) string { return phaseFrom(item.Head(), item.ReportedHead()) }
 
 // phaseFrom is the phase of a statement. It follows from the last report about its
 // object and the action of the user since.

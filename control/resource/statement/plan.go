@@ -71,7 +71,7 @@ func (s *Statements) planJob(
 		return nil
 	}
 	record.Traits = traits
-	refusal, err := s.deploy(ctx, tx, env, pool.Value, record, parsed.Kind().Class() == sql.Detached)
+	refusal, err := s.deploy(ctx, tx, env, pool.Value(), record, parsed.Kind().Class() == sql.Detached)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 func (s *Statements) observeJob(tx *store.Tx, record *store.Object[*storev1.StatementRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
 	after := resource.Observe(before, report)
 	extractTraits(after)
-	concludePhase(record.Value, before, after, isCurrent(report))
+	concludePhase(record.Value(), before, after, isCurrent(report))
 	s.appendExceptions(tx, report.Key, reportedExceptions(report, before, after))
 	return after, nil
 }
@@ -27,7 +27,7 @@ func (s *Statements) observeCluster(_ *store.Tx, record *store.Object[*storev1.S
 	after := resource.CopyStatus(before, report.Owner)
 	after.Cluster = resource.Observe(before.GetCluster(), report)
 	after.Cluster.Status = ""
-	concludeClusterPhase(record.Value, before, after)
+	concludeClusterPhase(record.Value(), before, after)
 	return after, nil
 }
 

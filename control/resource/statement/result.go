@@ -25,16 +25,16 @@ func (s *service) GetStatementResult(ctx context.Context, req *cmfv1.GetStatemen
 	if err != nil {
 		return nil, err
 	}
-	statement := item.Value.GetStatement()
-	offset, err := readPageToken(req.GetPageToken(), uidOf(item.Value))
+	statement := item.Value().GetStatement()
+	offset, err := readPageToken(req.GetPageToken(), uidOf(item.Value()))
 	if err != nil {
 		return nil, err
 	}
-	switch class := sql.Kind(item.Value.GetTraits().GetSqlKind()).Class(); {
+	switch class := sql.Kind(item.Value().GetTraits().GetSqlKind()).Class(); {
 	case class == sql.Metadata && statement.GetResult() != nil:
 		return statement.GetResult(), nil
-	case class == sql.Interactive && IsDeployed(item.Value):
-		return s.rowsOf(ctx, env.Value, item, offset)
+	case class == sql.Interactive && IsDeployed(item.Value()):
+		return s.rowsOf(ctx, env.Value(), item, offset)
 	default:
 		return nil, apierror.Invalid("Statement does not return results.")
 	}
@@ -42,7 +42,7 @@ func (s *service) GetStatementResult(ctx context.Context, req *cmfv1.GetStatemen
 
 // rowsOf is a page of the rows of a query that Flink runs.
 func (s *service) rowsOf(ctx context.Context, env *cmfv1.Environment, item Item, offset int64) (*cmfv1.StatementResult, error) {
-	metadata := metadataOf(item.Value)
+	metadata := metadataOf(item.Value())
 	switch phase := phaseOf(item); phase {
 	case contract.PhasePending:
 		return resultPage(nil, metadata.GetUid(), &offset), nil
@@ -51,12 +51,12 @@ func (s *service) rowsOf(ctx context.Context, env *cmfv1.Environment, item Item,
 		return nil, apierror.Gone("The results of statement '%s' are no longer available: it is %s.", metadata.GetName(), phase)
 	}
 	page, err := s.rows.FetchResults(ctx, env.GetKubernetesClusterName(), &agentv1.FetchResults{
-		Ref:       Ref(env, item.Value),
+		Ref:       Ref(env, item.Value()),
 		OwnerUid:  metadata.GetUid(),
 		Offset:    offset,
 		MaxRows:   maxRows,
-		Schema:    item.Value.GetTraits().GetSchema(),
-		TotalRows: totalRows(item.Value),
+		Schema:    item.Value().GetTraits().GetSchema(),
+		TotalRows: totalRows(item.Value()),
 	})
 	if err != nil {
 		return nil, err

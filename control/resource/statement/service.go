@@ -58,16 +58,16 @@ func (s *service) CreateStatement(ctx context.Context, req *cmfv1.CreateStatemen
 		if err != nil {
 			return err
 		}
-		pool, err := s.requirePool(tx, env.Value, record)
+		pool, err := s.requirePool(tx, env.Value(), record)
 		if err != nil {
 			return err
 		}
-		if err := s.plan(ctx, tx, env.Value, pool, record); err != nil {
+		if err := s.plan(ctx, tx, env.Value(), pool, record); err != nil {
 			return err
 		}
 		name := metadataOf(record).GetName()
-		s.pools.Hold(tx, env.Value.GetName(), poolOf(record), name)
-		return s.claim(tx, env.Value, store.Join(env.Key, name), record)
+		s.pools.Hold(tx, env.Value().GetName(), poolOf(record), name)
+		return s.claim(tx, env.Value(), store.Join(env.Key, name), record)
 	})
 }
 
@@ -150,8 +150,8 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 	if err != nil {
 		return nil, err
 	}
-	atOnce := !IsDeployed(item.Value) || req.GetForce()
-	if err := s.dropSavepoints(ctx, env.Value, item.Value, atOnce); err != nil {
+	atOnce := !IsDeployed(item.Value()) || req.GetForce()
+	if err := s.dropSavepoints(ctx, env.Value(), item.Value(), atOnce); err != nil {
 		return nil, err
 	}
 	pending := false
@@ -160,10 +160,10 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 		if err != nil {
 			return err
 		}
-		if pending = IsDeployed(item.Value) && !req.GetForce(); pending {
-			s.beginDeletion(tx, env.Value, item)
+		if pending = IsDeployed(item.Value()) && !req.GetForce(); pending {
+			s.beginDeletion(tx, env.Value(), item)
 		} else {
-			s.delete(tx, env.Value, item.Object)
+			s.delete(tx, env.Value(), item.Object)
 		}
 		return nil
 	})
@@ -181,10 +181,10 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 // beginDeletion has the agent delete a statement's objects. The statement goes
 // when that is done.
 func (s *service) beginDeletion(tx *store.Tx, env *cmfv1.Environment, item Item) {
-	if item.Value.GetDeleting() {
+	if item.Value().GetDeleting() {
 		return
 	}
-	after := proto.CloneOf(item.Value)
+	after := proto.CloneOf(item.Value())
 	after.Deleting = true
 	after.Statement.Metadata.UpdateTimestamp = resource.Now()
 	s.requireNoSavepoints(tx, env, after)

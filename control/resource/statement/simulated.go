@@ -9,5 +9,5 @@ import (
 // that runs no Flink. Statements of a SQL driver run in Flink wherever they are.
 func (s *Statements) isSimulated(item Item, env *cmfv1.Environment) bool {
 	return s.clusters.Reported(item.At, env.GetKubernetesClusterName()).GetSimulated() &&
-		item.Value.GetObjectKind() != manifest.KindStatement && item.Reported.GetStatus() != ""
+		item.Value().GetObjectKind() != manifest.KindStatement && item.Reported().GetStatus() != ""
 }

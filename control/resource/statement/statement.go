@@ -63,8 +63,8 @@ func New(
 	room := &Statements{
 		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments,
 		catalogs: catalogs, savepoints: savepoints, pools: pools,
-		Records:    store.NewCollection[*storev1.StatementRecord](s, jobsName),
-		Status:     store.NewCollection[*storev1.StatusRecord](s, "statement-status"),
+		Records:    store.NewCollection[*storev1.StatementRecord](s, jobsName).KeepHeads(head),
+		Status:     store.NewCollection[*storev1.StatusRecord](s, "statement-status").KeepHeads(resource.StatusHead),
 		exceptions: store.NewCollection[*cmfv1.StatementException](s, "statement-exceptions"),
 	}
 	room.kind = &resource.Kind[*storev1.StatementRecord, *cmfv1.Statement]{
@@ -112,6 +112,19 @@ func (s *Statements) Find(at store.Reader, env, name string) (*store.Object[*cmf
 	}
 	item, err := s.kind.Find(at, environment.Key, name)
 	return environment, item, err
+}
+
+// head is a record without what it takes to run the statement, and its result.
+func head(record *storev1.StatementRecord) *storev1.StatementRecord {
+	statement := record.GetStatement()
+	return &storev1.StatementRecord{
+		Statement:  &cmfv1.Statement{Metadata: statement.GetMetadata(), Spec: statement.GetSpec()},
+		Generation: record.GetGeneration(),
+		ObjectKind: record.GetObjectKind(),
+		Action:     record.GetAction(),
+		Phase:      record.GetPhase(),
+		Deleting:   record.GetDeleting(),
+	}
 }
 
 func metadataOf(record *storev1.StatementRecord) *cmfv1.ObjectMeta {

@@ -34,17 +34,17 @@ func (s *service) UpdateStatement(ctx context.Context, req *cmfv1.UpdateStatemen
 		if err != nil {
 			return nil, err
 		}
-		return s.updated(ctx, tx, env.Value, before, update)
+		return s.updated(ctx, tx, env.Value(), before, update)
 	})
 }
 
 // updated is the record of a statement after an update.
 func (s *service) updated(ctx context.Context, tx *store.Tx, env *cmfv1.Environment, before Item, update *cmfv1.Statement) (*storev1.StatementRecord, error) {
-	stored := before.Value.GetStatement()
+	stored := before.Value().GetStatement()
 	if err := checkUpdate(stored.GetSpec(), update.GetSpec()); err != nil {
 		return nil, err
 	}
-	record := proto.CloneOf(before.Value)
+	record := proto.CloneOf(before.Value())
 	record.Statement.Spec = updateSpec(stored.GetSpec(), update.GetSpec())
 	// Clients leave out what they do not mean to change.
 	if labels := update.GetMetadata().GetLabels(); labels != nil {
@@ -86,7 +86,7 @@ func (s *service) act(ctx context.Context, tx *store.Tx, env *cmfv1.Environment,
 		return err
 	}
 	if slices.Contains(actions, userMoves) {
-		if err := s.move(tx, env, before.Value, pool); err != nil {
+		if err := s.move(tx, env, before.Value(), pool); err != nil {
 			return err
 		}
 	}
@@ -95,12 +95,12 @@ func (s *service) act(ctx context.Context, tx *store.Tx, env *cmfv1.Environment,
 			return err
 		}
 	}
-	if ref, ok := newReference(before.Value.GetStatement().GetSpec(), spec); ok {
-		if record.Start, err = s.startFrom(tx, env, before.Value, ref); err != nil {
+	if ref, ok := newReference(before.Value().GetStatement().GetSpec(), spec); ok {
+		if record.Start, err = s.startFrom(tx, env, before.Value(), ref); err != nil {
 			return err
 		}
 	}
-	refusal, err := s.deploy(ctx, tx, env, pool.Value, record, sql.Kind(record.GetTraits().GetSqlKind()).Class() == sql.Detached)
+	refusal, err := s.deploy(ctx, tx, env, pool.Value(), record, sql.Kind(record.GetTraits().GetSqlKind()).Class() == sql.Detached)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func resume(before Item, record *storev1.StatementRecord) {
 	if record.GetObjectKind() != manifest.KindStatement {
 		return
 	}
-	if path := stoppedAt(before.Reported); path != "" {
+	if path := stoppedAt(before.Reported()); path != "" {
 		// The nonce stays: this is not a new request to start from a savepoint.
 		record.Start = &storev1.SavepointStart{
 			Path: path, Nonce: record.GetStart().GetNonce(), AllowNonRestoredState: record.GetStart().GetAllowNonRestoredState(),
@@ -136,7 +136,7 @@ func (s *service) move(tx *store.Tx, env *cmfv1.Environment, before *storev1.Sta
 	if err != nil {
 		return err
 	}
-	if computepool.IsShared(from.Value) || computepool.IsShared(to.Value) {
+	if computepool.IsShared(from.Value()) || computepool.IsShared(to.Value()) {
 		return apierror.Unprocessable("spec.computePoolName: can only change from one DEDICATED compute pool to another")
 	}
 	s.pools.Release(tx, env.GetName(), poolOf(before), metadataOf(before).GetName())

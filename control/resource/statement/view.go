@@ -16,12 +16,12 @@ import (
 
 // view is a statement as users see it.
 func (s *Statements) view(item Item, detail resource.Detail) *cmfv1.Statement {
-	record, statement := item.Value, item.Value.GetStatement()
+	record, statement := item.Value(), item.Value().GetStatement()
 	env := s.environments.Of(item.At, item.Key).Message()
 	status := &cmfv1.StatementStatus{
 		Phase:  phaseOf(item),
-		Detail: detailOf(record, item.Reported),
-		Traits: traitsOf(record, item.Reported),
+		Detail: detailOf(record, item.Reported()),
+		Traits: traitsOf(record, item.Reported()),
 	}
 	if IsDeployed(record) {
 		if s.isSimulated(item, env) {
@@ -35,7 +35,7 @@ func (s *Statements) view(item Item, detail resource.Detail) *cmfv1.Statement {
 	return &cmfv1.Statement{
 		ApiVersion: statement.GetApiVersion(),
 		Kind:       statement.GetKind(),
-		Metadata:   resource.WithUpdateTime(statement.GetMetadata(), item.Reported.GetUpdateTime()),
+		Metadata:   resource.WithUpdateTime(statement.GetMetadata(), item.Reported().GetUpdateTime()),
 		Spec:       statement.GetSpec(),
 		Status:     status,
 		Result:     statement.GetResult(),
@@ -52,12 +52,12 @@ func (s *Statements) Occupant(at store.Reader, env *cmfv1.Environment, key strin
 }
 
 // isRunning is true if a statement uses its cluster, or is about to.
-func isRunning(item Item) bool { return IsDeployed(item.Value) && occupies(phaseOf(item)) }
+func isRunning(item Item) bool { return IsDeployed(item.Value()) && occupies(phaseOf(item)) }
 
 // usage is what a statement asks its cluster for.
 func (s *Statements) usage(item Item, env *cmfv1.Environment) *cmfv1.ResourceUsageSummary {
 	none := flinkspec.AddUsage(nil, nil)
-	record := item.Value
+	record := item.Value()
 	if !isRunning(item) {
 		return none
 	}
@@ -77,7 +77,7 @@ func (s *Statements) usage(item Item, env *cmfv1.Environment) *cmfv1.ResourceUsa
 	if !ok {
 		return none
 	}
-	cluster, err := computepool.ClusterSpec(env, pool.Value)
+	cluster, err := computepool.ClusterSpec(env, pool.Value())
 	if err != nil {
 		return none
 	}

@@ -43,7 +43,7 @@ var leases = map[string]func(t *testing.T, client *clientv3.Client){
 		three := must(r.things.Modify(t.Context(), "a", func(value) (value, error) { return text("three"), nil }))
 		for _, o := range []*store.Object[value]{one, two, three, must(r.things.Get(t.Context(), "a"))} {
 			if o.Lease != lease {
-				t.Errorf("%q has lease %x, want %x", o.Value.GetValue(), o.Lease, lease)
+				t.Errorf("%q has lease %x, want %x", o.Value().GetValue(), o.Lease, lease)
 			}
 		}
 		must(r.Commit(t.Context(), nil, []op{r.things.Put("a", text("four"))}))

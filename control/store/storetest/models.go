@@ -168,7 +168,7 @@ func (m *model) check(t *rapid.T) {
 	}
 	got := map[string]object{}
 	for _, o := range listed {
-		got[o.Key] = object{o.Value.GetValue(), o.Revision, o.CreateRevision}
+		got[o.Key] = object{o.Value().GetValue(), o.Revision, o.CreateRevision}
 	}
 	if diff := cmp.Diff(m.objects, got, cmp.AllowUnexported(object{})); diff != "" {
 		t.Fatalf("the list is not the model (-want +got):\n%s", diff)

@@ -76,7 +76,7 @@ func (t *things) write(ctx context.Context, key string, change func(*store.Tx, *
 	var after value
 	revision, err := t.store.Update(ctx, func(tx *store.Tx) (err error) {
 		before = t.Collection.Get(tx, key)
-		if after, err = change(tx, before); err != nil || before != nil && before.Value == after {
+		if after, err = change(tx, before); err != nil || before != nil && before.Value() == after {
 			return err
 		}
 		var lease clientv3.LeaseID
@@ -89,12 +89,15 @@ func (t *things) write(ctx context.Context, key string, change func(*store.Tx, *
 	switch {
 	case err != nil:
 		return nil, err
-	case before == nil:
-		return &store.Object[value]{Key: key, Value: after, Revision: revision, CreateRevision: revision}, nil
-	case before.Value == after:
+	case before != nil && before.Value() == after:
 		return before, nil
 	}
-	return &store.Object[value]{Key: key, Value: after, Revision: revision, CreateRevision: before.CreateRevision, Lease: before.Lease}, nil
+	written := store.NewObject(key, after)
+	written.Revision, written.CreateRevision = revision, revision
+	if before != nil {
+		written.CreateRevision, written.Lease = before.CreateRevision, before.Lease
+	}
+	return written, nil
 }
 
 func (t *things) Create(ctx context.Context, key string, v value) (*store.Object[value], error) {
@@ -121,9 +124,9 @@ func (t *things) Modify(ctx context.Context, key string, change func(value) (val
 		if before == nil {
 			return nil, store.ErrNotFound
 		}
-		after, err := change(proto.CloneOf(before.Value))
-		if err == nil && proto.Equal(before.Value, after) {
-			return before.Value, nil
+		after, err := change(proto.CloneOf(before.Value()))
+		if err == nil && proto.Equal(before.Value(), after) {
+			return before.Value(), nil
 		}
 		return after, err
 	})

@@ -306,5 +306,5 @@ func content(o *store.Object[value]) string {
 	if o == nil {
 		return "nothing"
 	}
-	return o.Value.GetValue()
+	return o.Value().GetValue()
 }

@@ -160,7 +160,7 @@ var writes = map[string]func(t *testing.T, client *clientv3.Client){
 				t.Error(err)
 			}
 		}
-		got := must(replicas[1].things.Get(t.Context(), "a")).Value.GetValue()
+		got := must(replicas[1].things.Get(t.Context(), "a")).Value().GetValue()
 		if want := strings.Repeat("x", writers*each); got != want {
 			t.Errorf("%d modifications left %d traces", len(want), len(got))
 		}
@@ -187,7 +187,7 @@ var writes = map[string]func(t *testing.T, client *clientv3.Client){
 		gate.restore()
 		// To the cache of far this looks like no change at all.
 		must(far.things.Modify(t.Context(), "a", func(value) (value, error) { return text("one"), nil }))
-		if got := must(near.things.Get(t.Context(), "a")).Value.GetValue(); got != "one" {
+		if got := must(near.things.Get(t.Context(), "a")).Value().GetValue(); got != "one" {
 			t.Errorf("the object is %q", got)
 		}
 	},
@@ -226,11 +226,11 @@ func expect(t *testing.T, c *things, want *store.Object[value]) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Key != want.Key || !proto.Equal(got.Value, want.Value) || got.Revision != want.Revision ||
+	if got.Key != want.Key || !proto.Equal(got.Value(), want.Value()) || got.Revision != want.Revision ||
 		got.CreateRevision != want.CreateRevision || got.Lease != want.Lease {
 		t.Errorf("the object is %s %v at %d, created at %d, lease %x; want %s %v at %d, created at %d, lease %x",
-			got.Key, got.Value, got.Revision, got.CreateRevision, got.Lease,
-			want.Key, want.Value, want.Revision, want.CreateRevision, want.Lease)
+			got.Key, got.Value(), got.Revision, got.CreateRevision, got.Lease,
+			want.Key, want.Value(), want.Revision, want.CreateRevision, want.Lease)
 	}
 }
 
