@@ -16,7 +16,6 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/openweir/weir/control/interceptor"
@@ -34,10 +33,6 @@ const (
 	// stops.
 	drain = time.Second
 )
-
-// messageBuffers hold messages on their way. A buffer is cleared whole before it is
-// used, and gRPC's own pool has none between 32 KiB and 1 MiB, where pages are.
-var messageBuffers = mem.NewTieredBufferPool(256, 4<<10, 16<<10, 32<<10, 64<<10, 128<<10, 256<<10, 512<<10, 1<<20)
 
 // Control is one replica.
 type Control struct {
@@ -83,6 +78,7 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(readBuffer),
 		grpc.WriteBufferSize(writeBuffer),
+		grpc.ForceServerCodecV2(messageCodec{}),
 		experimental.BufferPool(messageBuffers),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),

@@ -27,6 +27,9 @@ type Config struct {
 	// Conn leads to the control plane. Required. The gateway only reads its
 	// responses, so that an in-process connection may share them.
 	Conn grpc.ClientConnInterface
+	// SharedReplies says that Conn hands on messages that are in use elsewhere and
+	// never change, so that an item of a list which comes again is known.
+	SharedReplies bool
 	// Log receives what goes wrong. Required.
 	Log *slog.Logger
 	// Ready reports whether requests can be served; nil means always. Its error

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/openweir/weir/gateway/codec"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -34,7 +35,11 @@ func New(config Config) (http.Handler, error) {
 		return nil, fmt.Errorf("make the gateway's metrics: %w", err)
 	}
 	g := &gateway{config: config, routes: routes{}, metrics: metrics, crossOrigin: http.NewCrossOriginProtection()}
-	g.mux = runtime.NewServeMux(append(marshalers(),
+	var fragments *codec.Fragments
+	if config.SharedReplies {
+		fragments = &codec.Fragments{}
+	}
+	g.mux = runtime.NewServeMux(append(marshalers(fragments),
 		runtime.WithMiddlewares(g.middleware),
 		runtime.WithRoutingErrorHandler(g.routingError),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),

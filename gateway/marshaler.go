@@ -14,14 +14,18 @@ import (
 )
 
 // marshaler is a format as the generated handlers use it.
-type marshaler struct{ format }
+type marshaler struct {
+	format
+	// fragments is nil where messages are not known to stay as they are.
+	fragments *codec.Fragments
+}
 
 // marshalers registers all formats. Both formats of a request are negotiated
 // before, so that its handler is given one media type for each.
-func marshalers() []runtime.ServeMuxOption {
-	options := []runtime.ServeMuxOption{runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{formatJSON})}
+func marshalers(fragments *codec.Fragments) []runtime.ServeMuxOption {
+	options := []runtime.ServeMuxOption{runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{formatJSON, fragments})}
 	for _, f := range formats {
-		options = append(options, runtime.WithMarshalerOption(f.contentType, marshaler{f}))
+		options = append(options, runtime.WithMarshalerOption(f.contentType, marshaler{f, fragments}))
 	}
 	return options
 }
@@ -72,7 +76,7 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 		return nil, nil
 	}
 	buffer := body.rw.newBuffer()
-	json, err := codec.Append(buffer.AvailableBuffer(), body.message)
+	json, err := m.append(buffer.AvailableBuffer(), body.message)
 	if err == nil && m.yaml {
 		json, err = yamljson.AppendYAML(nil, json)
 	}
@@ -81,6 +85,13 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 	}
 	buffer.Write(json) // costs nothing where json still lies in the buffer
 	return buffer.Bytes(), nil
+}
+
+func (m marshaler) append(dst []byte, message proto.Message) ([]byte, error) {
+	if m.fragments == nil {
+		return codec.Append(dst, message)
+	}
+	return m.fragments.Append(dst, message)
 }
 
 // Unmarshal is not used by the handlers of unary RPCs.

@@ -105,6 +105,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	defer local.Close()
 	rest, err := gateway.New(gateway.Config{
 		Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
+		SharedReplies: true,
 	})
 	if err != nil {
 		return err

@@ -31,6 +31,11 @@ type Kind[R, V proto.Message] struct {
 	// View makes of an item what clients see. It must change nothing that the
 	// item refers to.
 	View func(Item[R], Detail) V
+	// Surroundings is everything that a view in a list of the resources under a path
+	// depends on beside the record and its status, as text that differs where they
+	// do. Views are then kept beside their records, and must not be changed by anyone.
+	// It is nil where each list makes its views anew.
+	Surroundings func(at store.Reader, path string) string
 	// Watched are further collections, by the same keys, whose changes change a
 	// view; those of Records and Status need not be named.
 	Watched []interface {

@@ -8,6 +8,7 @@ import (
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/store"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
 // CheckList says what is wrong with the parameters of a list request, for services
@@ -32,9 +33,10 @@ func (k *Kind[R, V]) Page(ctx context.Context, at store.Reader, path string, req
 	if err != nil {
 		return query.Page[V]{}, err
 	}
+	view := k.listed(at, path, detail)
 	views := make([]V, len(items))
 	for i, item := range items {
-		views[i] = fields.Apply(q.Fields, k.View(item, detail))
+		views[i] = fields.Apply(q.Fields, view(item))
 	}
 	return query.PageOf(q, views, total), nil
 }
@@ -60,6 +62,30 @@ func (k *Kind[R, V]) items(ctx context.Context, at store.Reader, path string, q 
 		}
 	}
 	return q.Select(matching), len(matching), nil
+}
+
+// listed makes the views of a list. Those of the last lists are kept where they
+// depend on nothing that is not known.
+func (k *Kind[R, V]) listed(at store.Reader, path string, detail Detail) func(Item[R]) V {
+	if k.Surroundings == nil || detail != (Detail{}) {
+		return func(item Item[R]) V { return k.View(item, detail) }
+	}
+	surroundings := k.Surroundings(at, path)
+	return func(item Item[R]) V {
+		if kept, ok := item.Attached().(*keptView[V]); ok && kept.status == item.status && kept.surroundings == surroundings {
+			return kept.view
+		}
+		view := k.View(item, detail)
+		item.Attach(&keptView[V]{view, item.status, surroundings})
+		return view
+	}
+}
+
+// keptView is the view of a record, with what else it was made of.
+type keptView[V proto.Message] struct {
+	view         V
+	status       *store.Object[*storev1.StatusRecord]
+	surroundings string
 }
 
 func (k *Kind[R, V]) itemsOf(at store.Reader, objects []*store.Object[R]) []Item[R] {

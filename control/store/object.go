@@ -31,8 +31,9 @@ type Object[T proto.Message] struct {
 }
 
 type decodedValue[T proto.Message] struct {
-	value   T
-	derived any // nil if there is nothing
+	value    T
+	derived  any // nil if there is nothing
+	attached atomic.Pointer[any]
 }
 
 // NewObject makes an object that does not come from a store, for what takes
@@ -83,6 +84,24 @@ func (o *Object[T]) Message() T {
 func (o *Object[T]) Derived() any {
 	if known := o.decoded.Load(); known != nil {
 		return known.derived
+	}
+	return nil
+}
+
+// Attach keeps something made of the value beside it, in the place of what was
+// attached before, for as long as the value is kept.
+func (o *Object[T]) Attach(made any) {
+	if known := o.decoded.Load(); known != nil {
+		known.attached.Store(&made)
+	}
+}
+
+// Attached is what Attach kept; nil where there is nothing any more.
+func (o *Object[T]) Attached() any {
+	if known := o.decoded.Load(); known != nil {
+		if made := known.attached.Load(); made != nil {
+			return *made
+		}
 	}
 	return nil
 }

@@ -19,27 +19,33 @@ import (
 // entries in the order of their keys.
 //
 // JsonObject is copied as it is: it must hold one compact JSON object.
-func Append(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, true) }
+func Append(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, true, nil) }
 
 // AppendItem is Append for a message that is written as lists write their items:
 // without the maps that are always written only where the resource is the whole
 // response.
-func AppendItem(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, false) }
+func AppendItem(dst []byte, m proto.Message) ([]byte, error) { return appendAs(dst, m, false, nil) }
 
-func appendAs(dst []byte, m proto.Message, whole bool) ([]byte, error) {
+func appendAs(dst []byte, m proto.Message, whole bool, fragments *Fragments) ([]byte, error) {
 	r := m.ProtoReflect()
 	t, err := tableOf(r.Descriptor())
 	if err != nil {
 		return dst, err
 	}
 	e := encoders.Get().(*encoder)
-	defer encoders.Put(e)
+	defer func() {
+		e.fragments = nil
+		encoders.Put(e)
+	}()
+	e.fragments = fragments
 	return e.message(dst, r, t, whole)
 }
 
 // encoder holds the scratch space of one call.
 type encoder struct {
 	keys []string
+	// fragments has items of the lists of the whole message; nil for none.
+	fragments *Fragments
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
@@ -64,7 +70,12 @@ func (e *encoder) message(dst []byte, m protoreflect.Message, t *table, top bool
 			continue
 		}
 		var err error
-		if dst, err = e.field(dst, m.Get(f.desc), f); err != nil {
+		if top && e.fragments != nil && f.shape == list && f.kind == kindMessage {
+			dst, err = e.items(dst, m.Get(f.desc).List(), f)
+		} else {
+			dst, err = e.field(dst, m.Get(f.desc), f)
+		}
+		if err != nil {
 			return dst, err
 		}
 	}
@@ -89,6 +100,25 @@ func (e *encoder) list(dst []byte, items protoreflect.List, f *field) ([]byte, e
 		}
 		var err error
 		if dst, err = e.value(dst, items.Get(i), f); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// items is list for items that the fragments may have.
+func (e *encoder) items(dst []byte, items protoreflect.List, f *field) ([]byte, error) {
+	dst = append(dst, '[')
+	for i := range items.Len() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		item := items.Get(i).Message()
+		var err error
+		dst, err = e.fragments.appendItem(dst, item.Interface(), func(dst []byte) ([]byte, error) {
+			return e.message(dst, item, f.message, false)
+		})
+		if err != nil {
 			return dst, err
 		}
 	}

@@ -40,6 +40,7 @@ func main() {
 type options struct {
 	rounds   int
 	duration time.Duration
+	measured []operation
 	out      string
 	keep     string
 	// weir and before are binaries of Weir: the one that the bars are for, which
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.rounds, "rounds", 4, "rounds of each cell")
 	flags.DurationVar(&o.duration, "duration", 1200*time.Millisecond, "how long a round is")
+	names := flags.String("operations", "", "what to measure, of create, get, update and list, separated by commas (default all; bars are for what is measured)")
 	flags.StringVar(&o.out, "out", "", "where the JSON is written (default .build/bench.json of the repository)")
 	flags.StringVar(&o.keep, "keep", "", "a folder to leave data and logs in (default a temporary one)")
 	flags.StringVar(&o.weir, "weir", "", "the binary of Weir to measure (default built from this tree)")
@@ -61,6 +63,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if o.rounds < 1 || o.duration <= 0 || flags.NArg() > 0 {
 		return errors.New("rounds and duration must be positive, and there are no arguments")
+	}
+	var err error
+	if o.measured, err = operationsOf(*names); err != nil {
+		return err
 	}
 	root, err := build.Root()
 	if err != nil {
@@ -99,7 +105,7 @@ func measure(ctx context.Context, dir string, o options) (*report, error) {
 		return nil, err
 	}
 	r := newReport(o.rounds, o.duration)
-	for _, op := range operations {
+	for _, op := range o.measured {
 		for _, callers := range []int{1, 16, 64} {
 			cells := make([]cell, len(setup.rivals))
 			for round := range o.rounds {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,22 @@ var operations = []operation{
 		}
 		return err
 	}},
+}
+
+// operationsOf are those that begin with the names, all where there are none.
+func operationsOf(names string) ([]operation, error) {
+	if names == "" {
+		return operations, nil
+	}
+	var chosen []operation
+	for _, name := range strings.Split(names, ",") {
+		found := slices.IndexFunc(operations, func(o operation) bool { return strings.Fields(o.name)[0] == name })
+		if found < 0 {
+			return nil, fmt.Errorf("operations: there is no operation %q", name)
+		}
+		chosen = append(chosen, operations[found])
+	}
+	return chosen, nil
 }
 
 func listedName(i int) string { return fmt.Sprintf("listed-%03d", i) }

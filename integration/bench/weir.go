@@ -120,8 +120,10 @@ func (g *grpcRival) get(ctx context.Context, scope, name string) error {
 }
 
 func (g *grpcRival) list(ctx context.Context, scope string) (int, error) {
-	page, err := g.applications.ListApplications(ctx, &cmfv1.ListApplicationsRequest{EnvName: "grpc-" + scope, Size: proto.Int32(listed)})
-	return len(page.GetItems()), err
+	request := &cmfv1.ListApplicationsRequest{EnvName: "grpc-" + scope, Size: proto.Int32(listed)}
+	var answer []byte
+	err := g.conn.Invoke(ctx, cmfv1.ApplicationService_ListApplications_FullMethodName, request, &answer, grpc.ForceCodecV2(rawCodec{}))
+	return bytes.Count(answer, []byte("FlinkApplication")), err
 }
 
 func (g *grpcRival) close() { _ = g.conn.Close() }

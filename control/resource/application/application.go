@@ -84,7 +84,7 @@ func New(
 			Attributes: map[string]func(Item) string{"state": jobState},
 			Message:    query.Descriptor[*cmfv1.FlinkApplication](),
 		},
-		View: a.view,
+		View: a.view, Surroundings: a.staleWarning,
 		NotFound: func(env, name string) error {
 			return apierror.NotFound("Application '%s' not found in environment '%s'.", name, env)
 		},

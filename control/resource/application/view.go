@@ -13,11 +13,7 @@ import (
 // agent reported.
 func (a *Applications) view(i Item, detail resource.Detail) *cmfv1.FlinkApplication {
 	app := i.Value().GetApplication()
-	warning := ""
-	if env := a.environments.Of(i.At, i.Key); env != nil {
-		warning = a.clusters.StaleWarning(i.At, env.Value().GetKubernetesClusterName())
-	}
-	status := Status(i.Value(), i.Reported(), warning)
+	status := Status(i.Value(), i.Reported(), a.staleWarning(i.At, i.Key))
 	if detail.Resources {
 		status = openjson.AppendValue(status, "resourceSummary", FormatUsage(a.usage(i)))
 	}
@@ -28,6 +24,16 @@ func (a *Applications) view(i Item, detail resource.Detail) *cmfv1.FlinkApplicat
 		Spec:       app.GetSpec(),
 		Status:     &cmfv1.JsonObject{Json: status},
 	}
+}
+
+// staleWarning says why what is reported of the applications under a path, which
+// begins with an environment, may be old; empty where it is not.
+func (a *Applications) staleWarning(at store.Reader, path string) string {
+	env := a.environments.Of(at, path)
+	if env == nil {
+		return ""
+	}
+	return a.clusters.StaleWarning(at, env.Value().GetKubernetesClusterName())
 }
 
 // jobState is the state of an application's job; RECONCILING until one is
