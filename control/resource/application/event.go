@@ -54,15 +54,32 @@ func ReportedEvent(id, kind, instance, message string, at time.Time) *cmfv1.Flin
 
 func namedEvent(name, kind, instance, message string, at time.Time) *cmfv1.FlinkApplicationEvent {
 	return &cmfv1.FlinkApplicationEvent{
-		ApiVersion: contract.EventAPIVersion,
-		Kind:       contract.KindEvent,
 		Metadata: &cmfv1.EventMetadata{
 			Name:                     name,
-			Uid:                      name,
 			CreationTimestamp:        timestamppb.New(at.UTC().Truncate(time.Millisecond)),
 			FlinkApplicationInstance: instance,
 		},
 		Status: &cmfv1.EventStatus{Type: kind, Message: message},
+	}
+}
+
+// eventView is an event as users see it. What is the same for all events, and the
+// uid, which is the name, is not stored: there are up to a hundred of each application.
+func eventView(i eventItem, _ resource.Detail) *cmfv1.FlinkApplicationEvent {
+	stored := i.Value()
+	metadata := stored.GetMetadata()
+	return &cmfv1.FlinkApplicationEvent{
+		ApiVersion: contract.EventAPIVersion,
+		Kind:       contract.KindEvent,
+		Metadata: &cmfv1.EventMetadata{
+			Name:                     metadata.GetName(),
+			Uid:                      metadata.GetName(),
+			CreationTimestamp:        metadata.GetCreationTimestamp(),
+			FlinkApplicationInstance: metadata.GetFlinkApplicationInstance(),
+			Labels:                   metadata.GetLabels(),
+			Annotations:              metadata.GetAnnotations(),
+		},
+		Status: stored.GetStatus(),
 	}
 }
 
@@ -139,11 +156,10 @@ type eventItem = resource.Item[*cmfv1.FlinkApplicationEvent]
 
 func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent] {
 	name := func(i eventItem) string { return i.Value().GetMetadata().GetName() }
-	uid := func(i eventItem) string { return i.Value().GetMetadata().GetUid() }
 	// There is no updateTimestamp: events do not change.
 	orders := query.Aliased(map[string]query.Order[eventItem]{
 		"name":              query.By(name),
-		"uid":               query.By(uid),
+		"uid":               query.By(name),
 		"creationTimestamp": query.ByTimestamp(func(i eventItem) *timestamppb.Timestamp { return i.Value().GetMetadata().GetCreationTimestamp() }),
 	})
 	return &resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent]{
@@ -151,7 +167,7 @@ func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEve
 		List: &query.List[eventItem]{
 			Plural:     "events",
 			Name:       name,
-			UID:        uid,
+			UID:        name,
 			Sort:       orders,
 			Default:    query.Newest(orders["creationTimestamp"], orders["name"]),
 			Filterable: true,
@@ -165,7 +181,7 @@ func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEve
 			},
 			Message: query.Descriptor[*cmfv1.FlinkApplicationEvent](),
 		},
-		View: func(i eventItem, _ resource.Detail) *cmfv1.FlinkApplicationEvent { return i.Value() },
+		View: eventView,
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -131,10 +133,15 @@ func TestIdsOfReportedEventsAreDerivedFromTheReport(t *testing.T) {
 	if name := a.GetMetadata().GetName(); name != again.GetMetadata().GetName() || name == other.GetMetadata().GetName() {
 		t.Errorf("the names are %v, %v and %v", a, again, other)
 	}
-	if a.GetMetadata().GetUid() != a.GetMetadata().GetName() {
-		t.Errorf("name and uid of %v differ", a.GetMetadata())
+	if seen := shown(a).GetMetadata(); seen.GetUid() != a.GetMetadata().GetName() {
+		t.Errorf("name and uid of %v differ", seen)
 	}
 	expect(t, "its time", a.GetMetadata().GetCreationTimestamp().AsTime(), noon.Add(time.Second))
+}
+
+// shown is an event as users see it.
+func shown(event *cmfv1.FlinkApplicationEvent) *cmfv1.FlinkApplicationEvent {
+	return eventView(eventItem{Object: store.NewObject("", event)}, resource.Detail{})
 }
 
 func TestNewEventsHaveDistinctOrderedNames(t *testing.T) {
@@ -147,7 +154,7 @@ func TestNewEventsHaveDistinctOrderedNames(t *testing.T) {
 			t.Fatalf("%v comes after %v", e, events[i])
 		}
 	}
-	event := events[0]
+	event := shown(events[0])
 	expect(t, "its data", event.GetStatus().GetData().GetNewStatus(), "RUNNING")
 	expect(t, "its type", event.GetStatus().GetType(), "JOB_STATUS")
 	expect(t, "its instance", event.GetMetadata().GetFlinkApplicationInstance(), "i")
