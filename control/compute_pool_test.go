@@ -162,7 +162,7 @@ func TestEnvironmentWithPoolsIsNotDeleted(t *testing.T) {
 		return err
 	}
 	refused(t, remove(false), refusal{Code: codes.FailedPrecondition, HTTP: 409, Messages: []string{
-		"Cannot delete environment 'prod': it contains compute pools [shared]. Delete them first, or use force to delete the records and leave the workloads on the Kubernetes cluster running.",
+		"Cannot delete environment 'prod': it contains compute pools [shared]. Delete them first, or use ?force=true to delete the records and leave the workloads on the Kubernetes cluster running.",
 	}})
 	if err := remove(true); err != nil {
 		t.Fatal(err)

@@ -193,7 +193,7 @@ func TestEnvironmentWithApplicationsIsDeletedOnlyWithForce(t *testing.T) {
 	_, err := r.environments.DeleteEnvironment(t.Context(), &cmfv1.DeleteEnvironmentRequest{EnvName: "prod"})
 	refused(t, err, refusal{Code: codes.FailedPrecondition, HTTP: 409, Messages: []string{
 		"Cannot delete environment 'prod': it contains applications [app-000, app-001, app-002, app-003, app-004, app-005, app-006, app-007, app-008, app-009 and 50 more]. " +
-			"Delete them first, or use force to delete the records and leave the workloads on the Kubernetes cluster running.",
+			"Delete them first, or use ?force=true to delete the records and leave the workloads on the Kubernetes cluster running.",
 	}})
 
 	must(r.environments.DeleteEnvironment(t.Context(), &cmfv1.DeleteEnvironmentRequest{EnvName: "prod", Force: true}))(t)

@@ -95,7 +95,7 @@ func TestRowsThatCannotBeFetched(t *testing.T) {
 	a.report(apply, flinkStatus("FAILED", "FAILED", "job-1"))
 	s.awaitPhase(t, "looking", "FAILED")
 	_, err = s.results(t, "looking", "")
-	refused(t, err, refusal{Code: codes.FailedPrecondition, HTTP: 410, Messages: []string{"The results of statement 'looking' are no longer available: it is FAILED."}})
+	refused(t, err, refusal{Code: codes.FailedPrecondition, HTTP: 410, Messages: []string{"The results of statement 'looking' are gone: it is FAILED."}})
 }
 
 func TestRowsOfADisconnectedCluster(t *testing.T) {

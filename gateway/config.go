@@ -62,10 +62,10 @@ func (c *Config) complete() error {
 		problems = append(problems, errors.New("Log is required"))
 	}
 	if c.MaxBodyBytes < 0 {
-		problems = append(problems, errors.New("the MaxBodyBytes are negative"))
+		problems = append(problems, errors.New("MaxBodyBytes must not be negative"))
 	}
 	if c.Timeout < 0 {
-		problems = append(problems, errors.New("the Timeout is negative"))
+		problems = append(problems, errors.New("Timeout must not be negative"))
 	}
 	if c.OpenAPI == nil {
 		c.OpenAPI = openapi.JSON

@@ -65,7 +65,7 @@ func TestConfigIsChecked(t *testing.T) {
 	if err == nil {
 		t.Fatal("an empty configuration was taken")
 	}
-	for _, what := range []string{"no Conn", "no Log", "MaxBodyBytes", "Timeout", "OpenAPI"} {
+	for _, what := range []string{"Conn is required", "Log is required", "MaxBodyBytes", "Timeout", "OpenAPI"} {
 		if !strings.Contains(err.Error(), what) {
 			t.Errorf("%q does not name %s", err, what)
 		}

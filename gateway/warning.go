@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
 // maxWarnings bounds the headers that a client's unknown fields cause.
@@ -21,6 +24,17 @@ func warnOfUnknown(h http.Header, unknown []string) {
 			return
 		}
 		h.Add("Warning", warning("unknown field "+strconv.QuoteToASCII(path)))
+	}
+}
+
+// warningHeader is the gRPC response header by which a service warns of something.
+const warningHeader = "weir-warning"
+
+// warnOfService adds a Warning header for each warning of the service.
+func warnOfService(ctx context.Context, h http.Header) {
+	md, _ := runtime.ServerMetadataFromContext(ctx)
+	for _, text := range md.HeaderMD.Get(warningHeader) {
+		h.Add("Warning", warning(text))
 	}
 }
 

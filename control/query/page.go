@@ -34,10 +34,10 @@ func parsePage(params Params, violations *apierror.Violations) (number, size int
 	if number < 0 {
 		violations.Addf("page: must be at least 0, is %d.", number)
 	}
-	if size < 1 || size > MaxSize {
-		violations.Addf("size: must be from 1 to %d, is %d.", MaxSize, size)
+	if size < 1 {
+		violations.Addf("size: must be at least 1, is %d.", size)
 	}
-	return number, size
+	return number, min(size, MaxSize)
 }
 
 // Window gives the range of items, in order and of so many, that are on the

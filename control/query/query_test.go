@@ -167,8 +167,7 @@ func TestParseReportsViolations(t *testing.T) {
 		want   []string
 	}{
 		{"page below 0", boats, Params{Page: proto.Int32(-1)}, []string{"page: must be at least 0, is -1."}},
-		{"size 0", boats, Params{Size: proto.Int32(0)}, []string{"size: must be from 1 to 2000, is 0."}},
-		{"size too large", boats, Params{Size: proto.Int32(2001)}, []string{"size: must be from 1 to 2000, is 2001."}},
+		{"size 0", boats, Params{Size: proto.Int32(0)}, []string{"size: must be at least 1, is 0."}},
 		{"unknown property", boats, Params{Sort: []string{"mast,desc"}}, []string{`sort: boats cannot be sorted by "mast" (allowed: length, name).`}},
 		{"unknown direction", boats, Params{Sort: []string{"name,up"}}, []string{`sort: the direction of "name" must be asc or desc, is "up".`}},
 		{"no direction after the comma", boats, Params{Sort: []string{"name,"}}, []string{`sort: the direction of "name" must be asc or desc, is "".`}},
@@ -187,7 +186,7 @@ func TestParseReportsViolations(t *testing.T) {
 			SearchScope: "mast", Fields: "c",
 		}, []string{
 			"page: must be at least 0, is -2.",
-			"size: must be from 1 to 2000, is -3.",
+			"size: must be at least 1, is -3.",
 			`sort: boats cannot be sorted by "a" (allowed: length, name).`,
 			`sort: the direction of "name" must be asc or desc, is "b".`,
 			`filter: position 5: expected "=", "!=", "in" or "notin" after "name", found the end.`,

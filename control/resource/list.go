@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,9 +23,15 @@ func (k *Kind[R, V]) CheckList(request proto.Message) error {
 // are read from the request by name. keep, if not nil, judges items beside the
 // request's filter. Views are made of the items of the page only.
 func (k *Kind[R, V]) Page(ctx context.Context, at store.Reader, path string, request proto.Message, detail Detail, keep func(Item[R]) bool) (query.Page[V], error) {
-	q, err := query.Parse(k.List, query.ParamsOf(request))
+	params := query.ParamsOf(request)
+	q, err := query.Parse(k.List, params)
 	if err != nil {
 		return query.Page[V]{}, err
+	}
+	if params.Size != nil && *params.Size > query.MaxSize {
+		if err := Warn(ctx, fmt.Sprintf("size: limited to %d, the largest page", query.MaxSize)); err != nil {
+			return query.Page[V]{}, err
+		}
 	}
 	if keep != nil {
 		q = q.Where(keep)

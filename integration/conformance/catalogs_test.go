@@ -2,13 +2,19 @@ package conformance
 
 import "testing"
 
+// inlineCatalogBody is the catalog {catName} with its databases inline, the form
+// that predates database resources.
+const inlineCatalogBody = `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"{dbName}","connectionConfig":{"bootstrap.servers":"kafka:9092"}}]}}`
+
+func inlineCatalog(s *scene) { s.make(catalogs, inlineCatalogBody) }
+
 func TestCatalogs(t *testing.T) { hold(t, catalogLines) }
 
 var catalogLines = []line{
 	{clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "a new catalog", given: []step{environment}, send: catalogBody, then: has("metadata.name", "{catName}"), says: []string{"{envName}"}},
 	{
 		clause: "POST /cmf/api/v1/catalogs/kafka 200", when: "inline databases, the form that predates database resources",
-		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"{dbName}","connectionConfig":{"bootstrap.servers":"kafka:9092"}}]}}`,
+		send: inlineCatalogBody,
 		then: func(s *scene, _ answer) {
 			if a := s.ask("GET", s.fill(databases+"/{dbName}"), "", ""); a.status != 200 {
 				s.t.Errorf("%s: answered %d", a.request, a.status)
@@ -29,10 +35,14 @@ var catalogLines = []line{
 		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 200", when: "another registry", given: []step{catalog},
 		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{"schema.registry.url":"http://other:8081"}}}}`,
 	},
+	{
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 200", when: "the inline databases that it was created with", given: []step{inlineCatalog},
+		send: inlineCatalogBody,
+	},
 	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 400", when: "no schema registry", given: []step{catalog}, send: `{"metadata":{"name":"{catName}"},"spec":{}}`, says: []string{"spec.srInstance"}},
 	{clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 404", when: "no such catalog", send: catalogBody, says: []string{"'{catName}' not found"}},
 	{
-		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 422", when: "databases inline", given: []step{catalog},
+		clause: "PUT /cmf/api/v1/catalogs/kafka/{catName} 422", when: "another inline database", given: []step{catalog},
 		send: `{"metadata":{"name":"{catName}"},"spec":{"srInstance":{"connectionConfig":{}},"kafkaClusters":[{"databaseName":"orders","connectionConfig":{}}]}}`,
 		says: []string{"spec.kafkaClusters"},
 	},

@@ -177,7 +177,11 @@ func (l list) pages(s *scene) {
 	l.refused(s, "page", "page", "one")
 	l.refused(s, "page", "page", "2147483648")
 	l.refused(s, "size", "size", "0")
-	l.refused(s, "size", "size", "2001")
+	limited := l.get(s, http.StatusOK, "size", "3000")
+	has("pageable.size", 2000.0)(s, limited)
+	if warnings := limited.header.Values("Warning"); !slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, "size: limited to 2000") }) {
+		s.t.Errorf("%s: the Warning headers are %q", limited.request, warnings)
+	}
 	l.refused(s, "size", "size", "many")
 }
 

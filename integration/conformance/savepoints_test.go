@@ -27,6 +27,10 @@ var savepointLines = []line{
 		send: `{"metadata":{"name":"{savepointName}"},"spec":{}}`, says: []string{"'{savepointName}' already exists"},
 	},
 	{
+		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/savepoints 422", when: "the application is suspended", given: []step{suspended},
+		send: `{}`, says: []string{"'{appName}' is suspended"},
+	},
+	{
 		clause: "POST /cmf/api/v1/environments/{envName}/applications/{appName}/savepoints 422", when: "the format UNKNOWN for a new savepoint", given: []step{running},
 		send: `{"metadata":{},"spec":{"formatType":"UNKNOWN"}}`, says: []string{"spec.formatType"},
 	},

@@ -140,9 +140,12 @@ func completed(s *scene) {
 	s.vars["savepointUid"] = a.at("metadata.uid").(string)
 }
 
-// unfinished is a savepoint that will not be complete, as no job runs.
+// unfinished is a savepoint that will not be complete: the sandbox simulates that
+// it cannot be written, however often it is tried.
 func unfinished(s *scene) {
-	suspended(s)
+	environment(s)
+	s.make(apps, strings.Replace(applicationBody("running"), `"metadata":{`, `"metadata":{"annotations":{"sandbox.weir.dev/fail":"savepoint"},`, 1))
+	s.awaits(oneApp, "status.jobStatus.state", "RUNNING")
 	a := s.make(appPoints, `{"metadata":{"name":"{savepointName}"},"spec":{"backoffLimit":-1}}`)
 	s.vars["savepointUid"] = a.at("metadata.uid").(string)
 }

@@ -108,7 +108,11 @@ func (s *service) startOf(at store.Reader, env *cmfv1.Environment, before *store
 	}
 	path, err := s.savepoints.Path(at, savepoint.ForApplication(env, app.GetMetadata().GetName()), ref)
 	if err != nil {
-		return nil, apierror.Unprocessable("spec.startFromSavepoint: " + err.Error())
+		field := "spec.startFromSavepoint"
+		if spec["startFromSavepoint"] == nil {
+			field = "spec.job.startFromSavepoint"
+		}
+		return nil, apierror.Unprocessable(field + ": " + err.Error())
 	}
 	return Start(ref, path), nil
 }

@@ -3,6 +3,8 @@ package catalog
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/validate"
@@ -39,10 +41,15 @@ func checkDistinct(names []string, field string) error {
 	return v.Unprocessable()
 }
 
-// checkUpdate refuses changes of what cannot change.
-func checkUpdate(after *cmfv1.KafkaCatalog) error {
-	if len(after.GetSpec().GetKafkaClusters()) > 0 {
-		return apierror.Unprocessable("spec.kafkaClusters: cannot change after creation; create, update and delete the catalog's databases instead")
+// checkUpdate refuses changes of what cannot change. database gives the database
+// of a name that the catalog has, nil if there is none: the inline databases of an
+// update must be equal to them, so that what was created can be sent again.
+func checkUpdate(update *cmfv1.KafkaCatalog, database func(name string) *cmfv1.KafkaDatabase) error {
+	for i, inline := range inlineDatabases(update) {
+		is, given := database(inline.GetMetadata().GetName()).GetSpec().GetKafkaCluster(), inline.GetSpec().GetKafkaCluster()
+		if is == nil || !proto.Equal(is, given) {
+			return apierror.Unprocessable(fmt.Sprintf("spec.kafkaClusters[%d]: cannot change after creation; create, update and delete the catalog's databases instead", i))
+		}
 	}
 	return nil
 }

@@ -61,16 +61,18 @@ func (s *service) WatchKafkaCatalogs(req *cmfv1.WatchKafkaCatalogsRequest, strea
 
 func (s *service) UpdateKafkaCatalog(ctx context.Context, req *cmfv1.UpdateKafkaCatalogRequest) (*cmfv1.KafkaCatalog, error) {
 	update := resource.WithName(req.GetCatalog(), req.GetCatName())
-	return s.kind.Update(ctx, s.store, "", req.GetCatName(), req.GetCatalog().GetMetadata(), func(_ *store.Tx, before item) (*cmfv1.KafkaCatalog, error) {
+	return s.kind.Update(ctx, s.store, "", req.GetCatName(), req.GetCatalog().GetMetadata(), func(tx *store.Tx, before item) (*cmfv1.KafkaCatalog, error) {
 		if err := check(update); err != nil {
 			return nil, err
 		}
-		if err := checkUpdate(update); err != nil {
+		if err := checkUpdate(update, func(name string) *cmfv1.KafkaDatabase {
+			return s.Databases.Get(tx, store.Key(req.GetCatName(), name)).Message()
+		}); err != nil {
 			return nil, err
 		}
 		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
-		after.Spec = update.GetSpec()
+		after.Spec = &cmfv1.KafkaCatalogSpec{SrInstance: update.GetSpec().GetSrInstance()}
 		return after, nil
 	})
 }

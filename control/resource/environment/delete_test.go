@@ -97,7 +97,7 @@ func TestDelete(t *testing.T) {
 	}
 	left, err := f.deleted(false)
 	want := "Cannot delete environment 'prod': it contains pools [pool-00, pool-01, pool-02, pool-03, pool-04, pool-05, pool-06, pool-07, pool-08, pool-09 and 2 more]. " +
-		"Delete them first, or use force to delete the records and leave the workloads on the Kubernetes cluster running."
+		"Delete them first, or use ?force=true to delete the records and leave the workloads on the Kubernetes cluster running."
 	if err == nil || err.Error() != want || left != "1 1 12" {
 		t.Errorf("without force, %s are left: %v", left, err)
 	}

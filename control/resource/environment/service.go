@@ -162,7 +162,7 @@ func (s *service) delete(ctx context.Context, name string, force bool) error {
 			if force {
 				return errContents
 			}
-			return apierror.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use force to delete the records and leave the workloads on the Kubernetes cluster running.",
+			return apierror.InUse("Cannot delete environment '%s': it contains %s. Delete them first, or use ?force=true to delete the records and leave the workloads on the Kubernetes cluster running.",
 				name, strings.Join(contents, "; "))
 		}
 		s.registry.RequireEmpty(tx, env.Key)

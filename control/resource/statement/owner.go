@@ -2,7 +2,6 @@ package statement
 
 import (
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
@@ -29,7 +28,7 @@ func (s *Statements) RequireSavepointOwner(tx *store.Tx, env, name string) (save
 	if err != nil {
 		return savepoint.Owner{}, err
 	}
-	if phase := phaseOf(item); !IsDeployed(item.Value()) || phase == contract.PhaseDeleting {
+	if phase := phaseOf(item); !IsDeployed(item.Value()) || !occupies(phase) {
 		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' is " + phase + " and has no job to take a savepoint of.")
 	}
 	if item.Value().GetObjectKind() == manifest.KindStatement {

@@ -48,7 +48,7 @@ func (s *service) rowsOf(ctx context.Context, env *cmfv1.Environment, item Item,
 		return resultPage(nil, metadata.GetUid(), &offset), nil
 	case contract.PhaseRunning, contract.PhaseFailing, contract.PhaseCompleted:
 	default:
-		return nil, apierror.Gone("The results of statement '%s' are no longer available: it is %s.", metadata.GetName(), phase)
+		return nil, apierror.Gone("The results of statement '%s' are gone: it is %s.", metadata.GetName(), phase)
 	}
 	page, err := s.rows.FetchResults(ctx, env.GetKubernetesClusterName(), &agentv1.FetchResults{
 		Ref:       Ref(env, item.Value()),
