@@ -66,10 +66,25 @@ type Detail struct {
 // Item is one resource as of a moment.
 type Item[R proto.Message] struct {
 	*store.Object[R]
-	// status is nil where there is none of this very resource.
-	status *store.Object[*storev1.StatusRecord]
 	// At reads everything else as of the same moment.
 	At store.Reader
+	// statuses has the status, which is looked up when it is asked for, as many lists
+	// do not need it; nil for none.
+	statuses statuses[R]
+}
+
+type statuses[R proto.Message] interface {
+	// statusOf gives the status of the very resource that an object is of.
+	statusOf(at store.Reader, o *store.Object[R]) *store.Object[*storev1.StatusRecord]
+}
+
+// givenStatus is the status of an item that no store holds.
+type givenStatus[R proto.Message] struct {
+	object *store.Object[*storev1.StatusRecord]
+}
+
+func (g givenStatus[R]) statusOf(store.Reader, *store.Object[R]) *store.Object[*storev1.StatusRecord] {
+	return g.object
 }
 
 // NewItem makes an item of what no store holds. reported is nil where nothing is
@@ -77,21 +92,28 @@ type Item[R proto.Message] struct {
 func NewItem[R proto.Message](object *store.Object[R], reported *storev1.StatusRecord, at store.Reader) Item[R] {
 	item := Item[R]{Object: object, At: at}
 	if reported != nil {
-		item.status = store.NewObject(object.Key, reported)
+		item.statuses = givenStatus[R]{store.NewObject(object.Key, reported)}
 	}
 	return item
 }
 
 // Reported is the status of this very resource; nil where there is none, or only
 // one of a former resource of the name.
-func (i Item[R]) Reported() *storev1.StatusRecord { return i.status.Message() }
+func (i Item[R]) Reported() *storev1.StatusRecord { return i.status().Message() }
 
 // ReportedHead is Reported without its large parts. It is always at hand.
 func (i Item[R]) ReportedHead() *storev1.StatusRecord {
-	if i.status == nil {
+	if status := i.status(); status != nil {
+		return status.Head()
+	}
+	return nil
+}
+
+func (i Item[R]) status() *store.Object[*storev1.StatusRecord] {
+	if i.statuses == nil {
 		return nil
 	}
-	return i.status.Head()
+	return i.statuses.statusOf(i.At, i.Object)
 }
 
 // StatusHead is a status without the text that the object has in its cluster, for
@@ -125,11 +147,17 @@ func (k *Kind[R, V]) Item(at store.Reader, key string) (Item[R], bool) {
 func (k *Kind[R, V]) ItemOf(at store.Reader, o *store.Object[R]) Item[R] {
 	item := Item[R]{Object: o, At: at}
 	if k.Status != nil {
-		if status := k.Status.In(at).Get(o.Key); status != nil && status.Head().GetOwnerUid() == k.Metadata(o.Head()).GetUid() {
-			item.status = status
-		}
+		item.statuses = k
 	}
 	return item
+}
+
+func (k *Kind[R, V]) statusOf(at store.Reader, o *store.Object[R]) *store.Object[*storev1.StatusRecord] {
+	status := k.Status.In(at).Get(o.Key)
+	if status == nil || status.Head().GetOwnerUid() != k.Metadata(o.Head()).GetUid() {
+		return nil
+	}
+	return status
 }
 
 // Key is that of a resource by the path that it is in, which is empty for

@@ -79,11 +79,12 @@ func (k *Kind[R, V]) listed(at store.Reader, path string, detail Detail) func(It
 	}
 	surroundings := k.Surroundings(at, path)
 	return func(item Item[R]) V {
-		if kept, ok := item.Attached().(*keptView[V]); ok && kept.status == item.status && kept.surroundings == surroundings {
+		status := item.status()
+		if kept, ok := item.Attached().(*keptView[V]); ok && kept.status == status && kept.surroundings == surroundings {
 			return kept.view
 		}
 		view := k.View(item, detail)
-		item.Attach(&keptView[V]{view, item.status, surroundings})
+		item.Attach(&keptView[V]{view, status, surroundings})
 		return view
 	}
 }

@@ -120,7 +120,7 @@ func (c *Collection[T]) decode(kv *mvccpb.KeyValue) any {
 	}
 	if own := c.store.written.take(kv.Key, kv.Value); own != nil {
 		value := own.value.(T)
-		o.setHead(value)
+		o.head = c.ownHead(value)
 		o.keep(&decodedValue[T]{value: value, derived: own.derived}, own.size)
 		return o
 	}
@@ -132,14 +132,28 @@ func (c *Collection[T]) decode(kv *mvccpb.KeyValue) any {
 			"key", string(kv.Key), "revision", kv.ModRevision, "error", err)
 		return nil
 	}
-	o.setHead(value)
+	if c.headOf != nil {
+		o.head = c.headOf(value)
+	}
 	return o
 }
 
-func (o *Object[T]) setHead(value T) {
-	if o.of.headOf != nil {
-		o.head = o.of.headOf(value)
+// ownHead is the head of a value that this store wrote. The texts of such a value
+// can be parts of something large, such as the request that they came with, which
+// a head must not keep in memory; so it is copied.
+func (c *Collection[T]) ownHead(value T) (head T) {
+	if c.headOf == nil {
+		return head
 	}
+	plain, err := proto.Marshal(c.headOf(value))
+	if err == nil {
+		head = c.message.New().Interface().(T)
+		err = proto.Unmarshal(plain, head)
+	}
+	if err != nil {
+		panic("store: copy the head of a " + c.name + ": " + err.Error()) // what is written can be encoded
+	}
+	return head
 }
 
 // unmarshal gives the value that is encoded, and how many bytes it has when it is

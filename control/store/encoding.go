@@ -25,7 +25,7 @@ func encode(value proto.Message) ([]byte, int, error) {
 	}
 	out := make([]byte, 1+s2.MaxEncodedLen(len(plain)))
 	out[0] = compressed
-	packed := s2.Encode(out[1:], plain)
+	packed := s2.EncodeBetter(out[1:], plain)
 	if len(packed)+1 >= len(plain) {
 		return plain, len(plain), nil
 	}

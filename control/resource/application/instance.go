@@ -32,7 +32,18 @@ func (a *Applications) newInstancesKind() *resource.Kind[*cmfv1.FlinkApplication
 			// They are named by UUIDs, so by default the newest come first.
 			Default: query.Newest(orders["creationTimestamp"], orders["name"]),
 		},
-		View: func(i instanceItem, _ resource.Detail) *cmfv1.FlinkApplicationInstance { return i.Value() },
+		View: instanceView,
+	}
+}
+
+// instanceView is an instance as users see it. What is the same for all of them is
+// not stored.
+func instanceView(i instanceItem, _ resource.Detail) *cmfv1.FlinkApplicationInstance {
+	return &cmfv1.FlinkApplicationInstance{
+		ApiVersion: contract.APIVersion,
+		Kind:       contract.KindInstance,
+		Metadata:   i.Value().GetMetadata(),
+		Status:     i.Value().GetStatus(),
 	}
 }
 
@@ -42,9 +53,7 @@ func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
 	name := uuid.Must(uuid.NewV7()).String()
 	now := resource.Now()
 	return &cmfv1.FlinkApplicationInstance{
-		ApiVersion: contract.APIVersion,
-		Kind:       contract.KindInstance,
-		Metadata:   &cmfv1.ObjectMeta{Name: name, Uid: name, CreationTimestamp: now, UpdateTimestamp: now},
+		Metadata: &cmfv1.ObjectMeta{Name: name, Uid: name, CreationTimestamp: now, UpdateTimestamp: now},
 		Status: &cmfv1.ApplicationInstanceStatus{
 			Spec:      effective,
 			JobStatus: &cmfv1.InstanceJobStatus{State: flink.JobReconciling},
@@ -103,7 +112,7 @@ func (s *instanceService) GetApplicationInstance(ctx context.Context, req *cmfv1
 	if instance == nil {
 		return nil, apierror.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
 	}
-	return instance.Value(), nil
+	return instanceView(s.instancesKind.ItemOf(at, instance), resource.Detail{Single: true}), nil
 }
 
 func (s *instanceService) WatchApplicationInstances(req *cmfv1.WatchApplicationInstancesRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationInstancesResponse]) error {

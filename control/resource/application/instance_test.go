@@ -3,6 +3,7 @@ package application
 import (
 	"testing"
 
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
@@ -11,7 +12,7 @@ import (
 
 func TestNewInstance(t *testing.T) {
 	effective := &cmfv1.JsonObject{Json: `{"image":"i"}`}
-	instance := NewInstance(effective)
+	instance := instanceView(instanceItem{Object: store.NewObject("", NewInstance(effective))}, resource.Detail{})
 	expect(t, "its kind", []string{instance.GetApiVersion(), instance.GetKind()}, []string{"cmf.confluent.io/v1", "FlinkApplicationInstance"})
 	if m := instance.GetMetadata(); m.GetName() == "" || m.GetName() != m.GetUid() {
 		t.Errorf("its metadata is %v", m)

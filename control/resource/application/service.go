@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
@@ -133,12 +132,7 @@ func written(before, app *cmfv1.FlinkApplication) *cmfv1.FlinkApplication {
 		metadata.Uid = uuid.NewString()
 		metadata.CreationTimestamp = now
 	}
-	return &cmfv1.FlinkApplication{
-		ApiVersion: contract.APIVersion,
-		Kind:       contract.KindApplication,
-		Metadata:   metadata,
-		Spec:       app.GetSpec(),
-	}
+	return &cmfv1.FlinkApplication{Metadata: metadata, Spec: app.GetSpec()}
 }
 
 // save writes a new or changed application, with the instance that begins if

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
@@ -18,8 +19,8 @@ func (a *Applications) view(i Item, detail resource.Detail) *cmfv1.FlinkApplicat
 		status = openjson.AppendValue(status, "resourceSummary", FormatUsage(a.usage(i)))
 	}
 	return &cmfv1.FlinkApplication{
-		ApiVersion: app.GetApiVersion(),
-		Kind:       app.GetKind(),
+		ApiVersion: contract.APIVersion,
+		Kind:       contract.KindApplication,
 		Metadata:   resource.WithUpdateTime(app.GetMetadata(), i.Reported().GetUpdateTime()),
 		Spec:       app.GetSpec(),
 		Status:     &cmfv1.JsonObject{Json: status},
