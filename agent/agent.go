@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/openweir/weir/agent/driver"
+	"github.com/openweir/weir/agent/fence"
 	"github.com/openweir/weir/agent/link"
 	"github.com/openweir/weir/agent/sql"
 	"github.com/openweir/weir/agent/tunnel"
@@ -39,6 +40,7 @@ type Timing struct {
 // Agent is the agent of one workload cluster.
 type Agent struct {
 	config Config
+	fence  *fence.Fence
 	outbox *link.Outbox
 	tunnel *tunnel.Tunnel
 	// drivers share the objects: the first one that handles an object gets it.
@@ -58,11 +60,18 @@ func New(config Config) (*Agent, error) {
 	}
 	config.Log = config.Log.With("cluster", config.Cluster)
 	outbox := link.NewOutbox(maxEvents)
+	sessions, err := fence.New(fence.Config{
+		Cluster: config.Cluster, Namespace: config.fenceNamespace(), Kubernetes: config.Kubernetes, Log: config.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("invalid agent configuration: %w", err)
+	}
 	kubernetes, err := driver.New(driver.Config{
 		Cluster:    config.Cluster,
 		Version:    config.Version,
 		Kubernetes: config.Kubernetes,
 		Namespaces: config.Namespaces,
+		Fence:      sessions,
 		Reports:    outbox,
 		Log:        config.Log,
 		Timing:     config.Timing.Driver,
@@ -72,6 +81,7 @@ func New(config Config) (*Agent, error) {
 	}
 	a := &Agent{
 		config: config,
+		fence:  sessions,
 		outbox: outbox,
 		tunnel: tunnel.New(tunnel.Config{
 			Resolver: config.Flink, Namespaces: config.Namespaces, Send: outbox.TunnelReply, Log: config.Log,
@@ -81,7 +91,7 @@ func New(config Config) (*Agent, error) {
 		results: config.Results,
 	}
 	if config.Flink != nil {
-		statements := sql.New(sql.Config{Endpoints: config.Flink, Reports: outbox, Log: config.Log})
+		statements := sql.New(sql.Config{Endpoints: config.Flink, Fence: sessions, Reports: outbox, Log: config.Log})
 		a.drivers, a.results = append(a.drivers, statements), statements
 	}
 	return a, nil
@@ -95,7 +105,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		Target: a.config.ControlPlane,
 		Dial:   a.config.dial,
 		Handler: &dispatcher{
-			HealthSource: a.health, config: &a.config, processID: uuid.NewString(), drivers: a.drivers, ack: a.outbox.Ack,
+			HealthSource: a.health, config: &a.config, processID: uuid.NewString(), drivers: a.drivers, fence: a.fence, ack: a.outbox.Ack,
 		},
 		Outbox:  a.outbox,
 		Fetch:   a.fetch(),

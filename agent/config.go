@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,9 @@ type Config struct {
 	// Namespaces restricts the agent to these namespaces. If empty, it watches
 	// all, which requires a ClusterRole.
 	Namespaces []string
+	// FenceNamespace is the namespace of the ConfigMap that records the newest session
+	// of the cluster. If empty, it is the first of Namespaces, or else "default".
+	FenceNamespace string
 	// Labels are the cluster's labels when it registers for the first time.
 	Labels map[string]string
 	// Flink resolves the endpoints of Flink clusters. If nil, the agent runs no
@@ -45,6 +49,13 @@ type Config struct {
 	DialOptions []grpc.DialOption
 	// Timing is for tests; production leaves it zero.
 	Timing Timing
+}
+
+func (c Config) fenceNamespace() string {
+	if c.FenceNamespace == "" && len(c.Namespaces) > 0 {
+		return c.Namespaces[0]
+	}
+	return cmp.Or(c.FenceNamespace, "default")
 }
 
 // Validate returns every error of the configuration.
@@ -70,6 +81,9 @@ func (c Config) Validate() error {
 			wrong("namespaces: %q is listed twice", n)
 		}
 		seen[n] = true
+	}
+	if n := c.FenceNamespace; n != "" && len(validation.ValidateNamespaceName(n, false)) > 0 {
+		wrong("fence namespace: %q is not a valid namespace name", n)
 	}
 	problems = append(problems, c.Identity.problems()...)
 	return errors.Join(problems...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/openweir/weir/agent/fence"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -18,6 +19,7 @@ type dispatcher struct {
 	config    *Config
 	processID string
 	drivers   []ObjectDriver
+	fence     *fence.Fence
 	ack       func(*agentv1.Ack)
 }
 
@@ -39,9 +41,10 @@ func (d *dispatcher) Hello(ctx context.Context) (*agentv1.Hello, error) {
 }
 
 // Welcome begins a session of all drivers.
-func (d *dispatcher) Welcome(epoch int64, decommissioned bool) {
+func (d *dispatcher) Welcome(installation string, epoch int64, decommissioned bool) {
+	d.fence.Welcome(installation, epoch)
 	for _, driver := range d.drivers {
-		driver.Welcome(epoch, decommissioned)
+		driver.Welcome(installation, epoch, decommissioned)
 	}
 }
 
@@ -61,6 +64,13 @@ func (d *dispatcher) Delete(m *agentv1.Delete) {
 		return
 	}
 	d.refuse(&agentv1.Ack{Ref: m.GetRef(), OwnerUid: m.GetOwnerUid()})
+}
+
+// Orphan goes to the driver that handles the object.
+func (d *dispatcher) Orphan(m *agentv1.Orphan) {
+	if driver := d.driverOf(m.GetRef()); driver != nil {
+		driver.Orphan(m)
+	}
 }
 
 // Synced ends the initial exchange of the session of all drivers.

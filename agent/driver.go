@@ -12,16 +12,17 @@ import (
 type ObjectDriver interface {
 	// Run works until ctx ends, and returns when nothing of it is running.
 	Run(ctx context.Context)
-	// Handles reports whether the driver is responsible for an object. Apply and
-	// Delete are called for such objects only.
+	// Handles reports whether the driver is responsible for an object. Apply, Delete
+	// and Orphan are called for such objects only.
 	Handles(*agentv1.ObjectRef) bool
 	// Describe adds to a Hello what the driver supports and holds.
 	Describe(ctx context.Context, hello *agentv1.Hello) error
 	// Welcome begins a session. Everything is to be reported again.
-	Welcome(epoch int64, decommissioned bool)
-	// Apply, Delete and Synced are the messages of these names.
+	Welcome(installation string, epoch int64, decommissioned bool)
+	// Apply, Delete, Orphan and Synced are the messages of these names.
 	Apply(*agentv1.Apply)
 	Delete(*agentv1.Delete)
+	Orphan(*agentv1.Orphan)
 	Synced()
 	// Decommissioned says that the cluster was taken out of service.
 	Decommissioned()

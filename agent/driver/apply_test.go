@@ -127,11 +127,12 @@ func TestAnObjectThatIsNotOwnedIsRefused(t *testing.T) {
 	s.reports.applied("app", 1)
 }
 
-func TestAnObjectOfAPreviousOwnerIsReplaced(t *testing.T) {
+func TestAnObjectOfAPreviousOwnerIsReplacedOnceItIsDeleted(t *testing.T) {
 	s := newEnv(t).connect()
 	s.applyDeployment("app", "u1", 7, manifest("app", 7))
 	s.reports.applied("app", 7)
 	old := s.get("app").GetUID()
+	s.deleteDeployment("app", "u1")
 	s.applyDeployment("app", "u2", 1, manifest("app", 1))
 	s.reports.applied("app", 1)
 	if o := s.get("app"); o.GetUID() == old || parallelism(o) != 1 {

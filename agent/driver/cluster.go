@@ -136,7 +136,7 @@ func (c *cluster) merge(ctx context.Context, of *kind, o *unstructured.Unstructu
 // release takes the marks off an object, which then no longer belongs to Weir.
 func (c *cluster) release(ctx context.Context, of *kind, o *unstructured.Unstructured) error {
 	annotations := map[string]any{}
-	for _, mark := range []string{OwnerAnnotation, GenerationAnnotation, HashAnnotation, EpochAnnotation, LastAppliedAnnotation} {
+	for _, mark := range []string{InstallationAnnotation, OwnerAnnotation, GenerationAnnotation, HashAnnotation, EpochAnnotation, LastAppliedAnnotation} {
 		annotations[mark] = nil
 	}
 	_, err := c.merge(ctx, of, o, map[string]any{"metadata": map[string]any{

@@ -12,8 +12,11 @@ const (
 	update
 	// keep: it has the desired revision; only drift may need repair.
 	keep
-	// replace: it belongs to another owner, and is deleted first.
-	replace
+	// takeOver: it belongs to another owner of this installation, or of one that is
+	// not known.
+	takeOver
+	// foreign: it belongs to another installation.
+	foreign
 	// terminating: it is being deleted.
 	terminating
 	// skip: it has a newer generation, which is kept.
@@ -28,9 +31,8 @@ const (
 	removed
 )
 
-// decide compares the desired revision with the live object. Epoch zero means
-// that there has been no session yet, so no object can be of a newer one.
-func decide(r *revision, live *unstructured.Unstructured, known snapshot, epoch int64) action {
+// decide compares the desired revision with the live object.
+func decide(r *revision, live *unstructured.Unstructured, known snapshot, installation string, epoch int64) action {
 	if live == nil {
 		return create
 	}
@@ -39,17 +41,19 @@ func decide(r *revision, live *unstructured.Unstructured, known snapshot, epoch 
 	}
 	m, marked := marksOf(live)
 	switch {
+	case m.isForeign(installation):
+		return foreign
 	// An object whose marks another client has removed is known by its uid.
 	case !marked && !known.identifies(live, r.owner):
 		return refuse
-	case epoch > 0 && m.epoch > epoch:
+	case m.epoch > epoch:
 		return fenced
 	case known.matches(r) && known.uid == live.GetUID():
 		return keep
 	case !marked:
 		return update
 	case m.owner != r.owner:
-		return replace
+		return takeOver
 	case m.generation > r.generation:
 		return skip
 	case m.hash == r.hash && r.hash != "":
@@ -59,17 +63,19 @@ func decide(r *revision, live *unstructured.Unstructured, known snapshot, epoch 
 }
 
 // decideRemoval returns what to do to remove the object of an owner.
-func decideRemoval(owner string, live *unstructured.Unstructured, known snapshot, epoch int64) action {
+func decideRemoval(owner string, live *unstructured.Unstructured, known snapshot, installation string, epoch int64) action {
 	if live == nil {
 		return removed
 	}
 	m, marked := marksOf(live)
 	switch {
+	case m.isForeign(installation):
+		return removed
 	case !known.identifies(live, owner) && (!marked || m.owner != owner):
 		return removed
 	case live.GetDeletionTimestamp() != nil:
 		return terminating
-	case epoch > 0 && m.epoch > epoch:
+	case m.epoch > epoch:
 		return fenced
 	}
 	return remove

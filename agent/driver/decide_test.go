@@ -27,11 +27,14 @@ func terminatingObject(o *unstructured.Unstructured) *unstructured.Unstructured 
 func TestDecide(t *testing.T) {
 	w := &revision{marks: marks{owner: "u1", generation: 5, hash: "h5"}, manifest: "{}"}
 	before := &revision{marks: marks{owner: "u1", generation: 4, hash: "h4"}, manifest: "{}"}
-	mine := marks{owner: "u1", generation: 5, hash: "h5", epoch: 3}
+	mine := marks{installation: installation, owner: "u1", generation: 5, hash: "h5", epoch: 3}
 	older := marks{owner: "u1", generation: 4, hash: "h4", epoch: 3}
 	newer := marks{owner: "u1", generation: 6, hash: "h6", epoch: 3}
 	theirs := marks{owner: "u0", generation: 9, hash: "h9", epoch: 3}
 	future := marks{owner: "u1", generation: 5, hash: "h5", epoch: 4}
+	elsewhere := marks{installation: "other", owner: "u1", generation: 5, hash: "h5", epoch: 9}
+	unmarked := mine
+	unmarked.installation = ""
 
 	tests := map[string]struct {
 		live  *unstructured.Unstructured
@@ -43,12 +46,14 @@ func TestDecide(t *testing.T) {
 		"it has the desired revision":                    {marked(mine), snapshot{}, 3, keep},
 		"it is of an older manifest":                     {marked(older), snapshot{}, 3, update},
 		"it bears a newer generation":                    {marked(newer), snapshot{}, 3, skip},
-		"it belongs to another owner":                    {marked(theirs), snapshot{}, 3, replace},
+		"it belongs to another owner":                    {marked(theirs), snapshot{}, 3, takeOver},
 		"it is not Weir's":                               {marked(marks{}), snapshot{}, 3, refuse},
 		"it is terminating":                              {terminatingObject(marked(mine)), snapshot{}, 3, terminating},
 		"another owner's is terminating":                 {terminatingObject(marked(theirs)), snapshot{}, 3, terminating},
 		"a newer session has applied it":                 {marked(future), snapshot{}, 3, fenced},
-		"no session yet, so none is newer":               {marked(future), snapshot{}, 0, keep},
+		"it belongs to another installation":             {marked(elsewhere), snapshot{}, 3, foreign},
+		"another installation has taken it over":         {marked(elsewhere), snapshot{revision: w, uid: "uid"}, 3, foreign},
+		"its installation is not marked":                 {marked(unmarked), snapshot{}, 3, keep},
 		"its marks are removed":                          {marked(marks{}), snapshot{revision: w, uid: "uid"}, 3, keep},
 		"its marks are removed, and the revision is new": {marked(marks{}), snapshot{revision: before, uid: "uid"}, 3, update},
 		"removed marks of another object of that name":   {marked(marks{}), snapshot{revision: w, uid: "another"}, 3, refuse},
@@ -58,14 +63,14 @@ func TestDecide(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := decide(w, test.live, test.known, test.epoch); got != test.want {
+			if got := decide(w, test.live, test.known, installation, test.epoch); got != test.want {
 				t.Errorf("the action is %d; want %d", got, test.want)
 			}
 		})
 	}
 	t.Run("a hash that says nothing proves nothing", func(t *testing.T) {
 		bare := &revision{marks: marks{owner: "u1", generation: 5}, manifest: "{}"}
-		if got := decide(bare, marked(marks{owner: "u1", generation: 5, epoch: 3}), snapshot{}, 3); got != update {
+		if got := decide(bare, marked(marks{owner: "u1", generation: 5, epoch: 3}), snapshot{}, installation, 3); got != update {
 			t.Errorf("the action is %d; want %d", got, update)
 		}
 	})
@@ -89,11 +94,12 @@ func TestDecideRemoval(t *testing.T) {
 		"it is not Weir's":               {marked(marks{}), snapshot{}, removed},
 		"its marks are removed":          {marked(marks{}), known, remove},
 		"a newer session has applied it": {marked(future), snapshot{}, fenced},
+		"another installation's":         {marked(marks{installation: "other", owner: "u1", epoch: 3}), known, removed},
 		"another's is terminating too":   {terminatingObject(marked(theirs)), snapshot{}, removed},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := decideRemoval("u1", test.live, test.known, 3); got != test.want {
+			if got := decideRemoval("u1", test.live, test.known, installation, 3); got != test.want {
 				t.Errorf("the action is %d; want %d", got, test.want)
 			}
 		})

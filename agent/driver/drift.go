@@ -18,15 +18,19 @@ import (
 // Of the metadata only the labels and annotations that Weir sets count: other
 // clients may add their own.
 func drift(manifest *unstructured.Unstructured, r *revision, live *unstructured.Unstructured, known snapshot) []difference {
-	found := metadataDrift(manifest, r, live)
+	return append(metadataDrift(manifest, r, live), contentDrift(manifest, r, live, known)...)
+}
+
+// contentDrift is the part of drift that does not concern the metadata.
+func contentDrift(manifest *unstructured.Unstructured, r *revision, live *unstructured.Unstructured, known snapshot) []difference {
 	current := contentOf(live)
 	if known.matches(r) {
 		if canonical(current) == known.content {
-			return found
+			return nil
 		}
-		return append(found, differences(parseCanonical(known.content), current, true)...)
+		return differences(parseCanonical(known.content), current, true)
 	}
-	found = append(found, differences(contentOf(manifest), current, false)...)
+	found := differences(contentOf(manifest), current, false)
 	for _, path := range foreignPaths(manifest, live) {
 		value, _, _ := unstructured.NestedFieldNoCopy(current, path...)
 		found = append(found, difference{path: path, current: value, added: true})

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -42,9 +41,20 @@ type Config struct {
 	Kubernetes *rest.Config
 	// Namespaces restricts the driver to these namespaces. Empty means all.
 	Namespaces []string
-	Reports    Reporter
-	Log        *slog.Logger
-	Timing     Timing
+	// Fence says whether a newer session of the cluster has begun. The sessions of
+	// the driver are made known to it by the caller.
+	Fence   Fence
+	Reports Reporter
+	Log     *slog.Logger
+	Timing  Timing
+}
+
+// Fence is a record on the cluster of its newest session.
+type Fence interface {
+	// Claim records the session before its first write.
+	Claim(ctx context.Context) error
+	// Check fails with a fence.SupersededError if a newer session has begun.
+	Check(ctx context.Context) error
 }
 
 // workers is the number of objects that are reconciled at once.
@@ -106,9 +116,6 @@ func New(config Config) (*Driver, error) {
 func (d *Driver) Run(ctx context.Context) {
 	d.ctx = ctx
 	d.queue = workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[key]{})
-	grace := time.AfterFunc(d.timing.Grace, d.graceExpired)
-	defer grace.Stop()
-
 	for range workers {
 		d.running.Go(func() { d.runWorker(ctx) })
 	}
@@ -121,19 +128,6 @@ func (d *Driver) Run(ctx context.Context) {
 	d.mu.Unlock()
 	d.queue.ShutDown()
 	d.running.Wait()
-}
-
-// graceExpired starts to maintain the objects on the cluster if no session has
-// begun.
-func (d *Driver) graceExpired() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.session.mode != waiting {
-		return
-	}
-	d.log.Warn("no session with the control plane within the grace period; maintaining the objects already on the cluster")
-	d.session.mode = active
-	d.requeueAll()
 }
 
 // requeueAll reconciles every object again. The caller holds d.mu.

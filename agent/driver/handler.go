@@ -13,14 +13,20 @@ func (d *Driver) Handles(ref *agentv1.ObjectRef) bool { return kindOf(keyOf(ref)
 func (d *Driver) Heartbeat() *agentv1.Heartbeat { return d.health.heartbeat() }
 
 // Welcome begins a session. Everything is reconciled and reported again.
-func (d *Driver) Welcome(epoch int64, decommissioned bool) {
+func (d *Driver) Welcome(installation string, epoch int64, decommissioned bool) {
 	d.mu.Lock()
 	wasActive := d.session.mode == active
-	d.session.welcome(epoch, decommissioned)
+	d.session.welcome(installation, epoch, decommissioned)
 	if decommissioned {
 		clear(d.records)
 		d.mu.Unlock()
 		return
+	}
+	// At the first Hello the installation was not known.
+	for k, r := range d.records {
+		if r.desired.apply != nil && r.desired.apply.isForeign(installation) {
+			delete(d.records, k)
+		}
 	}
 	d.requeueAll()
 	reported := d.session.namespaces
@@ -67,6 +73,23 @@ func (d *Driver) change(k key, set func(*desired)) {
 	set(&d.recordOf(k).desired)
 	d.retries.Forget(k)
 	d.queue.Add(k)
+}
+
+// Orphan lets go of an object that Hello listed and the control plane has no record
+// of. Nothing is written to it.
+func (d *Driver) Orphan(m *agentv1.Orphan) {
+	k := keyOf(m.GetRef())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.records[k]
+	if r == nil || r.desired.apply == nil || r.desired.apply.owner != m.GetOwnerUid() {
+		return
+	}
+	r.desired.apply, r.desired.held, r.observed.snapshot = nil, held{}, snapshot{}
+	if r.desired.remove == "" {
+		delete(d.records, k)
+	}
+	d.log.Warn("the control plane has no record of an object; it is left as it is", "object", k.String(), "owner", m.GetOwnerUid())
 }
 
 // Synced ends the initial exchange of a session: an object that neither Hello

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -37,9 +36,9 @@ func TestHelloDescribesTheCluster(t *testing.T) {
 		KubernetesVersion: got.GetKubernetesVersion(),
 		Namespaces:        &agentv1.NamespacesReport{Names: []string{"default", "flink"}},
 		Held: []*agentv1.HeldObject{
-			{Ref: deploymentRef("app"), OwnerUid: "u1", Generation: 4, Hash: m.hash},
+			{Ref: deploymentRef("app"), OwnerUid: "u1", Generation: 4, Hash: m.hash, Installation: installation},
 			// The new process cannot keep a Secret that it does not know.
-			{Ref: secretRef("login"), OwnerUid: "u2", Generation: 1},
+			{Ref: secretRef("login"), OwnerUid: "u2", Generation: 1, Installation: installation},
 		},
 		CustomResourceDefinitions: []string{
 			"flinkdeployments.flink.apache.org", "flinksessionjobs.flink.apache.org", "flinkstatesnapshots.flink.apache.org",
@@ -295,15 +294,4 @@ func TestADefinitionThatAppearsIsUsedWithoutARestart(t *testing.T) {
 	// It is watched now.
 	s.edit("app", `{"status":{"lifecycleState":"STABLE"}}`, "status")
 	s.reports.status("app", func(r *agentv1.StatusReport) bool { return strings.Contains(r.GetStatus(), "STABLE") })
-}
-
-func TestGraceEndsOnlyWhereNoControlPlaneCame(t *testing.T) {
-	w := newEnv(t)
-	s := w.start(func(c *Config) { c.Timing.Grace = 20 * time.Millisecond })
-	s.hello()
-	s.Welcome(1, true)
-	s.graceExpired()
-	if s.isActive() {
-		t.Error("a decommissioned cluster was taken for one without a control plane")
-	}
 }

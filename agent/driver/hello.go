@@ -108,10 +108,14 @@ func (d *Driver) adopt(of *kind, o *unstructured.Unstructured, number int64) *ag
 	if of.rare {
 		d.startWatch(of, k.namespace)
 	}
-	h := &agentv1.HeldObject{Ref: k.ref(), OwnerUid: m.owner, Generation: m.generation}
+	h := &agentv1.HeldObject{Ref: k.ref(), OwnerUid: m.owner, Generation: m.generation, Installation: m.installation}
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if m.isForeign(d.session.installation) {
+		h.Hash = m.hash
+		return h
+	}
 	r := d.recordOf(k)
 	current := r.desired.apply
 	if current == nil || current.owner != m.owner || current.hash != m.hash {
@@ -142,7 +146,8 @@ func (d *Driver) listRecorded(of *kind, namespace string, number int64) []*agent
 			continue
 		}
 		r.desired.held = held{session: number, revision: applied, observed: applied}
-		all = append(all, &agentv1.HeldObject{Ref: k.ref(), OwnerUid: applied.owner, Generation: applied.generation, Hash: applied.hash})
+		all = append(all, &agentv1.HeldObject{Ref: k.ref(), OwnerUid: applied.owner, Generation: applied.generation, Hash: applied.hash,
+			Installation: d.session.installation})
 	}
 	return all
 }

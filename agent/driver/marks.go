@@ -21,6 +21,8 @@ const (
 	ManagedBy = "weir"
 	// OwnerAnnotation holds the uid of the Weir resource that the object is for.
 	OwnerAnnotation = "weir.dev/owner-uid"
+	// InstallationAnnotation holds the installation of the control plane.
+	InstallationAnnotation = "weir.dev/installation"
 	// GenerationAnnotation holds the generation of that resource.
 	GenerationAnnotation = "weir.dev/generation"
 	// HashAnnotation identifies the manifest that was applied.
@@ -50,10 +52,23 @@ const (
 
 // marks are the decoded annotations.
 type marks struct {
-	owner      string
-	generation int64
-	hash       string
-	epoch      int64
+	installation string // empty on objects that were applied before it was marked
+	owner        string
+	generation   int64
+	hash         string
+	epoch        int64
+}
+
+// isForeign reports whether an object belongs to another installation than the
+// given one. Where either is not known, it does not.
+func (m marks) isForeign(installation string) bool {
+	return m.installation != "" && installation != "" && m.installation != installation
+}
+
+// bearsInstallation reports whether an object has the mark of an installation, if
+// that is known.
+func bearsInstallation(o *unstructured.Unstructured, installation string) bool {
+	return installation == "" || o.GetAnnotations()[InstallationAnnotation] == installation
 }
 
 // marksOf decodes the marks of an object. Without an owner the object counts as
@@ -63,7 +78,7 @@ func marksOf(o *unstructured.Unstructured) (marks, bool) {
 		return marks{}, false
 	}
 	a := o.GetAnnotations()
-	m := marks{owner: a[OwnerAnnotation], hash: a[HashAnnotation]}
+	m := marks{installation: a[InstallationAnnotation], owner: a[OwnerAnnotation], hash: a[HashAnnotation]}
 	m.generation, _ = strconv.ParseInt(a[GenerationAnnotation], 10, 64)
 	m.epoch, _ = strconv.ParseInt(a[EpochAnnotation], 10, 64)
 	return m, m.owner != ""
@@ -81,6 +96,9 @@ func (m marks) stamp(o *unstructured.Unstructured, lastApplied string) {
 	annotations := o.GetAnnotations()
 	if annotations == nil {
 		annotations = make(map[string]string)
+	}
+	if m.installation != "" {
+		annotations[InstallationAnnotation] = m.installation
 	}
 	annotations[OwnerAnnotation] = m.owner
 	annotations[GenerationAnnotation] = strconv.FormatInt(m.generation, 10)

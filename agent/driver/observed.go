@@ -51,7 +51,7 @@ func (s snapshot) identifies(live *unstructured.Unstructured, owner string) bool
 
 // ackContent is what distinguishes an Ack of an object from the one before.
 type ackContent struct {
-	owner, hash, reason, message string
-	generation                   int64
-	outcome                      agentv1.Outcome
+	owner, hash, reason, message, found string
+	generation, foundGeneration         int64
+	outcome                             agentv1.Outcome
 }

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,7 +9,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -25,6 +28,10 @@ const (
 	ReasonInvalid = "Invalid"
 	// ReasonNotOwned: an object that Weir did not create has the name.
 	ReasonNotOwned = "NotOwned"
+	// ReasonOtherOwner: an object of a resource that is not known has the name.
+	ReasonOtherOwner = "OtherOwner"
+	// ReasonOtherInstallation: an object of another Weir installation has the name.
+	ReasonOtherInstallation = "OtherInstallation"
 	// ReasonWebhookUnavailable: an admission webhook cannot be called.
 	ReasonWebhookUnavailable = "WebhookUnavailable"
 	// ReasonUnavailable: the API server cannot be reached or failed.
@@ -45,14 +52,35 @@ type problem struct {
 	outcome agentv1.Outcome
 	reason  string
 	message string
+	// found is the object that has the name already; nil if that is not the problem.
+	found *agentv1.FoundObject
 }
 
 func retrying(reason, format string, args ...any) *problem {
-	return &problem{agentv1.Outcome_OUTCOME_RETRYING, reason, fmt.Sprintf(format, args...)}
+	return &problem{outcome: agentv1.Outcome_OUTCOME_RETRYING, reason: reason, message: fmt.Sprintf(format, args...)}
 }
 
 func refused(reason, format string, args ...any) *problem {
-	return &problem{agentv1.Outcome_OUTCOME_REFUSED, reason, fmt.Sprintf(format, args...)}
+	return &problem{outcome: agentv1.Outcome_OUTCOME_REFUSED, reason: reason, message: fmt.Sprintf(format, args...)}
+}
+
+// foundLimit is the length up to which a specification is reported, in bytes.
+const foundLimit = 1 << 20
+
+// about adds a description of the object that has the name already.
+func (p *problem) about(live *unstructured.Unstructured) *problem {
+	m, _ := marksOf(live)
+	p.found = &agentv1.FoundObject{
+		ObjectUid:        string(live.GetUID()),
+		ObjectGeneration: live.GetGeneration(),
+		Installation:     m.installation,
+		OwnerUid:         m.owner,
+	}
+	// It was decoded from JSON, so it can be encoded.
+	if spec, err := json.Marshal(live.Object["spec"]); err == nil && len(spec) <= foundLimit && kindOf(keyOfObject(live)).jobs {
+		p.found.Spec = string(spec)
+	}
+	return p
 }
 
 // explainer writes the messages of problems.
@@ -78,14 +106,37 @@ func (e explainer) namespaceNotAllowed(name string) *problem {
 }
 
 func (e explainer) notOwned(k key) *problem {
-	return refused(ReasonNotOwned,
-		"%s already exists on cluster %q and was not created by Weir. "+
-			"Delete it or choose another name. The agent checks again every few minutes.", k, e.cluster)
+	return refused(ReasonNotOwned, "%s already exists on cluster %q and was not created by Weir. %s", k, e.cluster, remedy(k))
 }
+
+func (e explainer) otherOwner(k key, owner string) *problem {
+	return refused(ReasonOtherOwner,
+		"%s already exists on cluster %q for a resource that the control plane does not have (uid %s), and differs from what this resource "+
+			"is to run. It is left as it is. %s", k, e.cluster, owner, remedy(k))
+}
+
+func (e explainer) otherInstallation(k key, installation string) *problem {
+	return refused(ReasonOtherInstallation,
+		"%s already exists on cluster %q and belongs to another Weir installation (%s). It is left as it is. %s", k, e.cluster, installation, remedy(k))
+}
+
+// remedy is what to do about an object that has the name already.
+func remedy(k key) string {
+	const again = "The agent checks again every few minutes."
+	if k.kind != flink.KindDeployment {
+		return "Delete it or choose another name. " + again
+	}
+	return "If this is an application that is to take it over, set the annotation " + adoptAnnotation + `: "true" on the application: ` +
+		"its job goes on if the specification is the same, and is upgraded otherwise. Else delete it or choose another name. " + again
+}
+
+// adoptAnnotation is what users set on an application that is to take over an
+// object. The control plane acts upon it.
+const adoptAnnotation = "weir.dev/adopt"
 
 func (e explainer) superseded(k key, epoch, mine int64) *problem {
 	return retrying(ReasonSuperseded,
-		"%s was applied in session %d of cluster %q, which is newer than session %d of this agent. "+
+		"%s is left alone: session %d of cluster %q is newer than session %d of this agent. "+
 			"Another agent is running for the cluster. Run only one agent per cluster.", k, epoch, e.cluster, mine)
 }
 

@@ -2,11 +2,13 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/openweir/weir/agent/fence"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -18,7 +20,9 @@ type task struct {
 	remove  string
 	release bool // with remove: take the marks off instead of deleting
 	known   snapshot
-	epoch   int64
+	// The session that the task belongs to.
+	installation string
+	epoch        int64
 }
 
 // result is how one reconciliation of an object ended.
@@ -85,7 +89,8 @@ func (d *Driver) task(k key) (task, bool) {
 	if r == nil || d.session.mode != active {
 		return task{}, false
 	}
-	t := task{key: k, kind: kindOf(k), known: r.observed.snapshot, epoch: d.session.epoch, release: r.desired.release}
+	t := task{key: k, kind: kindOf(k), known: r.observed.snapshot, release: r.desired.release,
+		installation: d.session.installation, epoch: d.session.epoch}
 	t.apply, t.remove = r.desired.effective(d.session)
 	if t.apply == nil && t.remove == "" {
 		return task{}, false
@@ -99,7 +104,7 @@ func (d *Driver) task(k key) (task, bool) {
 // inSync reports whether an object, as its watch last saw it, is in the desired
 // state. It saves a request for each of the operator's changes of status.
 func inSync(t task, cached *unstructured.Unstructured) bool {
-	if cached == nil || cached.GetDeletionTimestamp() != nil || cached.GetUID() != t.known.uid {
+	if cached == nil || cached.GetDeletionTimestamp() != nil || cached.GetUID() != t.known.uid || !bearsInstallation(cached, t.installation) {
 		return false
 	}
 	manifest, err := parseManifest(t.key, t.apply.manifest)
@@ -160,6 +165,9 @@ func (d *Driver) precheck(t task) *problem {
 
 // apiFailed explains an error of the API server.
 func (d *Driver) apiFailed(verb string, t task, err error) result {
+	if newer, ok := errors.AsType[*fence.SupersededError](err); ok {
+		return failed(d.explain.superseded(t.key, newer.Newest, t.epoch))
+	}
 	p := d.explain.failed(verb, t.key, t.kind, err)
 	switch p.reason {
 	case ReasonMissingDefinition:
@@ -180,20 +188,21 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 	if err != nil {
 		return failed(refused(ReasonInvalid, "%s cannot be applied: %s", t.key, err))
 	}
+	if t.apply.adopts(live) {
+		return d.update(ctx, t, manifest, live)
+	}
 	m, _ := marksOf(live)
-	switch decide(t.apply, live, t.known, t.epoch) {
+	switch decide(t.apply, live, t.known, t.installation, t.epoch) {
 	case create:
 		return d.create(ctx, t, manifest)
 	case update:
 		return d.update(ctx, t, manifest, live)
 	case keep:
 		return d.repair(ctx, t, manifest, live)
-	case replace:
-		d.log.Info("deleting the object of a previous owner", "object", t.key.String(), "owner", m.owner)
-		if err := d.cluster.remove(ctx, t.kind, live); err != nil {
-			return d.apiFailed("delete", t, err)
-		}
-		return requeueAfter(0)
+	case takeOver:
+		return d.takeOver(ctx, t, manifest, live)
+	case foreign:
+		return failed(d.explain.otherInstallation(t.key, m.installation).about(live))
 	case terminating:
 		return d.awaitDeletion(t, live)
 	case skip:
@@ -202,7 +211,19 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 	case fenced:
 		return failed(d.explain.superseded(t.key, m.epoch, t.epoch))
 	}
-	return failed(d.explain.notOwned(t.key))
+	return failed(d.explain.notOwned(t.key).about(live))
+}
+
+// takeOver takes over the object of another owner, which the control plane did not
+// have deleted. It never deletes a job to make room for another one: what runs has
+// to be what is desired.
+func (d *Driver) takeOver(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
+	if t.kind.jobs && len(contentDrift(manifest, t.apply, live, snapshot{})) > 0 {
+		m, _ := marksOf(live)
+		return failed(d.explain.otherOwner(t.key, m.owner).about(live))
+	}
+	d.log.Info("taking over the object of another owner", "object", t.key.String())
+	return d.update(ctx, t, manifest, live)
 }
 
 // adoptNewer keeps an object with a newer generation than the Apply at hand as
@@ -241,7 +262,7 @@ func (d *Driver) awaitDeletion(t task, live *unstructured.Unstructured) result {
 func (d *Driver) acknowledge(t task, p *problem) {
 	a := &agentv1.Ack{Ref: t.key.ref(), Outcome: agentv1.Outcome_OUTCOME_APPLIED}
 	if p != nil {
-		a.Outcome, a.Reason, a.Message = p.outcome, p.reason, p.message
+		a.Outcome, a.Reason, a.Message, a.Found = p.outcome, p.reason, p.message, p.found
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -257,7 +278,7 @@ func (d *Driver) acknowledge(t task, p *problem) {
 	default:
 		return
 	}
-	content := ackContent{a.OwnerUid, a.Hash, a.Reason, a.Message, a.Generation, a.Outcome}
+	content := ackContent{a.OwnerUid, a.Hash, a.Reason, a.Message, a.GetFound().GetObjectUid(), a.Generation, a.GetFound().GetObjectGeneration(), a.Outcome}
 	if !r.desired.pendingAck && content == r.observed.lastAck {
 		return
 	}

@@ -14,7 +14,7 @@ func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Un
 	if t.release {
 		return d.releaseObject(ctx, t, live)
 	}
-	switch decideRemoval(t.remove, live, t.known, t.epoch) {
+	switch decideRemoval(t.remove, live, t.known, t.installation, t.epoch) {
 	case removed:
 		return done, true
 	case fenced:
@@ -26,6 +26,9 @@ func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Un
 	// The status, which holds the path of the last savepoint, goes with the
 	// object, so report it first.
 	d.reportStatus(live)
+	if err := d.config.Fence.Check(ctx); err != nil {
+		return d.apiFailed("delete", t, err), false
+	}
 	if err := d.cluster.remove(ctx, t.kind, live); err != nil {
 		return d.apiFailed("delete", t, err), false
 	}
@@ -36,11 +39,14 @@ func (d *Driver) removeObject(ctx context.Context, t task, live *unstructured.Un
 // An object without the owner's marks is released already.
 func (d *Driver) releaseObject(ctx context.Context, t task, live *unstructured.Unstructured) (r result, isReleased bool) {
 	m, marked := marksOf(live)
-	if !marked || m.owner != t.remove {
+	if !marked || m.owner != t.remove || m.isForeign(t.installation) {
 		return done, true
 	}
-	if t.epoch > 0 && m.epoch > t.epoch {
+	if m.epoch > t.epoch {
 		return failed(d.explain.superseded(t.key, m.epoch, t.epoch)), false
+	}
+	if err := d.config.Fence.Claim(ctx); err != nil {
+		return d.apiFailed("patch", t, err), false
 	}
 	if err := d.cluster.release(ctx, t.kind, live); err != nil {
 		return d.apiFailed("patch", t, err), false

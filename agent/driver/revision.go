@@ -11,13 +11,26 @@ import (
 type revision struct {
 	marks
 	manifest string
+	// adopt names an object to take over, whoever's it is; nil for none.
+	adopt *agentv1.Adopt
 }
 
 func revisionOf(a *agentv1.Apply) *revision {
 	return &revision{
 		marks:    marks{owner: a.GetOwnerUid(), generation: a.GetGeneration(), hash: a.GetHash()},
 		manifest: a.GetManifest(),
+		adopt:    a.GetAdopt(),
 	}
+}
+
+// adopts reports whether an object is the one to take over: it is as the control
+// plane knows it, and still somebody else's.
+func (r *revision) adopts(live *unstructured.Unstructured) bool {
+	if live == nil || live.GetDeletionTimestamp() != nil || r.adopt == nil {
+		return false
+	}
+	m, _ := marksOf(live)
+	return m.owner != r.owner && string(live.GetUID()) == r.adopt.GetObjectUid() && live.GetGeneration() == r.adopt.GetObjectGeneration()
 }
 
 // equal reports whether both revisions produce the same object. Their

@@ -4,10 +4,10 @@ package driver
 type mode int
 
 const (
-	// waiting: no session has begun yet, and the grace period runs.
+	// waiting: no session has begun since the process was started. It is not known
+	// then whether another agent has taken over in the meantime.
 	waiting mode = iota
-	// active: a session has begun, or none did within the grace period. The end of
-	// a session does not end the mode.
+	// active: a session has begun. Its end does not end the mode.
 	active
 	// decommissioned: the control plane has taken the cluster out of service.
 	decommissioned
@@ -22,12 +22,15 @@ const (
 //     only in mode active.
 //   - epoch is zero until the first Welcome. Objects that bear a higher epoch
 //     belong to a newer session and are not written.
+//   - installation is that of the latest Welcome, empty if the control plane names
+//     none.
 type session struct {
-	mode    mode
-	epoch   int64
-	hellos  int64
-	number  int64
-	syncing bool
+	mode         mode
+	installation string
+	epoch        int64
+	hellos       int64
+	number       int64
+	syncing      bool
 	// kinds and namespaces are what the latest Hello listed; kinds is nil before.
 	kinds      map[*kind]bool
 	namespaces []string
@@ -41,8 +44,8 @@ func (s *session) describe(kinds map[*kind]bool, namespaces []string) int64 {
 }
 
 // welcome begins the session of the latest Hello.
-func (s *session) welcome(epoch int64, isDecommissioned bool) {
-	s.epoch, s.number = epoch, s.hellos
+func (s *session) welcome(installation string, epoch int64, isDecommissioned bool) {
+	s.installation, s.epoch, s.number = installation, epoch, s.hellos
 	s.mode, s.syncing = active, true
 	if isDecommissioned {
 		s.decommission()

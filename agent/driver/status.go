@@ -20,10 +20,17 @@ func reportable(before, after *unstructured.Unstructured) bool {
 		!reflect.DeepEqual(before.Object["status"], after.Object["status"])
 }
 
+// concerns reports whether the driver may report on an object with the marks.
+func (d *Driver) concerns(m marks) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session.mode == active && !m.isForeign(d.session.installation)
+}
+
 // reportStatus reports the status of an object that has the agent's marks.
 func (d *Driver) reportStatus(o *unstructured.Unstructured) {
 	m, marked := marksOf(o)
-	if !marked || !d.isActive() {
+	if !marked || !d.concerns(m) {
 		return
 	}
 	status := []byte("{}")

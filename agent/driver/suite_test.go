@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
+	"github.com/openweir/weir/agent/fence"
 	"github.com/openweir/weir/sandbox/apiserver"
 )
 
@@ -28,7 +29,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fastTiming makes a driver retry as fast as a test wants it to.
 var fastTiming = Timing{
 	Probe:          100 * time.Millisecond,
-	Grace:          time.Hour,
 	Request:        5 * time.Second,
 	Terminating:    50 * time.Millisecond,
 	RetryMin:       5 * time.Millisecond,
@@ -148,14 +148,35 @@ type testSession struct {
 	*Driver
 	*env
 	reports *recorder
+	fence   *fence.Fence
 	stop    func()
+}
+
+// installation is that of the control plane, unless a test says otherwise.
+const installation = "installation-1"
+
+// Welcome begins a session of the installation.
+func (s *testSession) Welcome(epoch int64, decommissioned bool) {
+	s.welcomeOf(installation, epoch, decommissioned)
+}
+
+func (s *testSession) welcomeOf(installation string, epoch int64, decommissioned bool) {
+	s.fence.Welcome(installation, epoch)
+	s.Driver.Welcome(installation, epoch, decommissioned)
 }
 
 // start runs a driver until the test ends, and begins no session.
 func (w *env) start(adjust ...func(*Config)) *testSession {
 	w.t.Helper()
+	agent := rest.CopyConfig(w.config)
+	agent.UserAgent = "weir-agent/test-fence" // which is not counted among the writes
+	sessions, err := fence.New(fence.Config{Cluster: "edge", Namespace: "default", Kubernetes: agent, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	config := Config{
 		Cluster:    "edge",
+		Fence:      sessions,
 		Version:    "test",
 		Kubernetes: w.config,
 		Reports:    newRecorder(w.t),
@@ -172,7 +193,7 @@ func (w *env) start(adjust ...func(*Config)) *testSession {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })
-	s := &testSession{Driver: d, env: w, reports: config.Reports.(*recorder), stop: func() {
+	s := &testSession{Driver: d, env: w, reports: config.Reports.(*recorder), fence: sessions, stop: func() {
 		cancel()
 		running.Wait()
 	}}

@@ -10,9 +10,6 @@ type Timing struct {
 	// Probe is the interval at which the driver checks the health of the API
 	// server, its custom resource definitions and the configured namespaces.
 	Probe time.Duration
-	// Grace is how long a new process waits for the control plane before it
-	// repairs drift: the cluster may have been decommissioned in the meantime.
-	Grace time.Duration
 	// Request bounds every request to the API server except watches.
 	Request time.Duration
 	// Terminating is how long an object may be terminating before that is
@@ -34,7 +31,6 @@ type Timing struct {
 // DefaultTiming suits production.
 var DefaultTiming = Timing{
 	Probe:          15 * time.Second,
-	Grace:          time.Minute,
 	Request:        15 * time.Second,
 	Terminating:    time.Minute,
 	RetryMin:       200 * time.Millisecond,
@@ -48,7 +44,6 @@ func (t Timing) withDefaults() Timing {
 	d := DefaultTiming
 	return Timing{
 		Probe:          cmp.Or(t.Probe, d.Probe),
-		Grace:          cmp.Or(t.Grace, d.Grace),
 		Request:        cmp.Or(t.Request, d.Request),
 		Terminating:    cmp.Or(t.Terminating, d.Terminating),
 		RetryMin:       cmp.Or(t.RetryMin, d.RetryMin),

@@ -45,7 +45,7 @@ func (d *Driver) update(ctx context.Context, t task, manifest, live *unstructure
 	if applied, err = d.trim(ctx, t, manifest, applied); err != nil {
 		return d.apiFailed("patch", t, err)
 	}
-	if left := drift(manifest, t.apply, applied, snapshot{}); len(left) < len(found) {
+	if left := drift(manifest, t.apply, applied, snapshot{}); len(left) < len(found) && !t.apply.adopts(live) {
 		d.reportDrift(t, "DriftRepaired", id, describe(found, t.kind.secret)+".")
 	}
 	return d.recordApplied(t, applied)
@@ -55,7 +55,15 @@ func (d *Driver) update(ctx context.Context, t task, manifest, live *unstructure
 func (d *Driver) repair(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
 	found := drift(manifest, t.apply, live, t.known)
 	if len(found) == 0 {
-		return d.recordApplied(t, live)
+		if bearsInstallation(live, t.installation) {
+			return d.recordApplied(t, live)
+		}
+		// It was applied before there was such a mark.
+		applied, err := d.apply(ctx, t, manifest, live)
+		if err != nil {
+			return d.apiFailed("patch", t, err)
+		}
+		return d.recordApplied(t, applied)
 	}
 	if delay := d.repairDelay(t.key); delay > 0 {
 		return requeueAfter(delay)
@@ -90,9 +98,7 @@ func driftID(o *unstructured.Unstructured) string {
 func (d *Driver) apply(ctx context.Context, t task, manifest, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	o := manifest.DeepCopy()
 	m := t.apply.marks
-	if t.epoch > 0 {
-		m.epoch = t.epoch
-	}
+	m.installation, m.epoch = t.installation, t.epoch
 	lastApplied := ""
 	if !t.kind.secret {
 		var err error
@@ -101,8 +107,15 @@ func (d *Driver) apply(ctx context.Context, t task, manifest, live *unstructured
 		}
 	}
 	m.stamp(o, lastApplied)
+	// An object that exists says itself whether a newer session has applied it. One
+	// that does not may have been deleted by a newer session.
+	allowed := d.config.Fence.Check
 	if live != nil {
 		o.SetResourceVersion(live.GetResourceVersion())
+		allowed = d.config.Fence.Claim
+	}
+	if err := allowed(ctx); err != nil {
+		return nil, err
 	}
 	return d.cluster.apply(ctx, t.kind, o)
 }

@@ -29,7 +29,9 @@ type Deployment struct{ Namespace, Name string }
 
 // Lister lists the FlinkDeployments of a cluster.
 type Lister interface {
-	Deployments(ctx context.Context) ([]Deployment, error)
+	// Deployments lists those that bear the mark of an installation, all if it is
+	// empty.
+	Deployments(ctx context.Context, installation string) ([]Deployment, error)
 }
 
 func checkNames(namespace, deployment string) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,13 +121,18 @@ func TestLocalAcceptsOnlyLoopbackAddresses(t *testing.T) {
 
 func TestDeploymentsOfTheNamespaces(t *testing.T) {
 	config := apiServer(t, "/apis/flink.apache.org/v1beta1/namespaces/flink/flinkdeployments", `{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeploymentList","items":[
-		{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"pool","namespace":"flink"}}]}`)
+		{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"pool","namespace":"flink","annotations":{"weir.dev/installation":"ours"}}},
+		{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"theirs","namespace":"flink","annotations":{"weir.dev/installation":"other"}}},
+		{"apiVersion":"flink.apache.org/v1beta1","kind":"FlinkDeployment","metadata":{"name":"bare","namespace":"flink"}}]}`)
 	k, err := NewKubernetes(config, "flink", "without-any")
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := k.Deployments(t.Context())
-	if err != nil || len(got) != 1 || got[0] != (Deployment{Namespace: "flink", Name: "pool"}) {
-		t.Errorf("got %v, %v", got, err)
+	pool, theirs, bare := Deployment{Namespace: "flink", Name: "pool"}, Deployment{Namespace: "flink", Name: "theirs"}, Deployment{Namespace: "flink", Name: "bare"}
+	for installation, want := range map[string][]Deployment{"": {pool, theirs, bare}, "ours": {pool}, "third": nil} {
+		got, err := k.Deployments(t.Context(), installation)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("of installation %q: %v, %v; want %v", installation, got, err, want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/flink"
 )
 
@@ -20,9 +21,9 @@ type lister struct {
 	namespaces []string
 }
 
-// Deployments lists the FlinkDeployments. There are none if the custom resource
-// definition does not exist.
-func (l lister) Deployments(ctx context.Context) ([]Deployment, error) {
+// Deployments lists the FlinkDeployments of an installation, all if it is empty.
+// There are none if the custom resource definition does not exist.
+func (l lister) Deployments(ctx context.Context, installation string) ([]Deployment, error) {
 	namespaces := l.namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
@@ -37,7 +38,10 @@ func (l lister) Deployments(ctx context.Context) ([]Deployment, error) {
 			return nil, fmt.Errorf("list the FlinkDeployments: %w", err)
 		}
 		for i := range list.Items {
-			out = append(out, Deployment{Namespace: list.Items[i].GetNamespace(), Name: list.Items[i].GetName()})
+			o := &list.Items[i]
+			if installation == "" || o.GetAnnotations()[driver.InstallationAnnotation] == installation {
+				out = append(out, Deployment{Namespace: o.GetNamespace(), Name: o.GetName()})
+			}
 		}
 	}
 	return out, nil

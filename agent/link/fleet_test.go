@@ -166,7 +166,7 @@ func (h *handler) Heartbeat() *agentv1.Heartbeat {
 	return &agentv1.Heartbeat{KubernetesVersion: "v1.37.2"}
 }
 
-func (h *handler) Welcome(epoch int64, decommissioned bool) {
+func (h *handler) Welcome(_ string, epoch int64, decommissioned bool) {
 	call := "Welcome " + string(rune('0'+epoch))
 	if decommissioned {
 		call += " decommissioned"
@@ -175,6 +175,7 @@ func (h *handler) Welcome(epoch int64, decommissioned bool) {
 }
 func (h *handler) Apply(a *agentv1.Apply)   { h.calls <- "Apply " + a.GetRef().GetName() }
 func (h *handler) Delete(m *agentv1.Delete) { h.calls <- "Delete " + m.GetRef().GetName() }
+func (h *handler) Orphan(m *agentv1.Orphan) { h.calls <- "Orphan " + m.GetRef().GetName() }
 func (h *handler) Synced()                  { h.calls <- "Synced" }
 func (h *handler) Decommissioned()          { h.calls <- "Decommissioned" }
 func (h *handler) Disconnected(superseded bool) {

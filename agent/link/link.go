@@ -26,10 +26,11 @@ type Handler interface {
 	// Heartbeat describes the health of the API server.
 	Heartbeat() *agentv1.Heartbeat
 	// Welcome begins a session.
-	Welcome(epoch int64, decommissioned bool)
-	// Apply, Delete and Synced are the messages of the same names.
+	Welcome(installation string, epoch int64, decommissioned bool)
+	// Apply, Delete, Orphan and Synced are the messages of the same names.
 	Apply(*agentv1.Apply)
 	Delete(*agentv1.Delete)
+	Orphan(*agentv1.Orphan)
 	Synced()
 	// Decommissioned says that the cluster was decommissioned during a session.
 	Decommissioned()

@@ -92,7 +92,7 @@ func (s *session) welcome(w *agentv1.Welcome) {
 	if dropped := s.outbox.DroppedEvents(); dropped > 0 {
 		s.log.Warn("events were dropped because too many were not acknowledged", "count", dropped)
 	}
-	s.handler.Welcome(w.GetEpoch(), s.idle)
+	s.handler.Welcome(w.GetInstallation(), w.GetEpoch(), s.idle)
 }
 
 // receive passes messages to the handler until the stream ends.
@@ -119,6 +119,10 @@ func (s *session) receive(stream stream, heartbeats *heartbeats) error {
 		case *agentv1.ConnectResponse_Delete:
 			if !s.idle {
 				s.handler.Delete(m.Delete)
+			}
+		case *agentv1.ConnectResponse_Orphan:
+			if !s.idle {
+				s.handler.Orphan(m.Orphan)
 			}
 		case *agentv1.ConnectResponse_FetchResults:
 			if !s.idle {

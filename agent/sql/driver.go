@@ -40,10 +40,19 @@ type Endpoints interface {
 	flinkendpoint.Lister
 }
 
+// Fence is a record on the cluster of its newest session.
+type Fence interface {
+	// Check fails if a newer session has begun.
+	Check(ctx context.Context) error
+}
+
 // Config is what a Driver needs.
 type Config struct {
 	Endpoints Endpoints
-	Reports   Reporter
+	// Fence says whether a newer session of the cluster has begun. The sessions of
+	// the driver are made known to it by the caller. Nil means that there is none.
+	Fence   Fence
+	Reports Reporter
 	// Log is slog.Default() if nil.
 	Log *slog.Logger
 	// Timing is for tests; production leaves it zero.
@@ -68,10 +77,14 @@ type Driver struct {
 	// active is true after the first Welcome, while the cluster is neither
 	// decommissioned nor taken over by a newer session.
 	active atomic.Bool
+	// synced is true from Synced to the end of the session: what the control plane
+	// wants is known, and no other agent has been given anything to run.
+	synced atomic.Bool
 
-	mu         sync.Mutex      // locked before that of a statement
-	ctx        context.Context // Run's; nil before and after it
-	statements map[identity]*statement
+	mu           sync.Mutex      // locked before that of a statement
+	ctx          context.Context // Run's; nil before and after it
+	installation string          // of the session
+	statements   map[identity]*statement
 	// released are statements whose jobs were released; those are not orphans.
 	released map[identity]bool
 }
@@ -142,6 +155,15 @@ func (d *Driver) forget(s *statement) {
 		}
 	}
 	s.spool.drop()
+}
+
+// checkFence fails if a newer session of the cluster has begun, whose statements
+// the jobs may be.
+func (d *Driver) checkFence(ctx context.Context) error {
+	if d.config.Fence == nil {
+		return nil
+	}
+	return d.config.Fence.Check(ctx)
 }
 
 // reporter returns where to report to; nil while the driver is not active.

@@ -58,7 +58,7 @@ func start(t *testing.T, f *fakeFlink) *agent {
 		running.Wait()
 	}
 	t.Cleanup(a.end)
-	a.driver.Welcome(1, false)
+	a.driver.Welcome("installation", 1, false)
 	return a
 }
 
@@ -341,7 +341,7 @@ func TestEverythingIsReportedAgainAfterWelcome(t *testing.T) {
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 	a.driver.Disconnected(false)
 	a.note(func() { a.statuses, a.acks = nil, nil })
-	a.driver.Welcome(1, false)
+	a.driver.Welcome("installation", 1, false)
 	a.reaches(1, "STABLE", "RUNNING")
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 }

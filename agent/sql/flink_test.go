@@ -359,6 +359,6 @@ func (f *fakeFlink) alive() (out []job) {
 
 func (f *fakeFlink) REST(context.Context, string, string) (*url.URL, error)       { return f.url, nil }
 func (f *fakeFlink) SQLGateway(context.Context, string, string) (*url.URL, error) { return f.url, nil }
-func (f *fakeFlink) Deployments(context.Context) ([]flinkendpoint.Deployment, error) {
+func (f *fakeFlink) Deployments(context.Context, string) ([]flinkendpoint.Deployment, error) {
 	return []flinkendpoint.Deployment{{Namespace: "n", Name: "pool"}}, nil
 }

@@ -29,13 +29,15 @@ func (d *Driver) Describe(_ context.Context, hello *agentv1.Hello) error {
 }
 
 // Welcome begins a session. Everything is reported again.
-func (d *Driver) Welcome(_ int64, decommissioned bool) {
+func (d *Driver) Welcome(installation string, _ int64, decommissioned bool) {
 	if decommissioned {
 		d.deactivate()
 		return
 	}
+	d.synced.Store(false)
 	d.active.Store(true)
 	d.mu.Lock()
+	d.installation = installation
 	statements := d.all()
 	d.mu.Unlock()
 	for _, s := range statements {
@@ -49,6 +51,7 @@ func (d *Driver) Decommissioned() { d.deactivate() }
 // Disconnected ends the session. The driver continues unless a newer session is
 // active.
 func (d *Driver) Disconnected(superseded bool) {
+	d.synced.Store(false)
 	if superseded {
 		d.deactivate()
 	}
@@ -57,6 +60,7 @@ func (d *Driver) Disconnected(superseded bool) {
 // deactivate drops all statements and leaves their jobs running.
 func (d *Driver) deactivate() {
 	d.active.Store(false)
+	d.synced.Store(false)
 	d.mu.Lock()
 	statements := d.all()
 	clear(d.statements)
@@ -126,9 +130,13 @@ func (d *Driver) Delete(m *agentv1.Delete) {
 	s.setRemoved(m.GetRelease())
 }
 
+// Orphan does nothing: a statement that the control plane has no record of goes on.
+func (d *Driver) Orphan(*agentv1.Orphan) {}
+
 // Synced ends the initial exchange of a session: jobs of statements that the
 // control plane has not named are orphans.
 func (d *Driver) Synced() {
+	d.synced.Store(true)
 	select {
 	case d.orphans <- struct{}{}:
 	default:

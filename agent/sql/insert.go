@@ -290,6 +290,9 @@ func (s *statement) submit(ctx context.Context, w *revision, from string) error 
 		s.insert = nil
 		return nil
 	}
+	if err := s.driver.checkFence(ctx); err != nil {
+		return err
+	}
 	job, planned, err := launch(ctx, ends.gateway, s.id, w.spec, from)
 	if ctx.Err() == nil && gateway.IsFailure(err) && !gateway.IsLost(err) && !gateway.IsTransient(err) {
 		before := s.insert

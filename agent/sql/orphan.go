@@ -47,6 +47,9 @@ func (d *Driver) cancelJob(ctx context.Context, rest *flinkrest.Client, id strin
 		case job.Ended():
 			return nil
 		case !requested:
+			if err := d.checkFence(ctx); err != nil {
+				return err
+			}
 			if err := rest.Cancel(ctx, id); err != nil && !flinkrest.NotFound(err) {
 				return err
 			}
@@ -85,7 +88,7 @@ func (d *Driver) cancelOn(ctx context.Context, on flinkendpoint.Deployment, whos
 	if err == nil {
 		return nil
 	}
-	existing, listErr := d.config.Endpoints.Deployments(ctx)
+	existing, listErr := d.config.Endpoints.Deployments(ctx, "")
 	if listErr == nil && !slices.Contains(existing, on) {
 		return nil
 	}
@@ -115,10 +118,13 @@ func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, wh
 	return nil
 }
 
-// cancelEverywhere cancels the jobs of some statements on every reachable cluster.
-// Jobs on others are orphans.
+// cancelEverywhere cancels the jobs of some statements on every reachable cluster
+// of the installation. Jobs on others are orphans, or another installation's.
 func (d *Driver) cancelEverywhere(ctx context.Context, whose func(identity) bool) error {
-	deployments, err := d.config.Endpoints.Deployments(ctx)
+	d.mu.Lock()
+	installation := d.installation
+	d.mu.Unlock()
+	deployments, err := d.config.Endpoints.Deployments(ctx, installation)
 	if err != nil {
 		return fmt.Errorf("list the session clusters: %w", err)
 	}
@@ -134,9 +140,9 @@ func (d *Driver) cancelEverywhere(ctx context.Context, whose func(identity) bool
 }
 
 // cancelOrphans cancels the jobs of statements that do not exist, after each Synced
-// and periodically from then on. It returns when ctx ends.
+// and periodically until the end of the session: afterwards another agent may have
+// been given statements that this one does not know of. It returns when ctx ends.
 func (d *Driver) cancelOrphans(ctx context.Context) {
-	synced := false
 	ticker := time.NewTicker(orphanInterval)
 	defer ticker.Stop()
 	for {
@@ -144,11 +150,9 @@ func (d *Driver) cancelOrphans(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.orphans:
-			synced = true
 		case <-ticker.C:
 		}
-		if !synced || !d.active.Load() {
-			synced = synced && d.active.Load()
+		if !d.synced.Load() {
 			continue
 		}
 		if err := d.cancelEverywhere(ctx, d.isOrphan); err != nil && ctx.Err() == nil {
@@ -161,5 +165,5 @@ func (d *Driver) cancelOrphans(ctx context.Context) {
 func (d *Driver) isOrphan(id identity) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.active.Load() && d.statements[id] == nil && !d.released[id]
+	return d.synced.Load() && d.statements[id] == nil && !d.released[id]
 }

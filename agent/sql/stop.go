@@ -90,6 +90,9 @@ func (s *statement) takeSavepoint(ctx context.Context, rest *flinkrest.Client, j
 		if job.State != flinkrest.Running {
 			return 0, &waitingError{fmt.Sprintf("The job is %s. A savepoint can be taken once it is RUNNING.", job.State)}
 		}
+		if err := s.driver.checkFence(ctx); err != nil {
+			return 0, err
+		}
 		return s.driver.timing.PollMin, rest.Stop(ctx, i.job, flinkrest.Stop{Directory: directory, Format: "CANONICAL", Trigger: trigger})
 	case err != nil:
 		return 0, err

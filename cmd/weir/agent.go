@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
@@ -32,6 +34,9 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 				return err
 			}
 			config.Kubernetes = kubernetes
+			if config.FenceNamespace == "" && kubeconfig == "" {
+				config.FenceNamespace = podNamespace()
+			}
 			flink, err := flinkResolver(kubernetes, localFlink, config.Namespaces)
 			if err != nil {
 				return err
@@ -52,6 +57,8 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster (default: the service account of the pod)")
 	f.BoolVar(&localFlink, "local-flink", false, "reach Flink clusters as local processes started by a sandbox instead of as pods")
 	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "namespaces to manage (default: all)")
+	f.StringVar(&config.FenceNamespace, "fence-namespace", "", "namespace of the ConfigMap that records the newest session of the cluster "+
+		"(default: that of the pod, else the first of --namespaces, else default)")
 	f.StringToStringVar(&config.Labels, "labels", nil, "labels to register the cluster with, such as region=eu,env=prod")
 	f.StringVar(&config.Identity.TokenFile, "token-file", "", "file with the bootstrap token")
 	f.StringVar(&config.Identity.CertFile, "tls-cert", "", "client certificate with the URI SAN weir://cluster/<name>")
@@ -68,6 +75,16 @@ func flinkResolver(kubernetes *rest.Config, local bool, namespaces []string) (sq
 		return flinkendpoint.NewLocal(kubernetes, namespaces...)
 	}
 	return flinkendpoint.NewKubernetes(kubernetes, namespaces...)
+}
+
+// podNamespace is the namespace of the pod that the process runs in; empty if it
+// runs in none.
+func podNamespace() string {
+	name, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(name))
 }
 
 func kubernetesConfig(kubeconfig string) (*rest.Config, error) {

@@ -41,7 +41,7 @@ func (e endpoints) SQLGateway(context.Context, string, string) (*url.URL, error)
 	return e.cluster.SQLGateway, nil
 }
 
-func (e endpoints) Deployments(context.Context) ([]flinkendpoint.Deployment, error) {
+func (e endpoints) Deployments(context.Context, string) ([]flinkendpoint.Deployment, error) {
 	return []flinkendpoint.Deployment{{Namespace: "default", Name: "pool"}}, nil
 }
 

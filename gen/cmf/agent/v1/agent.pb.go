@@ -23,7 +23,8 @@
 //     that of every earlier session of the cluster.
 //  4. The control plane sends Apply or Delete for every object that differs
 //     from what Hello listed, and then Synced. From then on it sends an object
-//     whenever its desired state changes.
+//     whenever its desired state changes. While it cannot render one of the
+//     objects, it sends the others and their changes, but not Synced.
 //  5. The agent replies to each Apply and Delete with Ack, and sends reports and
 //     heartbeats, until the stream ends.
 //
@@ -63,6 +64,28 @@
 // session of the cluster. The etcd transaction that stores the report checks this.
 // The agent writes its epoch on every object that it applies, and does not change
 // an object with a greater epoch.
+// The agent also keeps the greatest epoch of its cluster and installation in a
+// ConfigMap on the workload cluster, and creates and deletes nothing once that is
+// greater than its own: an object that does not exist has no epoch. An agent has no
+// epoch before its first Welcome, and does not change the cluster until then.
+//
+// # Ownership
+//
+// Every object has two marks of ownership: the installation that applied it, and
+// the uid of the resource that it belongs to. The installation is created once, by
+// the first session, and kept in etcd. The agent never deletes an object to make
+// room for another one. If the name of an Apply is in use
+//
+//   - by an object of another installation, the Apply is refused with the reason
+//     OtherInstallation. A Delete of such an object counts as carried out.
+//   - by an object of another owner, of the same or of an unknown installation, the
+//     agent takes the object over if its specification equals the manifest, and
+//     refuses the Apply with the reason OtherOwner if it does not. It updates
+//     Secrets and ConfigMaps, which run no job.
+//   - by an object without marks, the Apply is refused with the reason NotOwned.
+//
+// The refusal describes the object that was found. The control plane may decide to
+// take it over, and then sends Apply with adopt.
 //
 // # Requests of waiting clients
 //
@@ -532,6 +555,7 @@ type ConnectResponse struct {
 	//	*ConnectResponse_TunnelRequest
 	//	*ConnectResponse_TunnelCredit
 	//	*ConnectResponse_TunnelCancel
+	//	*ConnectResponse_Orphan
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -673,6 +697,15 @@ func (x *ConnectResponse) GetTunnelCancel() *TunnelCancel {
 	return nil
 }
 
+func (x *ConnectResponse) GetOrphan() *Orphan {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_Orphan); ok {
+			return x.Orphan
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Message interface {
 	isConnectResponse_Message()
 }
@@ -721,6 +754,10 @@ type ConnectResponse_TunnelCancel struct {
 	TunnelCancel *TunnelCancel `protobuf:"bytes,11,opt,name=tunnel_cancel,json=tunnelCancel,proto3,oneof"`
 }
 
+type ConnectResponse_Orphan struct {
+	Orphan *Orphan `protobuf:"bytes,12,opt,name=orphan,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
 func (*ConnectResponse_HeartbeatReply) isConnectResponse_Message() {}
@@ -742,6 +779,8 @@ func (*ConnectResponse_TunnelRequest) isConnectResponse_Message() {}
 func (*ConnectResponse_TunnelCredit) isConnectResponse_Message() {}
 
 func (*ConnectResponse_TunnelCancel) isConnectResponse_Message() {}
+
+func (*ConnectResponse_Orphan) isConnectResponse_Message() {}
 
 // Hello identifies the agent and describes the current state of its cluster. The
 // agent sends it as the first message of every session. To have the control plane
@@ -873,9 +912,11 @@ type HeldObject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
 	// The marks from when the agent last applied the object.
-	OwnerUid      string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
-	Generation    int64  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
-	Hash          string `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
+	OwnerUid   string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	Generation int64  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	Hash       string `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Empty on an object that was applied before installations were marked.
+	Installation  string `protobuf:"bytes,5,opt,name=installation,proto3" json:"installation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -934,6 +975,13 @@ func (x *HeldObject) GetGeneration() int64 {
 func (x *HeldObject) GetHash() string {
 	if x != nil {
 		return x.Hash
+	}
+	return ""
+}
+
+func (x *HeldObject) GetInstallation() string {
+	if x != nil {
+		return x.Installation
 	}
 	return ""
 }
@@ -1018,6 +1066,9 @@ type Welcome struct {
 	Lifecycle     *Lifecycle           `protobuf:"bytes,3,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
 	// The release of the control plane.
 	ServerVersion string `protobuf:"bytes,4,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
+	// The installation of the control plane. It stays the same as long as its etcd
+	// exists. Control planes that are older than this field leave it empty.
+	Installation  string `protobuf:"bytes,5,opt,name=installation,proto3" json:"installation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1076,6 +1127,13 @@ func (x *Welcome) GetLifecycle() *Lifecycle {
 func (x *Welcome) GetServerVersion() string {
 	if x != nil {
 		return x.ServerVersion
+	}
+	return ""
+}
+
+func (x *Welcome) GetInstallation() string {
+	if x != nil {
+		return x.Installation
 	}
 	return ""
 }
@@ -1245,9 +1303,7 @@ func (x *Lifecycle) GetDecommissioned() bool {
 type Apply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Ref   *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// The uid of the Weir resource that the object belongs to. The agent deletes an
-	// object of the same name with another owner first. If there is an object of that
-	// name without marks, it belongs to someone else, and the Apply is refused.
+	// The uid of the Weir resource that the object belongs to; see Ownership.
 	OwnerUid string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	// Increases with every change of the resource. The agent ignores an Apply with a
 	// lower generation than the object has for the same owner.
@@ -1255,7 +1311,9 @@ type Apply struct {
 	// Identifies the content of the manifest.
 	Hash string `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
 	// The object as JSON, without the agent's marks.
-	Manifest      string `protobuf:"bytes,5,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	Manifest string `protobuf:"bytes,5,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// The object to take over, whatever its marks. Absent if none is to be.
+	Adopt         *Adopt `protobuf:"bytes,6,opt,name=adopt,proto3" json:"adopt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1325,6 +1383,67 @@ func (x *Apply) GetManifest() string {
 	return ""
 }
 
+func (x *Apply) GetAdopt() *Adopt {
+	if x != nil {
+		return x.Adopt
+	}
+	return nil
+}
+
+// Adopt names an object as it was described by a refusal. If the object has changed
+// since, the Apply is refused again.
+type Adopt struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	ObjectUid        string                 `protobuf:"bytes,1,opt,name=object_uid,json=objectUid,proto3" json:"object_uid,omitempty"`
+	ObjectGeneration int64                  `protobuf:"varint,2,opt,name=object_generation,json=objectGeneration,proto3" json:"object_generation,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Adopt) Reset() {
+	*x = Adopt{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Adopt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Adopt) ProtoMessage() {}
+
+func (x *Adopt) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Adopt.ProtoReflect.Descriptor instead.
+func (*Adopt) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Adopt) GetObjectUid() string {
+	if x != nil {
+		return x.ObjectUid
+	}
+	return ""
+}
+
+func (x *Adopt) GetObjectGeneration() int64 {
+	if x != nil {
+		return x.ObjectGeneration
+	}
+	return 0
+}
+
 // Delete makes the agent delete an object and reply with Ack once the object no
 // longer exists. An object of another owner, or without marks, is not touched and
 // counts as deleted. The control plane repeats a Delete in every session until it
@@ -1342,7 +1461,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1473,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1486,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Delete) GetRef() *ObjectRef {
@@ -1391,6 +1510,62 @@ func (x *Delete) GetRelease() bool {
 	return false
 }
 
+// Orphan says that the control plane has no record of an object that Hello listed
+// with the control plane's installation, or with none. The agent leaves the object
+// as it is: it does not repair, recreate or delete it. The control plane sends Orphan
+// before Synced.
+type Orphan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	OwnerUid      string                 `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Orphan) Reset() {
+	*x = Orphan{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Orphan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Orphan) ProtoMessage() {}
+
+func (x *Orphan) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
+func (*Orphan) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Orphan) GetRef() *ObjectRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *Orphan) GetOwnerUid() string {
+	if x != nil {
+		return x.OwnerUid
+	}
+	return ""
+}
+
 // Synced follows the last Apply or Delete of the initial exchange. An object with
 // the agent's marks that Hello did not list, and that has not been sent since, is
 // no longer desired.
@@ -1404,7 +1579,7 @@ type Synced struct {
 
 func (x *Synced) Reset() {
 	*x = Synced{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1591,7 @@ func (x *Synced) String() string {
 func (*Synced) ProtoMessage() {}
 
 func (x *Synced) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1604,7 @@ func (x *Synced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Synced.ProtoReflect.Descriptor instead.
 func (*Synced) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Synced) GetSent() int32 {
@@ -1452,18 +1627,21 @@ type Ack struct {
 	Hash       string                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
 	Outcome    Outcome                `protobuf:"varint,5,opt,name=outcome,proto3,enum=cmf.agent.v1.Outcome" json:"outcome,omitempty"`
 	// The reason for OUTCOME_REFUSED and OUTCOME_RETRYING in CamelCase, such as
-	// MissingCustomResourceDefinition, MissingNamespace, Forbidden, Invalid, NotOwned
-	// or Unavailable. The set may grow.
+	// MissingCustomResourceDefinition, MissingNamespace, Forbidden, Invalid,
+	// NotOwned, OtherOwner, OtherInstallation or Unavailable. The set may grow.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// A sentence for users that names the cause and the remedy.
-	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	// The object that has the name, if the reason is NotOwned, OtherOwner or
+	// OtherInstallation.
+	Found         *FoundObject `protobuf:"bytes,8,opt,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1653,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1666,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Ack) GetRef() *ObjectRef {
@@ -1540,6 +1718,94 @@ func (x *Ack) GetMessage() string {
 	return ""
 }
 
+func (x *Ack) GetFound() *FoundObject {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
+// FoundObject is an object on the cluster that does not belong to the resource
+// whose Apply was refused.
+type FoundObject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.uid and metadata.generation.
+	ObjectUid        string `protobuf:"bytes,1,opt,name=object_uid,json=objectUid,proto3" json:"object_uid,omitempty"`
+	ObjectGeneration int64  `protobuf:"varint,2,opt,name=object_generation,json=objectGeneration,proto3" json:"object_generation,omitempty"`
+	// Its marks of ownership; empty if it has none.
+	Installation string `protobuf:"bytes,3,opt,name=installation,proto3" json:"installation,omitempty"`
+	OwnerUid     string `protobuf:"bytes,4,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	// Its specification as JSON; empty if that is longer than 1 MiB.
+	Spec          string `protobuf:"bytes,5,opt,name=spec,proto3" json:"spec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FoundObject) Reset() {
+	*x = FoundObject{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoundObject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoundObject) ProtoMessage() {}
+
+func (x *FoundObject) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoundObject.ProtoReflect.Descriptor instead.
+func (*FoundObject) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *FoundObject) GetObjectUid() string {
+	if x != nil {
+		return x.ObjectUid
+	}
+	return ""
+}
+
+func (x *FoundObject) GetObjectGeneration() int64 {
+	if x != nil {
+		return x.ObjectGeneration
+	}
+	return 0
+}
+
+func (x *FoundObject) GetInstallation() string {
+	if x != nil {
+		return x.Installation
+	}
+	return ""
+}
+
+func (x *FoundObject) GetOwnerUid() string {
+	if x != nil {
+		return x.OwnerUid
+	}
+	return ""
+}
+
+func (x *FoundObject) GetSpec() string {
+	if x != nil {
+		return x.Spec
+	}
+	return ""
+}
+
 // StatusReport carries the status of an object with the agent's marks, as its
 // informer last saw it. The agent sends it on every change, and for every such
 // object after Welcome, so it is not repeated otherwise. The control plane stores
@@ -1563,7 +1829,7 @@ type StatusReport struct {
 
 func (x *StatusReport) Reset() {
 	*x = StatusReport{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1841,7 @@ func (x *StatusReport) String() string {
 func (*StatusReport) ProtoMessage() {}
 
 func (x *StatusReport) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1854,7 @@ func (x *StatusReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusReport.ProtoReflect.Descriptor instead.
 func (*StatusReport) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StatusReport) GetRef() *ObjectRef {
@@ -1664,7 +1930,7 @@ type EventReport struct {
 
 func (x *EventReport) Reset() {
 	*x = EventReport{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1942,7 @@ func (x *EventReport) String() string {
 func (*EventReport) ProtoMessage() {}
 
 func (x *EventReport) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1955,7 @@ func (x *EventReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventReport.ProtoReflect.Descriptor instead.
 func (*EventReport) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EventReport) GetId() string {
@@ -1759,7 +2025,7 @@ type EventAck struct {
 
 func (x *EventAck) Reset() {
 	*x = EventAck{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +2037,7 @@ func (x *EventAck) String() string {
 func (*EventAck) ProtoMessage() {}
 
 func (x *EventAck) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +2050,7 @@ func (x *EventAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventAck.ProtoReflect.Descriptor instead.
 func (*EventAck) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EventAck) GetId() string {
@@ -1805,7 +2071,7 @@ type NamespacesReport struct {
 
 func (x *NamespacesReport) Reset() {
 	*x = NamespacesReport{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +2083,7 @@ func (x *NamespacesReport) String() string {
 func (*NamespacesReport) ProtoMessage() {}
 
 func (x *NamespacesReport) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +2096,7 @@ func (x *NamespacesReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamespacesReport.ProtoReflect.Descriptor instead.
 func (*NamespacesReport) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NamespacesReport) GetNames() []string {
@@ -1862,7 +2128,7 @@ type FetchResults struct {
 
 func (x *FetchResults) Reset() {
 	*x = FetchResults{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +2140,7 @@ func (x *FetchResults) String() string {
 func (*FetchResults) ProtoMessage() {}
 
 func (x *FetchResults) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2153,7 @@ func (x *FetchResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResults.ProtoReflect.Descriptor instead.
 func (*FetchResults) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FetchResults) GetRequestId() string {
@@ -1959,7 +2225,7 @@ type ResultPage struct {
 
 func (x *ResultPage) Reset() {
 	*x = ResultPage{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2237,7 @@ func (x *ResultPage) String() string {
 func (*ResultPage) ProtoMessage() {}
 
 func (x *ResultPage) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2250,7 @@ func (x *ResultPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultPage.ProtoReflect.Descriptor instead.
 func (*ResultPage) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResultPage) GetRequestId() string {
@@ -2067,7 +2333,7 @@ type TunnelRequest struct {
 
 func (x *TunnelRequest) Reset() {
 	*x = TunnelRequest{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2345,7 @@ func (x *TunnelRequest) String() string {
 func (*TunnelRequest) ProtoMessage() {}
 
 func (x *TunnelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2358,7 @@ func (x *TunnelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelRequest.ProtoReflect.Descriptor instead.
 func (*TunnelRequest) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TunnelRequest) GetRequestId() string {
@@ -2157,7 +2423,7 @@ type TunnelCredit struct {
 
 func (x *TunnelCredit) Reset() {
 	*x = TunnelCredit{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2435,7 @@ func (x *TunnelCredit) String() string {
 func (*TunnelCredit) ProtoMessage() {}
 
 func (x *TunnelCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2448,7 @@ func (x *TunnelCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelCredit.ProtoReflect.Descriptor instead.
 func (*TunnelCredit) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TunnelCredit) GetRequestId() string {
@@ -2211,7 +2477,7 @@ type TunnelCancel struct {
 
 func (x *TunnelCancel) Reset() {
 	*x = TunnelCancel{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2489,7 @@ func (x *TunnelCancel) String() string {
 func (*TunnelCancel) ProtoMessage() {}
 
 func (x *TunnelCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2502,7 @@ func (x *TunnelCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelCancel.ProtoReflect.Descriptor instead.
 func (*TunnelCancel) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TunnelCancel) GetRequestId() string {
@@ -2263,7 +2529,7 @@ type TunnelReply struct {
 
 func (x *TunnelReply) Reset() {
 	*x = TunnelReply{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2541,7 @@ func (x *TunnelReply) String() string {
 func (*TunnelReply) ProtoMessage() {}
 
 func (x *TunnelReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2554,7 @@ func (x *TunnelReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelReply.ProtoReflect.Descriptor instead.
 func (*TunnelReply) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TunnelReply) GetRequestId() string {
@@ -2367,7 +2633,7 @@ type TunnelEnd struct {
 
 func (x *TunnelEnd) Reset() {
 	*x = TunnelEnd{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2645,7 @@ func (x *TunnelEnd) String() string {
 func (*TunnelEnd) ProtoMessage() {}
 
 func (x *TunnelEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2658,7 @@ func (x *TunnelEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelEnd.ProtoReflect.Descriptor instead.
 func (*TunnelEnd) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TunnelEnd) GetFailure() TunnelFailure {
@@ -2426,7 +2692,7 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\vresult_page\x18\a \x01(\v2\x18.cmf.agent.v1.ResultPageH\x00R\n" +
 	"resultPage\x12>\n" +
 	"\ftunnel_reply\x18\b \x01(\v2\x19.cmf.agent.v1.TunnelReplyH\x00R\vtunnelReplyB\t\n" +
-	"\amessage\"\xa4\x05\n" +
+	"\amessage\"\xd4\x05\n" +
 	"\x0fConnectResponse\x121\n" +
 	"\awelcome\x18\x01 \x01(\v2\x15.cmf.agent.v1.WelcomeH\x00R\awelcome\x12G\n" +
 	"\x0fheartbeat_reply\x18\x02 \x01(\v2\x1c.cmf.agent.v1.HeartbeatReplyH\x00R\x0eheartbeatReply\x12+\n" +
@@ -2439,7 +2705,8 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x0etunnel_request\x18\t \x01(\v2\x1b.cmf.agent.v1.TunnelRequestH\x00R\rtunnelRequest\x12A\n" +
 	"\rtunnel_credit\x18\n" +
 	" \x01(\v2\x1a.cmf.agent.v1.TunnelCreditH\x00R\ftunnelCredit\x12A\n" +
-	"\rtunnel_cancel\x18\v \x01(\v2\x1a.cmf.agent.v1.TunnelCancelH\x00R\ftunnelCancelB\t\n" +
+	"\rtunnel_cancel\x18\v \x01(\v2\x1a.cmf.agent.v1.TunnelCancelH\x00R\ftunnelCancel\x12.\n" +
+	"\x06orphan\x18\f \x01(\v2\x14.cmf.agent.v1.OrphanH\x00R\x06orphanB\t\n" +
 	"\amessage\"\xd4\x03\n" +
 	"\x05Hello\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12\x1d\n" +
@@ -2456,7 +2723,7 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\tsimulated\x18\t \x01(\bR\tsimulated\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x88\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xac\x01\n" +
 	"\n" +
 	"HeldObject\x12)\n" +
 	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
@@ -2464,25 +2731,27 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x03 \x01(\x03R\n" +
 	"generation\x12\x12\n" +
-	"\x04hash\x18\x04 \x01(\tR\x04hash\"r\n" +
+	"\x04hash\x18\x04 \x01(\tR\x04hash\x12\"\n" +
+	"\finstallation\x18\x05 \x01(\tR\finstallation\"r\n" +
 	"\tObjectRef\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1c\n" +
 	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\xbf\x01\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\"\xe3\x01\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12@\n" +
 	"\x0enext_heartbeat\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rnextHeartbeat\x125\n" +
 	"\tlifecycle\x18\x03 \x01(\v2\x17.cmf.agent.v1.LifecycleR\tlifecycle\x12%\n" +
-	"\x0eserver_version\x18\x04 \x01(\tR\rserverVersion\"e\n" +
+	"\x0eserver_version\x18\x04 \x01(\tR\rserverVersion\x12\"\n" +
+	"\finstallation\x18\x05 \x01(\tR\finstallation\"e\n" +
 	"\tHeartbeat\x12)\n" +
 	"\x10kubernetes_error\x18\x01 \x01(\tR\x0fkubernetesError\x12-\n" +
 	"\x12kubernetes_version\x18\x02 \x01(\tR\x11kubernetesVersion\"R\n" +
 	"\x0eHeartbeatReply\x12@\n" +
 	"\x0enext_heartbeat\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\rnextHeartbeat\"3\n" +
 	"\tLifecycle\x12&\n" +
-	"\x0edecommissioned\x18\x01 \x01(\bR\x0edecommissioned\"\x9f\x01\n" +
+	"\x0edecommissioned\x18\x01 \x01(\bR\x0edecommissioned\"\xca\x01\n" +
 	"\x05Apply\x12)\n" +
 	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
 	"\towner_uid\x18\x02 \x01(\tR\bownerUid\x12\x1e\n" +
@@ -2490,13 +2759,21 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"generation\x18\x03 \x01(\x03R\n" +
 	"generation\x12\x12\n" +
 	"\x04hash\x18\x04 \x01(\tR\x04hash\x12\x1a\n" +
-	"\bmanifest\x18\x05 \x01(\tR\bmanifest\"j\n" +
+	"\bmanifest\x18\x05 \x01(\tR\bmanifest\x12)\n" +
+	"\x05adopt\x18\x06 \x01(\v2\x13.cmf.agent.v1.AdoptR\x05adopt\"S\n" +
+	"\x05Adopt\x12\x1d\n" +
+	"\n" +
+	"object_uid\x18\x01 \x01(\tR\tobjectUid\x12+\n" +
+	"\x11object_generation\x18\x02 \x01(\x03R\x10objectGeneration\"j\n" +
 	"\x06Delete\x12)\n" +
 	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
 	"\towner_uid\x18\x02 \x01(\tR\bownerUid\x12\x18\n" +
-	"\arelease\x18\x03 \x01(\bR\arelease\"\x1c\n" +
+	"\arelease\x18\x03 \x01(\bR\arelease\"P\n" +
+	"\x06Orphan\x12)\n" +
+	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
+	"\towner_uid\x18\x02 \x01(\tR\bownerUid\"\x1c\n" +
 	"\x06Synced\x12\x12\n" +
-	"\x04sent\x18\x01 \x01(\x05R\x04sent\"\xe4\x01\n" +
+	"\x04sent\x18\x01 \x01(\x05R\x04sent\"\x95\x02\n" +
 	"\x03Ack\x12)\n" +
 	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
 	"\towner_uid\x18\x02 \x01(\tR\bownerUid\x12\x1e\n" +
@@ -2506,7 +2783,15 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x04hash\x18\x04 \x01(\tR\x04hash\x12/\n" +
 	"\aoutcome\x18\x05 \x01(\x0e2\x15.cmf.agent.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
-	"\amessage\x18\a \x01(\tR\amessage\"\xf6\x01\n" +
+	"\amessage\x18\a \x01(\tR\amessage\x12/\n" +
+	"\x05found\x18\b \x01(\v2\x19.cmf.agent.v1.FoundObjectR\x05found\"\xae\x01\n" +
+	"\vFoundObject\x12\x1d\n" +
+	"\n" +
+	"object_uid\x18\x01 \x01(\tR\tobjectUid\x12+\n" +
+	"\x11object_generation\x18\x02 \x01(\x03R\x10objectGeneration\x12\"\n" +
+	"\finstallation\x18\x03 \x01(\tR\finstallation\x12\x1b\n" +
+	"\towner_uid\x18\x04 \x01(\tR\bownerUid\x12\x12\n" +
+	"\x04spec\x18\x05 \x01(\tR\x04spec\"\xf6\x01\n" +
 	"\fStatusReport\x12)\n" +
 	"\x03ref\x18\x01 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
 	"\towner_uid\x18\x02 \x01(\tR\bownerUid\x12\x1e\n" +
@@ -2617,7 +2902,7 @@ func file_cmf_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_cmf_agent_v1_agent_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: cmf.agent.v1.Outcome
 	(EventSource)(0),              // 1: cmf.agent.v1.EventSource
@@ -2633,77 +2918,84 @@ var file_cmf_agent_v1_agent_proto_goTypes = []any{
 	(*HeartbeatReply)(nil),        // 11: cmf.agent.v1.HeartbeatReply
 	(*Lifecycle)(nil),             // 12: cmf.agent.v1.Lifecycle
 	(*Apply)(nil),                 // 13: cmf.agent.v1.Apply
-	(*Delete)(nil),                // 14: cmf.agent.v1.Delete
-	(*Synced)(nil),                // 15: cmf.agent.v1.Synced
-	(*Ack)(nil),                   // 16: cmf.agent.v1.Ack
-	(*StatusReport)(nil),          // 17: cmf.agent.v1.StatusReport
-	(*EventReport)(nil),           // 18: cmf.agent.v1.EventReport
-	(*EventAck)(nil),              // 19: cmf.agent.v1.EventAck
-	(*NamespacesReport)(nil),      // 20: cmf.agent.v1.NamespacesReport
-	(*FetchResults)(nil),          // 21: cmf.agent.v1.FetchResults
-	(*ResultPage)(nil),            // 22: cmf.agent.v1.ResultPage
-	(*TunnelRequest)(nil),         // 23: cmf.agent.v1.TunnelRequest
-	(*TunnelCredit)(nil),          // 24: cmf.agent.v1.TunnelCredit
-	(*TunnelCancel)(nil),          // 25: cmf.agent.v1.TunnelCancel
-	(*TunnelReply)(nil),           // 26: cmf.agent.v1.TunnelReply
-	(*TunnelEnd)(nil),             // 27: cmf.agent.v1.TunnelEnd
-	nil,                           // 28: cmf.agent.v1.Hello.LabelsEntry
-	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*v1.ResultSchema)(nil),       // 31: cmf.v1.ResultSchema
-	(*v1.FlinkWebUIHeader)(nil),   // 32: cmf.v1.FlinkWebUIHeader
-	(*v1.FlinkWebUIHead)(nil),     // 33: cmf.v1.FlinkWebUIHead
+	(*Adopt)(nil),                 // 14: cmf.agent.v1.Adopt
+	(*Delete)(nil),                // 15: cmf.agent.v1.Delete
+	(*Orphan)(nil),                // 16: cmf.agent.v1.Orphan
+	(*Synced)(nil),                // 17: cmf.agent.v1.Synced
+	(*Ack)(nil),                   // 18: cmf.agent.v1.Ack
+	(*FoundObject)(nil),           // 19: cmf.agent.v1.FoundObject
+	(*StatusReport)(nil),          // 20: cmf.agent.v1.StatusReport
+	(*EventReport)(nil),           // 21: cmf.agent.v1.EventReport
+	(*EventAck)(nil),              // 22: cmf.agent.v1.EventAck
+	(*NamespacesReport)(nil),      // 23: cmf.agent.v1.NamespacesReport
+	(*FetchResults)(nil),          // 24: cmf.agent.v1.FetchResults
+	(*ResultPage)(nil),            // 25: cmf.agent.v1.ResultPage
+	(*TunnelRequest)(nil),         // 26: cmf.agent.v1.TunnelRequest
+	(*TunnelCredit)(nil),          // 27: cmf.agent.v1.TunnelCredit
+	(*TunnelCancel)(nil),          // 28: cmf.agent.v1.TunnelCancel
+	(*TunnelReply)(nil),           // 29: cmf.agent.v1.TunnelReply
+	(*TunnelEnd)(nil),             // 30: cmf.agent.v1.TunnelEnd
+	nil,                           // 31: cmf.agent.v1.Hello.LabelsEntry
+	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*v1.ResultSchema)(nil),       // 34: cmf.v1.ResultSchema
+	(*v1.FlinkWebUIHeader)(nil),   // 35: cmf.v1.FlinkWebUIHeader
+	(*v1.FlinkWebUIHead)(nil),     // 36: cmf.v1.FlinkWebUIHead
 }
 var file_cmf_agent_v1_agent_proto_depIdxs = []int32{
 	6,  // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
 	10, // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
-	16, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
-	17, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
-	18, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
-	20, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	22, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
-	26, // 7: cmf.agent.v1.ConnectRequest.tunnel_reply:type_name -> cmf.agent.v1.TunnelReply
+	18, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
+	20, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
+	21, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
+	23, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	25, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
+	29, // 7: cmf.agent.v1.ConnectRequest.tunnel_reply:type_name -> cmf.agent.v1.TunnelReply
 	9,  // 8: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
 	11, // 9: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
 	13, // 10: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
-	14, // 11: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
-	15, // 12: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
-	19, // 13: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
+	15, // 11: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
+	17, // 12: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
+	22, // 13: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
 	12, // 14: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	21, // 15: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
-	23, // 16: cmf.agent.v1.ConnectResponse.tunnel_request:type_name -> cmf.agent.v1.TunnelRequest
-	24, // 17: cmf.agent.v1.ConnectResponse.tunnel_credit:type_name -> cmf.agent.v1.TunnelCredit
-	25, // 18: cmf.agent.v1.ConnectResponse.tunnel_cancel:type_name -> cmf.agent.v1.TunnelCancel
-	28, // 19: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
-	20, // 20: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	7,  // 21: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
-	8,  // 22: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
-	29, // 23: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
-	12, // 24: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	29, // 25: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
-	8,  // 26: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
-	8,  // 27: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
-	8,  // 28: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
-	0,  // 29: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
-	8,  // 30: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	8,  // 31: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	1,  // 32: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
-	30, // 33: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
-	8,  // 34: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
-	31, // 35: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
-	2,  // 36: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
-	8,  // 37: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
-	32, // 38: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
-	33, // 39: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
-	27, // 40: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
-	3,  // 41: cmf.agent.v1.TunnelEnd.failure:type_name -> cmf.agent.v1.TunnelFailure
-	4,  // 42: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
-	5,  // 43: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
-	43, // [43:44] is the sub-list for method output_type
-	42, // [42:43] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	24, // 15: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
+	26, // 16: cmf.agent.v1.ConnectResponse.tunnel_request:type_name -> cmf.agent.v1.TunnelRequest
+	27, // 17: cmf.agent.v1.ConnectResponse.tunnel_credit:type_name -> cmf.agent.v1.TunnelCredit
+	28, // 18: cmf.agent.v1.ConnectResponse.tunnel_cancel:type_name -> cmf.agent.v1.TunnelCancel
+	16, // 19: cmf.agent.v1.ConnectResponse.orphan:type_name -> cmf.agent.v1.Orphan
+	31, // 20: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
+	23, // 21: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	7,  // 22: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
+	8,  // 23: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
+	32, // 24: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
+	12, // 25: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	32, // 26: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
+	8,  // 27: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
+	14, // 28: cmf.agent.v1.Apply.adopt:type_name -> cmf.agent.v1.Adopt
+	8,  // 29: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
+	8,  // 30: cmf.agent.v1.Orphan.ref:type_name -> cmf.agent.v1.ObjectRef
+	8,  // 31: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
+	0,  // 32: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
+	19, // 33: cmf.agent.v1.Ack.found:type_name -> cmf.agent.v1.FoundObject
+	8,  // 34: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	8,  // 35: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	1,  // 36: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
+	33, // 37: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
+	8,  // 38: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
+	34, // 39: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
+	2,  // 40: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
+	8,  // 41: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
+	35, // 42: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
+	36, // 43: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
+	30, // 44: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
+	3,  // 45: cmf.agent.v1.TunnelEnd.failure:type_name -> cmf.agent.v1.TunnelFailure
+	4,  // 46: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
+	5,  // 47: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
+	47, // [47:48] is the sub-list for method output_type
+	46, // [46:47] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_cmf_agent_v1_agent_proto_init() }
@@ -2733,8 +3025,9 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectResponse_TunnelRequest)(nil),
 		(*ConnectResponse_TunnelCredit)(nil),
 		(*ConnectResponse_TunnelCancel)(nil),
+		(*ConnectResponse_Orphan)(nil),
 	}
-	file_cmf_agent_v1_agent_proto_msgTypes[22].OneofWrappers = []any{
+	file_cmf_agent_v1_agent_proto_msgTypes[25].OneofWrappers = []any{
 		(*TunnelReply_Head)(nil),
 		(*TunnelReply_Body)(nil),
 		(*TunnelReply_End)(nil),
@@ -2745,7 +3038,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_agent_v1_agent_proto_rawDesc), len(file_cmf_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

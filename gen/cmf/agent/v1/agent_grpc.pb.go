@@ -23,7 +23,8 @@
 //     that of every earlier session of the cluster.
 //  4. The control plane sends Apply or Delete for every object that differs
 //     from what Hello listed, and then Synced. From then on it sends an object
-//     whenever its desired state changes.
+//     whenever its desired state changes. While it cannot render one of the
+//     objects, it sends the others and their changes, but not Synced.
 //  5. The agent replies to each Apply and Delete with Ack, and sends reports and
 //     heartbeats, until the stream ends.
 //
@@ -63,6 +64,28 @@
 // session of the cluster. The etcd transaction that stores the report checks this.
 // The agent writes its epoch on every object that it applies, and does not change
 // an object with a greater epoch.
+// The agent also keeps the greatest epoch of its cluster and installation in a
+// ConfigMap on the workload cluster, and creates and deletes nothing once that is
+// greater than its own: an object that does not exist has no epoch. An agent has no
+// epoch before its first Welcome, and does not change the cluster until then.
+//
+// # Ownership
+//
+// Every object has two marks of ownership: the installation that applied it, and
+// the uid of the resource that it belongs to. The installation is created once, by
+// the first session, and kept in etcd. The agent never deletes an object to make
+// room for another one. If the name of an Apply is in use
+//
+//   - by an object of another installation, the Apply is refused with the reason
+//     OtherInstallation. A Delete of such an object counts as carried out.
+//   - by an object of another owner, of the same or of an unknown installation, the
+//     agent takes the object over if its specification equals the manifest, and
+//     refuses the Apply with the reason OtherOwner if it does not. It updates
+//     Secrets and ConfigMaps, which run no job.
+//   - by an object without marks, the Apply is refused with the reason NotOwned.
+//
+// The refusal describes the object that was found. The control plane may decide to
+// take it over, and then sends Apply with adopt.
 //
 // # Requests of waiting clients
 //
