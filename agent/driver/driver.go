@@ -84,8 +84,8 @@ type Driver struct {
 	records  map[key]*record
 	present  map[*kind]bool // the custom kinds that the cluster has
 	watches  map[scope]*objectWatch
-	events   map[string]*eventWatch // by namespace
-	stopping bool                   // no further watch may be started
+	events   map[scope]*eventWatch
+	stopping bool // no further watch may be started
 }
 
 // New makes a driver. It sends nothing before Run or Describe.
@@ -108,7 +108,7 @@ func New(config Config) (*Driver, error) {
 		records:  make(map[key]*record),
 		present:  make(map[*kind]bool),
 		watches:  make(map[scope]*objectWatch),
-		events:   make(map[string]*eventWatch),
+		events:   make(map[scope]*eventWatch),
 	}, nil
 }
 

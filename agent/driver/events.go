@@ -29,24 +29,36 @@ func (d *Driver) startEventWatches() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, namespace := range d.namespaceScopes() {
-		if _, exists := d.events[namespace]; exists {
-			continue
+		for _, of := range kinds {
+			if of.jobs {
+				d.startEventWatch(namespace, of)
+			}
 		}
-		informer := d.informer(selection{
-			resource:  schema.GroupVersionResource{Version: "v1", Resource: "events"},
-			namespace: namespace,
-			// Without this, the watch would receive every event of every pod.
-			fields:   "involvedObject.apiVersion=" + flinkVersion.String(),
-			indexers: cache.Indexers{involvedIndex: indexInvolved},
-		})
-		_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(o any) { d.reportEvent(object(o)) },
-			// A repeated event is the same object with a higher count.
-			UpdateFunc: func(_, after any) { d.reportEvent(object(after)) },
-		})
-		if _, ok := d.startInformer(informer); ok {
-			d.events[namespace] = &eventWatch{informer}
-		}
+	}
+}
+
+// startEventWatch watches the events about a kind unless it does. The caller holds
+// d.mu.
+func (d *Driver) startEventWatch(namespace string, of *kind) {
+	s := scope{of, namespace}
+	if _, exists := d.events[s]; exists {
+		return
+	}
+	informer := d.informer(selection{
+		resource:  schema.GroupVersionResource{Version: "v1", Resource: "events"},
+		namespace: namespace,
+		// Without this, the watch would receive every event of every pod. The
+		// operator's events up to release 1.11 have a kind and no API version.
+		fields:   "involvedObject.kind=" + of.name,
+		indexers: cache.Indexers{involvedIndex: indexInvolved},
+	})
+	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { d.reportEvent(object(o)) },
+		// A repeated event is the same object with a higher count.
+		UpdateFunc: func(_, after any) { d.reportEvent(object(after)) },
+	})
+	if _, ok := d.startInformer(informer); ok {
+		d.events[s] = &eventWatch{informer}
 	}
 }
 
@@ -55,13 +67,18 @@ func indexInvolved(o any) ([]string, error) {
 	return []string{k.String()}, nil
 }
 
-// involved returns the object that an event is about.
+// involved returns the object that an event is about. An event without an API
+// version is taken to be about the operator's resource of the kind: the uid tells
+// whether it is.
 func involved(e *unstructured.Unstructured) (key, types.UID) {
 	field := func(name string) string {
 		value, _, _ := unstructured.NestedString(e.Object, "involvedObject", name)
 		return value
 	}
 	k := key{apiVersion: field("apiVersion"), kind: field("kind"), namespace: field("namespace"), name: field("name")}
+	if k.apiVersion == "" {
+		k.apiVersion = flinkVersion.String()
+	}
 	if k.namespace == "" {
 		k.namespace = e.GetNamespace()
 	}

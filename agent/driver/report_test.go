@@ -60,6 +60,19 @@ func kubernetesEvent(about *unstructured.Unstructured, name, reason string, coun
 	}
 }
 
+// As the operator wrote them up to release 1.11.
+func TestKubernetesEventsWithoutAnAPIVersionAreReported(t *testing.T) {
+	s := newEnv(t).connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
+	event := kubernetesEvent(s.get("app"), "e1", "JobException", 1)
+	delete(event["involvedObject"].(map[string]any), "apiVersion")
+	s.createObject(eventsV1, event)
+	if e := s.reports.event("app", "JobException"); e.GetOwnerUid() != "u1" {
+		t.Errorf("the event is reported for owner %q", e.GetOwnerUid())
+	}
+}
+
 func TestKubernetesEventsOfOwnedObjectsAreReported(t *testing.T) {
 	s := newEnv(t).connect()
 	s.applyDeployment("app", "u1", 1, manifest("app", 1))
