@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -11,6 +12,9 @@ import (
 // sendAll sends Welcome, then everything that differs from what the agent
 // holds, then Synced, and from then on whatever changes. Changes that come
 // during the first pass wait in the outbox, where they coalesce.
+//
+// The agent takes what has not been sent by Synced for unwanted. So Synced waits
+// until everything can be rendered.
 func (s *session) sendAll(ctx context.Context) error {
 	welcome, _, _ := s.out.next()
 	if err := s.stream.Send(welcome); err != nil {
@@ -30,16 +34,32 @@ func (s *session) sendAll(ctx context.Context) error {
 		}
 		count += sent
 	}
-	synced := &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Synced{Synced: &agentv1.Synced{Sent: count}}}
-	if err := s.stream.Send(synced); err != nil {
-		return fmt.Errorf("send Synced: %w", err)
-	}
-	s.log.Debug("agent synchronized", "sent", count)
+	synced := false
 	for {
-		if err := s.drain(ctx); err != nil {
+		if !synced && len(s.unrendered) == 0 {
+			synced = true
+			if err := s.stream.Send(syncedMessage(count)); err != nil {
+				return fmt.Errorf("send Synced: %w", err)
+			}
+			s.log.Debug("agent synchronized", "sent", count)
+		}
+		sent, err := s.drain(ctx)
+		if err != nil {
 			return err
 		}
+		count += sent
+		if !synced && len(s.unrendered) == 0 {
+			continue
+		}
+		var retry <-chan time.Time
+		if len(s.unrendered) > 0 {
+			retry = time.After(renderRetry)
+		}
 		select {
+		case <-retry:
+			for failed := range s.unrendered {
+				s.out.changed(failed)
+			}
 		case <-s.out.ready:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -47,25 +67,27 @@ func (s *session) sendAll(ctx context.Context) error {
 	}
 }
 
-// drain sends what waits. It stops with the session, which may have ended
-// because another acts for the cluster now.
-func (s *session) drain(ctx context.Context) error {
+// drain sends what waits, and returns how many objects that were. It stops with
+// the session, which may have ended because another acts for the cluster now.
+func (s *session) drain(ctx context.Context) (count int32, err error) {
 	for ctx.Err() == nil {
 		message, next, more := s.out.next()
 		switch {
 		case !more:
-			return nil
+			return count, nil
 		case message != nil:
 			if err := s.stream.Send(message); err != nil {
-				return fmt.Errorf("send %T: %w", message.GetMessage(), err)
+				return count, fmt.Errorf("send %T: %w", message.GetMessage(), err)
 			}
 		case !s.idle.Load():
-			if _, err := s.send(next); err != nil {
-				return err
+			sent, err := s.send(next)
+			if err != nil {
+				return count, err
 			}
+			count += sent
 		}
 	}
-	return ctx.Err()
+	return count, ctx.Err()
 }
 
 // sendables lists everything that concerns the cluster, in the order in which it
@@ -90,13 +112,18 @@ func (s *session) sendables(at *store.Snapshot) []sendable {
 // send sends something as it now is, unless the agent has it so already. It
 // returns how many messages that took.
 func (s *session) send(next sendable) (int32, error) {
-	message, err := s.message(s.fleet.Store.Cached(), next)
+	at := s.fleet.Store.Cached()
+	message, err := s.message(at, next)
 	if err != nil {
-		// The record cannot be rendered; the others can.
-		s.log.Error("resource cannot be rendered", "object", next.object, "key", next.key, "error", err)
+		s.renderFailed(at, next, err) // the others can be rendered
 		return 0, nil
 	}
+	_, failedBefore := s.unrendered[next]
+	delete(s.unrendered, next)
 	if message == nil {
+		if failedBefore {
+			s.confirm(at, next)
+		}
 		return 0, nil
 	}
 	if err := s.stream.Send(message); err != nil {
@@ -157,15 +184,52 @@ func (s *session) confirmApplied(at *store.Snapshot) {
 		if object == nil || object.Status == nil || object.Status(at, next.key).GetProblem() == nil {
 			continue
 		}
-		apply, err := s.render(at, next)
-		if err != nil || apply == nil || s.held[objectOf(apply.GetRef())] != markOf(apply) {
-			continue
-		}
-		s.fleet.reports.addAck(s, &agentv1.Ack{
-			Ref: apply.GetRef(), OwnerUid: apply.GetOwnerUid(), Generation: apply.GetGeneration(), Hash: apply.GetHash(),
-			Outcome: agentv1.Outcome_OUTCOME_APPLIED,
-		})
+		s.confirm(at, next)
 	}
+}
+
+// confirm reports an object as applied if the agent holds it as it should be.
+func (s *session) confirm(at *store.Snapshot, next sendable) {
+	if next.object == tombstones {
+		return
+	}
+	apply, err := s.render(at, next)
+	if err != nil || apply == nil || s.held[objectOf(apply.GetRef())] != markOf(apply) {
+		return
+	}
+	s.fleet.reports.addAck(s, &agentv1.Ack{
+		Ref: apply.GetRef(), OwnerUid: apply.GetOwnerUid(), Generation: apply.GetGeneration(), Hash: apply.GetHash(),
+		Outcome: agentv1.Outcome_OUTCOME_APPLIED,
+	})
+}
+
+// renderRetry is how often it is tried again to render what could not be. What a
+// change makes renderable is mostly rendered with that change.
+const renderRetry = 10 * time.Second
+
+// reasonRenderFailed is the reason of a resource whose object cannot be rendered.
+const reasonRenderFailed = "RenderFailed"
+
+// renderFailed notes that an object cannot be rendered, and reports it on the
+// resource as an agent would report that it cannot be applied.
+func (s *session) renderFailed(at store.Reader, next sendable, cause error) {
+	if s.unrendered[next] == cause.Error() {
+		return
+	}
+	s.unrendered[next] = cause.Error()
+	s.log.Error("resource cannot be rendered", "object", next.object, "key", next.key, "error", cause)
+	ref, owner := s.fleet.Ownership.ClaimedBy(at, s.cluster, next.object, next.key)
+	if ref == nil {
+		return
+	}
+	s.fleet.reports.addAck(s, &agentv1.Ack{
+		Ref: ref, OwnerUid: owner, Outcome: agentv1.Outcome_OUTCOME_RETRYING, Reason: reasonRenderFailed,
+		Message: fmt.Sprintf("The control plane cannot make the %s of this resource, and leaves what the cluster has as it is: %s.", ref.GetKind(), cause),
+	})
+}
+
+func syncedMessage(sent int32) *agentv1.ConnectResponse {
+	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Synced{Synced: &agentv1.Synced{Sent: sent}}}
 }
 
 func lifecycleMessage(decommissioned bool) *agentv1.ConnectResponse {

@@ -60,6 +60,9 @@ type session struct {
 	idle atomic.Bool
 	// held is what the agent has, by object. Only the goroutine that sends uses it.
 	held map[object]mark
+	// unrendered is what could not be rendered when it was last to be sent, and why.
+	// Only the goroutine that sends uses it.
+	unrendered map[sendable]string
 
 	ended chan error
 	// rows are the requests for rows that the agent has not answered yet.

@@ -55,6 +55,19 @@ func (o *Ownership) Unclaim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef
 	o.Claims.Delete(tx, ClaimKey(cluster, ref))
 }
 
+// ClaimedBy is the object of a cluster that a resource has claimed, without its
+// API version, and the resource's uid; nil where it has claimed none. It goes
+// through all claims of the cluster.
+func (o *Ownership) ClaimedBy(at store.Reader, cluster, objects, key string) (*agentv1.ObjectRef, string) {
+	for claim := range o.Claims.In(at).Under(store.Key(cluster)) {
+		if claim.Value().GetCollection() == objects && claim.Value().GetKey() == key {
+			segments := store.Segments(claim.Key)
+			return &agentv1.ObjectRef{Namespace: segments[1], Kind: segments[2], Name: segments[3]}, claim.Value().GetOwnerUid()
+		}
+	}
+	return nil, ""
+}
+
 // Remove has the agent of a cluster delete an owner's object or, with release,
 // leave it there unmanaged.
 func (o *Ownership) Remove(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, owner string, release bool) {
