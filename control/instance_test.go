@@ -73,6 +73,29 @@ func TestJobIsRecordedForItsInstance(t *testing.T) {
 	equal(t, "job of the first instance", &cmfv1.InstanceJobStatus{JobId: "job-1", State: "RUNNING"}, r.runs(t, "prod", "orders")[1].GetStatus().GetJobStatus())
 }
 
+// Pods bear the name of the instance, so a new one restarts the job.
+func TestAChangeThatTheOperatorPassesOverRestartsNothing(t *testing.T) {
+	r := start(t)
+	a := r.connect(t, hello("cluster-a"))
+	r.saveEnvironment(t, "prod")
+	r.saveApplication(t, "prod", "orders", running)
+	first := specOf(t, a.awaitApply("orders", 1))
+
+	r.saveApplication(t, "prod", "orders", strings.Replace(running, `"stateless"`, `"savepoint"`, 1))
+	second := specOf(t, a.awaitApply("orders", 2))
+	equal(t, "upgrade mode sent", any("savepoint"), second["job"].(map[string]any)["upgradeMode"])
+	equal(t, "template of the pods", first["podTemplate"], second["podTemplate"])
+
+	r.saveEnvironment(t, "prod", defaults(`{"spec":{"flinkConfiguration":{"kubernetes.operator.periodic.savepoint.interval":"1h"}}}`))
+	third := specOf(t, a.awaitApply("orders", 3))
+	equal(t, "option sent", any(map[string]any{"kubernetes.operator.periodic.savepoint.interval": "1h"}), third["flinkConfiguration"])
+	equal(t, "template of the pods", first["podTemplate"], third["podTemplate"])
+
+	runs := r.runs(t, "prod", "orders")
+	equal(t, "instances", 1, len(runs))
+	equal(t, "upgrade mode of the instance", any("savepoint"), parsed(t, runs[0].GetStatus().GetSpec())["job"].(map[string]any)["upgradeMode"])
+}
+
 func TestInstancesAreBounded(t *testing.T) {
 	r := start(t, func(c *control.Config) { c.Limits = applications.Limits{Events: 3, Instances: 2} })
 	r.connect(t, hello("cluster-a"))

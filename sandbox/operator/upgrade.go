@@ -104,8 +104,8 @@ func (m *machine) upgrade(ctx context.Context, desired, reconciled spec) bool {
 		m.tell(componentOperator, normal, "SpecChanged", kind.String()+" change(s) detected (Diff: "+diff+"), starting reconciliation")
 	}
 	switch {
-	case kind <= changeScale:
-		if kind == changeScale {
+	case kind <= flink.ChangeScale:
+		if kind == flink.ChangeScale {
 			m.tell(componentOperator, normal, "Scaling", "Scaling in place (Diff: "+diff+")")
 		}
 		if suspended {
@@ -136,12 +136,12 @@ func (m *machine) upgrade(ctx context.Context, desired, reconciled spec) bool {
 }
 
 // upgradeSuspended changes the spec of a job that does not run, or resumes it.
-func (m *machine) upgradeSuspended(kind change, desired, reconciled spec) {
+func (m *machine) upgradeSuspended(kind flink.Change, desired, reconciled spec) {
 	mode := reconciled.upgradeMode()
 	switch {
 	case !desired.suspended():
 		m.begin(reconciled, mode, false)
-	case kind == changeRedeploy:
+	case kind == flink.ChangeRedeploy:
 		m.status.JobStatus.UpgradeSavepointPath = desired.text("job", "initialSavepointPath")
 		m.recordSuspended(desired, flink.UpgradeSavepoint)
 	default:
@@ -151,7 +151,7 @@ func (m *machine) upgradeSuspended(kind change, desired, reconciled spec) {
 
 // stop stops the job in the way that its upgrade mode says, and returns the
 // mode that was really used. It returns false where it could not.
-func (m *machine) stop(ctx context.Context, kind change, desired, reconciled spec) (string, bool) {
+func (m *machine) stop(ctx context.Context, kind flink.Change, desired, reconciled spec) (string, bool) {
 	if reconciled.job() == nil {
 		m.suspended(ctx, flink.JobManagerMissing)
 		return "", true
@@ -160,7 +160,7 @@ func (m *machine) stop(ctx context.Context, kind change, desired, reconciled spe
 	mode := desired.upgradeMode()
 	otherVersion := desired.text("flinkVersion") != reconciled.text("flinkVersion")
 	switch {
-	case kind == changeRedeploy:
+	case kind == flink.ChangeRedeploy:
 		mode = flink.UpgradeStateless
 	case mode == flink.UpgradeLastState && otherVersion && running:
 		mode = flink.UpgradeSavepoint
@@ -231,7 +231,7 @@ func (m *machine) deploy(desired, stopped spec) {
 	}
 	first := m.status.ObservedGeneration == nil
 	kind, _ := compare(stopped, desired)
-	redeploy := kind == changeRedeploy
+	redeploy := kind == flink.ChangeRedeploy
 	job := &m.status.JobStatus
 	if desired.job() != nil {
 		switch {

@@ -34,7 +34,7 @@ func (a *Applications) followEnvironments(ctx context.Context) error {
 }
 
 // applyDefaults begins a new instance of an application if its environment's
-// defaults make one necessary.
+// defaults make one necessary, and else brings the current one in line with them.
 func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) error {
 	_, err := a.store.Update(ctx, func(tx *store.Tx) error {
 		env, app := a.environments.Records.Get(tx, envKey), a.Records.Get(tx, key)
@@ -42,7 +42,8 @@ func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) er
 			return nil
 		}
 		reported := a.Status.In(tx).Get(key).Message()
-		plan, err := Next(env.Value(), app.Value(), app.Value().GetApplication(), nil, flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()))
+		plan, err := Next(env.Value(), app.Value(), app.Value().GetApplication(), nil,
+			flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), a.currentSpec(tx, key, app.Value()))
 		if refused, ok := errors.AsType[*apierror.Error](err); ok {
 			a.reportRefused(tx, env, app, refused)
 			return nil
@@ -51,8 +52,11 @@ func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) er
 			a.log.Error("the defaults of the environment cannot be applied to an application", "application", key, "error", err)
 			return nil
 		}
-		if plan.Instance != nil {
+		switch {
+		case plan.Instance != nil:
 			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
+		case plan.Revised:
+			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))
 		}
 		return nil
 	})

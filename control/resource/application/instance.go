@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
@@ -12,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -73,6 +75,39 @@ func (a *Applications) beginInstance(tx *store.Tx, application string, instance 
 	for _, oldest := range kept[:max(0, surplus)] {
 		a.instances.Delete(tx, oldest)
 	}
+}
+
+// reviseInstance replaces the effective specification of an instance, which goes
+// on.
+func (a *Applications) reviseInstance(tx *store.Tx, key string, effective openjson.Object) {
+	instance := a.instances.Get(tx, key)
+	if instance == nil {
+		return
+	}
+	after := proto.CloneOf(instance.Value())
+	after.Status.Spec = openjson.Format(effective)
+	after.Metadata.UpdateTimestamp = resource.Now()
+	a.instances.Put(tx, key, after, store.WithDerived(effective))
+}
+
+// currentSpec is the effective specification of an application's current
+// instance, nil where there is none. It must not be changed.
+func (a *Applications) currentSpec(at store.Reader, application string, record *storev1.ApplicationRecord) openjson.Object {
+	if record.GetInstance() == "" {
+		return nil
+	}
+	instance := a.instances.In(at).Get(store.Join(application, record.GetInstance()))
+	if instance == nil {
+		return nil
+	}
+	if parsed, _ := instance.Derived().(openjson.Object); parsed != nil {
+		return parsed
+	}
+	parsed, err := openjson.Parse(instance.Value().GetStatus().GetSpec())
+	if err != nil {
+		return nil
+	}
+	return parsed
 }
 
 type instanceService struct {

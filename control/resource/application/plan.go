@@ -19,13 +19,17 @@ import (
 // Plan is what follows from a new version of an application or of its
 // environment. An application begins another run, which is what CMF calls an
 // instance, when what it effectively runs changes, when it is started after having
-// been suspended, and when it is started from a savepoint.
+// been suspended, and when it is started from a savepoint. A change that the operator
+// would not restart the job for begins none: since pods bear the name of the
+// instance, it would restart the job.
 type Plan struct {
 	// Record is what is to be stored.
 	Record *storev1.ApplicationRecord
 	// Instance begins with it; nil if the current one continues or there is none
 	// to begin.
 	Instance *cmfv1.FlinkApplicationInstance
+	// Revised is set where the current instance goes on with Effective.
+	Revised bool
 	// Spec is the parsed specification of the application.
 	Spec openjson.Object
 	// Effective is the specification with the environment's defaults.
@@ -37,18 +41,19 @@ type Plan struct {
 // Next plans for the application app, whose stored record is before, nil where
 // it is new. start makes it start from a savepoint; where it is nil, a new
 // startFromSavepoint with a path in the specification does. inForce is the
-// specification that the operator carried out last, nil where it has none. None
-// of the arguments is changed.
-func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce openjson.Object) (Plan, error) {
+// specification that the operator carried out last, nil where it has none, and
+// current the effective specification of the current instance, nil where that is
+// not known. None of the arguments is changed.
+func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce, current openjson.Object) (Plan, error) {
 	spec, err := openjson.Parse(app.GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
 	}
-	return next(env, before, app, spec, start, inForce)
+	return next(env, before, app, spec, start, inForce, current)
 }
 
 // next is Next where the specification is parsed already.
-func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, spec openjson.Object, start *storev1.SavepointStart, inForce openjson.Object) (Plan, error) {
+func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, spec openjson.Object, start *storev1.SavepointStart, inForce, current openjson.Object) (Plan, error) {
 	old, err := openjson.Parse(before.GetApplication().GetSpec())
 	if err != nil {
 		return Plan{}, fmt.Errorf("stored specification of application %s: %w", app.GetMetadata().GetName(), err)
@@ -92,12 +97,19 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		}
 	}
 	hash := flinkspec.EffectiveHash(effective)
-	if flinkspec.DesiredState(spec) == flink.Running && (start != nil || begins(before, old, hash)) {
+	same := before.GetEffectiveHash() == hash
+	goesOn := before.GetInstance() != "" && (same || current != nil && !flinkspec.Upgrades(current, effective))
+	running := flinkspec.DesiredState(spec) == flink.Running
+	switch {
+	case running && (start != nil || !goesOn || flinkspec.DesiredState(old) == flink.Suspended):
 		plan.Instance = NewInstance(openjson.Format(effective))
 		plan.Record.Instance = plan.Instance.GetMetadata().GetName()
 		plan.Record.EffectiveHash = hash
+	case goesOn && !same:
+		plan.Revised = true
+		plan.Record.EffectiveHash = hash
 	}
-	plan.Changed = plan.Instance != nil || !sameForUser(before.GetApplication(), app)
+	plan.Changed = plan.Instance != nil || plan.Revised || !sameForUser(before.GetApplication(), app)
 	return plan, nil
 }
 
@@ -108,12 +120,6 @@ func started(effective openjson.Object, start *storev1.SavepointStart) openjson.
 		return effective
 	}
 	return openjson.Merge(effective, openjson.Object{"job": openjson.Object{"savepointRedeployNonce": nil}})
-}
-
-// begins tells whether an application that is to run, and was as old says,
-// begins another run.
-func begins(before *storev1.ApplicationRecord, old openjson.Object, hash string) bool {
-	return before.GetInstance() == "" || before.GetEffectiveHash() != hash || flinkspec.DesiredState(old) == flink.Suspended
 }
 
 // suspends tells whether a change only suspends an application. That has to be

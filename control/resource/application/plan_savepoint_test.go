@@ -63,7 +63,7 @@ func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
 // Starting without the state that was asked for would lose it.
 func TestStartFromAnUnknownSavepointIsRejected(t *testing.T) {
 	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
-		_, err := application.Next(environmentWith(""), nil, applicationWith(t, `{"startFromSavepoint":`+reference+`}`), nil, nil)
+		_, err := application.Next(environmentWith(""), nil, applicationWith(t, `{"startFromSavepoint":`+reference+`}`), nil, nil, nil)
 		var refused *apierror.Error
 		if !errors.As(err, &refused) || err.Error() != "spec: startFromSavepoint: savepoint 'u-1' not found" {
 			t.Errorf("%s: the error is %v", reference, err)
@@ -90,7 +90,7 @@ func TestStartFromSavepointByRequest(t *testing.T) {
 func TestPlanningDoesNotChangeTheStart(t *testing.T) {
 	h := begin(t, `{}`)
 	start := &storev1.SavepointStart{Path: "s3://sp/1"}
-	if _, err := application.Next(h.env, h.record, h.record.GetApplication(), start, nil); err != nil {
+	if _, err := application.Next(h.env, h.record, h.record.GetApplication(), start, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if start.GetNonce() != 0 {
@@ -121,7 +121,7 @@ func TestNoncesAlwaysDiffer(t *testing.T) {
 			Start:      &storev1.SavepointStart{Path: "s3://sp/0", Nonce: nonces.Draw(t, "nonce before")},
 		}
 		start := &storev1.SavepointStart{Path: "s3://sp/1", Nonce: nonces.Draw(t, "nonce wanted")}
-		plan, err := application.Next(environmentWith(""), record, app, start, nil)
+		plan, err := application.Next(environmentWith(""), record, app, start, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,6 +48,8 @@ type history struct {
 	t      *testing.T
 	env    *cmfv1.Environment
 	record *storev1.ApplicationRecord
+	// current is the effective specification of the current instance.
+	current openjson.Object
 }
 
 func begin(t *testing.T, over string) *history {
@@ -58,12 +60,15 @@ func begin(t *testing.T, over string) *history {
 
 func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStart) application.Plan {
 	h.t.Helper()
-	plan, err := application.Next(h.env, h.record, app, start, nil)
+	plan, err := application.Next(h.env, h.record, app, start, nil, h.current)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	if plan.Changed {
 		h.record = plan.Record
+	}
+	if plan.Instance != nil || plan.Revised {
+		h.current = plan.Effective
 	}
 	return plan
 }
@@ -86,6 +91,7 @@ func TestNext(t *testing.T) {
 		defaults string // of the environment, new with this change
 		after    string
 		begins   bool
+		revised  bool
 		changed  bool
 	}{
 		"new":                           {after: `{}`, begins: true, changed: true},
@@ -106,6 +112,11 @@ func TestNext(t *testing.T) {
 		"defaults while it is stopped":  {before: suspended, defaults: `{"spec":{"image":"i"}}`, after: suspended},
 		"suspended by bad defaults":     {before: `{}`, defaults: `{"spec":{"serviceAccount":""}}`, after: suspended, changed: true},
 		"labels while defaults are bad": {before: suspended, defaults: `{"spec":{"job":"x"}}`, after: suspended},
+		"another upgrade mode":          {before: `{}`, after: `{"job":{"upgradeMode":"savepoint"}}`, revised: true, changed: true},
+		"a savepoint triggered":         {before: `{}`, after: `{"job":{"savepointTriggerNonce":1}}`, revised: true, changed: true},
+		"an option of the autoscaler":   {before: `{}`, defaults: `{"spec":{"flinkConfiguration":{"job.autoscaler.metrics.window":"5m"}}}`, after: `{}`, revised: true, changed: true},
+		"suspended with another mode":   {before: `{}`, after: `{"job":{"state":"suspended","upgradeMode":"savepoint"}}`, revised: true, changed: true},
+		"an upgrade mode and the image": {before: `{}`, after: `{"image":"i","job":{"upgradeMode":"savepoint"}}`, begins: true, changed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &history{t: t, env: environmentWith("")}
@@ -116,12 +127,16 @@ func TestNext(t *testing.T) {
 			h.env = environmentWith(test.defaults)
 			app := applicationWith(t, test.after)
 			plan := h.next(app, nil)
-			if begins := plan.Instance != nil; begins != test.begins || plan.Changed != test.changed {
-				t.Errorf("an instance begins: %t, want %t; changed: %t, want %t", begins, test.begins, plan.Changed, test.changed)
+			if begins := plan.Instance != nil; begins != test.begins || plan.Revised != test.revised || plan.Changed != test.changed {
+				t.Errorf("an instance begins: %t, want %t; is revised: %t, want %t; changed: %t, want %t",
+					begins, test.begins, plan.Revised, test.revised, plan.Changed, test.changed)
 			}
 			want := &storev1.ApplicationRecord{
 				Application: app, Generation: before.GetGeneration() + 1,
 				Instance: before.GetInstance(), EffectiveHash: before.GetEffectiveHash(),
+			}
+			if plan.Revised {
+				want.EffectiveHash = flinkspec.EffectiveHash(plan.Effective)
 			}
 			if plan.Instance != nil {
 				want.Instance, want.EffectiveHash = plan.Instance.GetMetadata().GetName(), flinkspec.EffectiveHash(plan.Effective)
@@ -185,7 +200,7 @@ func TestInvalidDefaultsAreRejected(t *testing.T) {
 		"suspended, but changed as well": {`{"spec":{"serviceAccount":""}}`, `{"image":"i","job":{"state":"suspended"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := application.Next(environmentWith(test.defaults), h.record, applicationWith(t, test.after), nil, nil)
+			_, err := application.Next(environmentWith(test.defaults), h.record, applicationWith(t, test.after), nil, nil, nil)
 			var refused *apierror.Error
 			if !errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
@@ -196,7 +211,7 @@ func TestInvalidDefaultsAreRejected(t *testing.T) {
 
 func TestNewApplicationsAreCheckedEvenIfSuspended(t *testing.T) {
 	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
-	_, err := application.Next(environmentWith(""), nil, app, nil, nil)
+	_, err := application.Next(environmentWith(""), nil, app, nil, nil, nil)
 	var refused *apierror.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("the error is %v", err)
@@ -207,14 +222,14 @@ func TestUnreadableRecordsAreErrors(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
 	for name, plan := range map[string]func() (application.Plan, error){
 		"the specification": func() (application.Plan, error) {
-			return application.Next(environmentWith(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil, nil)
+			return application.Next(environmentWith(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil, nil, nil)
 		},
 		"the one before": func() (application.Plan, error) {
 			record := &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}
-			return application.Next(environmentWith(""), record, applicationWith(t, `{}`), nil, nil)
+			return application.Next(environmentWith(""), record, applicationWith(t, `{}`), nil, nil, nil)
 		},
 		"the defaults": func() (application.Plan, error) {
-			return application.Next(environmentWith("{"), nil, applicationWith(t, `{}`), nil, nil)
+			return application.Next(environmentWith("{"), nil, applicationWith(t, `{}`), nil, nil, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -244,7 +259,7 @@ func TestNextSeesWhatIsInForce(t *testing.T) {
 		"suspended only":            {after: suspended, wanted: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := application.Next(redeploys.env, redeploys.record, applicationWith(t, test.after), test.start, inForce)
+			_, err := application.Next(redeploys.env, redeploys.record, applicationWith(t, test.after), test.start, inForce, nil)
 			var refused *apierror.Error
 			if test.wanted && err != nil || !test.wanted && !errors.As(err, &refused) {
 				t.Errorf("got %v", err)

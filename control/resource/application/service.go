@@ -144,7 +144,8 @@ func (s *service) save(
 ) (*cmfv1.FlinkApplication, error) {
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	reported := s.Status.In(tx).Get(key).Message()
-	plan, err := next(env.Value(), before.Message(), app, spec, start, flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()))
+	plan, err := next(env.Value(), before.Message(), app, spec, start,
+		flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()), s.currentSpec(tx, key, before.Message()))
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +177,9 @@ func (a *Applications) write(tx *store.Tx, key string, plan Plan, events ...*cmf
 	a.Records.Put(tx, key, plan.Record, store.WithDerived(plan.Spec))
 	if plan.Instance != nil {
 		a.beginInstance(tx, key, plan.Instance, plan.Effective)
+	}
+	if plan.Revised {
+		a.reviseInstance(tx, store.Join(key, plan.Record.GetInstance()), plan.Effective)
 	}
 	a.appendEvents(tx, key, events...)
 }
