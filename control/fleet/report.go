@@ -21,7 +21,8 @@ func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 	for owner, ack := range r.acks {
 		if ack.GetOutcome() == agentv1.Outcome_OUTCOME_DELETED {
 			delete(r.acks, owner)
-			if err := f.commitReport(ctx, r, func(tx *store.Tx) error { return f.storeDeletion(tx, r.session.cluster, ack) }); err != nil {
+			err := f.commitReport(ctx, r, func(tx *store.Tx) error { return f.storeDeletion(tx, r.session.cluster, ack) })
+			if err != nil && !errors.Is(err, store.ErrTooLarge) {
 				return err
 			}
 		}
@@ -32,7 +33,16 @@ func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 	events := r.events
 	for {
 		r.events, events = events[:min(maxEvents, len(events))], events[min(maxEvents, len(events)):]
-		if err := f.commitReport(ctx, r, func(tx *store.Tx) error { return f.storeObservation(tx, r) }); err != nil {
+		if r.size() > maxReport {
+			r.shorten() // the client of etcd does not even send it
+		}
+		observe := func(tx *store.Tx) error { return f.storeObservation(tx, r) }
+		err := f.commitReport(ctx, r, observe)
+		if errors.Is(err, store.ErrTooLarge) {
+			r.shorten()
+			err = f.commitReport(ctx, r, observe)
+		}
+		if err != nil && !errors.Is(err, store.ErrTooLarge) {
 			return err
 		}
 		for _, event := range r.events {
@@ -46,7 +56,7 @@ func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 }
 
 // commitReport commits what a report leads to while its session is the newest of
-// its cluster.
+// its cluster. Its error is what the session has to end with, or store.ErrTooLarge.
 //
 // Most acknowledgements lead to nothing, and then no question is put to etcd: the
 // snapshot that this is decided on contains all that other sessions of the
@@ -70,8 +80,8 @@ func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.
 		return err
 	case errors.Is(err, store.ErrTooLarge):
 		// It would be no smaller in the next session.
-		log.Error("report is too large to be stored and is dropped", "error", err)
-		return nil
+		log.Error("report is too large to be stored", "error", err)
+		return store.ErrTooLarge
 	default:
 		log.Warn("report could not be stored", "error", err)
 		return errUnstored
