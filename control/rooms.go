@@ -16,6 +16,7 @@ import (
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/resource/flinkwebui"
 	"github.com/openweir/weir/control/resource/information"
+	"github.com/openweir/weir/control/resource/orphan"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/resource/savepoint/savepointrpc"
 	"github.com/openweir/weir/control/resource/secret"
@@ -52,6 +53,8 @@ import (
 //	statement-exceptions <environment>/<statement>/<id>
 //	claims               <cluster>/<namespace>/<kind>/<name>
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
+//	orphans              <cluster>/<namespace>/<kind>/<name>/<owner uid>
+//	installation         id
 const Prefix = "/weir/v1"
 
 // leaderPrefix is what the keys begin with that leaders are elected by.
@@ -101,6 +104,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 	r := &rooms{watches: watches}
 	r.all = append(kinds,
 		savepointrpc.Room(s, watches, savepoints, applications, statements),
+		orphan.Room(s, clusters, ownership),
 		flinkwebui.Room(s, sessions, clusters, applications, pools, statements),
 		information.New(config.Version, s, registry, environments).Room(),
 	)

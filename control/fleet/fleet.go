@@ -13,6 +13,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.opentelemetry.io/otel"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
@@ -65,6 +66,9 @@ func New(config Config) *Fleet {
 	}
 	f.triggers = f.newTriggers()
 	f.reports = newReports(f)
+	if err := f.registerMetrics(otel.GetMeterProvider()); err != nil {
+		config.Log.Warn("metrics of the fleet cannot be registered", "error", err)
+	}
 	return f
 }
 

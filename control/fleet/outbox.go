@@ -19,9 +19,13 @@ type sendable struct {
 type outbox struct {
 	mu       sync.Mutex
 	messages []*agentv1.ConnectResponse
-	order    []sendable
-	pending  map[sendable]bool
-	ready    chan struct{}
+	// deletions go before the rest of order: of two resources that had one name one
+	// after the other, the object of the first has to go before that of the second
+	// can be applied.
+	deletions []sendable
+	order     []sendable
+	pending   map[sendable]bool
+	ready     chan struct{}
 }
 
 func newOutbox() *outbox {
@@ -33,7 +37,11 @@ func (o *outbox) changed(s sendable) {
 	o.mu.Lock()
 	if !o.pending[s] {
 		o.pending[s] = true
-		o.order = append(o.order, s)
+		if s.object == tombstones {
+			o.deletions = append(o.deletions, s)
+		} else {
+			o.order = append(o.order, s)
+		}
 	}
 	o.mu.Unlock()
 	o.wake()
@@ -73,12 +81,14 @@ func (o *outbox) next() (*agentv1.ConnectResponse, sendable, bool) {
 		return m, sendable{}, true
 	}
 	o.messages = nil
-	if len(o.order) > 0 {
-		s := o.order[0]
-		o.order = o.order[1:]
-		delete(o.pending, s)
-		return nil, s, true
+	for _, queue := range []*[]sendable{&o.deletions, &o.order} {
+		if len(*queue) > 0 {
+			s := (*queue)[0]
+			*queue = (*queue)[1:]
+			delete(o.pending, s)
+			return nil, s, true
+		}
+		*queue = nil
 	}
-	o.order = nil
 	return nil, sendable{}, false
 }

@@ -31,17 +31,21 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	s := &session{
 		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,
 		log: f.Log.With("cluster", name), lease: grant.ID, out: newOutbox(),
-		held: map[object]mark{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
+		held: map[object]mark{}, rendered: map[object]string{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
 		lastHeartbeat: time.Now(), lastRecorded: time.Now(),
 		kubernetesVersion: hello.GetKubernetesVersion(),
-	}
-	for _, held := range hello.GetHeld() {
-		s.held[objectOf(held.GetRef())] = mark{held.GetOwnerUid(), held.GetGeneration(), held.GetHash()}
 	}
 	decommissioned, err := s.register(ctx, hello)
 	if err != nil {
 		s.revoke(ctx)
 		return nil, false, fmt.Errorf("begin session of cluster %s: %w", name, err)
+	}
+	for _, held := range hello.GetHeld() {
+		if i := held.GetInstallation(); i != "" && i != s.installation {
+			continue // another installation's; the agent leaves it alone
+		}
+		s.held[objectOf(held.GetRef())] = mark{held.GetOwnerUid(), held.GetGeneration(), held.GetHash()}
+		s.listed = append(s.listed, held)
 	}
 	return s, decommissioned, nil
 }
@@ -55,6 +59,7 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommiss
 	var other *storev1.SessionRecord
 	epoch, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
 		now := resource.Now()
+		s.installation = s.fleet.Ownership.Installation(tx)
 		record := clusters.Records.Get(tx, key)
 		decommissioned = cluster.Decommissioned(record.Message())
 		if record == nil {

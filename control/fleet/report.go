@@ -104,6 +104,9 @@ func (f *Fleet) storeDeletion(tx *store.Tx, cluster string, ack *agentv1.Ack) er
 		}
 	}
 	f.Ownership.Tombstones.Delete(tx, key)
+	if f.Ownership.Orphans.In(tx).Get(key) != nil {
+		f.Ownership.Orphans.Delete(tx, key)
+	}
 	return nil
 }
 

@@ -38,6 +38,9 @@ func (s *session) sendAll(ctx context.Context) error {
 	for {
 		if !synced && len(s.unrendered) == 0 {
 			synced = true
+			if err := s.sendOrphans(ctx); err != nil {
+				return err
+			}
 			if err := s.stream.Send(syncedMessage(count)); err != nil {
 				return fmt.Errorf("send Synced: %w", err)
 			}
@@ -142,6 +145,9 @@ func (s *session) message(at *store.Snapshot, next sendable) (*agentv1.ConnectRe
 		return nil, err
 	}
 	ref, mark := objectOf(apply.GetRef()), markOf(apply)
+	if s.rendered != nil {
+		s.rendered[ref] = mark.owner
+	}
 	if s.held[ref] == mark {
 		return nil, nil
 	}

@@ -52,6 +52,8 @@ type session struct {
 	lease clientv3.LeaseID
 	// epoch is the etcd revision that began the session.
 	epoch int64
+	// installation is the one that the control plane belongs to.
+	installation string
 	// stored is the latest revision at which the session's reports were stored, at
 	// first its epoch.
 	stored atomic.Int64
@@ -60,6 +62,10 @@ type session struct {
 	idle atomic.Bool
 	// held is what the agent has, by object. Only the goroutine that sends uses it.
 	held map[object]mark
+	// listed are the objects in Hello that may be the installation's. rendered are the
+	// owners of the objects that were rendered. Both are nil after Synced.
+	listed   []*agentv1.HeldObject
+	rendered map[object]string
 	// unrendered is what could not be rendered when it was last to be sent, and why.
 	// Only the goroutine that sends uses it.
 	unrendered map[sendable]string
@@ -201,6 +207,7 @@ func (s *session) serve(received <-chan *agentv1.ConnectRequest, broken <-chan e
 		NextHeartbeat: durationpb.New(s.fleet.nextHeartbeat()),
 		Lifecycle:     &agentv1.Lifecycle{Decommissioned: decommissioned},
 		ServerVersion: s.fleet.Version,
+		Installation:  s.installation,
 	}}})
 	if err := s.fleet.Sessions.add(s); err != nil {
 		return err

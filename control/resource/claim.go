@@ -18,13 +18,19 @@ type Ownership struct {
 	// Tombstones are by cluster, namespace, kind, name and the owner's uid, since a
 	// name may be taken again before its last bearer is gone.
 	Tombstones *store.Collection[*storev1.TombstoneRecord]
+	// Orphans are by the same keys as Tombstones.
+	Orphans *store.Collection[*storev1.OrphanRecord]
+
+	installation *store.Collection[*storev1.InstallationRecord]
 }
 
 // NewOwnership adds the collections to the store.
 func NewOwnership(s *store.Store) *Ownership {
 	return &Ownership{
-		Claims:     store.NewCollection[*storev1.ClaimRecord](s, "claims"),
-		Tombstones: store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
+		Claims:       store.NewCollection[*storev1.ClaimRecord](s, "claims"),
+		Tombstones:   store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
+		Orphans:      store.NewCollection[*storev1.OrphanRecord](s, "orphans"),
+		installation: store.NewCollection[*storev1.InstallationRecord](s, "installation"),
 	}
 }
 

@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // ApplicationRecord is the desired state of an application.
@@ -92,7 +92,9 @@ type ApplicationRecord struct {
 	// was created for.
 	EffectiveHash string `protobuf:"bytes,4,opt,name=effective_hash,json=effectiveHash,proto3" json:"effective_hash,omitempty"`
 	// The savepoint that the current instance starts from, if any.
-	Start         *SavepointStart `protobuf:"bytes,5,opt,name=start,proto3" json:"start,omitempty"`
+	Start *SavepointStart `protobuf:"bytes,5,opt,name=start,proto3" json:"start,omitempty"`
+	// The object that the application has taken over; absent if it created its own.
+	Adoption      *Adoption `protobuf:"bytes,6,opt,name=adoption,proto3" json:"adoption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -162,6 +164,88 @@ func (x *ApplicationRecord) GetStart() *SavepointStart {
 	return nil
 }
 
+func (x *ApplicationRecord) GetAdoption() *Adoption {
+	if x != nil {
+		return x.Adoption
+	}
+	return nil
+}
+
+// Adoption is an object that existed before the application and that it has taken
+// over.
+type Adoption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// metadata.uid and metadata.generation of the object at the time of the decision.
+	ObjectUid        string `protobuf:"bytes,1,opt,name=object_uid,json=objectUid,proto3" json:"object_uid,omitempty"`
+	ObjectGeneration int64  `protobuf:"varint,2,opt,name=object_generation,json=objectGeneration,proto3" json:"object_generation,omitempty"`
+	// The instance that continues the job of the object. While it is the current one,
+	// the annotations of its pods keep the values that they had, since any other value
+	// would restart the job. Empty if the object differed from the application.
+	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
+	// The annotations of instance and origin that the pods had.
+	PodAnnotations map[string]string `protobuf:"bytes,4,rep,name=pod_annotations,json=podAnnotations,proto3" json:"pod_annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Adoption) Reset() {
+	*x = Adoption{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Adoption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Adoption) ProtoMessage() {}
+
+func (x *Adoption) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Adoption.ProtoReflect.Descriptor instead.
+func (*Adoption) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Adoption) GetObjectUid() string {
+	if x != nil {
+		return x.ObjectUid
+	}
+	return ""
+}
+
+func (x *Adoption) GetObjectGeneration() int64 {
+	if x != nil {
+		return x.ObjectGeneration
+	}
+	return 0
+}
+
+func (x *Adoption) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *Adoption) GetPodAnnotations() map[string]string {
+	if x != nil {
+		return x.PodAnnotations
+	}
+	return nil
+}
+
 // SavepointStart redeploys a job from a savepoint.
 type SavepointStart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -175,7 +259,7 @@ type SavepointStart struct {
 
 func (x *SavepointStart) Reset() {
 	*x = SavepointStart{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +271,7 @@ func (x *SavepointStart) String() string {
 func (*SavepointStart) ProtoMessage() {}
 
 func (x *SavepointStart) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -200,7 +284,7 @@ func (x *SavepointStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointStart.ProtoReflect.Descriptor instead.
 func (*SavepointStart) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{1}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SavepointStart) GetPath() string {
@@ -264,7 +348,7 @@ type StatusRecord struct {
 
 func (x *StatusRecord) Reset() {
 	*x = StatusRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +360,7 @@ func (x *StatusRecord) String() string {
 func (*StatusRecord) ProtoMessage() {}
 
 func (x *StatusRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +373,7 @@ func (x *StatusRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRecord.ProtoReflect.Descriptor instead.
 func (*StatusRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{2}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StatusRecord) GetOwnerUid() string {
@@ -403,7 +487,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +499,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +512,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{3}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Problem) GetReason() string {
@@ -474,7 +558,7 @@ type ClusterStatusRecord struct {
 
 func (x *ClusterStatusRecord) Reset() {
 	*x = ClusterStatusRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +570,7 @@ func (x *ClusterStatusRecord) String() string {
 func (*ClusterStatusRecord) ProtoMessage() {}
 
 func (x *ClusterStatusRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +583,7 @@ func (x *ClusterStatusRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterStatusRecord.ProtoReflect.Descriptor instead.
 func (*ClusterStatusRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{4}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ClusterStatusRecord) GetNamespaces() []string {
@@ -574,7 +658,7 @@ type SessionRecord struct {
 
 func (x *SessionRecord) Reset() {
 	*x = SessionRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +670,7 @@ func (x *SessionRecord) String() string {
 func (*SessionRecord) ProtoMessage() {}
 
 func (x *SessionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +683,7 @@ func (x *SessionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionRecord.ProtoReflect.Descriptor instead.
 func (*SessionRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{5}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SessionRecord) GetReplica() string {
@@ -630,6 +714,154 @@ func (x *SessionRecord) GetLastHeartbeat() *timestamppb.Timestamp {
 	return nil
 }
 
+// InstallationRecord identifies the installation. It is created once.
+type InstallationRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Created       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=created,proto3" json:"created,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstallationRecord) Reset() {
+	*x = InstallationRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstallationRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstallationRecord) ProtoMessage() {}
+
+func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstallationRecord.ProtoReflect.Descriptor instead.
+func (*InstallationRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *InstallationRecord) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *InstallationRecord) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+// OrphanRecord is an object on a cluster that has the mark of the installation, or
+// of none, and belongs to a resource that does not exist.
+type OrphanRecord struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ApiVersion string                 `protobuf:"bytes,1,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	Kind       string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Namespace  string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Name       string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	OwnerUid   string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
+	Generation int64                  `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"`
+	// When it was first reported.
+	Found         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrphanRecord) Reset() {
+	*x = OrphanRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrphanRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrphanRecord) ProtoMessage() {}
+
+func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrphanRecord.ProtoReflect.Descriptor instead.
+func (*OrphanRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OrphanRecord) GetApiVersion() string {
+	if x != nil {
+		return x.ApiVersion
+	}
+	return ""
+}
+
+func (x *OrphanRecord) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *OrphanRecord) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *OrphanRecord) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OrphanRecord) GetOwnerUid() string {
+	if x != nil {
+		return x.OwnerUid
+	}
+	return ""
+}
+
+func (x *OrphanRecord) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *OrphanRecord) GetFound() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Found
+	}
+	return nil
+}
+
 // TombstoneRecord is an object that has to be deleted from a cluster. The resource
 // that it belonged to no longer exists, or is being deleted.
 type TombstoneRecord struct {
@@ -648,7 +880,7 @@ type TombstoneRecord struct {
 
 func (x *TombstoneRecord) Reset() {
 	*x = TombstoneRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +892,7 @@ func (x *TombstoneRecord) String() string {
 func (*TombstoneRecord) ProtoMessage() {}
 
 func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +905,7 @@ func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TombstoneRecord.ProtoReflect.Descriptor instead.
 func (*TombstoneRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{6}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TombstoneRecord) GetApiVersion() string {
@@ -739,7 +971,7 @@ type ClaimRecord struct {
 
 func (x *ClaimRecord) Reset() {
 	*x = ClaimRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -751,7 +983,7 @@ func (x *ClaimRecord) String() string {
 func (*ClaimRecord) ProtoMessage() {}
 
 func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -764,7 +996,7 @@ func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRecord.ProtoReflect.Descriptor instead.
 func (*ClaimRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ClaimRecord) GetCollection() string {
@@ -811,7 +1043,7 @@ type SavepointRecord struct {
 
 func (x *SavepointRecord) Reset() {
 	*x = SavepointRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +1055,7 @@ func (x *SavepointRecord) String() string {
 func (*SavepointRecord) ProtoMessage() {}
 
 func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +1068,7 @@ func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointRecord.ProtoReflect.Descriptor instead.
 func (*SavepointRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SavepointRecord) GetSavepoint() *v1.Savepoint {
@@ -927,7 +1159,7 @@ type StatementRecord struct {
 
 func (x *StatementRecord) Reset() {
 	*x = StatementRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1171,7 @@ func (x *StatementRecord) String() string {
 func (*StatementRecord) ProtoMessage() {}
 
 func (x *StatementRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1184,7 @@ func (x *StatementRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementRecord.ProtoReflect.Descriptor instead.
 func (*StatementRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StatementRecord) GetStatement() *v1.Statement {
@@ -1066,7 +1298,7 @@ type StatementTable struct {
 
 func (x *StatementTable) Reset() {
 	*x = StatementTable{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +1310,7 @@ func (x *StatementTable) String() string {
 func (*StatementTable) ProtoMessage() {}
 
 func (x *StatementTable) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1323,7 @@ func (x *StatementTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementTable.ProtoReflect.Descriptor instead.
 func (*StatementTable) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StatementTable) GetCatalog() string {
@@ -1141,7 +1373,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1385,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1398,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -1239,7 +1471,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1483,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1496,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1334,7 +1566,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1578,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1591,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1387,7 +1619,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1399,7 +1631,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1412,7 +1644,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1442,7 +1674,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1686,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1699,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1495,7 +1727,7 @@ var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x01\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -1503,7 +1735,17 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"generation\x12\x1a\n" +
 	"\binstance\x18\x03 \x01(\tR\binstance\x12%\n" +
 	"\x0eeffective_hash\x18\x04 \x01(\tR\reffectiveHash\x122\n" +
-	"\x05start\x18\x05 \x01(\v2\x1c.cmf.store.v1.SavepointStartR\x05start\"s\n" +
+	"\x05start\x18\x05 \x01(\v2\x1c.cmf.store.v1.SavepointStartR\x05start\x122\n" +
+	"\badoption\x18\x06 \x01(\v2\x16.cmf.store.v1.AdoptionR\badoption\"\x8a\x02\n" +
+	"\bAdoption\x12\x1d\n" +
+	"\n" +
+	"object_uid\x18\x01 \x01(\tR\tobjectUid\x12+\n" +
+	"\x11object_generation\x18\x02 \x01(\x03R\x10objectGeneration\x12\x1a\n" +
+	"\binstance\x18\x03 \x01(\tR\binstance\x12S\n" +
+	"\x0fpod_annotations\x18\x04 \x03(\v2*.cmf.store.v1.Adoption.PodAnnotationsEntryR\x0epodAnnotations\x1aA\n" +
+	"\x13PodAnnotationsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
 	"\x0eSavepointStart\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\x03R\x05nonce\x127\n" +
@@ -1547,7 +1789,21 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"process_id\x18\x02 \x01(\tR\tprocessId\x128\n" +
 	"\tconnected\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tconnected\x12A\n" +
-	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"\xe5\x01\n" +
+	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"Z\n" +
+	"\x12InstallationRecord\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
+	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\xe4\x01\n" +
+	"\fOrphanRecord\x12\x1f\n" +
+	"\vapi_version\x18\x01 \x01(\tR\n" +
+	"apiVersion\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1c\n" +
+	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n" +
+	"\towner_uid\x18\x05 \x01(\tR\bownerUid\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x06 \x01(\x03R\n" +
+	"generation\x120\n" +
+	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\xe5\x01\n" +
 	"\x0fTombstoneRecord\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1653,63 +1909,71 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
-	(*SavepointStart)(nil),        // 2: cmf.store.v1.SavepointStart
-	(*StatusRecord)(nil),          // 3: cmf.store.v1.StatusRecord
-	(*Problem)(nil),               // 4: cmf.store.v1.Problem
-	(*ClusterStatusRecord)(nil),   // 5: cmf.store.v1.ClusterStatusRecord
-	(*SessionRecord)(nil),         // 6: cmf.store.v1.SessionRecord
-	(*TombstoneRecord)(nil),       // 7: cmf.store.v1.TombstoneRecord
-	(*ClaimRecord)(nil),           // 8: cmf.store.v1.ClaimRecord
-	(*SavepointRecord)(nil),       // 9: cmf.store.v1.SavepointRecord
-	(*StatementRecord)(nil),       // 10: cmf.store.v1.StatementRecord
-	(*StatementTable)(nil),        // 11: cmf.store.v1.StatementTable
-	(*TableRecord)(nil),           // 12: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 13: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 14: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 15: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 16: cmf.store.v1.TableDistribution
-	nil,                           // 17: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 18: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 20: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 21: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 22: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 23: cmf.v1.JsonObject
+	(*Adoption)(nil),              // 2: cmf.store.v1.Adoption
+	(*SavepointStart)(nil),        // 3: cmf.store.v1.SavepointStart
+	(*StatusRecord)(nil),          // 4: cmf.store.v1.StatusRecord
+	(*Problem)(nil),               // 5: cmf.store.v1.Problem
+	(*ClusterStatusRecord)(nil),   // 6: cmf.store.v1.ClusterStatusRecord
+	(*SessionRecord)(nil),         // 7: cmf.store.v1.SessionRecord
+	(*InstallationRecord)(nil),    // 8: cmf.store.v1.InstallationRecord
+	(*OrphanRecord)(nil),          // 9: cmf.store.v1.OrphanRecord
+	(*TombstoneRecord)(nil),       // 10: cmf.store.v1.TombstoneRecord
+	(*ClaimRecord)(nil),           // 11: cmf.store.v1.ClaimRecord
+	(*SavepointRecord)(nil),       // 12: cmf.store.v1.SavepointRecord
+	(*StatementRecord)(nil),       // 13: cmf.store.v1.StatementRecord
+	(*StatementTable)(nil),        // 14: cmf.store.v1.StatementTable
+	(*TableRecord)(nil),           // 15: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 16: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 17: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 18: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 19: cmf.store.v1.TableDistribution
+	nil,                           // 20: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 21: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 22: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 24: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 25: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 26: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 27: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	18, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
-	2,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	19, // 2: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
-	4,  // 3: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	20, // 4: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
-	3,  // 5: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	19, // 6: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	19, // 7: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	19, // 8: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	19, // 9: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	21, // 10: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	22, // 11: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	20, // 12: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	23, // 13: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
-	2,  // 14: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	11, // 15: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	23, // 16: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
-	12, // 17: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
-	13, // 18: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	14, // 19: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	15, // 20: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	16, // 21: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	17, // 22: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 23: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	22, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	3,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
+	2,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
+	20, // 3: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	23, // 4: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 5: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
+	24, // 6: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	4,  // 7: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
+	23, // 8: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	23, // 9: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	23, // 10: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	23, // 11: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	23, // 12: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	23, // 13: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	25, // 14: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	26, // 15: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	24, // 16: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	27, // 17: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	3,  // 18: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	14, // 19: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	27, // 20: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	15, // 21: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	16, // 22: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	17, // 23: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	18, // 24: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	19, // 25: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	21, // 26: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 27: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -1723,7 +1987,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
