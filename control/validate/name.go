@@ -72,8 +72,9 @@ func Kind(v *apierror.Violations, kind, want string) {
 const MarkPrefix = "weir.dev/"
 
 // ObjectMetadata notes labels and annotations that could not be put on the
-// Kubernetes object of a resource.
-func ObjectMetadata(v *apierror.Violations, metadata *cmfv1.ObjectMeta) {
+// Kubernetes object of a resource. instructions are the annotations with the prefix
+// MarkPrefix that users may set on the resource.
+func ObjectMetadata(v *apierror.Violations, metadata *cmfv1.ObjectMeta, instructions ...string) {
 	labels := metadata.GetLabels()
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		checkMarkKey(v, fmt.Sprintf("metadata.labels[%q]", key), key)
@@ -82,7 +83,9 @@ func ObjectMetadata(v *apierror.Violations, metadata *cmfv1.ObjectMeta) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(metadata.GetAnnotations())) {
-		AnnotationKey(v, "metadata", key)
+		if !slices.Contains(instructions, key) {
+			AnnotationKey(v, "metadata", key)
+		}
 	}
 }
 

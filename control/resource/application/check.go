@@ -15,7 +15,10 @@ func check(app *cmfv1.FlinkApplication) (openjson.Object, error) {
 	var v apierror.Violations
 	validate.ObjectName(&v, "metadata.name", app.GetMetadata().GetName())
 	validate.Kind(&v, app.GetKind(), contract.KindApplication)
-	validate.ObjectMetadata(&v, app.GetMetadata())
+	validate.ObjectMetadata(&v, app.GetMetadata(), AdoptAnnotation)
+	if value, given := app.GetMetadata().GetAnnotations()[AdoptAnnotation]; given && value != "true" && value != "false" {
+		v.Addf("metadata.annotations[%q]: must be \"true\" or \"false\"", AdoptAnnotation)
+	}
 	spec, err := openjson.Parse(app.GetSpec())
 	if err != nil {
 		v.Addf("spec: %v", err)

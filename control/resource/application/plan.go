@@ -82,6 +82,7 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 			Instance:      before.GetInstance(),
 			EffectiveHash: before.GetEffectiveHash(),
 			Start:         before.GetStart(),
+			Adoption:      before.GetAdoption(),
 		},
 	}
 	if start != nil {

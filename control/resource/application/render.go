@@ -3,6 +3,7 @@ package application
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/manifest"
@@ -83,12 +84,15 @@ func render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance 
 	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
 	manifest.SetStart(effective, record.GetStart())
 	if instance != nil {
-		openjson.Set(effective, instance.GetMetadata().GetName(), "podTemplate", "metadata", "annotations", instanceAnnotation)
-		openjson.Set(effective, "flink", "podTemplate", "metadata", "annotations", originAnnotation)
+		for key, value := range podMarks(record, instance.GetMetadata().GetName()) {
+			openjson.Set(effective, value, append(slices.Clone(podAnnotations), key)...)
+		}
 	}
 	metadata := app.GetMetadata()
-	return manifest.Object(manifest.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
-		manifest.Labels(env, metadata.GetLabels()), annotations(metadata, defaults), effective), nil
+	apply := manifest.Object(manifest.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
+		manifest.Labels(env, metadata.GetLabels()), annotations(metadata, defaults), effective)
+	apply.Adopt = adoptionOf(record)
+	return apply, nil
 }
 
 // annotations are the application's under those of the environment's defaults.
@@ -97,6 +101,7 @@ func annotations(metadata *cmfv1.ObjectMeta, defaults openjson.Object) map[strin
 	if out == nil {
 		out = map[string]string{}
 	}
+	delete(out, AdoptAnnotation) // an instruction to Weir
 	enforced, _ := openjson.Field(defaults, "metadata", "annotations").(openjson.Object)
 	for key, value := range enforced {
 		if s, ok := value.(string); ok {

@@ -19,6 +19,9 @@ import (
 // observe makes of a report the application's status, its current instance's job,
 // and the events that follow.
 func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
+	if a.adopt(tx, record, report) {
+		report.Ack = nil
+	}
 	seen := observe(record.Value(), before, report)
 	if seen.job != nil {
 		a.recordJob(tx, store.Join(record.Key, record.Value().GetInstance()), seen.job)

@@ -1,0 +1,127 @@
+package application
+
+import (
+	"fmt"
+	"maps"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/validate"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	"github.com/openweir/weir/openjson"
+)
+
+// AdoptAnnotation makes an application, where it is "true", take over the
+// FlinkDeployment of its name, whoever's it is.
+const AdoptAnnotation = validate.MarkPrefix + "adopt"
+
+// reasonOtherOwner is why an agent refuses an object that belongs to another
+// resource of this installation, or of one that is not known.
+const reasonOtherOwner = "OtherOwner"
+
+// podAnnotations are where a specification names the instance and the origin.
+var podAnnotations = []string{"podTemplate", "metadata", "annotations"}
+
+// adopt has an application take over the object that the agent found in place of
+// its own: if the user asked for it, or if the object runs just what the application
+// says and belongs to a resource that does not exist. It returns false if the
+// refusal stands.
+func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], report resource.Report) bool {
+	found := report.Ack.GetFound()
+	if found == nil || report.Ack.GetGeneration() != record.Value().GetGeneration() {
+		return false
+	}
+	// The object of a resource that was deleted goes first.
+	if a.ownership.Removing(tx, report.Cluster, report.Ref, found.GetOwnerUid()) {
+		return false
+	}
+	marks, same := a.continues(tx, record, found)
+	asked := metadataOf(record.Value()).GetAnnotations()[AdoptAnnotation] == "true"
+	if !asked && (!same || report.Ack.GetReason() != reasonOtherOwner) {
+		return false
+	}
+	adoption := &storev1.Adoption{ObjectUid: found.GetObjectUid(), ObjectGeneration: found.GetObjectGeneration()}
+	text := "%s '%s' is taken over. It differs from the application, and is upgraded."
+	if same {
+		adoption.Instance, adoption.PodAnnotations = record.Value().GetInstance(), marks
+		text = "%s '%s' is taken over. Its job goes on."
+	}
+	if proto.Equal(adoption, record.Value().GetAdoption()) {
+		return false // the agent refuses it all the same
+	}
+	after := proto.CloneOf(record.Value())
+	after.Generation++
+	after.Adoption = adoption
+	a.Records.Put(tx, record.Key, after)
+	a.appendEvents(tx, record.Key, NewEvent(EventCMFStatus, after.GetInstance(), fmt.Sprintf(text, report.Ref.GetKind(), report.Ref.GetName())))
+	return true
+}
+
+// continues returns whether the job of an object may go on as the current instance
+// of an application, and if so, the annotations that its pods have in place of the
+// instance's.
+func (a *Applications) continues(at store.Reader, record *store.Object[*storev1.ApplicationRecord], found *agentv1.FoundObject) (map[string]string, bool) {
+	current := a.currentSpec(at, record.Key, record.Value())
+	if current == nil || record.Value().GetStart() != nil {
+		return nil, false
+	}
+	running, err := openjson.ParseText(found.GetSpec())
+	if err != nil || len(running) == 0 {
+		return nil, false
+	}
+	running, marks := withoutMarks(running)
+	return marks, !flinkspec.Upgrades(running, current)
+}
+
+// withoutMarks takes what Render adds to the pods out of a specification.
+func withoutMarks(spec openjson.Object) (openjson.Object, map[string]string) {
+	annotations, _ := openjson.Field(spec, podAnnotations...).(openjson.Object)
+	marks := map[string]string{}
+	for _, key := range []string{instanceAnnotation, originAnnotation} {
+		if value, ok := annotations[key].(string); ok {
+			marks[key] = value
+		}
+	}
+	if len(marks) == 0 {
+		return spec, marks
+	}
+	rest := maps.Clone(annotations)
+	for key := range marks {
+		delete(rest, key)
+	}
+	out := openjson.Merge(spec, nil)
+	openjson.Set(out, rest, podAnnotations...)
+	// What only held the marks was not there before.
+	for depth := len(podAnnotations); depth > 0; depth-- {
+		parent := out
+		if depth > 1 {
+			parent, _ = openjson.Field(out, podAnnotations[:depth-1]...).(openjson.Object)
+		}
+		if child, ok := parent[podAnnotations[depth-1]].(openjson.Object); ok && len(child) == 0 {
+			delete(parent, podAnnotations[depth-1])
+		}
+	}
+	return out, marks
+}
+
+// podMarks are the annotations that name the instance and the origin on the pods
+// of an application.
+func podMarks(record *storev1.ApplicationRecord, instance string) map[string]string {
+	if adoption := record.GetAdoption(); adoption.GetInstance() == instance {
+		return adoption.GetPodAnnotations()
+	}
+	return map[string]string{instanceAnnotation: instance, originAnnotation: "flink"}
+}
+
+// adoptionOf is the object that the agent is to take over, nil for none.
+func adoptionOf(record *storev1.ApplicationRecord) *agentv1.Adopt {
+	adoption := record.GetAdoption()
+	if adoption == nil {
+		return nil
+	}
+	return &agentv1.Adopt{ObjectUid: adoption.GetObjectUid(), ObjectGeneration: adoption.GetObjectGeneration()}
+}
