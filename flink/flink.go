@@ -1,6 +1,6 @@
 // Package flink holds the words and rules of the Flink Kubernetes Operator that
-// more than one part of Weir goes by: its API, the states that it reports and
-// what its validator refuses.
+// more than one part of Weir goes by: its API, the states that it reports, and the
+// options of Flink and of the operator.
 package flink
 
 // The operator's API.

@@ -1,5 +1,7 @@
 package flink
 
+import "github.com/openweir/weir/openjson"
+
 // Values of status.lifecycleState.
 const (
 	LifecycleCreated   = "CREATED"
@@ -37,3 +39,24 @@ const (
 	ReconciliationUpgrading = "UPGRADING"
 	ReconciliationDeployed  = "DEPLOYED"
 )
+
+// ErrorMessage returns the sentence in a status.error, which the operator writes
+// as JSON in most cases and as plain text in some.
+func ErrorMessage(text string) string {
+	parsed, err := openjson.ParseText(text)
+	if err != nil || openjson.String(parsed, "message") == "" {
+		return text
+	}
+	return openjson.String(parsed, "message")
+}
+
+// RecordedSpec returns the specification in a record of the operator, such as
+// status.reconciliationStatus.lastReconciledSpec; nil if there is none.
+func RecordedSpec(text string) openjson.Object {
+	recorded, err := openjson.ParseText(text)
+	if err != nil {
+		return nil
+	}
+	spec, _ := openjson.Field(recorded, "spec").(openjson.Object)
+	return spec
+}

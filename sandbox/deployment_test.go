@@ -253,7 +253,7 @@ func TestRejectedChangeLeavesTheJob(t *testing.T) {
 	if app.states() != "STABLE READY RUNNING" || app.jobID() != before.jobID() || app.at("status", "observedGeneration") != "1" {
 		t.Errorf("states are %s, observedGeneration %s", app.states(), app.at("status", "observedGeneration"))
 	}
-	if !strings.Contains(app.failure(), "ValidationException") || !strings.Contains(app.failure(), "spec.job.parallelism must be greater than 0") {
+	if !strings.Contains(app.failure(), "ValidationException") || !strings.Contains(app.failure(), "spec.job.parallelism: must be between 1") {
 		t.Errorf("the error is %s", app.failure())
 	}
 	c.events("app", "ValidationError")

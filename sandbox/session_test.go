@@ -61,7 +61,7 @@ func TestSessionJobIsRejected(t *testing.T) {
 			`{deploymentName: cluster, job: {jarURI: "local:///x.jar", parallelism: 1}}`, "allowed schemes"},
 		"with a jar on a restricted host": {
 			`{deploymentName: cluster, job: {jarURI: "https://127.0.0.1/x.jar", parallelism: 1}}`, "restricted host"},
-		"without a job": {`{deploymentName: cluster}`, "spec.job must be set"},
+		"without a job": {`{deploymentName: cluster}`, "spec.job: must be set"},
 		"on an application cluster": {
 			`{deploymentName: app, job: {jarURI: "https://example.com/x.jar", parallelism: 1}}`, "application cluster"},
 	}

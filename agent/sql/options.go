@@ -4,6 +4,8 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+
+	"github.com/openweir/weir/flink"
 )
 
 // Flink options that the driver sets or reads.
@@ -11,11 +13,7 @@ const (
 	optionName        = "pipeline.name"
 	optionParallelism = "parallelism.default"
 	optionParameters  = "pipeline.global-job-parameters"
-	optionMode        = "execution.runtime-mode"
-	optionInterval    = "execution.checkpointing.interval"
 	optionConsistency = "execution.checkpointing.mode"
-	optionRestart     = "restart-strategy.type"
-	optionRestartOld  = "restart-strategy"
 	optionSync        = "table.dml-sync"
 )
 
@@ -24,9 +22,6 @@ const (
 	parameterSpec  = "weir.spec"
 	parameterNonce = "weir.nonce"
 )
-
-// savepointDirectories are Flink's options for the savepoint directory.
-var savepointDirectories = []string{"execution.checkpointing.savepoint-dir", "state.savepoints.dir"}
 
 // sessionOptions returns the options of the session of a statement.
 func sessionOptions(s *Spec, marker string) map[string]string {
@@ -49,11 +44,11 @@ func sessionOptions(s *Spec, marker string) map[string]string {
 	// unless duplicates are allowed. There are none, since restarts are disabled:
 	// returned rows cannot be revoked. A checkpoint interval of the cluster cannot
 	// be disabled by an option of the session.
-	if out[optionInterval] == "" && out[optionConsistency] == "" {
+	if out[flink.CheckpointInterval] == "" && out[optionConsistency] == "" {
 		out[optionConsistency] = "AT_LEAST_ONCE"
 	}
-	if out[optionRestart] == "" && out[optionRestartOld] == "" {
-		out[optionRestart] = "none"
+	if _, strategy := flink.RestartStrategy.In(out); strategy == "" {
+		out[flink.RestartStrategy[0]] = "none"
 	}
 	return out
 }
@@ -79,15 +74,4 @@ func restoreOptions(version, path string, allowNonRestored bool) map[string]stri
 		out[prefix+unclaimed] = "true"
 	}
 	return out
-}
-
-// savepointDirectory returns the savepoint directory of a set of options; empty
-// if there is none.
-func savepointDirectory(options map[string]string) string {
-	for _, name := range savepointDirectories {
-		if options[name] != "" {
-			return options[name]
-		}
-	}
-	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/agent/sql/gateway"
+	"github.com/openweir/weir/flink"
 )
 
 // maxProbedColumns is the maximum number of columns of a query whose key is
@@ -19,16 +20,16 @@ const maxProbedColumns = 16
 func planTraits(ctx context.Context, session *gateway.Session, spec *Spec) *traits {
 	found := &traits{}
 	explained := explainable(spec.Statement)
-	if _, err := run(ctx, session, "EXPLAIN "+explained, map[string]string{optionMode: "BATCH"}); err == nil {
+	if _, err := run(ctx, session, "EXPLAIN "+explained, map[string]string{flink.RuntimeMode: "BATCH"}); err == nil {
 		found.IsBounded = new(true)
 	} else if isUnbounded(err) {
 		found.IsBounded = new(false)
 	}
-	if strings.EqualFold(spec.Configuration[optionMode], "batch") {
+	if strings.EqualFold(spec.Configuration[flink.RuntimeMode], "batch") {
 		found.IsAppendOnly = new(true) // a batch job only inserts
 		return found
 	}
-	plan, err := run(ctx, session, "EXPLAIN CHANGELOG_MODE "+explained, map[string]string{optionMode: "STREAMING"})
+	plan, err := run(ctx, session, "EXPLAIN CHANGELOG_MODE "+explained, map[string]string{flink.RuntimeMode: "STREAMING"})
 	if err == nil {
 		found.IsAppendOnly = appendOnly(plan.text())
 	}

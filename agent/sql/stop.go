@@ -52,14 +52,15 @@ func (s *statement) stop(ctx context.Context, w *revision, keep bool) (time.Dura
 // savepointTarget returns the savepoint directory of the statement, empty if it is
 // that of the cluster, and whether either is configured.
 func savepointTarget(ctx context.Context, rest *flinkrest.Client, spec *Spec) (directory string, configured bool, err error) {
-	if directory = savepointDirectory(spec.Configuration); directory != "" {
+	if _, directory = flink.Savepoints.In(spec.Configuration); directory != "" {
 		return directory, true, nil
 	}
 	options, err := rest.Configuration(ctx)
 	if err != nil {
 		return "", false, err
 	}
-	return "", savepointDirectory(options) != "", nil
+	_, ofCluster := flink.Savepoints.In(options)
+	return "", ofCluster != "", nil
 }
 
 // stopEnded records the outcome of a job that has ended before it was stopped.

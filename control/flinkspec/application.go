@@ -4,21 +4,17 @@
 package flinkspec
 
 import (
-	"encoding/json"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/validation"
 	"github.com/openweir/weir/openjson"
 )
 
-// Fields of a specification.
-const (
-	startFromSavepoint  = "startFromSavepoint"
-	flinkConfigurations = "flinkConfiguration"
-)
+// startFromSavepoint is the field of a specification by which it starts from a
+// savepoint.
+const startFromSavepoint = "startFromSavepoint"
 
 // CheckInstructions notes what is wrong with the instructions to Weir in the
 // specification of an application.
@@ -39,11 +35,11 @@ func Effective(spec, defaults openjson.Object) openjson.Object {
 }
 
 func withFlatConfiguration(spec openjson.Object) openjson.Object {
-	configuration, ok := spec[flinkConfigurations].(openjson.Object)
-	if !ok {
+	configuration := flink.Configuration(spec)
+	if configuration == nil {
 		return spec
 	}
-	return openjson.With(spec, flinkConfigurations, FlattenConfiguration(configuration))
+	return openjson.With(spec, flink.FieldConfiguration, flink.FlattenConfiguration(configuration))
 }
 
 // EffectiveHash identifies what an instance runs. job.state does not count:
@@ -64,85 +60,53 @@ func DesiredState(spec openjson.Object) string {
 	return flink.Running
 }
 
-var (
-	// ForbiddenKeys identify the cluster; the operator sets them itself.
-	ForbiddenKeys = []string{"kubernetes.namespace", "kubernetes.cluster-id", "high-availability.cluster-id"}
-	// podTemplateMarks is where Weir adds to the specification.
-	podTemplateMarks = []string{"podTemplate", "metadata", "annotations"}
-)
-
-// CheckEffective notes what the Flink operator's validator would refuse, and
-// what its custom resource definition would: a user learns of it at once and
-// not from a status later. Only rules that hold whatever the operator's own
-// configuration is are checked here.
-func CheckEffective(effective openjson.Object) error {
-	var v apierror.Violations
-	checkCluster(&v, effective)
-	if account := effective["serviceAccount"]; account == nil || account == "" {
-		v.Addf("spec.serviceAccount: must be set, in the application or in the environment's flinkApplicationDefaults")
-	}
-	checkJob(&v, effective)
-	checkDemands(&v, effective)
-	return v.Unprocessable()
-}
-
-func checkConfiguration(v *apierror.Violations, effective openjson.Object) {
-	configuration := checkObject(v, effective, flinkConfigurations)
-	for _, key := range ForbiddenKeys {
-		if _, set := configuration[key]; set {
-			v.Addf("spec.flinkConfiguration: must not set %q, which the operator sets", key)
+// CheckEffective notes what the Flink operator would refuse: a user learns of it at
+// once and not from a status later. Only rules that hold whatever the operator's own
+// configuration is are checked here; the others are in the warnings.
+func CheckEffective(effective openjson.Object) (warnings []string, err error) {
+	problems := validation.Deployment(effective)
+	v := refusals(problems)
+	for i := range v {
+		if v[i] == "spec.serviceAccount: must be set" {
+			v[i] += ", in the application or in the environment's flinkApplicationDefaults"
 		}
 	}
-}
-
-func checkProcess(v *apierror.Violations, effective openjson.Object, process string) {
-	section := checkObject(v, effective, process)
-	if replicas := section["replicas"]; replicas != nil {
-		checkPositive(v, "spec."+process+".replicas", replicas)
-	}
-	resource := checkObject(v, effective, process, "resource")
-	if cpu := resource["cpu"]; cpu != nil && !isPositive(cpu) {
-		v.Addf("spec.%s.resource.cpu: must be a number greater than 0", process)
-	}
-	if memory := resource["memory"]; memory != nil {
-		if _, err := ParseMemory(fmt.Sprint(memory)); err != nil {
-			v.Addf("spec.%s.resource.memory: %v", process, err)
-		}
-	}
-	checkStorage(v, effective, process)
-}
-
-func checkJob(v *apierror.Violations, effective openjson.Object) {
 	if effective["job"] == nil {
 		v.Addf("spec.job: must be set: a FlinkApplication runs one job")
-		return
 	}
-	job := checkObject(v, effective, "job")
-	if job == nil {
-		return
-	}
-	checkString(v, effective, "job", "jarURI")
-	checkString(v, effective, "job", "entryClass")
-	checkString(v, effective, "job", "initialSavepointPath")
-	checkNonces(v, job)
-	checkOneOf(v, effective, []string{flink.Running, flink.Suspended}, "job", "state")
-	checkOneOf(v, effective, flink.UpgradeModes, "job", "upgradeMode")
-	switch parallelism, replicas := job["parallelism"], openjson.Field(effective, "taskManager", "replicas"); {
-	case parallelism != nil && replicas != nil:
-		// The operator takes the parallelism from the TaskManagers.
-		if !isInteger(parallelism) {
-			v.Addf("spec.job.parallelism: must be an integer")
-		}
-	case parallelism != nil:
-		checkPositive(v, "spec.job.parallelism", parallelism)
-	case replicas == nil:
-		v.Addf("spec.job.parallelism: must be at least 1 where spec.taskManager.replicas is not set")
-	}
-	if args := job["args"]; args != nil {
-		if list, ok := args.([]any); !ok || slices.ContainsFunc(list, func(a any) bool { _, isString := a.(string); return !isString }) {
-			v.Addf("spec.job.args: must be a list of strings")
+	return warningsOf(effective, problems), v.Unprocessable()
+}
+
+// CheckChange notes what the operator would refuse in a specification because
+// of the one in force.
+func CheckChange(inForce, effective openjson.Object) error {
+	return refusals(validation.Change(inForce, effective)).Unprocessable()
+}
+
+// refusals are the problems that no configuration of the operator solves.
+func refusals(problems []validation.Problem) apierror.Violations {
+	var v apierror.Violations
+	for _, problem := range problems {
+		if !problem.Unset {
+			v = append(v, problem.Error())
 		}
 	}
+	return v
+}
+
+// warningsOf are what a user should know of an effective specification although
+// it is accepted.
+func warningsOf(effective openjson.Object, problems []validation.Problem) []string {
+	var warnings []string
+	for _, problem := range problems {
+		if problem.Unset {
+			warnings = append(warnings, problem.Error()+". Neither the application nor its environment sets it: the operator refuses the application unless its own configuration does.")
+		}
+	}
+	if openjson.Field(effective, "job", "upgradeMode") == nil {
+		warnings = append(warnings, "spec.job.upgradeMode is not set. The operator's default is stateless: every change of the application, and suspending it, loses the job's state. Set savepoint or last-state to keep it.")
+	}
+	return warnings
 }
 
 func checkString(v *apierror.Violations, o openjson.Object, path ...string) string {
@@ -170,46 +134,4 @@ func checkObjectAt(v *apierror.Violations, field string, o openjson.Object, path
 		v.Addf("%s.%s: must be an object", field, strings.Join(path, "."))
 	}
 	return object
-}
-
-func checkOneOf(v *apierror.Violations, o openjson.Object, allowed []string, path ...string) {
-	if s := checkString(v, o, path...); s != "" && !slices.Contains(allowed, s) {
-		v.Addf("spec.%s: must be one of %s, got %q", strings.Join(path, "."), strings.Join(allowed, ", "), s)
-	}
-}
-
-func checkPositive(v *apierror.Violations, field string, value any) {
-	number, ok := value.(json.Number)
-	if !ok {
-		v.Addf("%s: must be an integer", field)
-		return
-	}
-	n, err := number.Int64()
-	if err != nil {
-		v.Addf("%s: must be an integer", field)
-	} else if n < 1 || n > 1<<31-1 {
-		v.Addf("%s: must be between 1 and %d", field, 1<<31-1)
-	}
-}
-
-func isInteger(value any) bool {
-	number, isNumber := value.(json.Number)
-	_, err := number.Int64()
-	return isNumber && err == nil
-}
-
-func isPositive(value any) bool {
-	number, _ := value.(json.Number)
-	n, err := number.Float64()
-	return err == nil && n > 0
-}
-
-// Warnings are what a user should know of an effective specification although
-// it is accepted.
-func Warnings(effective openjson.Object) []string {
-	warnings := demandWarnings(effective)
-	if openjson.Field(effective, "job", "upgradeMode") == nil {
-		warnings = append(warnings, "spec.job.upgradeMode is not set. The operator's default is stateless: every change of the application, and suspending it, loses the job's state. Set savepoint or last-state to keep it.")
-	}
-	return warnings
 }

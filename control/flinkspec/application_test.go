@@ -20,7 +20,7 @@ func TestCheckEffective(t *testing.T) {
 		"all that is checked, and right": {over: `{
 			"image":"flink:1.20","mode":"native","flinkConfiguration":{"a":1},
 			"jobManager":{"replicas":1,"resource":{"cpu":0.5,"memory":"1g"}},
-			"taskManager":{"replicas":2147483647,"resource":{"cpu":1,"memory":1073741824}},
+			"taskManager":{"replicas":2147483647,"resource":{"cpu":1,"memory":"1073741824"}},
 			"podTemplate":{"metadata":{"annotations":{}}},
 			"job":{"jarURI":"local:///a.jar","entryClass":"A","args":["a",""],"state":"suspended","upgradeMode":"last-state"}}`},
 		"nulls are as good as absent": {over: `{"image":null,"mode":null,"flinkConfiguration":null,"jobManager":null,"podTemplate":null,
@@ -81,7 +81,8 @@ func TestCheckEffective(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			effective := openjson.Merge(object(t, runnable), object(t, test.over))
-			same(t, messages(t, flinkspec.CheckEffective(effective)), test.want)
+			_, err := flinkspec.CheckEffective(effective)
+			same(t, messages(t, err), test.want)
 		})
 	}
 }

@@ -1,10 +1,13 @@
 package flinkspec
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/validation"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -56,7 +59,7 @@ func CheckPoolDefaults(v *apierror.Violations, defaults openjson.Object) {
 		checkObjectAt(v, field, defaults, path...)
 	}
 	within := poolDefaults(defaults)
-	checkObjectAt(v, field+"."+clusterSpec, within, flinkConfigurations)
+	checkObjectAt(v, field+"."+clusterSpec, within, flink.FieldConfiguration)
 	for _, name := range jobOfStatements {
 		if openjson.Field(within, "job", name) != nil {
 			v.Addf("%s.%s.job.%s: must not be set: statements bring their own job", field, clusterSpec, name)
@@ -65,38 +68,19 @@ func CheckPoolDefaults(v *apierror.Violations, defaults openjson.Object) {
 }
 
 // CheckClusterSpec notes what the Flink operator would refuse in the
-// specification that a pool's clusters have.
-func CheckClusterSpec(effective openjson.Object) error {
-	var v apierror.Violations
-	checkCluster(&v, effective)
-	checkOneOf(&v, effective, flink.UpgradeModes, "job", "upgradeMode")
-	checkDemands(&v, openjson.Without(effective, "job"))
-	return ofClusterSpec(v).Unprocessable()
-}
-
-// ofClusterSpec makes violations of a FlinkDeployment's fields ones of a pool's.
-func ofClusterSpec(found apierror.Violations) apierror.Violations {
-	var v apierror.Violations
-	for _, violation := range found {
-		v.Addf("spec.clusterSpec.%s", strings.TrimPrefix(violation, "spec."))
+// specification that a pool's clusters have, by itself and because of the one in
+// force.
+func CheckClusterSpec(inForce, effective openjson.Object) error {
+	cluster := openjson.Without(effective, "job")
+	v := refusals(validation.Deployment(cluster))
+	if mode := openjson.Field(effective, "job", "upgradeMode"); mode != nil && !slices.Contains(flink.UpgradeModes, fmt.Sprint(mode)) {
+		v.Addf("spec.job.upgradeMode: must be one of %s, got %q", strings.Join(flink.UpgradeModes, ", "), fmt.Sprint(mode))
 	}
-	return v
-}
-
-// checkCluster is what holds for clusters with and without a job.
-func checkCluster(v *apierror.Violations, effective openjson.Object) {
-	checkString(v, effective, "image")
-	checkVersion(v, effective)
-	checkString(v, effective, "serviceAccount")
-	checkOneOf(v, effective, []string{flink.Native, flink.Standalone}, "mode")
-	checkString(v, effective, "imagePullPolicy")
-	checkConfiguration(v, effective)
-	checkAutoscaler(v, effective)
-	checkIngress(v, effective)
-	checkLogging(v, effective)
-	for i := range podTemplateMarks {
-		checkObject(v, effective, podTemplateMarks[:i+1]...)
+	if len(v) == 0 {
+		v = refusals(validation.Change(inForce, cluster))
 	}
-	checkProcess(v, effective, "jobManager")
-	checkProcess(v, effective, "taskManager")
+	for i := range v {
+		v[i] = "spec.clusterSpec." + strings.TrimPrefix(v[i], "spec.")
+	}
+	return v.Unprocessable()
 }

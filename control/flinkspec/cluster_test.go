@@ -45,10 +45,11 @@ func TestClusterSpecThatTheOperatorWouldRefuse(t *testing.T) {
 		`spec.clusterSpec.flinkConfiguration: must not set "kubernetes.cluster-id", which the operator sets`,
 		`spec.clusterSpec.logConfiguration: must not have the key "x", only log4j-console.properties and logback-console.xml`,
 		`spec.clusterSpec.jobManager.resource.memory: "much" is not a memory size such as 1024m or 2g`,
-		`spec.clusterSpec.job.upgradeMode: must be one of stateless, savepoint, last-state, got "never"`,
 		"spec.clusterSpec.jobManager.replicas: needs high availability, by high-availability.type, where it is more than 1",
+		"spec.clusterSpec.serviceAccount: must be set",
+		`spec.clusterSpec.job.upgradeMode: must be one of stateless, savepoint, last-state, got "never"`,
 	}
-	if diff := cmp.Diff(want, messages(t, flinkspec.CheckClusterSpec(effective))); diff != "" {
+	if diff := cmp.Diff(want, messages(t, flinkspec.CheckClusterSpec(nil, effective))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/validate"
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -14,7 +15,7 @@ import (
 func CheckApplicationDefaults(v *apierror.Violations, defaults openjson.Object) {
 	const field = "flinkApplicationDefaults"
 	checkObjectAt(v, field, defaults, "spec")
-	checkObjectAt(v, field, defaults, "spec", flinkConfigurations)
+	checkObjectAt(v, field, defaults, "spec", flink.FieldConfiguration)
 	job := checkObjectAt(v, field, defaults, "spec", "job")
 	if job["state"] != nil {
 		v.Addf("%s.spec.job.state: cannot be a default: starting and suspending is done by application", field)

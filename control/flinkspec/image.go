@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -25,5 +26,5 @@ func Release(cluster openjson.Object) string {
 	if found := release.FindString(image[strings.LastIndex(image, "/")+1:]); found != "" {
 		return found
 	}
-	return strings.ReplaceAll(strings.TrimPrefix(openjson.String(cluster, "flinkVersion"), "v"), "_", ".") + ".0"
+	return flink.FirstRelease(openjson.String(cluster, "flinkVersion"))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -44,7 +43,7 @@ func SessionJobUsage(cluster openjson.Object, parallelism int) *cmfv1.ResourceUs
 
 // taskManagersFor is how many TaskManagers have slots for a job.
 func taskManagersFor(cluster openjson.Object, parallelism int) int {
-	slots := max(1, integer(openjson.Field(cluster, flinkConfigurations, "taskmanager.numberOfTaskSlots"), 1))
+	slots := max(1, integer(openjson.Field(cluster, flink.FieldConfiguration, flink.TaskSlots), 1))
 	return (max(1, parallelism)-1)/slots + 1
 }
 
@@ -67,7 +66,7 @@ type process struct {
 func processOf(effective openjson.Object, name string) process {
 	number, _ := openjson.Field(effective, name, "resource", "cpu").(json.Number)
 	cpu, _ := number.Float64()
-	memory, _ := ParseMemory(fmt.Sprint(openjson.Field(effective, name, "resource", "memory")))
+	memory, _ := flink.ParseMemory(fmt.Sprint(openjson.Field(effective, name, "resource", "memory")))
 	return process{cpu: cpu, memory: float64(memory)}
 }
 
@@ -100,26 +99,4 @@ func integer(value any, otherwise int) int {
 		}
 	}
 	return otherwise
-}
-
-// memoryUnits are Flink's, which count in powers of 1024 however they are
-// spelled; "m" is a mebibyte and not, as in Kubernetes, a thousandth.
-var memoryUnits = map[string]int64{
-	"": 1, "b": 1, "bytes": 1,
-	"k": 1 << 10, "kb": 1 << 10, "ki": 1 << 10, "kib": 1 << 10, "kibibytes": 1 << 10,
-	"m": 1 << 20, "mb": 1 << 20, "mi": 1 << 20, "mib": 1 << 20, "mebibytes": 1 << 20,
-	"g": 1 << 30, "gb": 1 << 30, "gi": 1 << 30, "gib": 1 << 30, "gibibytes": 1 << 30,
-	"t": 1 << 40, "tb": 1 << 40, "ti": 1 << 40, "tib": 1 << 40, "tebibytes": 1 << 40,
-}
-
-// ParseMemory reads a memory size as Flink and its operator do, in bytes.
-func ParseMemory(text string) (int64, error) {
-	trimmed := strings.ToLower(strings.TrimSpace(text))
-	digits := strings.TrimRight(trimmed, "abcdefghijklmnopqrstuvwxyz ")
-	unit, known := memoryUnits[strings.TrimSpace(trimmed[len(digits):])]
-	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !known || n < 0 || n*float64(unit) >= math.MaxInt64 {
-		return 0, fmt.Errorf("%q is not a memory size such as 1024m or 2g", text)
-	}
-	return int64(n * float64(unit)), nil
 }

@@ -8,8 +8,8 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/validate"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -46,7 +46,7 @@ func Object(ref *agentv1.ObjectRef, owner string, generation int64, labels, anno
 		"apiVersion": ref.GetApiVersion(),
 		"kind":       ref.GetKind(),
 		"metadata":   metadata,
-		"spec":       flinkspec.WithTextConfiguration(spec),
+		"spec":       flink.WithTextConfiguration(spec),
 	}))
 	sum := sha256.Sum256([]byte(manifest))
 	return &agentv1.Apply{

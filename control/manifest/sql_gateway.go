@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -106,8 +107,7 @@ func gateway(cluster openjson.Object) openjson.Object {
 
 // restPort is where the JobManager serves REST.
 func restPort(cluster openjson.Object) string {
-	configuration, _ := cluster["flinkConfiguration"].(openjson.Object)
-	switch port := configuration["rest.port"].(type) {
+	switch port := flink.Configuration(cluster)["rest.port"].(type) {
 	case string:
 		return port
 	case json.Number:

@@ -1,7 +1,7 @@
 package resource
 
 import (
-	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
@@ -32,5 +32,5 @@ func readStatus(after *storev1.StatusRecord, report *agentv1.StatusReport, statu
 	after.JobManagerStatus = openjson.String(status, "jobManagerDeploymentStatus")
 	after.JobState = openjson.String(status, "jobStatus", "state")
 	after.JobId = openjson.String(status, "jobStatus", "jobId")
-	after.Error = flinkspec.OperatorError(openjson.String(status, "error"))
+	after.Error = flink.ErrorMessage(openjson.String(status, "error"))
 }

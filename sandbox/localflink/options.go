@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/openweir/weir/flink"
 )
 
 // loopback is where everything listens.
@@ -24,8 +26,8 @@ type ports struct{ rest, rpc, gateway int }
 func (c *Clusters) Defaults(name Name) map[string]string {
 	state := filepath.Join(c.dir, name.Namespace, name.Name)
 	return map[string]string{
-		"state.checkpoints.dir": "file://" + filepath.Join(state, "checkpoints"),
-		"state.savepoints.dir":  "file://" + filepath.Join(state, "savepoints"),
+		flink.Checkpoints[1]: "file://" + filepath.Join(state, "checkpoints"),
+		flink.Savepoints[1]:  "file://" + filepath.Join(state, "savepoints"),
 	}
 }
 

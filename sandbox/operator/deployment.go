@@ -61,7 +61,7 @@ func (s spec) taskManagers() int64 {
 		return replicas
 	}
 	parallelism, _ := s.number("job", "parallelism")
-	slots, err := strconv.ParseInt(s.config()["taskmanager.numberOfTaskSlots"], 10, 64)
+	slots, err := strconv.ParseInt(s.config()[flink.TaskSlots], 10, 64)
 	if err != nil || slots < 1 {
 		slots = 1
 	}

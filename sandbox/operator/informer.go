@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/openweir/weir/openjson"
 )
 
 // byCluster indexes session jobs by their session cluster.
@@ -32,7 +34,7 @@ func (o *Operator) informer(resource schema.GroupVersionResource) (cache.SharedI
 			if !ok {
 				return nil, nil
 			}
-			return []string{job.GetNamespace() + "/" + newSpec(job.Object).text("deploymentName")}, nil
+			return []string{job.GetNamespace() + "/" + openjson.String(job.Object, "spec", "deploymentName")}, nil
 		}
 	}
 	informer := cache.NewSharedIndexInformer(source, &unstructured.Unstructured{}, 0, indexers)
@@ -71,7 +73,7 @@ func (o *Operator) handler(resource schema.GroupVersionResource) cache.ResourceE
 				o.queue.Add(key{sessionJobs, u.GetNamespace(), job})
 			}
 		case sessionJobs:
-			if name := newSpec(u.Object).text("deploymentName"); name != "" {
+			if name := openjson.String(u.Object, "spec", "deploymentName"); name != "" {
 				o.queue.Add(key{deployments, u.GetNamespace(), name})
 			}
 		}

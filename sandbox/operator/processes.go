@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/url"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
+	"github.com/openweir/weir/flink/validation"
 	"github.com/openweir/weir/sandbox/localflink"
 )
 
@@ -50,19 +50,7 @@ func (p *processes) supports(version string) error { return p.clusters.Supports(
 
 // effective gives deployments folders for their state.
 func (p *processes) effective(namespace, name string, s spec) spec {
-	config := s.config()
-	defaults := p.clusters.Defaults(localflink.Name{Namespace: namespace, Name: name})
-	for newer, older := range map[string]string{
-		"execution.checkpointing.dir": "state.checkpoints.dir", "execution.checkpointing.savepoint-dir": "state.savepoints.dir",
-	} {
-		if firstOf(config, newer, older) == "" {
-			config[older] = defaults[older]
-		}
-	}
-	merged := spec{}
-	maps.Copy(merged, s)
-	merged["flinkConfiguration"] = anyMap(config)
-	return merged
+	return s.over(p.clusters.Defaults(localflink.Name{Namespace: namespace, Name: name}))
 }
 
 // fetches allows what is on this machine too, of which the real operator knows
@@ -72,7 +60,7 @@ func (p *processes) fetches(uri string) error {
 	if err == nil && (at.Scheme == "local" || at.Scheme == "file") {
 		return nil
 	}
-	return validateArtifact(uri)
+	return first(validation.JarURI(uri))
 }
 
 // Keys of status.clusterInfo under which the addresses of processes are.
@@ -215,8 +203,9 @@ func (p *processes) resumeFromRetained(m *machine, reconciled spec) {
 // checkpoints is the folder of the checkpoints of the job, which a session job
 // may have from its cluster.
 func (p *processes) checkpoints(m *machine, reconciled spec) string {
-	config := reconciled.over(p.effective(m.namespace, clusterOf(m.target).Name, m.cluster)).config()
-	return firstOf(config, "execution.checkpointing.dir", "state.checkpoints.dir")
+	cluster := p.effective(m.namespace, clusterOf(m.target).Name, m.cluster)
+	_, folder := flink.Checkpoints.In(reconciled.over(cluster.config()).config())
+	return folder
 }
 
 // cluster describes the cluster of a deployment.
@@ -334,10 +323,8 @@ func (p *processes) forget(m *machine) {
 // not end jobs that others started.
 func (p *processes) unmanaged(ctx context.Context, t target) string {
 	client := p.clusters.JobManager(clusterOf(t))
-	config := t.spec.config()
-	if client == nil || t.spec.job() != nil ||
-		strings.EqualFold(firstOf(config, "kubernetes.operator.session.deletion.block-on-unmanaged-jobs",
-			"kubernetes.operator.session.block-on-unmanaged-jobs"), "false") {
+	_, blocks := flink.BlockOnUnmanagedJobs.In(t.spec.config())
+	if client == nil || t.spec.job() != nil || strings.EqualFold(blocks, "false") {
 		return ""
 	}
 	jobs, err := client.Jobs(ctx)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openweir/weir/flink"
 	flinkrest "github.com/openweir/weir/flink/rest"
 )
 
@@ -54,7 +55,8 @@ func (p *processes) savepoint(ctx context.Context, m *machine, reconciled spec) 
 // savepoints is the folder for savepoints that a job asks for; without one
 // Flink takes its cluster's.
 func savepoints(config map[string]string) string {
-	return firstOf(config, "execution.checkpointing.savepoint-dir", "state.savepoints.dir")
+	_, folder := flink.Savepoints.In(config)
+	return folder
 }
 
 // nativeFormat is that of savepoints where nothing asks for another. The

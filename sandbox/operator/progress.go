@@ -91,7 +91,7 @@ func (m *machine) restarts() int {
 
 // batch is how long a job in batch mode runs, which has an end; 0 for others.
 func (m *machine) batch() time.Duration {
-	if strings.EqualFold(m.spec.config()["execution.runtime-mode"], "batch") {
+	if strings.EqualFold(m.spec.config()[flink.RuntimeMode], "batch") {
 		return 3 * m.pace
 	}
 	return 0

@@ -3,10 +3,10 @@ package operator
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/validation"
 )
 
 // simulation runs nothing: all goes well after a step each, but for what
@@ -17,13 +17,12 @@ func (simulation) supports(string) error { return nil }
 
 func (simulation) effective(_, _ string, s spec) spec { return s }
 
-func (simulation) fetches(uri string) error { return validateArtifact(uri) }
+func (simulation) fetches(uri string) error { return first(validation.JarURI(uri)) }
 
 func (simulation) describe(_ target, status *deploymentStatus, reconciled spec) {
 	status.ClusterInfo[marker] = "simulated"
 	if reconciled != nil && status.JobManagerDeploymentStatus == flink.JobManagerReady {
-		version := strings.ReplaceAll(strings.TrimPrefix(reconciled.text("flinkVersion"), "v"), "_", ".")
-		status.ClusterInfo["flink-version"] = version + ".0"
+		status.ClusterInfo["flink-version"] = flink.FirstRelease(reconciled.text("flinkVersion"))
 		status.ClusterInfo["flink-revision"] = "weir-sandbox"
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/validation"
 )
 
 // Values of a FlinkStateSnapshot's status.state.
@@ -69,7 +70,7 @@ func (s *snapshotter) running() bool { return s.job != nil && s.job.status.State
 
 // trigger starts to take the snapshot.
 func (s *snapshotter) trigger() {
-	if err := validateSnapshot(s.spec); err != nil {
+	if err := first(validation.StateSnapshot(s.spec)); err != nil {
 		s.tell("ValidationError", err.Error())
 		return
 	}

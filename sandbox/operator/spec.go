@@ -2,14 +2,10 @@ package operator
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/runtime"
-	kjson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/openjson"
 )
 
 // spec is the spec of a FlinkDeployment or a FlinkSessionJob, as the user
@@ -18,12 +14,12 @@ type spec map[string]any
 
 // newSpec returns a copy of an object's spec with the operator's defaults.
 func newSpec(object map[string]any) spec {
-	raw, _ := object["spec"].(map[string]any)
-	s := spec(runtime.DeepCopyJSON(raw))
+	// What came out of JSON goes back into it.
+	s, _ := openjson.ParseText(openjson.Encode(openjson.Field(object, "spec")))
 	if s == nil {
 		s = spec{}
 	}
-	if job := s.job(); job != nil {
+	if job, _ := s["job"].(map[string]any); job != nil {
 		for name, value := range map[string]any{"state": flink.Running, "upgradeMode": flink.UpgradeStateless} {
 			if _, ok := job[name]; !ok {
 				job[name] = value
@@ -34,32 +30,15 @@ func newSpec(object map[string]any) spec {
 }
 
 // at returns what is at a path, or nil.
-func (s spec) at(path ...string) any {
-	var value any = map[string]any(s)
-	for _, name := range path {
-		fields, ok := value.(map[string]any)
-		if !ok {
-			return nil
-		}
-		value = fields[name]
-	}
-	return value
-}
+func (s spec) at(path ...string) any { return openjson.Field(s, path...) }
 
-func (s spec) text(path ...string) string {
-	text, _ := s.at(path...).(string)
-	return text
-}
+func (s spec) text(path ...string) string { return openjson.String(s, path...) }
 
 // number returns the integer at a path, and whether there is one.
 func (s spec) number(path ...string) (int64, bool) {
-	switch value := s.at(path...).(type) {
-	case int64:
-		return value, true
-	case float64:
-		return int64(value), true
-	}
-	return 0, false
+	number, _ := s.at(path...).(json.Number)
+	n, err := number.Int64()
+	return n, err == nil
 }
 
 // job returns the job; nil makes a deployment a session cluster.
@@ -85,48 +64,24 @@ func (s spec) with(field string, value any) spec {
 	return changed
 }
 
-// config returns spec.flinkConfiguration flat: nested maps joined by dots,
-// lists by semicolons.
-func (s spec) config() map[string]string {
-	flat := map[string]string{}
-	flatten(flat, "", s["flinkConfiguration"])
-	return flat
-}
+// config returns the options of spec.flinkConfiguration.
+func (s spec) config() map[string]string { return flink.Options(s) }
 
-func flatten(flat map[string]string, prefix string, value any) {
-	switch value := value.(type) {
-	case nil:
-	case map[string]any:
-		for name, part := range value {
-			flatten(flat, strings.TrimPrefix(prefix+"."+name, "."), part)
-		}
-	case []any:
-		parts := make([]string, len(value))
-		for i, part := range value {
-			parts[i] = fmt.Sprint(part)
-		}
-		flat[prefix] = strings.Join(parts, ";")
-	default:
-		flat[prefix] = fmt.Sprint(value)
+// over returns the spec with options under its own.
+func (s spec) over(options map[string]string) spec {
+	maps.Copy(options, s.config())
+	configuration := openjson.Object{}
+	for name, value := range options {
+		configuration[name] = value
 	}
-}
-
-// firstOf returns the first of several options that is set.
-func firstOf(config map[string]string, names ...string) string {
-	for _, name := range names {
-		if config[name] != "" {
-			return config[name]
-		}
-	}
-	return ""
+	merged := openjson.Merge(s, nil)
+	merged[flink.FieldConfiguration] = configuration
+	return merged
 }
 
 // highlyAvailable tells whether the JobManager keeps what a last-state upgrade
 // restores from.
-func (s spec) highlyAvailable() bool {
-	kind := firstOf(s.config(), "high-availability.type", "high-availability")
-	return kind != "" && !strings.EqualFold(kind, "none")
-}
+func (s spec) highlyAvailable() bool { return flink.HighlyAvailable(s.config()) }
 
 // recordedSpec is the form in which the operator writes specs into the status.
 type recordedSpec struct {
@@ -152,12 +107,4 @@ func (s spec) record(generation int64, first bool) string {
 }
 
 // readRecorded returns a spec out of the status; nil where there is none.
-func readRecorded(text string) spec {
-	var recorded struct {
-		Spec map[string]any `json:"spec"`
-	}
-	if text == "" || kjson.Unmarshal([]byte(text), &recorded) != nil {
-		return nil
-	}
-	return recorded.Spec
-}
+func readRecorded(text string) spec { return flink.RecordedSpec(text) }

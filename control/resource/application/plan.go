@@ -34,6 +34,8 @@ type Plan struct {
 	Spec openjson.Object
 	// Effective is the specification with the environment's defaults.
 	Effective openjson.Object
+	// Warnings are what users should know although the specification is accepted.
+	Warnings []string
 	// Changed is false where nothing needs to be stored.
 	Changed bool
 }
@@ -63,8 +65,9 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		return Plan{}, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
 	}
 	effective := flinkspec.Effective(spec, defaults)
+	var warnings []string
 	if !suspends(old, spec) {
-		if err := flinkspec.CheckEffective(effective); err != nil {
+		if warnings, err = flinkspec.CheckEffective(effective); err != nil {
 			return Plan{}, err
 		}
 	}
@@ -76,6 +79,7 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 	plan := Plan{
 		Spec:      spec,
 		Effective: effective,
+		Warnings:  warnings,
 		Record: &storev1.ApplicationRecord{
 			Application:   app,
 			Generation:    before.GetGeneration() + 1,

@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
@@ -82,7 +81,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	status.LifecycleState = openjson.String(normal, "lifecycleState")
 	status.JobState = openjson.String(normal, "jobStatus", "state")
 	status.JobId = openjson.String(normal, "jobStatus", "jobId")
-	status.Error = flinkspec.OperatorError(openjson.String(normal, "error"))
+	status.Error = flink.ErrorMessage(openjson.String(normal, "error"))
 
 	if s := status.GetLifecycleState(); s != "" && s != before.GetLifecycleState() {
 		o.events = append(o.events, NewStatusEvent(EventClusterStatus, instance, "Cluster status changed to "+s+".", s))

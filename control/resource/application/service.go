@@ -164,7 +164,7 @@ func (s *service) save(
 	}
 	happened := []*cmfv1.FlinkApplicationEvent{NewEvent(EventCMFStatus, plan.Record.GetInstance(), event)}
 	if plan.Instance != nil {
-		for _, warning := range flinkspec.Warnings(plan.Effective) {
+		for _, warning := range plan.Warnings {
 			happened = append(happened, NewEvent(EventWarning, plan.Record.GetInstance(), warning))
 		}
 	}

@@ -5,8 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -82,26 +82,13 @@ func TestApplicationStatusOfAnyNormalStatusIsJSON(t *testing.T) {
 		normal := application.NormalStatus(parsed(t, text))
 		reported := &storev1.StatusRecord{
 			Status:  openjson.Text(normal),
-			Error:   flinkspec.OperatorError(openjson.String(normal, "error")),
+			Error:   flink.ErrorMessage(openjson.String(normal, "error")),
 			Problem: &storev1.Problem{Reason: "R", Message: "m"},
 		}
 		got := application.Status(&storev1.ApplicationRecord{Instance: "i"}, reported, "stale")
 		if err := openjson.Check(got); err != nil {
 			t.Errorf("of %s: %s %v", text, got, err)
 		}
-	}
-}
-
-func TestOperatorError(t *testing.T) {
-	for text, want := range map[string]string{
-		``: ``,
-		`{"type":"org.example.Bad","message":"it is bad","throwableList":[{"message":"deeper"}]}`: `it is bad`,
-		`{"type":"org.example.Bad"}`: `{"type":"org.example.Bad"}`,
-		`{"message":`:                `{"message":`,
-		`["a"]`:                      `["a"]`,
-		`plain text`:                 `plain text`,
-	} {
-		expectSame(t, flinkspec.OperatorError(text), want)
 	}
 }
 

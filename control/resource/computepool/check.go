@@ -46,8 +46,5 @@ func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool, inForce openj
 	if err != nil {
 		return err
 	}
-	if err := flinkspec.CheckClusterSpec(effective); err != nil {
-		return err
-	}
-	return flinkspec.CheckClusterChange(inForce, effective)
+	return flinkspec.CheckClusterSpec(inForce, effective)
 }

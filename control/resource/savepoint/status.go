@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -24,7 +24,7 @@ func statusOf(record *storev1.SavepointRecord, reported *storev1.StatusRecord) *
 		out.Path = openjson.String(status, "path")
 		out.TriggerTimestamp = timestampOf(openjson.String(status, "triggerTimestamp"))
 		out.ResultTimestamp = timestampOf(openjson.String(status, "resultTimestamp"))
-		out.Error = flinkspec.OperatorError(openjson.String(status, "error"))
+		out.Error = flink.ErrorMessage(openjson.String(status, "error"))
 		out.Failures = proto.Int32(int32(openjson.Int64(status, "failures")))
 	}
 	if problem := reported.GetProblem(); problem != nil && out.Error == "" {

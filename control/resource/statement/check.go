@@ -6,8 +6,8 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/validate"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -22,7 +22,7 @@ func check(statement *cmfv1.Statement) error {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(statement.GetSpec().GetFlinkConfiguration())) {
-		if slices.Contains(flinkspec.ForbiddenKeys, key) {
+		if slices.Contains(flink.ReservedOptions, key) {
 			v.Addf("spec.flinkConfiguration: must not set %q, which the operator sets", key)
 		}
 	}

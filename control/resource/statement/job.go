@@ -14,22 +14,12 @@ import (
 // the distribution since Flink 2.0.
 const sqlDriver = "org.apache.flink.table.runtime.application.SqlDriver"
 
-// flinkConfiguration is the field of Flink's options.
-const flinkConfiguration = "flinkConfiguration"
-
-// Options of Flink that Weir looks at. Both names of an option are the same to
-// Flink.
-const (
-	optionInterval    = "execution.checkpointing.interval"
-	optionRuntimeMode = "execution.runtime-mode"
-)
-
 // configurationOf is the Flink configuration of a statement under the
 // defaults of its environment, which win.
 func configurationOf(spec *cmfv1.StatementSpec, defaults *cmfv1.StatementDefaults, bounded bool) map[string]string {
 	out := map[string]string{}
 	if bounded {
-		out[optionRuntimeMode] = "BATCH"
+		out[flink.RuntimeMode] = "BATCH"
 	}
 	maps.Copy(out, spec.GetFlinkConfiguration())
 	maps.Copy(out, defaults.GetFlinkConfiguration())
@@ -54,8 +44,7 @@ type job struct {
 // effectiveConfiguration is what the job sees: the statement's options over
 // those of the cluster.
 func (j job) effectiveConfiguration() openjson.Object {
-	configuration, _ := j.cluster[flinkConfiguration].(openjson.Object)
-	out := openjson.Merge(configuration, nil)
+	out := openjson.Merge(flink.Configuration(j.cluster), nil)
 	for key, value := range j.configuration {
 		out[key] = value
 	}
@@ -75,9 +64,9 @@ func anyOption(configuration openjson.Object, names ...string) bool {
 // it can.
 func (j job) refusal() string {
 	configuration := j.effectiveConfiguration()
-	batch := strings.EqualFold(flinkspec.OptionText(configuration[optionRuntimeMode]), "batch")
-	if j.detached && !batch && !anyOption(configuration, optionInterval) {
-		return "INSERT INTO needs checkpoints: set " + optionInterval + " in the Flink configuration of the statement, of its compute pool or of the environment's defaults."
+	batch := strings.EqualFold(flink.OptionText(configuration[flink.RuntimeMode]), "batch")
+	if j.detached && !batch && !anyOption(configuration, flink.CheckpointInterval) {
+		return "INSERT INTO needs checkpoints: set " + flink.CheckpointInterval + " in the Flink configuration of the statement, of its compute pool or of the environment's defaults."
 	}
 	return ""
 }
@@ -88,7 +77,7 @@ func (j job) upgradeMode() string {
 		return mode
 	}
 	configuration := j.effectiveConfiguration()
-	if j.detached && anyOption(configuration, flinkspec.OptionCheckpoints...) && anyOption(configuration, flinkspec.OptionSavepoints...) {
+	if j.detached && anyOption(configuration, flink.Checkpoints...) && anyOption(configuration, flink.Savepoints...) {
 		return flink.UpgradeSavepoint
 	}
 	return flink.UpgradeStateless
@@ -97,7 +86,7 @@ func (j job) upgradeMode() string {
 // remark is what users should know although the statement runs.
 func (j job) remark() string {
 	if j.detached && j.upgradeMode() == flink.UpgradeStateless && openjson.String(j.cluster, "job", "upgradeMode") == "" {
-		return "Stopping or rescaling the statement loses its state: " + flinkspec.OptionCheckpoints[0] + " and " + flinkspec.OptionSavepoints[0] + " are not both set."
+		return "Stopping or rescaling the statement loses its state: " + flink.Checkpoints[0] + " and " + flink.Savepoints[0] + " are not both set."
 	}
 	return ""
 }
@@ -119,7 +108,7 @@ func (j job) operatorJob() openjson.Object {
 // on a cluster of its own.
 func (j job) application() openjson.Object {
 	out := openjson.Merge(j.cluster, nil)
-	out[flinkConfiguration] = j.effectiveConfiguration()
+	out[flink.FieldConfiguration] = j.effectiveConfiguration()
 	job := j.operatorJob()
 	job["jarURI"] = "local:///opt/flink/opt/flink-sql-gateway-" + flinkspec.Release(out) + ".jar"
 	out["job"] = job
@@ -136,7 +125,7 @@ func (j job) sessionJob(deployment string) openjson.Object {
 	}
 	out := openjson.Object{"deploymentName": deployment, "job": j.operatorJob()}
 	if len(configuration) > 0 {
-		out[flinkConfiguration] = configuration
+		out[flink.FieldConfiguration] = configuration
 	}
 	return out
 }

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
@@ -35,10 +34,9 @@ const optionTarget = "execution.target"
 // the statement's options over those of its cluster that concern jobs.
 func (j job) sessionConfiguration() openjson.Object {
 	out := openjson.Object{}
-	inherited, _ := j.cluster[flinkConfiguration].(openjson.Object)
-	for key, value := range inherited {
+	for key, value := range flink.Configuration(j.cluster) {
 		if key != optionTarget && beginsWith(key, jobOptions) && (j.detached || !beginsWith(key, recoveryOptions)) {
-			out[key] = flinkspec.OptionText(value)
+			out[key] = flink.OptionText(value)
 		}
 	}
 	for key, value := range j.configuration {
@@ -57,7 +55,7 @@ func (j job) sessionUpgradeMode() string {
 	mode := j.upgradeMode()
 	if mode == flink.UpgradeLastState {
 		mode = flink.UpgradeStateless
-		if j.detached && anyOption(j.effectiveConfiguration(), flinkspec.OptionSavepoints...) {
+		if j.detached && anyOption(j.effectiveConfiguration(), flink.Savepoints...) {
 			mode = flink.UpgradeSavepoint
 		}
 	}
@@ -77,21 +75,20 @@ func (j job) sessionStatement(deployment string) openjson.Object {
 	}
 }
 
-// optionUnmanaged keeps the operator from deleting a session cluster that runs
-// jobs which it has not submitted.
-const optionUnmanaged = "kubernetes.operator.session.block-on-unmanaged-jobs"
+// optionUnmanaged is the name of the option that releases of the operator before
+// 1.15 know too.
+var optionUnmanaged = flink.BlockOnUnmanagedJobs[1]
 
 // sessionCluster is the specification of a FlinkDeployment without a job, for
 // one statement alone. Its jobs go with it when it is deleted.
 func (j job) sessionCluster() openjson.Object {
 	out := openjson.Merge(j.cluster, nil)
 	delete(out, "job")
-	configuration, _ := out[flinkConfiguration].(openjson.Object)
-	configuration = openjson.Merge(configuration, nil)
+	configuration := openjson.Merge(flink.Configuration(out), nil)
 	if _, set := configuration[optionUnmanaged]; !set {
 		configuration[optionUnmanaged] = "false"
 	}
-	out[flinkConfiguration] = configuration
+	out[flink.FieldConfiguration] = configuration
 	return out
 }
 
