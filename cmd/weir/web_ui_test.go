@@ -24,7 +24,7 @@ import (
 	"github.com/openweir/weir/agent/tunnel"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
-	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 	"github.com/openweir/weir/gateway"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	"github.com/openweir/weir/internal/await"
@@ -73,10 +73,7 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	etcd, err := embedded.Start(t.Context(), embedded.Config{Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	etcd := storetest.Etcd(t)
 	agents, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +81,7 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 	tokens := fleet.Tokens{}
 	tokens.Add("token", "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd.Client(), Listener: agents, Replica: "replica-1", AgentTokens: tokens, Heartbeat: time.Second, Log: log,
+		Etcd: etcd, Listener: agents, Replica: "replica-1", AgentTokens: tokens, Heartbeat: time.Second, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +127,6 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 		running.Wait()
 		server.CloseClientConnections()
 		server.Close()
-		etcd.Close()
 	})
 
 	w := &tunnelled{url: "http://" + rest.Addr().String(), loseAgent: stopAgent}

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -37,6 +38,31 @@ func TestTheNewestSessionIsKept(t *testing.T) {
 	sessions.remove(older)
 	if sessions.Count() != 1 {
 		t.Error("the end of an older session removed the newest")
+	}
+}
+
+// contextStream is a stream that has a context and nothing else.
+type contextStream struct {
+	agentv1.FleetService_ConnectServer
+	context func() context.Context
+}
+
+func (s contextStream) Context() context.Context { return s.context() }
+
+// Another replica may begin a session of the cluster before this one has added
+// its own, which no trigger ends then.
+func TestASessionThatIsSupersededBeforeItIsAddedEnds(t *testing.T) {
+	f := newFixture(t)
+	older := f.begin("cluster-a")
+	f.Sessions.remove(older)
+	newer := f.begin("cluster-a") // which another replica would have
+	f.Sessions.remove(newer)
+	f.view()
+	older.stream = contextStream{context: t.Context}
+	broken := make(chan error, 1)
+	broken <- errors.New("the session went on")
+	if err := older.serve(nil, broken, false); !errors.Is(err, errSuperseded) {
+		t.Errorf("the older session ended with %v, want %v", err, errSuperseded)
 	}
 }
 

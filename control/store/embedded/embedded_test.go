@@ -12,19 +12,10 @@ import (
 
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
+	"github.com/openweir/weir/control/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func start(t *testing.T, config embedded.Config) *embedded.Server {
-	t.Helper()
-	server, err := embedded.Start(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server
-}
 
 func put(t *testing.T, client *clientv3.Client, key, value string) {
 	t.Helper()
@@ -55,7 +46,7 @@ func TestServesClientsOfOtherProcesses(t *testing.T) {
 		"over a unix socket":               "unix:" + filepath.Join(t.TempDir(), "s"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := start(t, embedded.Config{Listen: listen})
+			server := storetest.Server(t, embedded.Config{Listen: listen})
 			client, err := store.Dial(store.DialConfig{Endpoints: server.Endpoints()})
 			if err != nil {
 				t.Fatal(err)
@@ -70,7 +61,7 @@ func TestServesClientsOfOtherProcesses(t *testing.T) {
 }
 
 func TestListensOnNothingUnlessTold(t *testing.T) {
-	server := start(t, embedded.Config{})
+	server := storetest.Server(t, embedded.Config{})
 	if got := server.Endpoints(); len(got) != 0 {
 		t.Errorf("it listens on %v", got)
 	}
@@ -78,16 +69,16 @@ func TestListensOnNothingUnlessTold(t *testing.T) {
 
 func TestStateSurvivesARestartWhereADirectoryIsGiven(t *testing.T) {
 	dir := t.TempDir()
-	first := start(t, embedded.Config{Dir: dir})
+	first := storetest.Server(t, embedded.Config{Dir: dir})
 	put(t, first.Client(), "key", "kept")
 	first.Close()
-	if got := get(t, start(t, embedded.Config{Dir: dir}).Client(), "key"); got != "kept" {
+	if got := get(t, storetest.Server(t, embedded.Config{Dir: dir}).Client(), "key"); got != "kept" {
 		t.Errorf("after the restart the key is %q", got)
 	}
 }
 
 func TestManyRunInOneProcess(t *testing.T) {
-	a, b := start(t, embedded.Config{}), start(t, embedded.Config{})
+	a, b := storetest.Server(t, embedded.Config{}), storetest.Server(t, embedded.Config{})
 	put(t, a.Client(), "key", "a")
 	if got := get(t, b.Client(), "key"); got != "" {
 		t.Errorf("a key of one is %q in the other", got)
@@ -97,7 +88,7 @@ func TestManyRunInOneProcess(t *testing.T) {
 // TestStartsAndStopsQuickly does so with a client connected that does not leave.
 func TestStartsAndStopsQuickly(t *testing.T) {
 	began := time.Now()
-	server := start(t, embedded.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	server := storetest.Server(t, embedded.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	client, err := store.Dial(store.DialConfig{Endpoints: server.Endpoints()})
 	if err != nil {
 		t.Fatal(err)
