@@ -47,6 +47,14 @@ func TestOutbox(t *testing.T) {
 			},
 			[]string{"status a: 2", "status b: 1"},
 		},
+		"what was replaced holds up nothing behind it": {
+			func(o *Outbox) {
+				o.Status(state("a", "1"))
+				o.Status(state("a", "2"))
+				o.Status(state("b", "1"))
+			},
+			[]string{"status a: 2", "status b: 1"},
+		},
 		"an ack does not replace a status": {
 			func(o *Outbox) {
 				o.Status(state("a", "last words"))
