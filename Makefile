@@ -48,10 +48,10 @@ lint-format:
 	@unformatted=$$(git ls-files '*.go' ':!gen' | xargs gofmt -l -s); \
 	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt -s:"; echo "$$unformatted"; exit 1; fi
 
-lint-go: $(TOOLS)/.stamp
+lint-go: $(TOOLS)/.golangci.stamp
 	@for module in $(MODULES); do \
-		echo "vet and staticcheck in $$module"; \
-		(cd $$module && go vet ./... && staticcheck ./...); \
+		echo "golangci-lint in $$module"; \
+		(cd $$module && golangci-lint run); \
 	done
 
 lint-proto: $(TOOLS)/.stamp
@@ -112,4 +112,10 @@ clean: ## Remove what was built.
 $(TOOLS)/.stamp: tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
 	@mkdir -p $(TOOLS)
 	cd tools && go build -o $(TOOLS)/ tool
+	@touch $@
+
+# golangci-lint takes minutes to build, and only lint-go needs it.
+$(TOOLS)/.golangci.stamp: tools/golangci/go.mod tools/golangci/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools/golangci && go build -o $(TOOLS)/ tool
 	@touch $@

@@ -56,7 +56,7 @@ func New(config Config) (*Agent, error) {
 		return nil, fmt.Errorf("invalid agent configuration: %w", err)
 	}
 	if config.Log == nil {
-		config.Log = slog.Default()
+		config.Log = slog.New(slog.DiscardHandler)
 	}
 	config.Log = config.Log.With("cluster", config.Cluster)
 	outbox := link.NewOutbox(maxEvents)

@@ -43,7 +43,7 @@ type Config struct {
 	Simulated bool
 	// Version is the agent's release.
 	Version string
-	// Log is slog.Default() if nil.
+	// Nothing is logged if Log is nil.
 	Log *slog.Logger
 	// DialOptions are added to those of Identity.
 	DialOptions []grpc.DialOption

@@ -176,6 +176,5 @@ func (c *Control) serve(ctx context.Context) error {
 		c.server.Stop()
 		<-finished
 	}
-	<-served
-	return nil
+	return <-served
 }

@@ -56,6 +56,7 @@ func New(config Config) (http.Handler, error) {
 		g.addOperations(),
 		g.addFlinkWebUIs(),
 		g.routes.addAPI(),
+		//nolint:forbidigo // the context is for handlers that dial, and ends nothing of these
 		cmfv1.RegisterHandlers(context.Background(), g.mux, config.Conn),
 		g.addOptions(),
 	); err != nil {

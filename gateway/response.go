@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -73,7 +74,7 @@ var (
 // end responds for a handler that panicked, and records what happened.
 func (g *gateway) end(rw *responseWriter) {
 	if cause := recover(); cause != nil {
-		if cause == http.ErrAbortHandler {
+		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(cause)
 		}
 		rw.log.Error("a request panicked", "request", rw.id, "method", rw.request.Method, "path", rw.request.URL.Path,

@@ -54,7 +54,9 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 		log.Warn("requests were aborted at shutdown", "grace", ShutdownGrace)
 		err = server.Close()
 	}
-	<-served
+	if ended := <-served; err == nil && !errors.Is(ended, http.ErrServerClosed) {
+		err = ended
+	}
 	if err != nil {
 		return fmt.Errorf("shut the HTTP server on %s down: %w", listener.Addr(), err)
 	}

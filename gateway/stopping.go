@@ -14,14 +14,16 @@ type stoppingKey struct{}
 // withStopping makes the shutdown of the server known to requests. Their own
 // contexts do not end with it: most requests are given the time to complete.
 func withStopping(stop context.Context) func(net.Listener) context.Context {
-	base := context.WithValue(context.Background(), stoppingKey{}, stop)
+	base := context.WithValue(context.WithoutCancel(stop), stoppingKey{}, stop)
 	return func(net.Listener) context.Context { return base }
 }
 
-// stopping ends when the server begins to shut down.
-func stopping(request context.Context) context.Context {
-	if stop, ok := request.Value(stoppingKey{}).(context.Context); ok {
-		return stop
+// onStopping calls f when the server of a request begins to shut down, unless
+// cancel is called before.
+func onStopping(request context.Context, f func()) (cancel func() bool) {
+	stop, ok := request.Value(stoppingKey{}).(context.Context)
+	if !ok {
+		return func() bool { return false }
 	}
-	return context.Background()
+	return context.AfterFunc(stop, f)
 }

@@ -33,7 +33,7 @@ func (g *gateway) watch(rw *responseWriter, r *http.Request, values map[string]s
 	// The first response has to come within the time of any other call.
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	defer context.AfterFunc(stopping(r.Context()), func() { cancel(errStopping) })()
+	defer onStopping(r.Context(), func() { cancel(errStopping) })()
 	late := time.AfterFunc(g.config.Timeout, func() { cancel(context.DeadlineExceeded) })
 	defer late.Stop()
 

@@ -233,7 +233,9 @@ func TestAWatchEndsWhenItsClientDisconnects(t *testing.T) {
 			}
 			cancel()
 			_ = response.Body.Close()
-			await.Receive(t, "the end of the watch", ended)
+			if err := await.Receive(t, "the end of the watch", ended); !errors.Is(err, context.Canceled) {
+				t.Errorf("the watch ended with %v", err)
+			}
 		})
 	}
 }

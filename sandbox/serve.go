@@ -39,7 +39,9 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		// Connections that sent nothing yet do not count as idle.
 		err = server.Close()
 	}
-	<-failed
+	if ended := <-failed; err == nil && !errors.Is(ended, http.ErrServerClosed) {
+		err = ended
+	}
 	requests.end()
 	if err != nil {
 		return fmt.Errorf("stop the sandbox's API: %w", err)

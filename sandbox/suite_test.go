@@ -34,7 +34,7 @@ var (
 // trial is a running cluster with a client.
 type trial struct {
 	*testing.T
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the test that this is
 	client dynamic.Interface
 	// stop ends the cluster and waits for it.
 	stop func()

@@ -71,7 +71,7 @@ type Driver struct {
 	retries  workqueue.TypedRateLimiter[key]
 	running  sync.WaitGroup
 	started  chan struct{}                         // closed when Run has begun
-	ctx      context.Context                       // Run's; not to be read before started is closed
+	ctx      context.Context                       //nolint:containedctx // Run's, which watches that begin later belong to; not to be read before started is closed
 	queue    workqueue.TypedDelayingInterface[key] // created by Run, as ctx is
 	probeNow chan struct{}                         // holds a token when a probe is requested
 

@@ -53,7 +53,7 @@ type Config struct {
 	// the driver are made known to it by the caller. Nil means that there is none.
 	Fence   Fence
 	Reports Reporter
-	// Log is slog.Default() if nil.
+	// Nothing is logged if Log is nil.
 	Log *slog.Logger
 	// Timing is for tests; production leaves it zero.
 	Timing Timing
@@ -82,7 +82,7 @@ type Driver struct {
 	synced atomic.Bool
 
 	mu           sync.Mutex      // locked before that of a statement
-	ctx          context.Context // Run's; nil before and after it
+	ctx          context.Context //nolint:containedctx // Run's, which workers that begin later belong to; nil before and after it
 	installation string          // of the session
 	statements   map[identity]*statement
 	// released are statements whose jobs were released; those are not orphans.
@@ -96,7 +96,7 @@ var errAbandoned = errors.New("the driver was deactivated")
 func New(config Config) *Driver {
 	log := config.Log
 	if log == nil {
-		log = slog.Default()
+		log = slog.New(slog.DiscardHandler)
 	}
 	timing := config.Timing.withDefaults()
 	return &Driver{

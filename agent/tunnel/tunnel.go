@@ -91,7 +91,7 @@ func New(config Config) *Tunnel {
 
 // Open starts to serve a request, and returns at once.
 func (t *Tunnel) Open(m *agentv1.TunnelRequest) {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background()) //nolint:forbidigo // a request ends with Cancel, Reset or Close
 	f := &fetch{request: m, window: newWindow(m.GetWindow()), cancel: cancel}
 	if err := t.admit(f); err != nil {
 		cancel(nil)

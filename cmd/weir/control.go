@@ -96,7 +96,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	defer telemetry.stop(log)
+	defer telemetry.stop(ctx, log)
 	replica, err := control.New(config)
 	if err != nil {
 		return err

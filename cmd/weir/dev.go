@@ -117,7 +117,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	defer telemetry.stop(log)
+	defer telemetry.stop(ctx, log)
 
 	keys, err := devKeys(flags.dataDir)
 	if err != nil {

@@ -63,7 +63,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	defer telemetry.stop(log)
+	defer telemetry.stop(ctx, log)
 	conn, err := grpc.NewClient(flags.control,
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),

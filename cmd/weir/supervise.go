@@ -19,7 +19,7 @@ func superviseCommand() *cobra.Command {
 		Hidden: true,
 		// All further arguments belong to the program.
 		DisableFlagParsing: true,
-		Run:                func(_ *cobra.Command, args []string) { os.Exit(supervise.Main(args)) },
+		Run:                func(_ *cobra.Command, args []string) { os.Exit(supervise.Main(args)) }, //nolint:forbidigo // with the code that the program ended with
 	}
 }
 

@@ -64,9 +64,9 @@ func startTelemetry(ctx context.Context, service string) (*telemetry, error) {
 	return t, nil
 }
 
-// stop flushes for up to a second.
-func (t *telemetry) stop(log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+// stop flushes for up to a second, though ctx has ended.
+func (t *telemetry) stop(ctx context.Context, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	var failed []error
 	for _, shutdown := range t.shutdown {

@@ -150,7 +150,9 @@ func TestASessionThatAnotherReplicaSupersededEnds(t *testing.T) {
 	default:
 	}
 	newer := f.begin("cluster-a") // which another replica would have
-	<-older.ended
+	if err := await.Receive(t, "the end of the older session", older.ended); !errors.Is(err, errSuperseded) {
+		t.Errorf("the older session ended with %v", err)
+	}
 	if err := f.Sessions.add(older); !errors.Is(err, errSuperseded) {
 		t.Errorf("the older session was added again (%v)", err)
 	}

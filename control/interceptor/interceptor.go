@@ -73,9 +73,9 @@ func finish(ctx context.Context, log *slog.Logger, method string, begun time.Tim
 // no cause, as the end of an agent's session does: the agent is to come again,
 // and nothing has failed.
 func bareStatus(err error) bool {
-	_, isFault := err.(*apierror.Error)
+	_, isAPIError := errors.AsType[*apierror.Error](err)
 	_, isStatus := status.FromError(err)
-	return isStatus && !isFault && errors.Unwrap(err) == nil
+	return isStatus && !isAPIError && errors.Unwrap(err) == nil
 }
 
 func requestID(ctx context.Context) string {

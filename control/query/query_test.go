@@ -1,6 +1,7 @@
 package query
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -198,7 +199,7 @@ func TestParseReportsViolations(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse(test.kind, test.params)
-			f, ok := err.(*apierror.Error)
+			f, ok := errors.AsType[*apierror.Error](err)
 			if !ok {
 				t.Fatalf("got %v, want an API error", err)
 			}

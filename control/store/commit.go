@@ -112,7 +112,7 @@ func (c *committer) withdraw(p *pendingCommit) {
 // send sends group after group until nothing waits.
 func (c *committer) send() {
 	for {
-		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), operationTimeout) //nolint:forbidigo // on behalf of several callers; see withdraw
 		group := c.take(cancel)
 		if group != nil {
 			c.sendGroup(ctx, group)

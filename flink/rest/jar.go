@@ -18,7 +18,7 @@ func (c *Client) Upload(ctx context.Context, jar string) (id string, err error) 
 	if err != nil {
 		return "", fmt.Errorf("open the jar: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	reader, writer := io.Pipe()
 	form := multipart.NewWriter(writer)
 	go func() {

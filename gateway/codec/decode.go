@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 	"sync"
@@ -89,10 +90,10 @@ func (d *decoder) document(m protoreflect.Message, t *table) error {
 		return err
 	}
 	// Whatever follows is an error, but for white space.
-	switch _, err := d.json.ReadToken(); err {
-	case io.EOF:
+	switch _, err := d.json.ReadToken(); {
+	case errors.Is(err, io.EOF):
 		return nil
-	case nil:
+	case err == nil:
 		d.violate("must end after the first JSON value")
 		return nil
 	default:

@@ -45,7 +45,7 @@ type Conn struct {
 	methods map[string]method
 	serving atomic.Bool // no more services are taken
 
-	closed  context.Context
+	closed  context.Context //nolint:containedctx // ends with Close
 	close   context.CancelFunc
 	mu      sync.Mutex // orders the start of streams and Close
 	streams sync.WaitGroup
@@ -71,7 +71,7 @@ func New(config Config) *Conn {
 		stream:  chainStream(config.Stream),
 		methods: map[string]method{},
 	}
-	c.closed, c.close = context.WithCancel(context.Background())
+	c.closed, c.close = context.WithCancel(context.Background()) //nolint:forbidigo // a connection lives until Close
 	return c
 }
 

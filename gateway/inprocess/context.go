@@ -24,7 +24,7 @@ func (address) String() string { return "inprocess" }
 // metadata, with its credentials) would go out again with every call that the
 // handler makes.
 type wire struct {
-	context.Context
+	context.Context //nolint:containedctx // it is a context itself
 }
 
 // Value is always absent.

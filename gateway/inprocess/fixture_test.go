@@ -2,6 +2,7 @@ package inprocess_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -126,7 +127,7 @@ func receiveAll(stream grpc.ClientStream) (got []string, err error) {
 	for {
 		m := new(cmfv1.JsonObject)
 		if err := stream.RecvMsg(m); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return got, err

@@ -2,6 +2,7 @@ package inprocess
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ const window = 16
 type stream struct {
 	desc      *grpc.StreamDesc
 	transport *transport
-	client    context.Context
+	client    context.Context //nolint:containedctx // of the one call that this is
 	options   []grpc.CallOption
 	toServer  chan proto.Message // closed by CloseSend
 	toClient  chan proto.Message
@@ -101,7 +102,7 @@ func (c *Conn) handleStream(m method, ss *serverStream) (err error) {
 // serverStream is the handler's side.
 type serverStream struct {
 	*stream
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // a grpc.ServerStream has its context
 }
 
 var _ grpc.ServerStream = (*serverStream)(nil)
@@ -221,14 +222,14 @@ func (s *clientStream) RecvMsg(m any) error {
 	message, err := s.next()
 	if err != nil {
 		s.transport.deliver(s.options)
-		if err == io.EOF && !s.desc.ServerStreams {
+		if errors.Is(err, io.EOF) && !s.desc.ServerStreams {
 			return status.Error(codes.Internal, "the handler returned without a message")
 		}
 		return err
 	}
 	if !s.desc.ServerStreams {
 		// The one message counts only if the handler then ends well.
-		if _, err := s.next(); err != io.EOF {
+		if _, err := s.next(); !errors.Is(err, io.EOF) {
 			if err == nil {
 				err = status.Error(codes.Internal, "the handler sent more than one message")
 			}

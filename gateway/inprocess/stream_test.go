@@ -2,6 +2,7 @@ package inprocess_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -70,7 +71,7 @@ func TestClientStreams(t *testing.T) {
 		sum := ""
 		for {
 			in := new(cmfv1.JsonObject)
-			if err := s.RecvMsg(in); err == io.EOF {
+			if err := s.RecvMsg(in); errors.Is(err, io.EOF) {
 				return s.SendMsg(object(sum))
 			} else if err != nil {
 				return err

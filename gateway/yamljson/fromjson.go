@@ -2,6 +2,7 @@ package yamljson
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -17,8 +18,8 @@ func AppendYAML(dst, json []byte) ([]byte, error) {
 	if err != nil {
 		return dst, fmt.Errorf("read JSON to write it as YAML: %w", err)
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
-		return dst, fmt.Errorf("read JSON to write it as YAML: more than one value")
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return dst, errors.New("read JSON to write it as YAML: more than one value")
 	}
 	out := bytes.NewBuffer(dst)
 	e := yaml.NewEncoder(out)

@@ -3,6 +3,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -136,7 +137,7 @@ func (p *Proxy) copy(to, from net.Conn) {
 				return
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			_ = to.(*net.TCPConn).CloseWrite()
 			return
 		}

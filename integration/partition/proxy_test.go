@@ -26,7 +26,7 @@ func TestProxyForwardsBothDirectionsAndTheEnd(t *testing.T) {
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the end of the stream: %v, want EOF", err)
 	}
 }

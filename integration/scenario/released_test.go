@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -134,7 +135,8 @@ func dryRun(t *testing.T, w *workload, object *unstructured.Unstructured) error 
 // causesOf are the fields because of which an object was refused.
 func causesOf(err error) []string {
 	var fields []string
-	if status, ok := err.(apierrors.APIStatus); ok && status.Status().Details != nil {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Details != nil {
 		for _, cause := range status.Status().Details.Causes {
 			fields = append(fields, cause.Field)
 		}

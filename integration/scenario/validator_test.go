@@ -97,7 +97,9 @@ func refuseTheSame(s *site) {
 	env := s.createEnvironment("test")
 	env.postSpec("valid", overlay(s.t, valid, ""), http.StatusCreated)
 	env.awaitApplication("valid", "RUNNING")
-	s.createDeployment("valid-alone", overlay(s.t, valid, ""))
+	if err := s.createDeployment("valid-alone", overlay(s.t, valid, "")); err != nil {
+		s.t.Fatal(err)
+	}
 	s.settled("valid-alone")
 	for _, c := range refusals {
 		spec := overlay(s.t, valid, c.change)
@@ -130,7 +132,9 @@ func TestWeirAndTheOperatorRejectTheSameChanges(t *testing.T) {
 		before := overlay(t, valid, c.before)
 		env.postSpec(c.name, before, http.StatusCreated)
 		alone := c.name + "-alone"
-		s.createDeployment(alone, before)
+		if err := s.createDeployment(alone, before); err != nil {
+			t.Fatal(err)
+		}
 		for _, name := range []string{c.name, alone} {
 			s.settled(name)
 		}

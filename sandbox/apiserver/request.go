@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +23,6 @@ const maxBody = 3 << 20
 
 // request is a request for a resource.
 type request struct {
-	ctx         context.Context
 	http        *http.Request
 	query       url.Values
 	kind        *kind
@@ -57,7 +55,7 @@ func (s *Server) parse(r *http.Request) (*request, error) {
 	default:
 		return nil, unknown
 	}
-	rq := &request{ctx: r.Context(), http: r, query: r.URL.Query(), manager: fieldManager(r)}
+	rq := &request{http: r, query: r.URL.Query(), manager: fieldManager(r)}
 	// "namespaces/x/y" is resource y in namespace x, but for the
 	// subresources of the namespace itself.
 	if len(parts) >= 3 && parts[0] == namespaces && parts[2] != "status" && parts[2] != "finalize" {

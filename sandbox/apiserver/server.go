@@ -8,7 +8,6 @@
 package apiserver
 
 import (
-	"context"
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
@@ -110,7 +109,7 @@ func (s *Server) createInitialObjects(names []string) error {
 
 // ensure creates an object of the whole cluster if there is none of its name.
 func (s *Server) ensure(k *kind, value map[string]any) error {
-	rq := &request{ctx: context.Background(), kind: k, manager: "weir-sandbox"}
+	rq := &request{kind: k, manager: "weir-sandbox"}
 	_, err := s.createObject(rq, value)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("create %s: %w", k.name.Kind, err)

@@ -65,7 +65,7 @@ func (s *Server) watch(w http.ResponseWriter, rq *request) error {
 			return nil
 		}
 		select {
-		case <-rq.ctx.Done():
+		case <-rq.http.Context().Done():
 			return nil
 		case <-timeout:
 			return nil

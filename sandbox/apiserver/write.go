@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -200,7 +201,7 @@ func (s *Server) commit(rq *request, write func(tx *storage.Tx) (*storage.Object
 		}
 		return nil
 	})
-	if err != nil && err != errDryRun {
+	if err != nil && !errors.Is(err, errDryRun) {
 		return nil, err
 	}
 	if rq.kind.collection() == definitions && err == nil {
@@ -211,7 +212,7 @@ func (s *Server) commit(rq *request, write func(tx *storage.Tx) (*storage.Object
 	return written, nil
 }
 
-var errDryRun = fmt.Errorf("dry run")
+var errDryRun = errors.New("dry run")
 
 // validate returns what is wrong with an object as the API's error.
 func (rq *request) validate(live, object *unstructured.Unstructured) error {

@@ -80,7 +80,7 @@ func readTail(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (c *Clusters) Start(name Name, spec Spec) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("make room for cluster %s: %w", name, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // processes run until Stop, whoever started them
 	started := &cluster{
 		name: name, spec: spec, home: home, dir: dir, start: c.start, http: c.http, log: c.log.With("cluster", name.String()),
 		cancel: cancel, done: make(chan struct{}), more: make(chan struct{}, 1), wanted: max(spec.TaskManagers, 1),

@@ -45,7 +45,7 @@ func Start(supervisor []string, command Command) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the output of %s: %w", command.Path, err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	args := append(append([]string{}, supervisor[1:]...), command.Path)
 	cmd := exec.Command(supervisor[0], append(args, command.Args...)...)
 	cmd.Env, cmd.Dir = command.Env, command.Dir

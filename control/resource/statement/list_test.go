@@ -51,10 +51,8 @@ func TestParametersSpecificToStatements(t *testing.T) {
 	}{
 		"a phase":        {&cmfv1.ListStatementsRequest{Phase: "running"}, "looking"},
 		"a compute pool": {&cmfv1.ListStatementsRequest{ComputePool: "pool-of-copying"}, "copying"},
-		//lint:ignore SA1019 clients of CMF send it
-		"a name": {&cmfv1.ListStatementsRequest{Name: "look*"}, "looking"},
-		//lint:ignore SA1019 clients of CMF send it
-		"all of them": {&cmfv1.ListStatementsRequest{Phase: "RUNNING", Name: "copy*"}, ""},
+		"a name":         {&cmfv1.ListStatementsRequest{Name: "look*"}, "looking"},            //nolint:staticcheck // deprecated, but clients of CMF send it
+		"all of them":    {&cmfv1.ListStatementsRequest{Phase: "RUNNING", Name: "copy*"}, ""}, //nolint:staticcheck // see above
 	} {
 		t.Run(name, func(t *testing.T) {
 			keep, err := filterOf(test.request)

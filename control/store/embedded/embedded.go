@@ -171,7 +171,7 @@ func (s *Server) Close() {
 			s.etcd.Close()
 		}
 		if s.temporary != "" {
-			os.RemoveAll(s.temporary)
+			_ = os.RemoveAll(s.temporary)
 		}
 	})
 }

@@ -11,8 +11,11 @@ import (
 // tells of its inner life, which is of no use to who runs Weir.
 type core struct{ handler slog.Handler }
 
+// noContext is what entries have: zap passes none on.
+var noContext = context.Background() //nolint:forbidigo // see above
+
 func (c core) Enabled(level zapcore.Level) bool {
-	return level >= zapcore.WarnLevel && c.handler.Enabled(context.Background(), translate(level))
+	return level >= zapcore.WarnLevel && c.handler.Enabled(noContext, translate(level))
 }
 
 func (c core) With(fields []zapcore.Field) zapcore.Core {
@@ -29,7 +32,7 @@ func (c core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore
 func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	record := slog.NewRecord(entry.Time, translate(entry.Level), "etcd: "+entry.Message, entry.Caller.PC)
 	record.AddAttrs(attributes(fields)...)
-	return c.handler.Handle(context.Background(), record)
+	return c.handler.Handle(noContext, record)
 }
 
 func (core) Sync() error { return nil }

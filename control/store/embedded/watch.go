@@ -42,7 +42,7 @@ func (c watchClient) Watch(ctx context.Context, _ ...grpc.CallOption) (etcdserve
 
 // watchStream is what both ends share.
 type watchStream struct {
-	ctx       context.Context
+	ctx       context.Context //nolint:containedctx // a gRPC stream has its context
 	requests  chan *etcdserverpb.WatchRequest
 	responses chan *etcdserverpb.WatchResponse
 	ended     chan struct{} // closed when the server has returned

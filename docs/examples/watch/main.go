@@ -78,11 +78,15 @@ func run(ctx context.Context, address string, out io.Writer) error {
 		name := response.GetObject().GetMetadata().GetName()
 		switch response.GetType() {
 		case cmfv1.WatchEventType_WATCH_EVENT_TYPE_ADDED:
-			fmt.Fprintf(out, "%s is RUNNING: %s\n", name, response.GetObject().GetStatus().GetJson())
+			if _, err := fmt.Fprintf(out, "%s is RUNNING: %s\n", name, response.GetObject().GetStatus().GetJson()); err != nil {
+				return false, err
+			}
 			_, err := applications.DeleteApplication(ctx, &cmfv1.DeleteApplicationRequest{EnvName: environment, AppName: name})
 			return false, err
 		case cmfv1.WatchEventType_WATCH_EVENT_TYPE_DELETED:
-			fmt.Fprintf(out, "%s is gone\n", name)
+			if _, err := fmt.Fprintf(out, "%s is gone\n", name); err != nil {
+				return false, err
+			}
 			_, err := environments.DeleteEnvironment(ctx, &cmfv1.DeleteEnvironmentRequest{EnvName: environment})
 			return true, err
 		}
