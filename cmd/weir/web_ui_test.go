@@ -51,9 +51,10 @@ func (idle) Hello(context.Context) (*agentv1.Hello, error) {
 	return &agentv1.Hello{Cluster: "edge", ProcessId: "process-1", Namespaces: &agentv1.NamespacesReport{Names: []string{"flink"}}}, nil
 }
 func (idle) Heartbeat() *agentv1.Heartbeat { return &agentv1.Heartbeat{} }
-func (idle) Welcome(int64, bool)           {}
+func (idle) Welcome(string, int64, bool)   {}
 func (idle) Apply(*agentv1.Apply)          {}
 func (idle) Delete(*agentv1.Delete)        {}
+func (idle) Orphan(*agentv1.Orphan)        {}
 func (idle) Synced()                       {}
 func (idle) Decommissioned()               {}
 func (idle) Disconnected(bool)             {}
