@@ -32,9 +32,9 @@ func operatorFields(spec openjson.Object) map[string]any {
 	for name, value := range spec {
 		nested, isObject := value.(openjson.Object)
 		switch {
-		case name == flinkConfigurations && isObject:
-			for option, value := range FlattenConfiguration(nested) {
-				fields[flink.OptionField+option] = OptionText(value)
+		case name == flink.FieldConfiguration && isObject:
+			for option, value := range flink.FlattenConfiguration(nested) {
+				fields[flink.OptionField+option] = flink.OptionText(value)
 			}
 		case isObject && (name == "job" || name == "jobManager" || name == "taskManager"):
 			for field, value := range nested {
