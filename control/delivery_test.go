@@ -158,7 +158,7 @@ func TestDelete(t *testing.T) {
 			a = r.connect(t, hello("cluster-a", holding(sent)))
 			equal(t, "Delete", want, a.awaitDelete(1))
 			a.deleted(want)
-			awaitEqual(t, "only the cluster and the environment to be left", 3, func() int { return len(r.stored(t)) })
+			awaitEqual(t, "only the installation, the cluster and the environment to be left", 4, func() int { return len(r.stored(t)) })
 			a = r.connect(t, hello("cluster-a"))
 			equal(t, "sent", int32(0), a.synced().GetSent())
 		})

@@ -205,5 +205,5 @@ func TestEnvironmentWithApplicationsIsDeletedOnlyWithForce(t *testing.T) {
 		equal(t, "release of "+d.GetRef().GetName(), true, d.GetRelease())
 		a.deleted(d)
 	}
-	awaitEqual(t, "everything but the cluster to be gone", 1, func() int { return len(r.stored(t)) })
+	awaitEqual(t, "everything but the installation and the cluster to be gone", 2, func() int { return len(r.stored(t)) })
 }
