@@ -51,7 +51,7 @@ lint-format:
 lint-go: $(TOOLS)/.golangci.stamp
 	@for module in $(MODULES); do \
 		echo "golangci-lint in $$module"; \
-		(cd $$module && golangci-lint run); \
+		(cd $$module && golangci-lint run --allow-parallel-runners); \
 	done
 
 lint-proto: $(TOOLS)/.stamp

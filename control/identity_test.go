@@ -78,7 +78,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 
 	t.Run("a certificate of another authority", func(t *testing.T) {
 		conn := must(tls.Dial("tcp", r.address, ours.clientConfig(t, theirs.client(t, "weir://cluster/cluster-a"))))(t)
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		// The client learns of the refusal when it reads.
 		_, err := conn.Read(make([]byte, 1))
 		if err == nil || !strings.Contains(err.Error(), "certificate") {

@@ -56,16 +56,16 @@ type Config struct {
 func (c *Config) complete() error {
 	var problems []error
 	if c.Conn == nil {
-		problems = append(problems, errors.New("Conn is required"))
+		problems = append(problems, errors.New("config.Conn is required"))
 	}
 	if c.Log == nil {
-		problems = append(problems, errors.New("Log is required"))
+		problems = append(problems, errors.New("config.Log is required"))
 	}
 	if c.MaxBodyBytes < 0 {
-		problems = append(problems, errors.New("MaxBodyBytes must not be negative"))
+		problems = append(problems, errors.New("config.MaxBodyBytes must not be negative"))
 	}
 	if c.Timeout < 0 {
-		problems = append(problems, errors.New("Timeout must not be negative"))
+		problems = append(problems, errors.New("config.Timeout must not be negative"))
 	}
 	if c.OpenAPI == nil {
 		c.OpenAPI = openapi.JSON

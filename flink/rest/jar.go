@@ -34,7 +34,7 @@ func (c *Client) Upload(ctx context.Context, jar string) (id string, err error) 
 		}
 		writer.CloseWithError(err)
 	}()
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	var answer struct {
 		File string `json:"filename"`
 	}

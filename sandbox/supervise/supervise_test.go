@@ -44,7 +44,7 @@ func starter(output string) {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Fprintln(os.Stdout, "started")
+	_, _ = fmt.Fprintln(os.Stdout, "started")
 	select {}
 }
 
