@@ -97,7 +97,7 @@ func start(t *testing.T, cluster *session.Cluster) *agent {
 		<-done
 	}
 	t.Cleanup(a.end)
-	a.driver.Welcome(1, false)
+	a.driver.Welcome("installation", 1, false)
 	return a
 }
 
