@@ -197,6 +197,10 @@ func TestOrphansAreListedAndDeletedOnRequest(t *testing.T) {
 	request.Name = "orders"
 	_, err = orphans.DeleteOrphan(t.Context(), request)
 	refused(t, err, notFound("There is no orphan FlinkDeployment 'orders' in namespace 'flink' of Kubernetes cluster 'cluster-a'."))
+	// An orphan that an application has taken over is none.
+	r.saveApplication(t, "prod", "older", running)
+	b.applied(b.awaitApply("older", 1))
+	awaitEqual(t, "orphans", nil, names)
 	b.close()
 
 	// What is gone by the next session is no orphan any more.

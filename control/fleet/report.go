@@ -125,6 +125,12 @@ func (f *Fleet) storeObservation(tx *store.Tx, r *report) error {
 		observed.Status = r.status
 	}
 	observed.Ack = r.acks[observed.Owner]
+	if observed.Ack.GetOutcome() == agentv1.Outcome_OUTCOME_APPLIED {
+		// An orphan of this name was taken over or has gone.
+		for orphan := range f.Ownership.Orphans.In(tx).Under(resource.ClaimKey(r.session.cluster, r.ref)) {
+			f.Ownership.Orphans.Delete(tx, orphan.Key)
+		}
+	}
 	for _, event := range r.events {
 		if event.GetOwnerUid() == observed.Owner {
 			observed.Events = append(observed.Events, event)

@@ -35,6 +35,10 @@ func (s *session) sendAll(ctx context.Context) error {
 		count += sent
 	}
 	synced := false
+	// One ticker, as a timer for each round would never fire on a cluster whose
+	// resources change all the time.
+	retry := time.NewTicker(renderRetry)
+	defer retry.Stop()
 	for {
 		if !synced && len(s.unrendered) == 0 {
 			synced = true
@@ -54,12 +58,8 @@ func (s *session) sendAll(ctx context.Context) error {
 		if !synced && len(s.unrendered) == 0 {
 			continue
 		}
-		var retry <-chan time.Time
-		if len(s.unrendered) > 0 {
-			retry = time.After(renderRetry)
-		}
 		select {
-		case <-retry:
+		case <-retry.C:
 			for failed := range s.unrendered {
 				s.out.changed(failed)
 			}
@@ -175,6 +175,9 @@ func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectRespo
 	ref := &agentv1.ObjectRef{ApiVersion: t.GetApiVersion(), Kind: t.GetKind(), Namespace: t.GetNamespace(), Name: t.GetName()}
 	if s.held[objectOf(ref)].owner == t.GetOwnerUid() {
 		delete(s.held, objectOf(ref))
+	}
+	if s.rendered != nil && s.rendered[objectOf(ref)] == "" {
+		s.rendered[objectOf(ref)] = t.GetOwnerUid() // it is no orphan, though it may be gone before Synced
 	}
 	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Delete{Delete: &agentv1.Delete{
 		Ref: ref, OwnerUid: t.GetOwnerUid(), Release: t.GetRelease(),

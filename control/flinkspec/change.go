@@ -32,9 +32,9 @@ func operatorFields(spec openjson.Object) map[string]any {
 	for name, value := range spec {
 		nested, isObject := value.(openjson.Object)
 		switch {
-		case name == flink.FieldConfiguration && isObject:
-			for option, value := range flink.FlattenConfiguration(nested) {
-				fields[flink.OptionField+option] = flink.OptionText(value)
+		case name == flink.FieldConfiguration:
+			for option, text := range flink.Options(spec) {
+				fields[flink.OptionField+option] = text
 			}
 		case isObject && (name == "job" || name == "jobManager" || name == "taskManager"):
 			for field, value := range nested {

@@ -15,6 +15,7 @@ func TestUpgrades(t *testing.T) {
 	}{
 		"nothing":                           {`{}`, false},
 		"the same written differently":      {`{"flinkConfiguration":{"a":{"b":1}},"jobManager":{"resource":{"cpu":1.0,"memory":null}}}`, false},
+		"an option of null":                 {`{"flinkConfiguration":{"c":null}}`, false},
 		"job.state":                         {`{"job":{"state":"suspended"}}`, false},
 		"the upgrade mode":                  {`{"job":{"upgradeMode":"stateless"}}`, false},
 		"a nonce that triggers a savepoint": {`{"job":{"savepointTriggerNonce":2}}`, false},

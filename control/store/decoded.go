@@ -2,9 +2,13 @@ package store
 
 import "sync"
 
-// maxDecoded bounds the values that are kept decoded, by their bytes in protocol
-// buffers. What they and what is derived from them take in memory is a multiple.
-const maxDecoded = 8 << 20
+const (
+	// maxDecoded bounds the values that are kept decoded, by their bytes in protocol
+	// buffers. What they and what is derived from them take in memory is a multiple.
+	maxDecoded = 8 << 20
+	// minDecoded is what a value counts at least, as an empty one takes memory too.
+	minDecoded = 64
+)
 
 // decodedValues are the objects whose values are kept decoded. Beyond the limit
 // those go that were decoded first, whether or not they are asked for: who asks
@@ -28,6 +32,7 @@ func (d *decodedValues) add(object interface{ dropDecoded() }, bytes int) {
 	if d.count == len(d.queue) {
 		d.grow()
 	}
+	bytes = max(bytes, minDecoded)
 	d.queue[(d.first+d.count)%len(d.queue)] = decodedObject{object, bytes}
 	d.count++
 	d.bytes += bytes
@@ -41,7 +46,7 @@ func (d *decodedValues) add(object interface{ dropDecoded() }, bytes int) {
 	}
 }
 
-// grow doubles the ring. Objects of no bytes do not exist, so the ring is bounded.
+// grow doubles the ring, which minDecoded bounds.
 func (d *decodedValues) grow() {
 	larger := make([]decodedObject, max(64, 2*len(d.queue)))
 	for i := range d.count {

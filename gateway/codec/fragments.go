@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The most that Fragments keeps: items, and bytes of JSON.
+// The most that Fragments keeps: items, and bytes of JSON. An item that was seen
+// once counts as much as its JSON would, as its message is kept.
 const (
 	maxFragments     = 2048
 	maxFragmentBytes = 8 << 20
@@ -18,9 +19,13 @@ const (
 // very same message. Its methods may be called from many goroutines at once.
 type Fragments struct {
 	mu    sync.RWMutex
-	known map[proto.Message][]byte // nil for an item that was seen once
-	order []proto.Message          // a ring: the oldest at next, once it is full
-	next  int
+	known map[proto.Message]fragment
+	order []proto.Message // the oldest first
+	bytes int
+}
+
+type fragment struct {
+	json  []byte // nil for an item that was seen once
 	bytes int
 }
 
@@ -32,7 +37,7 @@ func (f *Fragments) Append(dst []byte, m proto.Message) ([]byte, error) {
 // appendItem appends an item as encode does, or as it did before.
 func (f *Fragments) appendItem(dst []byte, item proto.Message, encode func([]byte) ([]byte, error)) ([]byte, error) {
 	f.mu.RLock()
-	json, seen := f.known[item]
+	json := f.known[item].json
 	f.mu.RUnlock()
 	if json != nil {
 		return append(dst, json...), nil
@@ -42,32 +47,29 @@ func (f *Fragments) appendItem(dst []byte, item proto.Message, encode func([]byt
 	if err != nil {
 		return dst, err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch known, still := f.known[item]; {
-	case !still:
-		f.note(item)
-	case seen && known == nil && f.bytes+len(dst)-start <= maxFragmentBytes:
-		f.known[item] = bytes.Clone(dst[start:])
-		f.bytes += len(dst) - start
-	}
+	f.note(item, dst[start:])
 	return dst, nil
 }
 
-// note makes the item one that was seen once, in the place of the oldest where
-// there are too many.
-func (f *Fragments) note(item proto.Message) {
+// note keeps the JSON of an item that was seen before, and makes another one an item
+// that was seen once. The oldest items go when there are too many.
+func (f *Fragments) note(item proto.Message, json []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.known == nil {
-		f.known = map[proto.Message][]byte{}
+		f.known = map[proto.Message]fragment{}
 	}
-	if len(f.order) < maxFragments {
-		f.order = append(f.order, item)
-	} else {
-		oldest := f.order[f.next]
-		f.bytes -= len(f.known[oldest])
-		delete(f.known, oldest)
-		f.order[f.next] = item
-		f.next = (f.next + 1) % maxFragments
+	if _, seen := f.known[item]; seen {
+		f.known[item] = fragment{bytes.Clone(json), len(json)}
+		return
 	}
-	f.known[item] = nil
+	f.known[item] = fragment{bytes: len(json)}
+	f.order = append(f.order, item)
+	f.bytes += len(json)
+	for len(f.order) > maxFragments || f.bytes > maxFragmentBytes {
+		f.bytes -= f.known[f.order[0]].bytes
+		delete(f.known, f.order[0])
+		f.order[0] = nil
+		f.order = f.order[1:]
+	}
 }

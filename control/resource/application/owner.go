@@ -27,20 +27,25 @@ func (a *Applications) RequireSavepointOwner(tx *store.Tx, env, name string) (sa
 		return savepoint.Owner{}, err
 	}
 	if state, runs := jobRuns(app); !runs {
-		return savepoint.Owner{}, apierror.Unprocessable("Application '" + name + "' is " + state + " and has no job to take a savepoint of.")
+		return savepoint.Owner{}, apierror.Unprocessable("Application '" + name + "' is " + state + " and has no running job, so no savepoint can be taken.")
 	}
 	a.Records.RequirePresent(tx, app.Key)
 	return savepoint.ForApplication(environment.Value(), name), nil
 }
 
 // jobRuns is false for an application whose job has ended or is not to run, with
-// the state that says so. A job of which nothing is known yet counts as running.
+// the state that says so. A job of which nothing is known yet counts as running, and
+// so does one that was changed since its last report.
 func jobRuns(app Item) (state string, runs bool) {
 	spec, err := openjson.Parse(app.Value().GetApplication().GetSpec())
 	if err == nil && flinkspec.DesiredState(spec) == flink.Suspended {
 		return "suspended", false
 	}
-	switch state = jobState(app); state {
+	state = jobState(app)
+	if app.ReportedHead().GetGeneration() < app.Value().GetGeneration() {
+		return state, true
+	}
+	switch state {
 	case flink.JobFinished, flink.JobFailed, flink.JobCanceled:
 		return state, false
 	default:

@@ -60,7 +60,7 @@ func (s *service) DeleteOrphan(ctx context.Context, req *cmfv1.DeleteOrphanReque
 		ref := &agentv1.ObjectRef{Kind: req.GetKind(), Namespace: req.GetNamespace(), Name: req.GetName()}
 		claim := s.ownership.Claims.Get(tx, resource.ClaimKey(name, ref))
 		for o := range s.ownership.Orphans.In(tx).Under(resource.ClaimKey(name, ref)) {
-			// A resource may have taken the object over since.
+			// A resource that takes the object over is reported only afterwards.
 			if owner := o.Value().GetOwnerUid(); claim.Message().GetOwnerUid() != owner {
 				s.ownership.Remove(tx, name, refOf(o.Value()), owner, false)
 				return nil

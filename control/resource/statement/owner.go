@@ -29,7 +29,7 @@ func (s *Statements) RequireSavepointOwner(tx *store.Tx, env, name string) (save
 		return savepoint.Owner{}, err
 	}
 	if phase := phaseOf(item); !IsDeployed(item.Value()) || !occupies(phase) {
-		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' is " + phase + " and has no job to take a savepoint of.")
+		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' is " + phase + " and has no running job, so no savepoint can be taken.")
 	}
 	if item.Value().GetObjectKind() == manifest.KindStatement {
 		return savepoint.Owner{}, apierror.Unprocessable("Statement '" + name + "' runs as a job of a session cluster: a savepoint is taken only when the statement is stopped.")
