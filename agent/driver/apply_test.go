@@ -1,12 +1,15 @@
 package driver
 
 import (
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -182,6 +185,32 @@ func TestAnObjectOfANewerSessionIsNotWritten(t *testing.T) {
 	s.flush()
 	if s.get("app") == nil {
 		t.Error("the object was deleted")
+	}
+}
+
+// A newer session may apply an object after the driver has read it and before it
+// writes.
+func TestAnObjectThatANewerSessionAppliesMeanwhileIsNotWritten(t *testing.T) {
+	w := newEnv(t)
+	s := w.connect()
+	s.applyDeployment("app", "u1", 1, manifest("app", 1))
+	s.reports.applied("app", 1)
+	var once sync.Once
+	w.injectFault(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/flinkdeployments/") {
+			once.Do(func() {
+				if _, err := w.in(deployments).Patch(r.Context(), "app", types.MergePatchType,
+					[]byte(`{"metadata":{"annotations":{"weir.dev/epoch":"9"}}}`), metav1.PatchOptions{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return false
+	})
+	s.applyDeployment("app", "u1", 2, manifest("app", 2))
+	s.reports.ack("app", isRetrying, ReasonSuperseded)
+	if got := parallelism(w.get("app")); got != 1 {
+		t.Errorf("parallelism is %d; want 1, as the newer session has it", got)
 	}
 }
 
