@@ -7,6 +7,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // TestAWatchIsNotSlowForBeingStarved has many more events than etcd queues come
@@ -32,9 +34,13 @@ func TestAWatchIsNotSlowForBeingStarved(t *testing.T) {
 		t.Fatalf("the first response is %v (%v)", created, err)
 	}
 	const events = 1000
+	queued := stream.(clientEnd).responses
 	for n := range events {
 		if _, err := server.Client().Put(ctx, "k", fmt.Sprint(n)); err != nil {
 			t.Fatal(err)
+		}
+		if n%64 == 0 { // the goroutine that moves events on may be starved too
+			await.Until(t, "the events to be queued", func() bool { return len(queued) == n+1 })
 		}
 	}
 	for n := range events {
