@@ -83,10 +83,13 @@ func deploymentSpec() fields {
 		"jobManager":         process,
 		"taskManager":        process,
 		"podTemplate":        anything(),
-		"logConfiguration":   map[string]any{"type": "object", "additionalProperties": ofType("string")},
-		"ingress":            anything(),
-		"restartNonce":       ofType("integer"),
-		"job":                jobSpec(),
+		"logConfiguration":   texts(),
+		"ingress": object(fields{
+			"annotations": texts(), "className": ofType("string"), "labels": texts(), "template": ofType("string"),
+			"tls": map[string]any{"type": "array", "items": anything()},
+		}),
+		"restartNonce": ofType("integer"),
+		"job":          jobSpec(),
 	}
 }
 
@@ -134,6 +137,10 @@ func object(properties fields) map[string]any {
 
 func anything() map[string]any {
 	return map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}
+}
+
+func texts() map[string]any {
+	return map[string]any{"type": "object", "additionalProperties": ofType("string")}
 }
 
 func ofType(name string) map[string]any { return map[string]any{"type": name} }

@@ -157,7 +157,7 @@ func TestAPIServerRejectsTheSpecification(t *testing.T) {
 		says         []string
 	}{
 		{"bad-enumeration", "flinkVersion: v1_19 => flinkVersion: v9_9", []string{"Invalid", "spec.flinkVersion", "v9_9"}},
-		{"bad-type", "serviceAccount: flink => serviceAccount: flink\n  restartNonce: soon", []string{"Invalid", "spec.restartNonce"}},
+		{"bad-type", "serviceAccount: flink => serviceAccount: flink\n  ingress: {template: '{{name}}.example.com', labels: none}", []string{"Invalid", "spec.ingress.labels"}},
 		{"field-unknown-to-the-operator", "serviceAccount: flink => serviceAccount: flink\n  fieldOfTheFuture: 1", []string{"Invalid", "spec.fieldOfTheFuture"}},
 	}
 	for _, c := range cases {
