@@ -213,6 +213,60 @@ func TestAnObjectThatDiffersIsChangedWhenItIsAdopted(t *testing.T) {
 	other.reports.ack("app", isRefused, ReasonOtherInstallation)
 }
 
+// adopt sends an Apply that takes over an object as it is, and waits until it is done.
+func (s *testSession) adopt(owner string, generation int64, o *unstructured.Unstructured) {
+	s.t.Helper()
+	s.sendAdopt(owner, generation, o)
+	s.reports.applied(o.GetName(), generation)
+}
+
+func (s *testSession) sendAdopt(owner string, generation int64, o *unstructured.Unstructured) {
+	s.Apply(&agentv1.Apply{
+		Ref: deploymentRef(o.GetName()), OwnerUid: owner, Generation: generation, Hash: "h", Manifest: manifest(o.GetName(), 2),
+		Adopt: &agentv1.Adopt{ObjectUid: string(o.GetUID()), ObjectGeneration: o.GetGeneration()},
+	})
+}
+
+func TestOfTwoInstallationsThatAdoptAnObjectTheLaterOneKeepsIt(t *testing.T) {
+	w := newEnv(t)
+	theirs := w.existing(manifest("app", 2))
+	one, two := w.connectAs("one", 1), w.connectAs("two", 9000)
+	one.adopt("u1", 2, theirs)
+	two.adopt("u2", 2, theirs)
+	one.reports.ack("app", isRefused, ReasonOtherInstallation)
+	writes := w.writes.Load()
+	// In the next session the control plane may not know yet that it was adopted.
+	one.reports.reset()
+	one.hello()
+	one.welcomeOf("one", 2, false)
+	one.sendAdopt("u1", 2, theirs)
+	one.Synced()
+	one.reports.ack("app", isRefused, ReasonOtherInstallation)
+	two.flush()
+	if m, _ := marksOf(w.get("app")); m.installation != "two" || m.owner != "u2" {
+		t.Errorf("the marks are %+v", m)
+	}
+	if made := w.writes.Load() - writes; made != 1 { // that of flush
+		t.Errorf("%d writes were sent; want one", made)
+	}
+}
+
+// Only a new decision of the control plane takes an object back, even one that is as
+// the agent last applied it.
+func TestALaterGenerationAdoptsAnObjectAgain(t *testing.T) {
+	w := newEnv(t)
+	theirs := w.existing(manifest("app", 2))
+	one, two := w.connectAs("one", 1), w.connectAs("two", 9000)
+	one.adopt("u1", 2, theirs)
+	two.adopt("u2", 2, theirs)
+	one.reports.ack("app", isRefused, ReasonOtherInstallation)
+	one.adopt("u1", 3, theirs)
+	two.reports.ack("app", isRefused, ReasonOtherInstallation)
+	if m, _ := marksOf(w.get("app")); m.installation != "one" {
+		t.Errorf("the marks are %+v", m)
+	}
+}
+
 // An orphan can be deleted on the cluster, and edited.
 func TestAnOrphanIsLeftAlone(t *testing.T) {
 	w := newEnv(t)

@@ -188,7 +188,7 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 	if err != nil {
 		return failed(refused(ReasonInvalid, "%s cannot be applied: %s", t.key, err))
 	}
-	if t.apply.adopts(live) {
+	if t.apply.adopts(live, t.known) {
 		return d.update(ctx, t, manifest, live)
 	}
 	m, _ := marksOf(live)

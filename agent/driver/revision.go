@@ -24,9 +24,13 @@ func revisionOf(a *agentv1.Apply) *revision {
 }
 
 // adopts reports whether an object is the one to take over: it is as the control
-// plane knows it, and still somebody else's.
-func (r *revision) adopts(live *unstructured.Unstructured) bool {
+// plane knows it, and still somebody else's. What this process has taken over by the
+// revision already was taken from it since, and stays with whoever did that.
+func (r *revision) adopts(live *unstructured.Unstructured, known snapshot) bool {
 	if live == nil || live.GetDeletionTimestamp() != nil || r.adopt == nil {
+		return false
+	}
+	if known.matches(r) && known.revision.generation == r.generation {
 		return false
 	}
 	m, _ := marksOf(live)

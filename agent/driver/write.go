@@ -45,7 +45,7 @@ func (d *Driver) update(ctx context.Context, t task, manifest, live *unstructure
 	if applied, err = d.trim(ctx, t, manifest, applied); err != nil {
 		return d.apiFailed("patch", t, err)
 	}
-	if left := drift(manifest, t.apply, applied, snapshot{}); len(left) < len(found) && !t.apply.adopts(live) {
+	if left := drift(manifest, t.apply, applied, snapshot{}); len(left) < len(found) && !t.apply.adopts(live, t.known) {
 		d.reportDrift(t, "DriftRepaired", id, describe(found, t.kind.secret)+".")
 	}
 	return d.recordApplied(t, applied)
