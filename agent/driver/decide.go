@@ -15,6 +15,8 @@ const (
 	// takeOver: it belongs to another owner of this installation, or of one that is
 	// not known.
 	takeOver
+	// adopt: it is the one that the control plane has decided to take over.
+	adopt
 	// foreign: it belongs to another installation.
 	foreign
 	// terminating: it is being deleted.
@@ -41,6 +43,9 @@ func decide(r *revision, live *unstructured.Unstructured, known snapshot, instal
 	}
 	m, marked := marksOf(live)
 	switch {
+	// The epochs of other installations say nothing about this one.
+	case r.adopts(live, known) && (m.installation != installation || m.epoch <= epoch):
+		return adopt
 	case m.isForeign(installation):
 		return foreign
 	// An object whose marks another client has removed is known by its uid.

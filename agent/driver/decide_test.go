@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
 // marked makes an object with uid "uid" and marks; without any for the zero
@@ -68,6 +70,31 @@ func TestDecide(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an object to adopt", func(t *testing.T) {
+		adopting := &revision{marks: w.marks, manifest: w.manifest, adopt: &agentv1.Adopt{ObjectUid: "uid"}}
+		ofNewerSession := theirs
+		ofNewerSession.installation, ofNewerSession.epoch = installation, 4
+		elsewhere := elsewhere
+		elsewhere.owner = "u0"
+		for name, test := range map[string]struct {
+			live  *unstructured.Unstructured
+			known snapshot
+			want  action
+		}{
+			"it has no marks":                       {marked(marks{}), snapshot{}, adopt},
+			"it belongs to another owner":           {marked(theirs), snapshot{}, adopt},
+			"it belongs to another installation":    {marked(elsewhere), snapshot{}, adopt},
+			"a newer session has applied it":        {marked(ofNewerSession), snapshot{}, fenced},
+			"it was adopted, and taken away since":  {marked(elsewhere), snapshot{revision: adopting, uid: "uid"}, foreign},
+			"it was adopted":                        {marked(mine), snapshot{revision: adopting, uid: "uid"}, keep},
+			"it is terminating":                     {terminatingObject(marked(theirs)), snapshot{}, terminating},
+			"it was applied by an earlier revision": {marked(elsewhere), snapshot{revision: before, uid: "uid"}, adopt},
+		} {
+			if got := decide(adopting, test.live, test.known, installation, 3); got != test.want {
+				t.Errorf("%s: the action is %d; want %d", name, got, test.want)
+			}
+		}
+	})
 	t.Run("a hash that says nothing proves nothing", func(t *testing.T) {
 		bare := &revision{marks: marks{owner: "u1", generation: 5}, manifest: "{}"}
 		if got := decide(bare, marked(marks{owner: "u1", generation: 5, epoch: 3}), snapshot{}, installation, 3); got != update {

@@ -72,3 +72,24 @@ func TestAnAgentThatIsCutOffDeletesNothingOfANewerSession(t *testing.T) {
 		t.Error("the object was deleted")
 	}
 }
+
+func TestAnAgentThatIsCutOffAdoptsNothing(t *testing.T) {
+	w := newEnv(t)
+	unmarked, taken := w.existing(manifest("unmarked", 2)), w.existing(manifest("taken", 2))
+	cutOff := w.connect()
+	cutOff.applyDeployment("app", "u1", 1, manifest("app", 1)) // its session is recorded
+	cutOff.reports.applied("app", 1)
+	newer := w.start()
+	newer.hello()
+	newer.Welcome(2, false)
+	newer.Synced()
+	newer.adopt("u2", 1, taken)
+
+	for _, o := range []*unstructured.Unstructured{unmarked, taken} {
+		cutOff.sendAdopt("u1", 1, o)
+		cutOff.reports.ack(o.GetName(), isRetrying, ReasonSuperseded)
+		if m, _ := marksOf(w.get(o.GetName())); m.owner == "u1" {
+			t.Errorf("%s was taken over", o.GetName())
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (d *Driver) Describe(ctx context.Context, hello *agentv1.Hello) error {
 	return nil
 }
 
-// listHeld lists the objects of a kind that bear the agent's marks and adopts
+// listHeld lists the objects of a kind that bear the agent's marks and records
 // those without a record.
 func (d *Driver) listHeld(ctx context.Context, of *kind, number int64) ([]*agentv1.HeldObject, error) {
 	var held []*agentv1.HeldObject
@@ -67,7 +67,7 @@ func (d *Driver) listHeld(ctx context.Context, of *kind, number int64) ([]*agent
 		switch {
 		case err == nil:
 			for i := range objects {
-				if h := d.adopt(of, &objects[i], number); h != nil {
+				if h := d.recordHeld(of, &objects[i], number); h != nil {
 					held = append(held, h)
 				}
 			}
@@ -96,10 +96,10 @@ func (d *Driver) logForbidden(ctx context.Context, of *kind, namespace string, e
 		"resource", of.definition(), "namespace", namespace, "error", err)
 }
 
-// adopt records an object that Hello lists; nil if its marks name no owner. An
+// recordHeld records an object that Hello lists; nil if its marks name no owner. An
 // object whose revision is unknown is listed without a hash, so that the
 // control plane sends it again.
-func (d *Driver) adopt(of *kind, o *unstructured.Unstructured, number int64) *agentv1.HeldObject {
+func (d *Driver) recordHeld(of *kind, o *unstructured.Unstructured, number int64) *agentv1.HeldObject {
 	m, marked := marksOf(o)
 	if !marked {
 		return nil

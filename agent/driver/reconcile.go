@@ -188,9 +188,6 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 	if err != nil {
 		return failed(refused(ReasonInvalid, "%s cannot be applied: %s", t.key, err))
 	}
-	if t.apply.adopts(live, t.known) {
-		return d.update(ctx, t, manifest, live)
-	}
 	m, _ := marksOf(live)
 	switch decide(t.apply, live, t.known, t.installation, t.epoch) {
 	case create:
@@ -201,6 +198,8 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 		return d.repair(ctx, t, manifest, live)
 	case takeOver:
 		return d.takeOver(ctx, t, manifest, live)
+	case adopt:
+		return d.adopt(ctx, t, manifest, live)
 	case foreign:
 		return failed(d.explain.otherInstallation(t.key, m.installation).about(live))
 	case terminating:
@@ -212,6 +211,16 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 		return failed(d.explain.superseded(t.key, m.epoch, t.epoch))
 	}
 	return failed(d.explain.notOwned(t.key).about(live))
+}
+
+// adopt takes over the object that the control plane has decided to take over. Its
+// marks may be of another installation or missing, so that they do not say whether a
+// newer session of this one has begun.
+func (d *Driver) adopt(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
+	if err := d.config.Fence.Check(ctx); err != nil {
+		return d.apiFailed("patch", t, err)
+	}
+	return d.update(ctx, t, manifest, live)
 }
 
 // takeOver takes over the object of another owner, which the control plane did not

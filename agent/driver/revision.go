@@ -27,7 +27,7 @@ func revisionOf(a *agentv1.Apply) *revision {
 // plane knows it, and still somebody else's. What this process has taken over by the
 // revision already was taken from it since, and stays with whoever did that.
 func (r *revision) adopts(live *unstructured.Unstructured, known snapshot) bool {
-	if live == nil || live.GetDeletionTimestamp() != nil || r.adopt == nil {
+	if r.adopt == nil {
 		return false
 	}
 	if known.matches(r) && known.revision.generation == r.generation {
