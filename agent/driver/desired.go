@@ -16,6 +16,9 @@ type desired struct {
 	removeSession int64
 	release       bool
 	held          held
+	// unconfirmed is true while apply is known only from a Hello: the control plane
+	// may have no record of the object. Synced and Apply end it.
+	unconfirmed bool
 	// pendingAck is true while the latest message has not been acknowledged.
 	pendingAck bool
 }
@@ -28,7 +31,7 @@ type held struct {
 }
 
 func (d *desired) setApply(r *revision, session int64) {
-	d.apply, d.applySession, d.pendingAck = r, session, true
+	d.apply, d.applySession, d.pendingAck, d.unconfirmed = r, session, true, false
 	if d.remove == r.owner {
 		d.remove = ""
 	}
@@ -46,6 +49,9 @@ func (d *desired) setRemove(m *agentv1.Delete, session int64) {
 // that this session has named count: others may no longer be wanted.
 func (d *desired) effective(s session) (apply *revision, remove string) {
 	apply, remove = d.apply, d.remove
+	if d.unconfirmed {
+		apply = nil
+	}
 	if !s.syncing {
 		return apply, remove
 	}
@@ -55,7 +61,7 @@ func (d *desired) effective(s session) (apply *revision, remove string) {
 	if d.applySession != s.number {
 		apply = nil
 		// What Hello listed is wanted unless it has been deleted since.
-		if d.held.session == s.number && d.held.revision != nil && d.held.revision.owner != remove {
+		if !d.unconfirmed && d.held.session == s.number && d.held.revision != nil && d.held.revision.owner != remove {
 			apply = d.held.revision
 		}
 	}
@@ -63,8 +69,13 @@ func (d *desired) effective(s session) (apply *revision, remove string) {
 }
 
 // settle keeps what is effective and drops the rest, once the control plane has
-// sent everything.
-func (d *desired) settle(s session) { d.apply, d.remove = d.effective(s) }
+// sent everything. What Hello listed is confirmed by that.
+func (d *desired) settle(s session) {
+	if d.held.session == s.number {
+		d.unconfirmed = false
+	}
+	d.apply, d.remove = d.effective(s)
+}
 
 // missedByHello reports whether the observed revision was written after Hello
 // listed the object, or by a write that Hello could not see, and the control

@@ -82,6 +82,7 @@ type Driver struct {
 	mu       sync.Mutex
 	session  session
 	records  map[key]*record
+	orphans  map[key]string // the owners of what the control plane has no record of
 	present  map[*kind]bool // the custom kinds that the cluster has
 	watches  map[scope]*objectWatch
 	events   map[scope]*eventWatch
@@ -106,6 +107,7 @@ func New(config Config) (*Driver, error) {
 		probeNow: make(chan struct{}, 1),
 		deleted:  newDeletedOwners(deletedLimit),
 		records:  make(map[key]*record),
+		orphans:  make(map[key]string),
 		present:  make(map[*kind]bool),
 		watches:  make(map[scope]*objectWatch),
 		events:   make(map[scope]*eventWatch),

@@ -70,17 +70,20 @@ func (d *Driver) change(k key, set func(*desired)) {
 	if d.session.mode != active {
 		return
 	}
+	delete(d.orphans, k)
 	set(&d.recordOf(k).desired)
 	d.retries.Forget(k)
 	d.queue.Add(k)
 }
 
 // Orphan lets go of an object that Hello listed and the control plane has no record
-// of. Nothing is written to it.
+// of. Nothing is written to it, in this session and later ones, until the control plane
+// sends an Apply or a Delete.
 func (d *Driver) Orphan(m *agentv1.Orphan) {
 	k := keyOf(m.GetRef())
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.orphans[k] = m.GetOwnerUid()
 	r := d.records[k]
 	if r == nil || r.desired.apply == nil || r.desired.apply.owner != m.GetOwnerUid() {
 		return

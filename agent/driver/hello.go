@@ -116,6 +116,9 @@ func (d *Driver) recordHeld(of *kind, o *unstructured.Unstructured, number int64
 		h.Hash = m.hash
 		return h
 	}
+	if d.orphans[k] == m.owner {
+		return h // without a hash: if it is wanted again, the control plane sends it
+	}
 	r := d.recordOf(k)
 	current := r.desired.apply
 	if current == nil || current.owner != m.owner || current.hash != m.hash {
@@ -124,11 +127,10 @@ func (d *Driver) recordHeld(of *kind, o *unstructured.Unstructured, number int64
 	if current != nil {
 		h.Hash = m.hash
 		if r.desired.apply == nil {
-			r.desired.apply = current
+			r.desired.apply, r.desired.unconfirmed = current, true
 			if s := snapshotOfAdopted(current, k, o); s.revision != nil {
 				r.observed.snapshot = s
 			}
-			d.queue.Add(k)
 		}
 	}
 	r.desired.held = held{session: number, revision: current, observed: r.observed.revision}

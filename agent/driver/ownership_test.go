@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -267,6 +268,31 @@ func TestALaterGenerationAdoptsAnObjectAgain(t *testing.T) {
 	}
 }
 
+// It may be an orphan, which the control plane says before Synced.
+func TestAnObjectThatOnlyHelloListsIsLeftAloneUntilSynced(t *testing.T) {
+	w := newEnv(t)
+	first := w.connect()
+	first.applyDeployment("app", "u1", 1, manifest("app", 1))
+	first.reports.applied("app", 1)
+	first.stop()
+	w.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
+
+	restarted := w.start()
+	for epoch := int64(2); epoch < 4; epoch++ {
+		restarted.hello()
+		restarted.Welcome(epoch, false)
+		restarted.flush()
+		if got := parallelism(w.get("app")); got != 9 {
+			t.Fatalf("before Synced of session %d, parallelism is %d; it was repaired", epoch, got)
+		}
+		if epoch == 2 {
+			restarted.Disconnected(false) // before Synced
+		}
+	}
+	restarted.Synced()
+	restarted.reports.event("app", "DriftRepaired")
+}
+
 // An orphan can be deleted on the cluster, and edited.
 func TestAnOrphanIsLeftAlone(t *testing.T) {
 	w := newEnv(t)
@@ -285,14 +311,40 @@ func TestAnOrphanIsLeftAlone(t *testing.T) {
 	w.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
 	restored.awaitCached("app", func(o *unstructured.Unstructured) bool { return parallelism(o) == 9 })
 	restored.flush()
-	if got := parallelism(w.get("app")); got != 9 {
-		t.Errorf("parallelism is %d; the edit was reverted", got)
+	unchanged := func(when string) {
+		t.Helper()
+		if got := parallelism(w.get("app")); got != 9 {
+			t.Errorf("%s, parallelism is %d; the edit was reverted", when, got)
+		}
 	}
+	unchanged("in the session that named it an orphan")
+
+	// The next session names it once more, unless the control plane has a record again.
+	held := restored.hello().GetHeld()
+	if i := slices.IndexFunc(held, func(h *agentv1.HeldObject) bool { return h.GetRef().GetName() == "app" }); i < 0 || held[i].GetHash() != "" {
+		t.Errorf("Hello lists %v; want the orphan without a hash", held)
+	}
+	restored.queue.Add(keyOf(deploymentRef("app")))
+	restored.flush()
+	unchanged("after the next Hello")
+	restored.Welcome(3, false)
+	restored.flush()
+	unchanged("while the next session begins")
+	restored.Synced()
+	restored.flush()
+	unchanged("in the next session")
+
 	w.delete(deployments, "app")
 	await.Until(t, "the driver has seen the deletion", func() bool { return restored.cached(keyOf(deploymentRef("app"))) == nil })
 	restored.flush()
 	if w.get("app") != nil {
 		t.Error("the object is back")
+	}
+
+	restored.hello()
+	restored.flush()
+	if w.get("app") != nil {
+		t.Error("the object is back after the next Hello")
 	}
 
 	t.Run("and is deleted on request", func(t *testing.T) {
