@@ -144,6 +144,39 @@ func TestAdoption(t *testing.T) {
 	})
 }
 
+// Two installations that adopt one object must not take it from each other for ever.
+func TestAnAdoptionIsCarriedOutOnce(t *testing.T) {
+	adopt := map[string]string{"weir.dev/adopt": "true"}
+	r := start(t)
+	a := r.connect(t, hello("cluster-a"))
+	r.saveEnvironment(t, "prod")
+	r.annotated(t, "orders", running, adopt)
+	a.refuse(a.awaitApply("orders", 1), "NotOwned", &agentv1.FoundObject{ObjectUid: "object-1", ObjectGeneration: 4, Spec: running})
+	adopting := a.awaitApply("orders", 2)
+	a.applied(adopting)
+	a.report(adopting, flinkStatus("STABLE", "RUNNING", "job-1"))
+	awaitEqual(t, "the state of the job", "RUNNING", func() string { return r.jobState(t, "prod", "orders") })
+
+	taken := &agentv1.FoundObject{ObjectUid: "object-1", ObjectGeneration: 5, Installation: "other", OwnerUid: "theirs", Spec: running}
+	isRefused := func() any { return r.status(t, "prod", "orders")["error"] }
+	a.refuse(adopting, "OtherInstallation", taken)
+	awaitEqual(t, "error", any("OtherInstallation: It exists."), isRefused)
+	equal(t, "Apply messages", 2, len(a.applies("orders")))
+
+	// The annotation goes, and the job is not restarted.
+	r.annotated(t, "orders", running, nil)
+	next := a.awaitApply("orders", 3)
+	equal(t, "adopts", nil, next.GetAdopt())
+	equal(t, "annotations of the pods", marksOfPods(t, adopting), marksOfPods(t, next))
+
+	// Set again, it takes the object back.
+	r.annotated(t, "orders", running, adopt)
+	next = a.awaitApply("orders", 4)
+	equal(t, "adopts", nil, next.GetAdopt())
+	a.refuse(next, "OtherInstallation", taken)
+	equal(t, "adopts", &agentv1.Adopt{ObjectUid: "object-1", ObjectGeneration: 5}, a.awaitApply("orders", 5).GetAdopt())
+}
+
 // saveEnvironmentOn makes an environment on a cluster whose agent connects once.
 func (r *replica) saveEnvironmentOn(t testing.TB) {
 	t.Helper()

@@ -12,11 +12,13 @@ import (
 	"github.com/openweir/weir/control/validate"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
 
 // AdoptAnnotation makes an application, where it is "true", take over the
-// FlinkDeployment of its name, whoever's it is.
+// FlinkDeployment of its name, whoever's it is. Each FlinkDeployment is taken over
+// once: if another installation takes it over later, that one keeps it.
 const AdoptAnnotation = validate.MarkPrefix + "adopt"
 
 // reasonOtherOwner is why an agent refuses an object that belongs to another
@@ -40,7 +42,10 @@ func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.Applica
 		return false
 	}
 	marks, same := a.continues(tx, record, found)
-	asked := metadataOf(record.Value()).GetAnnotations()[AdoptAnnotation] == "true"
+	before := record.Value().GetAdoption()
+	// What was taken over once was taken from the application since.
+	takenBefore := isComplete(before) && before.GetObjectUid() == found.GetObjectUid()
+	asked := asksToAdopt(record.Value().GetApplication()) && !takenBefore
 	if !asked && (!same || report.Ack.GetReason() != reasonOtherOwner) {
 		return false
 	}
@@ -50,7 +55,7 @@ func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.Applica
 		adoption.Instance, adoption.PodAnnotations = record.Value().GetInstance(), marks
 		text = "%s '%s' is taken over. Its job goes on."
 	}
-	if proto.Equal(adoption, record.Value().GetAdoption()) {
+	if proto.Equal(adoption, before) {
 		return false // the agent refuses it all the same
 	}
 	after := proto.CloneOf(record.Value())
@@ -59,6 +64,43 @@ func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.Applica
 	a.Records.Put(tx, record.Key, after)
 	a.appendEvents(tx, record.Key, NewEvent(EventCMFStatus, after.GetInstance(), fmt.Sprintf(text, report.Ref.GetKind(), report.Ref.GetName())))
 	return true
+}
+
+// completeAdoption notes that the agent has taken over the object of an adoption, so
+// that no later Apply takes it over again. It returns false if the report does not say
+// so. The status of the object says it even if the Ack was lost.
+func (a *Applications) completeAdoption(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], report resource.Report) bool {
+	adoption, generation := record.Value().GetAdoption(), record.Value().GetGeneration()
+	if adoption == nil || isComplete(adoption) {
+		return false
+	}
+	applied := report.Ack.GetOutcome() == agentv1.Outcome_OUTCOME_APPLIED && report.Ack.GetGeneration() == generation
+	marked := report.Status.GetObjectUid() == adoption.GetObjectUid() && report.Status.GetGeneration() == generation
+	if !applied && !marked {
+		return false
+	}
+	after := proto.CloneOf(record.Value())
+	after.Adoption.ObjectGeneration = 0
+	a.Records.Put(tx, record.Key, after)
+	return true
+}
+
+// isComplete reports whether nothing is left to take over.
+func isComplete(adoption *storev1.Adoption) bool { return adoption.GetObjectGeneration() == 0 }
+
+func asksToAdopt(app *cmfv1.FlinkApplication) bool {
+	return app.GetMetadata().GetAnnotations()[AdoptAnnotation] == "true"
+}
+
+// adoptionAfter is the adoption of a record after its application has changed to app.
+// Setting or removing the annotation begins anew: what was taken over before can be
+// taken over again, and what was not is not. The pods keep their annotations.
+func adoptionAfter(before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication) *storev1.Adoption {
+	adoption := before.GetAdoption()
+	if adoption == nil || asksToAdopt(before.GetApplication()) == asksToAdopt(app) {
+		return adoption
+	}
+	return &storev1.Adoption{Instance: adoption.GetInstance(), PodAnnotations: adoption.GetPodAnnotations()}
 }
 
 // continues returns whether the job of an object may go on as the current instance
@@ -120,7 +162,7 @@ func podMarks(record *storev1.ApplicationRecord, instance string) map[string]str
 // adoptionOf is the object that the agent is to take over, nil for none.
 func adoptionOf(record *storev1.ApplicationRecord) *agentv1.Adopt {
 	adoption := record.GetAdoption()
-	if adoption == nil {
+	if isComplete(adoption) {
 		return nil
 	}
 	return &agentv1.Adopt{ObjectUid: adoption.GetObjectUid(), ObjectGeneration: adoption.GetObjectGeneration()}

@@ -86,7 +86,7 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 			Instance:      before.GetInstance(),
 			EffectiveHash: before.GetEffectiveHash(),
 			Start:         before.GetStart(),
-			Adoption:      before.GetAdoption(),
+			Adoption:      adoptionAfter(before, app),
 		},
 	}
 	if start != nil {

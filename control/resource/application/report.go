@@ -18,7 +18,7 @@ import (
 // observe makes of a report the application's status, its current instance's job,
 // and the events that follow.
 func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
-	if a.adopt(tx, record, report) {
+	if !a.completeAdoption(tx, record, report) && a.adopt(tx, record, report) {
 		report.Ack = nil
 	}
 	seen := observe(record.Value(), before, report)

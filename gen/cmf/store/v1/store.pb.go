@@ -176,6 +176,8 @@ func (x *ApplicationRecord) GetAdoption() *Adoption {
 type Adoption struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// metadata.uid and metadata.generation of the object at the time of the decision.
+	// The generation is zero once the agent has taken the object over: it is not taken
+	// over a second time.
 	ObjectUid        string `protobuf:"bytes,1,opt,name=object_uid,json=objectUid,proto3" json:"object_uid,omitempty"`
 	ObjectGeneration int64  `protobuf:"varint,2,opt,name=object_generation,json=objectGeneration,proto3" json:"object_generation,omitempty"`
 	// The instance that continues the job of the object. While it is the current one,
