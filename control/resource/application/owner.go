@@ -26,7 +26,7 @@ func (a *Applications) RequireSavepointOwner(tx *store.Tx, env, name string) (sa
 	if err != nil {
 		return savepoint.Owner{}, err
 	}
-	if state, runs := jobRuns(app); !runs {
+	if state, runs := a.jobRuns(app); !runs {
 		return savepoint.Owner{}, apierror.Unprocessable("Application '" + name + "' is " + state + " and has no running job, so no savepoint can be taken.")
 	}
 	a.Records.RequirePresent(tx, app.Key)
@@ -34,18 +34,16 @@ func (a *Applications) RequireSavepointOwner(tx *store.Tx, env, name string) (sa
 }
 
 // jobRuns is false for an application whose job has ended or is not to run, with
-// the state that says so. A job of which nothing is known yet counts as running, and
-// so does one that was changed since its last report.
-func jobRuns(app Item) (state string, runs bool) {
+// the state that says so. The state is that of the current instance, which is
+// RECONCILING until its own job is reported: the status of the application may still
+// be that of the run before.
+func (a *Applications) jobRuns(app Item) (state string, runs bool) {
 	spec, err := openjson.Parse(app.Value().GetApplication().GetSpec())
 	if err == nil && flinkspec.DesiredState(spec) == flink.Suspended {
 		return "suspended", false
 	}
-	state = jobState(app)
-	if app.ReportedHead().GetGeneration() < app.Value().GetGeneration() {
-		return state, true
-	}
-	switch state {
+	instance := a.instances.In(app.At).Get(store.Join(app.Key, app.Value().GetInstance()))
+	switch state = instance.Message().GetStatus().GetJobStatus().GetState(); state {
 	case flink.JobFinished, flink.JobFailed, flink.JobCanceled:
 		return state, false
 	default:
