@@ -1,6 +1,10 @@
 package flink
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/openweir/weir/openjson"
+)
 
 // Change is how much a change of a specification asks of the operator. Of several
 // changed fields, the greatest counts.
@@ -21,7 +25,7 @@ func (c Change) String() string {
 }
 
 // OptionField begins the name that ChangeOf knows a Flink option by.
-const OptionField = "flinkConfiguration."
+const OptionField = FieldConfiguration + "."
 
 // ignoredFields are the fields of which a change alone does nothing.
 var ignoredFields = map[string]bool{
@@ -31,6 +35,31 @@ var ignoredFields = map[string]bool{
 
 // ignoredOptions are prefixes of Flink options of which a change does nothing.
 var ignoredOptions = []string{"job.autoscaler", "parallelism.default", "kubernetes.operator"}
+
+// Fields returns what the operator compares of a specification, by the names that
+// ChangeOf knows: the fields of the job and of both kinds of process, Flink options as
+// text, and everything else by its field. What is null is not there.
+func Fields(spec openjson.Object) map[string]any {
+	fields := map[string]any{}
+	for name, value := range spec {
+		nested, isObject := value.(openjson.Object)
+		switch {
+		case name == FieldConfiguration:
+			for option, text := range Options(spec) {
+				fields[OptionField+option] = text
+			}
+		case isObject && (name == "job" || name == "jobManager" || name == "taskManager"):
+			for field, value := range nested {
+				if value != nil {
+					fields[name+"."+field] = value
+				}
+			}
+		case value != nil:
+			fields[name] = value
+		}
+	}
+	return fields
+}
 
 // ChangeOf tells what a change of one field asks for. to is what it changes to, nil
 // where it is taken away; standalone is set for specifications of that mode. Fields

@@ -25,25 +25,9 @@ func Upgrades(from, to openjson.Object) bool {
 	return false
 }
 
-// operatorFields are the fields of a specification that the operator compares, as
-// flink.ChangeOf names them.
+// operatorFields are the fields of a specification that matter for a restart.
 func operatorFields(spec openjson.Object) map[string]any {
-	fields := map[string]any{}
-	for name, value := range spec {
-		nested, isObject := value.(openjson.Object)
-		switch {
-		case name == flink.FieldConfiguration:
-			for option, text := range flink.Options(spec) {
-				fields[flink.OptionField+option] = text
-			}
-		case isObject && (name == "job" || name == "jobManager" || name == "taskManager"):
-			for field, value := range nested {
-				fields[name+"."+field] = value
-			}
-		default:
-			fields[name] = value
-		}
-	}
+	fields := flink.Fields(spec)
 	delete(fields, "job.state")
 	if _, isJob := spec["job"].(openjson.Object); isJob && fields["job.upgradeMode"] == nil {
 		fields["job.upgradeMode"] = flink.UpgradeStateless
