@@ -29,7 +29,7 @@ func TestAnObjectThatCannotBeRenderedIsNotTakenForUnwanted(t *testing.T) {
 	restarted := dial(t, wrong.address, anyToken)
 	restarted.begin(hello("cluster-a", runsSQL, process("restarted"))) // it holds nothing
 	await.Success(t, "the problem on the statement", func() error {
-		if detail := s.get(t, "copying").GetStatus().GetDetail(); !strings.Contains(detail, "RenderFailed: The control plane cannot make the Statement of this resource") {
+		if detail := s.get(t, "copying").GetStatus().GetDetail(); !strings.Contains(detail, "RenderFailed: The control plane cannot render the Statement of this resource") {
 			return errors.New(detail)
 		}
 		return nil

@@ -92,7 +92,7 @@ func (d *Driver) Orphan(m *agentv1.Orphan) {
 	if r.desired.remove == "" {
 		delete(d.records, k)
 	}
-	d.log.Warn("the control plane has no record of an object; it is left as it is", "object", k.String(), "owner", m.GetOwnerUid())
+	d.log.Warn("the control plane has no resource for an object; it is not changed", "object", k.String(), "owner", m.GetOwnerUid())
 }
 
 // Synced ends the initial exchange of a session: an object that neither Hello

@@ -112,12 +112,12 @@ func (e explainer) notOwned(k key) *problem {
 func (e explainer) otherOwner(k key, owner string) *problem {
 	return refused(ReasonOtherOwner,
 		"%s already exists on cluster %q for a resource that the control plane does not have (uid %s), and differs from what this resource "+
-			"is to run. It is left as it is. %s", k, e.cluster, owner, remedy(k))
+			"specifies. It is not changed. %s", k, e.cluster, owner, remedy(k))
 }
 
 func (e explainer) otherInstallation(k key, installation string) *problem {
 	return refused(ReasonOtherInstallation,
-		"%s already exists on cluster %q and belongs to another Weir installation (%s). It is left as it is. %s", k, e.cluster, installation, remedy(k))
+		"%s already exists on cluster %q and belongs to another Weir installation (%s). It is not changed. %s", k, e.cluster, installation, remedy(k))
 }
 
 // remedy is what to do about an object that has the name already.
@@ -126,8 +126,8 @@ func remedy(k key) string {
 	if k.kind != flink.KindDeployment {
 		return "Delete it or choose another name. " + again
 	}
-	return "If this is an application that is to take it over, set the annotation " + adoptAnnotation + `: "true" on the application: ` +
-		"its job goes on if the specification is the same, and is upgraded otherwise. Else delete it or choose another name. " + again
+	return "To have the application take it over, set the annotation " + adoptAnnotation + `: "true" on the application: ` +
+		"the job continues if the specification is the same, and is upgraded if it differs. Otherwise, delete the object or choose another name. " + again
 }
 
 // adoptAnnotation is what users set on an application that is to take over an
@@ -136,7 +136,7 @@ const adoptAnnotation = "weir.dev/adopt"
 
 func (e explainer) superseded(k key, epoch, mine int64) *problem {
 	return retrying(ReasonSuperseded,
-		"%s is left alone: session %d of cluster %q is newer than session %d of this agent. "+
+		"%s is not changed: session %d of cluster %q is newer than session %d of this agent. "+
 			"Another agent is running for the cluster. Run only one agent per cluster.", k, epoch, e.cluster, mine)
 }
 

@@ -233,7 +233,7 @@ func (s *session) renderFailed(at store.Reader, next sendable, cause error) {
 	}
 	s.fleet.reports.addAck(s, &agentv1.Ack{
 		Ref: ref, OwnerUid: owner, Outcome: agentv1.Outcome_OUTCOME_RETRYING, Reason: reasonRenderFailed,
-		Message: fmt.Sprintf("The control plane cannot make the %s of this resource, and leaves what the cluster has as it is: %s.", ref.GetKind(), cause),
+		Message: fmt.Sprintf("The control plane cannot render the %s of this resource, so the object on the cluster is not changed: %s.", ref.GetKind(), cause),
 	})
 }
 

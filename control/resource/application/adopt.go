@@ -30,16 +30,16 @@ var podAnnotations = []string{"podTemplate", "metadata", "annotations"}
 
 // adopt has an application take over the object that the agent found in place of
 // its own: if the user asked for it, or if the object runs just what the application
-// says and belongs to a resource that does not exist. It returns false if the
-// refusal stands.
-func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], report resource.Report) bool {
+// says and belongs to a resource that does not exist. It returns the event of it, nil
+// if the refusal stands.
+func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], report resource.Report) *cmfv1.FlinkApplicationEvent {
 	found := report.Ack.GetFound()
 	if found == nil || report.Ack.GetGeneration() != record.Value().GetGeneration() {
-		return false
+		return nil
 	}
 	// The object of a resource that was deleted goes first.
 	if a.ownership.Removing(tx, report.Cluster, report.Ref, found.GetOwnerUid()) {
-		return false
+		return nil
 	}
 	marks, same := a.continues(tx, record, found)
 	before := record.Value().GetAdoption()
@@ -47,23 +47,22 @@ func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.Applica
 	takenBefore := isComplete(before) && before.GetObjectUid() == found.GetObjectUid()
 	asked := asksToAdopt(record.Value().GetApplication()) && !takenBefore
 	if !asked && (!same || report.Ack.GetReason() != reasonOtherOwner) {
-		return false
+		return nil
 	}
 	adoption := &storev1.Adoption{ObjectUid: found.GetObjectUid(), ObjectGeneration: found.GetObjectGeneration()}
-	text := "%s '%s' is taken over. It differs from the application, and is upgraded."
+	text := "%s '%s' is taken over. Its specification differs from that of the application, so it is upgraded."
 	if same {
 		adoption.Instance, adoption.PodAnnotations = record.Value().GetInstance(), marks
-		text = "%s '%s' is taken over. Its job goes on."
+		text = "%s '%s' is taken over. Its job continues."
 	}
 	if proto.Equal(adoption, before) {
-		return false // the agent refuses it all the same
+		return nil // the agent refuses it all the same
 	}
 	after := proto.CloneOf(record.Value())
 	after.Generation++
 	after.Adoption = adoption
 	a.Records.Put(tx, record.Key, after)
-	a.appendEvents(tx, record.Key, NewEvent(EventCMFStatus, after.GetInstance(), fmt.Sprintf(text, report.Ref.GetKind(), report.Ref.GetName())))
-	return true
+	return NewEvent(EventCMFStatus, after.GetInstance(), fmt.Sprintf(text, report.Ref.GetKind(), report.Ref.GetName()))
 }
 
 // completeAdoption notes that the agent has taken over the object of an adoption, so

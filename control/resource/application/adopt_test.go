@@ -9,6 +9,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 func TestWhatCompletesAnAdoption(t *testing.T) {
@@ -55,4 +56,31 @@ func TestWhatCompletesAnAdoption(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each event beyond the limit takes the place of the oldest, those of one report in
+// one step.
+func TestAnAdoptionIsReportedBesideOtherEventsAtTheLimit(t *testing.T) {
+	s := fresh(t, Limits{Events: 2, Instances: 2})
+	s.commit(t, orders, several(1, 2)...)
+	s.update(t, func(tx *store.Tx) {
+		s.Records.Put(tx, orders, &storev1.ApplicationRecord{Generation: 3, Application: &cmfv1.FlinkApplication{
+			Metadata: &cmfv1.ObjectMeta{Name: "orders", Annotations: map[string]string{AdoptAnnotation: "true"}},
+		}})
+	})
+	s.update(t, func(tx *store.Tx) {
+		_, err := s.observe(tx, s.Records.Get(tx, orders), nil, resource.Report{
+			Cluster: "cluster-a", Ref: &agentv1.ObjectRef{Kind: "FlinkDeployment", Namespace: "flink", Name: "orders"},
+			Ack: &agentv1.Ack{
+				Outcome: agentv1.Outcome_OUTCOME_REFUSED, Generation: 3, Found: &agentv1.FoundObject{ObjectUid: "object-1", ObjectGeneration: 4},
+			},
+			Events: []*agentv1.EventReport{{Id: "e", Message: "from the cluster"}},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	expect(t, "events", kept(s, orders), []string{
+		"FlinkDeployment 'orders' is taken over. Its specification differs from that of the application, so it is upgraded.", "from the cluster",
+	})
 }

@@ -18,14 +18,19 @@ import (
 // observe makes of a report the application's status, its current instance's job,
 // and the events that follow.
 func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
-	if !a.completeAdoption(tx, record, report) && a.adopt(tx, record, report) {
-		report.Ack = nil
+	var events []*cmfv1.FlinkApplicationEvent
+	if !a.completeAdoption(tx, record, report) {
+		if adopted := a.adopt(tx, record, report); adopted != nil {
+			events = append(events, adopted)
+			report.Ack = nil
+		}
 	}
 	seen := observe(record.Value(), before, report)
 	if seen.job != nil {
 		a.recordJob(tx, store.Join(record.Key, record.Value().GetInstance()), seen.job)
 	}
-	a.appendEvents(tx, record.Key, seen.events...)
+	// Together, as each call deletes the oldest of those that were stored before.
+	a.appendEvents(tx, record.Key, append(events, seen.events...)...)
 	return seen.status, nil
 }
 
