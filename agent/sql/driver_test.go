@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -45,8 +46,14 @@ func (a *agent) note(what func()) {
 // start begins a process that ends with the test, or by end.
 func start(t *testing.T, f *fakeFlink) *agent {
 	t.Helper()
+	return startFenced(t, f, nil)
+}
+
+// startFenced is start with a record of the newest session of the cluster.
+func startFenced(t *testing.T, f *fakeFlink, fence Fence) *agent {
+	t.Helper()
 	a := &agent{t: t}
-	a.driver = New(Config{Endpoints: f, Reports: a, Log: slog.New(slog.DiscardHandler), Timing: Timing{
+	a.driver = New(Config{Endpoints: f, Fence: fence, Reports: a, Log: slog.New(slog.DiscardHandler), Timing: Timing{
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, Follow: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
 		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Shutdown: time.Second,
 	}})
@@ -237,6 +244,39 @@ func TestAStatementWaitsForItsCluster(t *testing.T) {
 	f.at(func() { f.down = false })
 	a.reaches(1, "STABLE", "RUNNING")
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
+}
+
+// record is a Fence by which a newer session has begun while its error is set.
+type record struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (r *record) Check(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func TestNoStatementStartsWhereANewerSessionHasBegun(t *testing.T) {
+	for name, spec := range map[string]Spec{"a query": endless(), "an INSERT": {Statement: "INSERT INTO t SELECT endless", Setup: []string{"CREATE TABLE t"}, Detached: true}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFlink(t)
+			fence := &record{err: errors.New("a newer session has begun")}
+			a := startFenced(t, f, fence)
+			a.apply(1, spec)
+			if ack := a.acked(agentv1.Outcome_OUTCOME_RETRYING); !strings.Contains(ack.GetMessage(), "a newer session has begun") {
+				t.Errorf("the user is told %q", ack.GetMessage())
+			}
+			if started := f.alive(); len(started) > 0 {
+				t.Errorf("jobs were started: %v", started)
+			}
+			fence.mu.Lock()
+			fence.err = nil
+			fence.mu.Unlock()
+			a.reaches(1, "STABLE", "RUNNING")
+		})
+	}
 }
 
 func TestADeletedQueryLeavesNoJob(t *testing.T) {

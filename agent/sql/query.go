@@ -71,6 +71,9 @@ func (s *statement) beginQuery(ctx context.Context, w *revision) error {
 		return err
 	}
 	defer release()
+	if err := s.driver.checkFence(ctx); err != nil {
+		return err
+	}
 	s.renewSpool()
 	s.update(func(st *status) { *st = status{LifecycleState: flink.LifecycleCreated} })
 	q := &query{
