@@ -31,9 +31,9 @@ func TestSpecInForce(t *testing.T) {
 
 func TestCheckChange(t *testing.T) {
 	same(t, messages(t, flinkspec.CheckChange(object(t, `{}`), object(t, `{"mode":"standalone"}`))),
-		[]string{"spec.mode: cannot change once the cluster was deployed, it is native"})
+		[]string{"spec.mode: cannot change after the cluster was deployed: it is native"})
 	cluster := object(t, `{"flinkVersion":"v2_0","serviceAccount":"flink","mode":"standalone","job":{"parallelism":1}}`)
 	same(t, messages(t, flinkspec.CheckClusterSpec(nil, cluster)), []string(nil))
 	same(t, messages(t, flinkspec.CheckClusterSpec(object(t, `{}`), cluster)),
-		[]string{"spec.clusterSpec.mode: cannot change once the cluster was deployed, it is native"})
+		[]string{"spec.clusterSpec.mode: cannot change after the cluster was deployed: it is native"})
 }

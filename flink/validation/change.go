@@ -17,7 +17,7 @@ func Change(inForce, spec openjson.Object) []Problem {
 	}
 	c := checker{spec: spec}
 	if was := deploymentMode(inForce); was != deploymentMode(spec) {
-		c.addf("spec.mode", "cannot change once the cluster was deployed, it is %s", was)
+		c.addf("spec.mode", "cannot change after the cluster was deployed: it is %s", was)
 	}
 	if (inForce["job"] == nil) != (spec["job"] == nil) {
 		c.addf("spec.job", "cannot be added to or taken from a cluster that was deployed")
@@ -28,7 +28,7 @@ func Change(inForce, spec openjson.Object) []Problem {
 	nonce := openjson.Field(spec, "job", "savepointRedeployNonce")
 	if nonce != nil && fmt.Sprint(nonce) != fmt.Sprint(openjson.Field(inForce, "job", "savepointRedeployNonce")) &&
 		strings.TrimSpace(openjson.String(spec, "job", "initialSavepointPath")) == "" {
-		c.addf("spec.job.savepointRedeployNonce", "needs spec.job.initialSavepointPath where it changes")
+		c.addf("spec.job.savepointRedeployNonce", "needs spec.job.initialSavepointPath when it changes")
 	}
 	return c.problems
 }

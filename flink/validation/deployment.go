@@ -53,7 +53,7 @@ func (c *checker) ingress() {
 	}
 	if port := ingressPort.FindStringSubmatch(template); port != nil && port[1] != "" {
 		if _, err := strconv.ParseUint(port[1], 10, 31); err != nil {
-			c.addf("spec.ingress.template", "must make a URL: %q is not a port", port[1])
+			c.addf("spec.ingress.template", "must result in a URL: %q is not a port", port[1])
 		}
 	}
 }

@@ -57,10 +57,10 @@ var rules = []struct{ name, kept, broken, problem string }{
 	{"ingress", `{"ingress":null}`, `{"ingress":"x"}`, "spec.ingress: must be an object"},
 	{"template of an ingress", `{"ingress":{"template":"{{name}}.{{namespace}}.example.com","className":"nginx"}}`, `{"ingress":{}}`, "spec.ingress.template: must be set, such as {{name}}.{{namespace}}.example.com"},
 	{"type of a template", `{"ingress":{"template":""}}`, `{"ingress":{"template":1}}`, "spec.ingress.template: must be a string"},
-	{"port", `{"ingress":{"template":"HTTPS://flink.example.com:8443/{{namespace}}/{{name}}(/|$)(.*)"}}`, `{"ingress":{"template":"{{name}}.example.com:http"}}`, `spec.ingress.template: must make a URL: "http" is not a port`},
-	{"one port", `{"ingress":{"template":"user:password@example.com:/x"}}`, `{"ingress":{"template":"http://example.com:80:81/x"}}`, `spec.ingress.template: must make a URL: "80:81" is not a port`},
-	{"a port that can be", `{"ingress":{"template":"[::1]:80/x"}}`, `{"ingress":{"template":"example.com:99999999999"}}`, `spec.ingress.template: must make a URL: "99999999999" is not a port`},
-	{"a colon in a path", `{"ingress":{"template":"/{{namespace}}/{{name}}:ui"}}`, `{"ingress":{"template":"{{name}}:ui/{{namespace}}"}}`, `spec.ingress.template: must make a URL: "ui" is not a port`},
+	{"port", `{"ingress":{"template":"HTTPS://flink.example.com:8443/{{namespace}}/{{name}}(/|$)(.*)"}}`, `{"ingress":{"template":"{{name}}.example.com:http"}}`, `spec.ingress.template: must result in a URL: "http" is not a port`},
+	{"one port", `{"ingress":{"template":"user:password@example.com:/x"}}`, `{"ingress":{"template":"http://example.com:80:81/x"}}`, `spec.ingress.template: must result in a URL: "80:81" is not a port`},
+	{"a port that can be", `{"ingress":{"template":"[::1]:80/x"}}`, `{"ingress":{"template":"example.com:99999999999"}}`, `spec.ingress.template: must result in a URL: "99999999999" is not a port`},
+	{"a colon in a path", `{"ingress":{"template":"/{{namespace}}/{{name}}:ui"}}`, `{"ingress":{"template":"{{name}}:ui/{{namespace}}"}}`, `spec.ingress.template: must result in a URL: "ui" is not a port`},
 	{"files of logging", `{"logConfiguration":{"log4j-console.properties":"x","logback-console.xml":null}}`, `{"logConfiguration":{"log4j.properties":""}}`, `spec.logConfiguration: must not have the key "log4j.properties", only log4j-console.properties and logback-console.xml`},
 	{"text of logging", `{"logConfiguration":{"logback-console.xml":""}}`, `{"logConfiguration":{"logback-console.xml":1}}`, `spec.logConfiguration["logback-console.xml"]: must be a string`},
 	{"annotations of pods", `{"podTemplate":{"metadata":{"annotations":{}}}}`, `{"podTemplate":{"metadata":{"annotations":["x"]}}}`, "spec.podTemplate.metadata.annotations: must be an object"},
@@ -172,7 +172,7 @@ func TestChange(t *testing.T) {
 	const (
 		suspended = `{"flinkVersion":"v1_19","job":{"state":"suspended","upgradeMode":"last-state"}}`
 		version   = "spec.flinkVersion: cannot change while the job is suspended by last-state: start it with v1_19 first, and change the version then"
-		redeploy  = "spec.job.savepointRedeployNonce: needs spec.job.initialSavepointPath where it changes"
+		redeploy  = "spec.job.savepointRedeployNonce: needs spec.job.initialSavepointPath when it changes"
 		session   = "spec.job: cannot be added to or taken from a cluster that was deployed"
 	)
 	for name, test := range map[string]struct {
@@ -181,8 +181,8 @@ func TestChange(t *testing.T) {
 	}{
 		"nothing in force":            {``, `{"mode":"standalone","job":{"savepointRedeployNonce":1}}`, nil},
 		"native said at last":         {`{}`, `{"mode":"native"}`, nil},
-		"another mode":                {`{}`, `{"mode":"standalone"}`, []string{"spec.mode: cannot change once the cluster was deployed, it is native"}},
-		"and back":                    {`{"mode":"standalone"}`, `{"mode":null}`, []string{"spec.mode: cannot change once the cluster was deployed, it is standalone"}},
+		"another mode":                {`{}`, `{"mode":"standalone"}`, []string{"spec.mode: cannot change after the cluster was deployed: it is native"}},
+		"and back":                    {`{"mode":"standalone"}`, `{"mode":null}`, []string{"spec.mode: cannot change after the cluster was deployed: it is standalone"}},
 		"a job for a session cluster": {`{}`, `{"job":{}}`, []string{session}},
 		"a job taken away":            {`{"job":{}}`, `{"job":null}`, []string{session}},
 		"another version":             {`{"flinkVersion":"v1_19","job":{"upgradeMode":"last-state"}}`, `{"flinkVersion":"v1_20","job":{"upgradeMode":"last-state"}}`, nil},
