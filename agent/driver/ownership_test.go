@@ -127,7 +127,7 @@ func TestARunningJobIsNeverDeletedToMakeRoom(t *testing.T) {
 		t.Errorf("the object that is as desired was not taken over as it is: %v", now)
 	}
 	refused := rebuilt.reports.ack("other", isRefused, ReasonOtherOwner)
-	for _, want := range []string{"uid u1", `weir.dev/adopt: "true"`, "delete it"} {
+	for _, want := range []string{"uid u1", `weir.dev/adopt: "true"`, "delete the object"} {
 		if !strings.Contains(refused.GetMessage(), want) {
 			t.Errorf("the message is %q; want it to say %q", refused.GetMessage(), want)
 		}
