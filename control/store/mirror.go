@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -18,7 +19,7 @@ const (
 	// Objects read at once when loading: at first, at most, and in bytes.
 	firstPage = 2000
 	maxPage   = 50_000
-	pageBytes = 16 << 20
+	pageBytes = 32 << 20
 	// pageTimeout bounds the reading of one page.
 	pageTimeout = 30 * time.Second
 
@@ -116,58 +117,77 @@ func (m *mirror) sameHistory(ctx context.Context) (bool, error) {
 }
 
 // load reads everything at one revision. etcd counts the rest of the range for
-// every page, so pages are large, though bounded in bytes: what a page holds is
-// decoded while the next one is on its way.
+// every page, so pages are large, though bounded in bytes, and each collection is
+// a range of its own. What a page holds is decoded while the next one is on its
+// way.
 func (m *mirror) load(ctx context.Context) error {
 	select {
 	case <-m.rewind: // what it was about is dealt with by loading
 	default:
 	}
 	began := time.Now()
-	first, err := m.page(ctx, m.prefix, 0, firstPage)
-	if err != nil {
-		return err
-	}
-	revision := first.Header.Revision
 	tables := m.emptyTables()
-	pages := make(chan []*mvccpb.KeyValue)
+	pages := make(chan page)
 	filled := make(chan struct{})
 	go func() {
 		defer close(filled)
-		for kvs := range pages {
-			m.fill(tables, kvs, m.names)
+		for p := range pages {
+			m.fill(tables[p.collection], m.collections[p.collection], p.kvs)
 		}
 	}()
-	count := 0
-	for last := first; ; {
-		pages <- last.Kvs
-		count += len(last.Kvs)
-		if !last.More {
-			break
-		}
-		from := string(last.Kvs[len(last.Kvs)-1].Key) + "\x00"
-		if last, err = m.page(ctx, from, revision, nextPage(last.Kvs)); err != nil {
-			break
-		}
-	}
+	header, count, err := m.read(ctx, pages)
 	close(pages)
 	<-filled
 	if err != nil {
 		return err
 	}
-	m.replace(tables, revision, first.Header.ClusterId)
-	m.log.Info("loaded from etcd", "prefix", m.prefix, "objects", count, "revision", revision, "took", time.Since(began))
+	m.replace(tables, header.Revision, header.ClusterId)
+	m.log.Info("loaded from etcd", "prefix", m.prefix, "objects", count, "revision", header.Revision, "took", time.Since(began))
 	if !m.isReady() {
 		close(m.ready)
 	}
 	return nil
 }
 
-func (m *mirror) page(ctx context.Context, from string, revision int64, limit int64) (*clientv3.GetResponse, error) {
+// page is some of the objects of a collection.
+type page struct {
+	collection int
+	kvs        []*mvccpb.KeyValue
+}
+
+// read sends the objects of all collections, all as of the revision in the header
+// that it returns.
+func (m *mirror) read(ctx context.Context, pages chan<- page) (header *etcdserverpb.ResponseHeader, count int, err error) {
+	var revision int64 // that of the first answer
+	for number, c := range m.collections {
+		from := m.prefix + c.Name() + "/"
+		end := clientv3.GetPrefixRangeEnd(from)
+		for limit := int64(firstPage); ; {
+			answer, err := m.page(ctx, from, end, revision, limit)
+			if err != nil {
+				return nil, 0, err
+			}
+			if header == nil {
+				header, revision = answer.Header, answer.Header.Revision
+			}
+			count += len(answer.Kvs)
+			if len(answer.Kvs) > 0 {
+				pages <- page{number, answer.Kvs}
+			}
+			if !answer.More {
+				break
+			}
+			from = string(answer.Kvs[len(answer.Kvs)-1].Key) + "\x00"
+			limit = nextPage(answer.Kvs)
+		}
+	}
+	return header, count, nil
+}
+
+func (m *mirror) page(ctx context.Context, from, end string, revision int64, limit int64) (*clientv3.GetResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
-	response, err := m.client.Get(ctx, from, clientv3.WithRange(clientv3.GetPrefixRangeEnd(m.prefix)),
-		clientv3.WithLimit(limit), clientv3.WithRev(revision))
+	response, err := m.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", m.prefix, err)
 	}

@@ -146,13 +146,11 @@ func (s *Store) numbers() map[string]int {
 	return names
 }
 
-// fill puts what was loaded into tables that nobody reads yet.
-func (s *Store) fill(tables []table, kvs []*mvccpb.KeyValue, names map[string]int) {
+// fill puts what was loaded of a collection into a table that nobody reads yet.
+func (s *Store) fill(t table, c collection, kvs []*mvccpb.KeyValue) {
 	for _, kv := range kvs {
-		if number, ok := s.collectionOf(kv.Key, names); ok {
-			if o := s.collections[number].decode(kv); o != nil {
-				tables[number].put(o)
-			}
+		if o := c.decode(kv); o != nil {
+			t.put(o)
 		}
 	}
 }

@@ -77,7 +77,7 @@ type Option func(*config)
 
 // WithHistory sets how many changes are kept for watches, and how many bytes of
 // them: the more, the longer a watch may lag or be interrupted. The default is
-// 16384 changes and 64 MiB.
+// 16384 changes and 32 MiB.
 func WithHistory(changes, bytes int) Option {
 	return func(c *config) { c.historyChanges, c.historyBytes = max(changes, 1), max(bytes, 1) }
 }
@@ -92,7 +92,7 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 		client:   client,
 		prefix:   strings.TrimSuffix(prefix, "/") + "/",
 		log:      log,
-		config:   config{historyChanges: 16384, historyBytes: 64 << 20, bookmarks: 15 * time.Second},
+		config:   config{historyChanges: 16384, historyBytes: 32 << 20, bookmarks: 15 * time.Second},
 		barriers: newBarriers(),
 		ready:    make(chan struct{}),
 		stopped:  make(chan struct{}),
