@@ -28,10 +28,11 @@ const DefaultHeartbeat = 5 * time.Second
 type Config struct {
 	// Etcd holds the application. It stays the caller's to close, after Run. Required.
 	Etcd *clientv3.Client
-	// Listener takes gRPC connections, of clients and agents. The caller opens it,
-	// so that an address in use is known at once, and Run closes it. nil where only
-	// in-process clients are served.
-	Listener net.Listener
+	// Listen opens the listener for gRPC connections, of clients and agents. Run
+	// calls it once the state is loaded, so that nobody connects to a replica that
+	// cannot serve yet, and closes the listener. nil where only in-process clients
+	// are served.
+	Listen func() (net.Listener, error)
 	// TLS of the listener; nil serves without encryption.
 	TLS *TLSFiles
 	// Replica names this replica to the others. Required.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -29,9 +30,11 @@ const (
 	// writing only while something is written, so it may be as large as pages want.
 	readBuffer  = 8 << 10
 	writeBuffer = 64 << 10
-	// drain is how long requests under way may take to finish when the replica
-	// stops.
-	drain = time.Second
+	// connectionAge is how long clients use a connection, give or take a tenth.
+	// They look for replicas again when they open the next one, so that replicas
+	// which were added get their share. Streams stay on the connection that they
+	// began on.
+	connectionAge = 10 * time.Minute
 )
 
 // Control is one replica.
@@ -41,6 +44,8 @@ type Control struct {
 	rooms  *rooms
 	server *grpc.Server
 	health *health.Server
+	opened chan struct{} // closed when the listener is open
+	unary  unaryCalls
 }
 
 // New builds a replica. Its error lists everything that is wrong with the
@@ -50,11 +55,12 @@ func New(config Config) (*Control, error) {
 		return nil, fmt.Errorf("configuration of the control plane: %w", err)
 	}
 	s := store.New(config.Etcd, Prefix, config.Log)
-	c := &Control{config: config, store: s, rooms: newRooms(s, config), health: health.NewServer()}
+	c := &Control{config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{})}
 	c.server = grpc.NewServer(c.serverOptions()...)
 	c.rooms.register(c.server)
 	c.rooms.fleet.Register(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
+	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	reflection.Register(c.server)
 	return c, nil
 }
@@ -72,7 +78,7 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
-		grpc.ChainUnaryInterceptor(interceptor.Unary(c.config.Log)...),
+		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{c.unary.count}, interceptor.Unary(c.config.Log)...)...),
 		grpc.ChainStreamInterceptor(interceptor.Stream(c.config.Log)...),
 		grpc.StatsHandler(otelgrpc.NewServerHandler()),
 		grpc.MaxRecvMsgSize(maxMessage),
@@ -80,7 +86,9 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.ForceServerCodecV2(messageCodec{}),
 		experimental.BufferPool(messageBuffers),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: 20 * time.Second, Timeout: 10 * time.Second, MaxConnectionAge: connectionAge,
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}
 }
@@ -100,30 +108,12 @@ func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
 	return interceptor.Stream(c.config.Log)
 }
 
-// Ready returns why requests cannot be served; nil where they can.
-func (c *Control) Ready(ctx context.Context) error {
-	select {
-	case <-c.store.Ready():
-	default:
-		return errors.New("the state is not loaded yet")
-	}
-	if err := c.store.Healthy(ctx); err != nil {
-		return fmt.Errorf("etcd: %w", err)
-	}
-	return nil
-}
-
 // Loaded is closed when the state is loaded and requests can be served.
 func (c *Control) Loaded() <-chan struct{} { return c.store.Ready() }
 
 // Run serves until the context ends or something fails for good, and returns
 // when every part has ended.
 func (c *Control) Run(ctx context.Context) error {
-	if c.config.Listener != nil {
-		// Closed already, unless the context ended before there was anything to
-		// serve.
-		defer func() { _ = c.config.Listener.Close() }()
-	}
 	// The store outlives those that use it.
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	stored := make(chan error, 1)
@@ -139,12 +129,17 @@ func (c *Control) Run(ctx context.Context) error {
 		case <-inner.Done():
 			return nil
 		}
+		listener, err := c.listen()
+		if err != nil {
+			return err
+		}
+		close(c.opened)
 		group.Go(func() error { return c.rooms.fleet.Run(inner) })
 		group.Go(func() error { return c.rooms.election.Run(inner) })
-		if c.config.Listener != nil {
-			group.Go(func() error { return c.serve(inner) })
+		group.Go(func() error { return c.followHealth(inner) })
+		if listener != nil {
+			group.Go(func() error { return c.serve(inner, listener) })
 		}
-		c.health.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
 		return nil
 	})
 	err := group.Wait()
@@ -152,29 +147,14 @@ func (c *Control) Run(ctx context.Context) error {
 	return errors.Join(err, <-stored)
 }
 
-// serve takes connections until the context ends, then lets requests under way
-// finish for a while.
-func (c *Control) serve(ctx context.Context) error {
-	served := make(chan error, 1)
-	go func() { served <- c.server.Serve(c.config.Listener) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve gRPC: %w", err)
-	case <-ctx.Done():
+// listen opens the listener; nil where there is none.
+func (c *Control) listen() (net.Listener, error) {
+	if c.config.Listen == nil {
+		return nil, nil
 	}
-	c.health.Shutdown()
-	finished := make(chan struct{})
-	go func() {
-		c.server.GracefulStop()
-		close(finished)
-	}()
-	timer := time.NewTimer(drain)
-	defer timer.Stop()
-	select {
-	case <-finished:
-	case <-timer.C:
-		c.server.Stop()
-		<-finished
+	listener, err := c.config.Listen()
+	if err != nil {
+		return nil, fmt.Errorf("listen for gRPC: %w", err)
 	}
-	return <-served
+	return listener, nil
 }

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -9,8 +10,10 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
@@ -126,13 +129,40 @@ func TestReplicaStartsWithoutEtcdAndServesOnceItIsAvailable(t *testing.T) {
 	t.Parallel()
 	network := startProxy(t, hostOf(listeningEtcd(t)))
 	network.cut()
-	r := launch(t, dialEtcd(t, network), "replica-1")
+	var r *replica
+	r = launch(t, dialEtcd(t, network), "replica-1", func(config *control.Config) {
+		listen := config.Listen
+		config.Listen = func() (net.Listener, error) {
+			select {
+			case <-r.Loaded():
+			default:
+				t.Error("the replica listens before the state is loaded")
+			}
+			return listen()
+		}
+	})
 	if err := r.Ready(t.Context()); err == nil || err.Error() != "the state is not loaded yet" {
 		t.Errorf("the replica is ready without etcd: %v", err)
 	}
 	network.heal()
 	await.Closed(t, "the state", r.Loaded())
 	r.connect(t, hello("cluster-a"))
+}
+
+// Clients with health checks send nothing to a replica that cannot read from etcd.
+func TestHealthFollowsEtcd(t *testing.T) {
+	t.Parallel()
+	network := startProxy(t, hostOf(listeningEtcd(t)))
+	r := startReplica(t, dialEtcd(t, network), "replica-1")
+	health := healthv1.NewHealthClient(r.conn)
+	status := func() string {
+		return must(health.Check(t.Context(), &healthv1.HealthCheckRequest{}))(t).GetStatus().String()
+	}
+	awaitEqual(t, "health with etcd", "SERVING", status)
+	network.cut()
+	awaitEqual(t, "health without etcd", "NOT_SERVING", status)
+	network.heal()
+	awaitEqual(t, "health with etcd again", "SERVING", status)
 }
 
 func TestReplicaStopsInTime(t *testing.T) {

@@ -77,7 +77,7 @@ func launch(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*c
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	config := control.Config{
 		Etcd:        etcd,
-		Listener:    listener,
+		Listen:      func() (net.Listener, error) { return listener, nil },
 		Replica:     name,
 		AgentTokens: fleet.Tokens{},
 		Heartbeat:   longHeartbeat,

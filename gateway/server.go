@@ -22,7 +22,7 @@ const (
 	maxHeaderBytes = 64 << 10
 	// ShutdownGrace is how long requests under way may take to end once the
 	// server begins to shut down.
-	ShutdownGrace = 2 * time.Second
+	ShutdownGrace = 10 * time.Second
 )
 
 // Serve serves HTTP on a listener until ctx ends, and closes it. Requests

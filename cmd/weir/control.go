@@ -80,18 +80,23 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	listeners, closeAll, err := listenAll(map[string]string{"--grpc": flags.grpc, "--admin": flags.admin, "--http": flags.http})
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	config.Listener = listeners["--grpc"]
 	etcd, closeEtcd, err := openEtcd(ctx, flags, log)
 	if err != nil {
 		return err
 	}
 	defer closeEtcd()
 	config.Etcd = etcd
+	restListener := make(chan net.Listener, 1)
+	config.Listen = func() (net.Listener, error) {
+		if flags.http != "" {
+			listener, err := listen("--http", flags.http)
+			if err != nil {
+				return nil, err
+			}
+			restListener <- listener
+		}
+		return listen("--grpc", flags.grpc)
+	}
 	telemetry, err := startTelemetry(ctx, "weir-control")
 	if err != nil {
 		return err
@@ -116,13 +121,27 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 		tuneGC(ctx)
 		return nil
 	})
-	if admin := listeners["--admin"]; admin != nil {
-		group.Go(func() error { return serveAdmin(ctx, admin, replica.Ready, telemetry.metrics, log) })
+	if flags.admin != "" {
+		group.Go(func() error {
+			// From the start, as it says that the replica is not ready yet.
+			listener, err := listen("--admin", flags.admin)
+			if err != nil {
+				return err
+			}
+			return serveAdmin(ctx, listener, replica.Ready, telemetry.metrics, log)
+		})
 	}
-	if listener := listeners["--http"]; listener != nil {
-		group.Go(func() error { return gateway.Serve(ctx, listener, rest, log) })
+	if flags.http != "" {
+		group.Go(func() error {
+			select {
+			case listener := <-restListener:
+				return gateway.Serve(ctx, listener, rest, log)
+			case <-ctx.Done():
+				return nil
+			}
+		})
 	}
-	log.Info("control plane", "grpc", config.Listener.Addr().String(), "replica", config.Replica)
+	log.Info("control plane", "grpc", flags.grpc, "replica", config.Replica)
 	return group.Wait()
 }
 
@@ -208,27 +227,6 @@ func replicaName(given string) string {
 		host = "weir"
 	}
 	return fmt.Sprintf("%s-%d", host, os.Getpid())
-}
-
-// listenAll opens the addresses of several flags, those that are not empty.
-func listenAll(addresses map[string]string) (listeners map[string]net.Listener, closeAll func(), err error) {
-	listeners = map[string]net.Listener{}
-	closeAll = func() {
-		for _, listener := range listeners {
-			_ = listener.Close() // again, where it has been served on
-		}
-	}
-	for flag, address := range addresses {
-		if address == "" {
-			continue
-		}
-		if listeners[flag], err = listen(flag, address); err != nil {
-			delete(listeners, flag)
-			closeAll()
-			return nil, nil, err
-		}
-	}
-	return listeners, closeAll, nil
 }
 
 // listen opens an address, and names the flag that it came from if it cannot.

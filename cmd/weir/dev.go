@@ -127,7 +127,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	tokens := fleet.Tokens{}
 	tokens.Add(token, "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd.Client(), Listener: grpcListener, Replica: "dev", AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
+		Etcd: etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
 		Heartbeat: devHeartbeat, Version: buildVersion(), Log: log,
 	})
 	if err != nil {

@@ -7,23 +7,26 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/openweir/weir/gateway"
+	"github.com/openweir/weir/gateway/upstream"
 )
 
 type gatewayFlags struct {
-	http, control string
-	ca            string
-	serverName    string
-	insecure      bool
-	maxBody       int64
+	http       string
+	control    []string
+	ca         string
+	serverName string
+	insecure   bool
+	maxBody    int64
 }
 
 func gatewayCommand(log func() *slog.Logger) *cobra.Command {
@@ -39,7 +42,7 @@ func gatewayCommand(log func() *slog.Logger) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.http, "http", "127.0.0.1:8080", "address to serve REST, /healthz, /readyz and /metrics on")
-	f.StringVar(&flags.control, "control", "127.0.0.1:9090", "address of the control plane's gRPC API; dns:///name:port balances requests over replicas")
+	f.StringSliceVar(&flags.control, "control", []string{"127.0.0.1:9090"}, "addresses of the gRPC API of the control plane's replicas; dns:///name:port stands for every address of the name")
 	f.StringVar(&flags.ca, "tls-ca", "", "PEM file with the CA certificates that verify the certificate of the control plane (default: the CAs of the system)")
 	f.StringVar(&flags.serverName, "tls-server-name", "", "server name to verify in the certificate of the control plane (default: the host of --control)")
 	f.BoolVar(&flags.insecure, "insecure", false, "connect to the control plane without TLS; for a single machine or a protected network")
@@ -64,32 +67,37 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 		return err
 	}
 	defer telemetry.stop(ctx, log)
-	conn, err := grpc.NewClient(flags.control,
-		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
-		grpc.WithStatsHandler(otelgrpc.NewClientHandler()))
+	conn, err := upstream.Dial(flags.control, transport)
 	if err != nil {
 		return fmt.Errorf("--control: %w", err)
 	}
 	defer conn.Close()
 	handler, err := gateway.New(gateway.Config{
 		Conn: conn, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
-		Ready: func(ctx context.Context) error {
-			answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
-			if err != nil {
-				return fmt.Errorf("control plane: %w", err)
-			}
-			if answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
-				return fmt.Errorf("control plane: %s", answer.GetStatus())
-			}
-			return nil
-		},
+		Ready: func(ctx context.Context) error { return controlReady(ctx, conn) },
 	})
 	if err != nil {
 		return err
 	}
-	log.Info("gateway", "http", listener.Addr().String(), "control", flags.control)
+	log.Info("gateway", "http", listener.Addr().String(), "control", strings.Join(flags.control, ","))
 	return gateway.Serve(ctx, listener, handler, log)
+}
+
+// readyTimeout bounds the question whether a replica serves.
+const readyTimeout = 2 * time.Second
+
+// controlReady returns why no replica of the control plane serves; nil if one does.
+func controlReady(ctx context.Context, conn *grpc.ClientConn) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	answer, err := healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+	if err != nil {
+		return fmt.Errorf("control plane: %w", err)
+	}
+	if answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("control plane: %s", answer.GetStatus())
+	}
+	return nil
 }
 
 func (f gatewayFlags) credentials() (credentials.TransportCredentials, error) {

@@ -1,0 +1,212 @@
+package upstream
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/openweir/weir/internal/await"
+
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+// replica serves environments over a connection that can fall silent.
+type replica struct {
+	cmfv1.UnimplementedEnvironmentServiceServer
+	name    string
+	address string
+	health  *health.Server
+	silent  atomic.Bool // nothing is passed on, and nothing is closed
+	reads   atomic.Int64
+	writes  atomic.Int64
+	fails   atomic.Pointer[status.Status] // what reads are answered with, if not nil
+}
+
+func startReplica(t *testing.T, name string) *replica {
+	t.Helper()
+	r := &replica{name: name, health: health.NewServer()}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	cmfv1.RegisterEnvironmentServiceServer(server, r)
+	healthv1.RegisterHealthServer(server, r.health)
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(inner) })
+	outer, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.address = outer.Addr().String()
+	served.Go(func() {
+		for {
+			conn, err := outer.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", inner.Addr().String())
+			if err != nil {
+				_ = conn.Close()
+				continue
+			}
+			served.Go(func() { r.relay(to, conn) })
+			served.Go(func() { r.relay(conn, to) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = outer.Close()
+		server.Stop()
+		served.Wait()
+	})
+	return r
+}
+
+// relay copies until either side ends. What comes while the replica is silent is
+// lost, as it would be read by nobody.
+func (r *replica) relay(to, from net.Conn) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buffer := make([]byte, 16<<10)
+	for {
+		n, err := from.Read(buffer)
+		if r.silent.Load() {
+			_, _ = io.Copy(io.Discard, from)
+			return
+		}
+		if n > 0 {
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (r *replica) GetEnvironment(context.Context, *cmfv1.GetEnvironmentRequest) (*cmfv1.Environment, error) {
+	r.reads.Add(1)
+	if s := r.fails.Load(); s != nil {
+		return nil, s.Err()
+	}
+	return &cmfv1.Environment{Name: r.name}, nil
+}
+
+func (r *replica) CreateOrUpdateEnvironment(ctx context.Context, _ *cmfv1.CreateOrUpdateEnvironmentRequest) (*cmfv1.Environment, error) {
+	r.writes.Add(1)
+	<-ctx.Done()
+	return nil, status.FromContextError(ctx.Err()).Err()
+}
+
+// attemptOfTest is long enough for a read on a busy machine.
+const attemptOfTest = time.Second
+
+func connect(t *testing.T, replicas ...*replica) cmfv1.EnvironmentServiceClient {
+	t.Helper()
+	var addresses []string
+	for _, r := range replicas {
+		addresses = append(addresses, r.address)
+	}
+	conn, err := dial(addresses, insecure.NewCredentials(), attemptOfTest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return cmfv1.NewEnvironmentServiceClient(conn)
+}
+
+// awaitBoth waits until both replicas have answered a read.
+func awaitBoth(t *testing.T, client cmfv1.EnvironmentServiceClient, one, two *replica) {
+	t.Helper()
+	await.Until(t, "both replicas to answer", func() bool {
+		_, _ = client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{})
+		return one.reads.Load() > 0 && two.reads.Load() > 0
+	})
+}
+
+func TestReadsGoOnWhileAReplicaIsSilent(t *testing.T) {
+	one, two := startReplica(t, "one"), startReplica(t, "two")
+	client := connect(t, one, two)
+	awaitBoth(t, client, one, two)
+	one.silent.Store(true)
+	var reads sync.WaitGroup
+	for range 32 {
+		reads.Go(func() {
+			got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{})
+			if err != nil || got.GetName() != "two" {
+				t.Errorf("a read got %v, %v; want the answer of the other replica", got, err)
+			}
+		})
+	}
+	reads.Wait()
+}
+
+func TestReplicasThatDoNotServeGetNoRequests(t *testing.T) {
+	one, two := startReplica(t, "one"), startReplica(t, "two")
+	client := connect(t, one, two)
+	awaitBoth(t, client, one, two)
+	one.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
+	await.Until(t, "50 reads in a row on the other replica", func() bool {
+		for range 50 {
+			if got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); err != nil || got.GetName() != "two" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func TestWritesAreNotRepeated(t *testing.T) {
+	one, two := startReplica(t, "one"), startReplica(t, "two")
+	client := connect(t, one, two)
+	awaitBoth(t, client, one, two)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*attemptOfTest)
+	defer cancel()
+	if _, err := client.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{}); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("the write ended with %v, want its deadline", err)
+	}
+	if writes := one.writes.Load() + two.writes.Load(); writes != 1 {
+		t.Errorf("the write was sent %d times, want once", writes)
+	}
+}
+
+func TestErrorsOfTheControlPlaneAreAnswers(t *testing.T) {
+	r := startReplica(t, "one")
+	client := connect(t, r)
+	refusal, err := status.New(codes.Unavailable, "etcd is not available").WithDetails(&cmfv1.RestError{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.fails.Store(refusal)
+	if _, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); status.Convert(err).Message() != refusal.Message() {
+		t.Errorf("the read ended with %v, want %v", err, refusal)
+	}
+	if reads := r.reads.Load(); reads != 1 {
+		t.Errorf("the read was sent %d times, want once", reads)
+	}
+}
+
+func TestReadsAreTheMethodsThatChangeNothing(t *testing.T) {
+	all := reads()
+	for method, want := range map[string]bool{
+		cmfv1.EnvironmentService_GetEnvironment_FullMethodName:            true,
+		cmfv1.ApplicationService_ListApplications_FullMethodName:          true,
+		cmfv1.EnvironmentService_CreateOrUpdateEnvironment_FullMethodName: false,
+		cmfv1.ApplicationService_DeleteApplication_FullMethodName:         false,
+	} {
+		if all[method] != want {
+			t.Errorf("%s is taken for a read: %t, want %t", method, all[method], want)
+		}
+	}
+}
