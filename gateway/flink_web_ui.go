@@ -20,8 +20,9 @@ const (
 	// replicaTrailer is set where another replica of the control plane could
 	// serve the request.
 	replicaTrailer = "weir-replica"
-	// maxReplicas bounds how many replicas are tried.
-	maxReplicas = 5
+	// maxReplicas bounds how many replicas are tried. As the connection chooses among
+	// idle replicas at random, the same one may be tried more than once.
+	maxReplicas = 16
 )
 
 // addFlinkWebUIs adds the routes of Flink's web UIs. They are not operations of

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/openweir/weir/internal/await"
@@ -95,8 +97,11 @@ func (r *replica) relay(to, from net.Conn) {
 	}
 }
 
-func (r *replica) GetEnvironment(context.Context, *cmfv1.GetEnvironmentRequest) (*cmfv1.Environment, error) {
+func (r *replica) GetEnvironment(ctx context.Context, _ *cmfv1.GetEnvironmentRequest) (*cmfv1.Environment, error) {
 	r.reads.Add(1)
+	if err := errors.Join(grpc.SetHeader(ctx, metadata.Pairs("name", r.name)), grpc.SetTrailer(ctx, metadata.Pairs("name", r.name))); err != nil {
+		return nil, err
+	}
 	if s := r.fails.Load(); s != nil {
 		return nil, s.Err()
 	}
@@ -109,8 +114,8 @@ func (r *replica) CreateOrUpdateEnvironment(ctx context.Context, _ *cmfv1.Create
 	return nil, status.FromContextError(ctx.Err()).Err()
 }
 
-// attemptOfTest is long enough for a read on a busy machine.
-const attemptOfTest = time.Second
+// patience is long enough for a read on a busy machine.
+const patience = time.Second
 
 func connect(t *testing.T, replicas ...*replica) cmfv1.EnvironmentServiceClient {
 	t.Helper()
@@ -118,7 +123,7 @@ func connect(t *testing.T, replicas ...*replica) cmfv1.EnvironmentServiceClient 
 	for _, r := range replicas {
 		addresses = append(addresses, r.address)
 	}
-	conn, err := dial(addresses, insecure.NewCredentials(), attemptOfTest)
+	conn, err := dial(addresses, insecure.NewCredentials(), patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,9 +148,13 @@ func TestReadsGoOnWhileAReplicaIsSilent(t *testing.T) {
 	var reads sync.WaitGroup
 	for range 32 {
 		reads.Go(func() {
-			got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{})
+			var header, trailer metadata.MD
+			got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}, grpc.Header(&header), grpc.Trailer(&trailer))
 			if err != nil || got.GetName() != "two" {
 				t.Errorf("a read got %v, %v; want the answer of the other replica", got, err)
+			}
+			if len(header.Get("name")) == 0 || len(trailer.Get("name")) == 0 {
+				t.Errorf("a read got header %v and trailer %v; want those of the answer", header, trailer)
 			}
 		})
 	}
@@ -171,7 +180,7 @@ func TestWritesAreNotRepeated(t *testing.T) {
 	one, two := startReplica(t, "one"), startReplica(t, "two")
 	client := connect(t, one, two)
 	awaitBoth(t, client, one, two)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*attemptOfTest)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	if _, err := client.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{}); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("the write ended with %v, want its deadline", err)
