@@ -135,6 +135,41 @@ func TestChangesCoalesceWhileTheAgentDoesNotRead(t *testing.T) {
 	equal(t, "generation", int64(changes), a.applies("orders")[0].GetGeneration())
 }
 
+// However much there is to send, replies to heartbeats do not wait for it.
+func TestHeartbeatsAreAnsweredDuringTheFirstPass(t *testing.T) {
+	r := start(t)
+	first := r.connect(t, hello("cluster-a"))
+	r.saveEnvironment(t, "prod")
+	const objects = 32
+	for n := range objects {
+		// Together more than the connection holds, so that the sender stands still.
+		r.saveApplication(t, "prod", numbered("large", n), fmt.Sprintf(
+			`{"flinkVersion":"v1_20","serviceAccount":"flink","job":{"upgradeMode":"stateless","parallelism":1,"args":[%q]}}`, strings.Repeat("x", 100<<10)))
+	}
+	first.close()
+
+	a := dial(t, r.address, anyToken)
+	a.pause()
+	a.begin(hello("cluster-a"))
+	// The reply is queued before what the heartbeat says is stored.
+	a.send(&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Heartbeat{Heartbeat: &agentv1.Heartbeat{KubernetesError: "refused"}}})
+	awaitEqual(t, "message of the cluster", "refused", func() string { return r.cluster(t, "cluster-a").GetStatus().GetMessage() })
+	a.resume()
+	await.Success(t, "Synced", func() error { return difference(true, a.synced() != nil) })
+	applies := 0
+	for _, m := range a.messages() {
+		if m.GetHeartbeatReply() != nil {
+			break
+		}
+		if m.GetApply() != nil {
+			applies++
+		}
+	}
+	if applies > objects/2 {
+		t.Errorf("%d of %d objects came before the reply to the heartbeat", applies, objects)
+	}
+}
+
 func TestDelete(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		t.Run(fmt.Sprintf("force=%v", force), func(t *testing.T) {

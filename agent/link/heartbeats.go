@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// missedHeartbeats is the number of heartbeat intervals without a reply after
+// missedHeartbeats is the number of heartbeat intervals without any message after
 // which the connection counts as dead.
 const missedHeartbeats = 3
 
 // defaultHeartbeat is the interval if the control plane names none.
 const defaultHeartbeat = 10 * time.Second
 
-// heartbeats schedules heartbeats and detects a peer that no longer replies,
-// which TCP does not if the other end has disappeared.
+// heartbeats schedules heartbeats and detects a peer that is gone, which TCP does
+// not if the other end has disappeared. A peer that sends something is there, even
+// if the reply to a heartbeat is late.
 type heartbeats struct {
 	mu       sync.Mutex
 	interval time.Duration
@@ -23,15 +24,15 @@ type heartbeats struct {
 	timeout  *time.Timer
 }
 
-// newHeartbeats calls dead once, in its own goroutine, if the peer does not reply
-// for too long.
+// newHeartbeats calls dead once, in its own goroutine, if nothing is received for
+// too long.
 func newHeartbeats(interval time.Duration, dead func(error)) *heartbeats {
 	interval = cmp.Or(max(interval, 0), defaultHeartbeat)
 	return &heartbeats{
 		interval: interval,
 		next:     time.NewTimer(interval),
 		timeout: time.AfterFunc(missedHeartbeats*interval, func() {
-			dead(fmt.Errorf("no reply to heartbeats for %d intervals", missedHeartbeats))
+			dead(fmt.Errorf("nothing was received for %d heartbeat intervals", missedHeartbeats))
 		}),
 	}
 }
@@ -44,6 +45,13 @@ func (h *heartbeats) sent() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.next.Reset(h.interval)
+}
+
+// received restarts the timeout.
+func (h *heartbeats) received() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.timeout.Reset(missedHeartbeats * h.interval)
 }
 
 // replied restarts the timeout, and schedules the next heartbeat after the

@@ -77,8 +77,25 @@ func TestASilentPeerTimesOut(t *testing.T) {
 			t.Errorf("the peer timed out after %s; want %s at least", after, missedHeartbeats*period)
 		}
 		a.expect(t, "Welcome 1", "Disconnected", "Welcome 2")
-		if log := a.log.String(); !strings.Contains(log, "no reply to heartbeats") {
+		if log := a.log.String(); !strings.Contains(log, "nothing was received") {
 			t.Errorf("the log does not say what was wrong:\n%s", log)
+		}
+	})
+}
+
+// A control plane that has much to send may reply late.
+func TestAPeerThatSendsDoesNotTimeOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t)
+		a := run(t, f)
+		const period = 40 * time.Millisecond
+		p := f.welcomed(t, 1, period)
+		for range 3 * missedHeartbeats {
+			p.send(t, &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Synced{Synced: &agentv1.Synced{}}})
+			p.receive(t) // a heartbeat, which comes each period
+		}
+		if log := a.log.String(); strings.Contains(log, "nothing was received") {
+			t.Errorf("the session ended although the peer sent messages:\n%s", log)
 		}
 	})
 }

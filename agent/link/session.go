@@ -105,6 +105,7 @@ func (s *session) receive(stream stream, heartbeats *heartbeats) error {
 		if err != nil {
 			return err
 		}
+		heartbeats.received()
 		switch m := m.GetMessage().(type) {
 		case *agentv1.ConnectResponse_HeartbeatReply:
 			heartbeats.replied(m.HeartbeatReply.GetNextHeartbeat().AsDuration())

@@ -70,17 +70,31 @@ func (o *outbox) wake() {
 	}
 }
 
+// message takes the next message; nil if none waits.
+func (o *outbox) message() *agentv1.ConnectResponse {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.takeMessage()
+}
+
+func (o *outbox) takeMessage() *agentv1.ConnectResponse {
+	if len(o.messages) == 0 {
+		o.messages = nil
+		return nil
+	}
+	m := o.messages[0]
+	o.messages = o.messages[1:]
+	return m
+}
+
 // next takes the next message, or else the next sendable; false if there is
 // neither.
 func (o *outbox) next() (*agentv1.ConnectResponse, sendable, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.messages) > 0 {
-		m := o.messages[0]
-		o.messages = o.messages[1:]
+	if m := o.takeMessage(); m != nil {
 		return m, sendable{}, true
 	}
-	o.messages = nil
 	for _, queue := range []*[]sendable{&o.deletions, &o.order} {
 		if len(*queue) > 0 {
 			s := (*queue)[0]

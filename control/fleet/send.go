@@ -11,19 +11,24 @@ import (
 
 // sendAll sends Welcome, then everything that differs from what the agent
 // holds, then Synced, and from then on whatever changes. Changes that come
-// during the first pass wait in the outbox, where they coalesce.
+// during the first pass wait in the outbox, where they coalesce. Messages, such as
+// replies to heartbeats, do not wait for the first pass, which may take long.
 //
 // The agent takes what has not been sent by Synced for unwanted. So Synced waits
 // until everything can be rendered.
 func (s *session) sendAll(ctx context.Context) error {
-	welcome, _, _ := s.out.next()
-	if err := s.stream.Send(welcome); err != nil {
-		return fmt.Errorf("send Welcome: %w", err)
+	if err := s.sendMessage(s.out.message()); err != nil { // Welcome
+		return err
 	}
 	var count int32
 	for _, next := range s.sendables(s.fleet.Store.Cached()) {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		for m := s.out.message(); m != nil; m = s.out.message() {
+			if err := s.sendMessage(m); err != nil {
+				return err
+			}
 		}
 		if s.idle.Load() {
 			break
@@ -79,8 +84,8 @@ func (s *session) drain(ctx context.Context) (count int32, err error) {
 		case !more:
 			return count, nil
 		case message != nil:
-			if err := s.stream.Send(message); err != nil {
-				return count, fmt.Errorf("send %T: %w", message.GetMessage(), err)
+			if err := s.sendMessage(message); err != nil {
+				return count, err
 			}
 		case !s.idle.Load():
 			sent, err := s.send(next)
@@ -91,6 +96,13 @@ func (s *session) drain(ctx context.Context) (count int32, err error) {
 		}
 	}
 	return count, ctx.Err()
+}
+
+func (s *session) sendMessage(m *agentv1.ConnectResponse) error {
+	if err := s.stream.Send(m); err != nil {
+		return fmt.Errorf("send %T: %w", m.GetMessage(), err)
+	}
+	return nil
 }
 
 // sendables lists everything that concerns the cluster, in the order in which it

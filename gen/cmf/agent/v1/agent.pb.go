@@ -1197,8 +1197,9 @@ func (x *Heartbeat) GetKubernetesVersion() string {
 	return ""
 }
 
-// HeartbeatReply follows every Heartbeat. An agent that receives none for three
-// times next_heartbeat regards the connection as dead and connects again.
+// HeartbeatReply follows every Heartbeat. It does not wait for objects that are
+// still to be sent. An agent that receives no message of any type for three times
+// next_heartbeat regards the connection as dead and connects again.
 type HeartbeatReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The time until the next heartbeat. The control plane adds jitter, so that the
