@@ -1,6 +1,7 @@
 package store
 
 import (
+	_ "embed"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,12 +11,25 @@ import (
 )
 
 // compressAbove is the size in bytes from which values are compressed. Those are
-// specifications and statuses in JSON, of which a half or a third is left.
+// specifications and statuses in JSON, of which about a fifth is left.
 const compressAbove = 1 << 10
 
-// compressed begins values that are compressed. No protocol buffer message
-// begins with it: field numbers start from 1.
-const compressed = 0
+// What begins values that are compressed, without a dictionary and with the first
+// one. No protocol buffer message begins with either: field numbers start from 1.
+const (
+	compressed               = 0
+	compressedWithDictionary = 1
+)
+
+// dictionaryText has the names of fields and options that specifications and statuses
+// of FlinkDeployments have, as JSON and as text within JSON. With it, small values are
+// compressed to less. It must never change: what is stored is read with it. Another
+// dictionary gets a number of its own.
+//
+//go:embed dictionary-1.txt
+var dictionaryText []byte
+
+var dictionary = s2.MakeDict(dictionaryText, nil)
 
 // encode is a message as etcd holds it, and how many bytes it has uncompressed.
 func encode(value proto.Message) ([]byte, int, error) {
@@ -24,8 +38,8 @@ func encode(value proto.Message) ([]byte, int, error) {
 		return plain, len(plain), err
 	}
 	out := make([]byte, 1+s2.MaxEncodedLen(len(plain)))
-	out[0] = compressed
-	packed := s2.EncodeBetter(out[1:], plain)
+	out[0] = compressedWithDictionary
+	packed := dictionary.Encode(out[1:], plain)
 	if len(packed)+1 >= len(plain) {
 		return plain, len(plain), nil
 	}
@@ -37,12 +51,16 @@ var plainBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // decode undoes encode, and says how many bytes the message has uncompressed.
 func decode(encoded []byte, value proto.Message) (int, error) {
-	if len(encoded) == 0 || encoded[0] != compressed {
+	decompress := s2.Decode
+	switch {
+	case len(encoded) > 0 && encoded[0] == compressedWithDictionary:
+		decompress = dictionary.Decode
+	case len(encoded) == 0 || encoded[0] != compressed:
 		return len(encoded), proto.Unmarshal(encoded, value)
 	}
 	buffer := plainBuffers.Get().(*[]byte)
 	defer plainBuffers.Put(buffer)
-	plain, err := s2.Decode((*buffer)[:cap(*buffer)], encoded[1:])
+	plain, err := decompress((*buffer)[:cap(*buffer)], encoded[1:])
 	if err != nil {
 		return 0, fmt.Errorf("decompress: %w", err)
 	}
