@@ -197,9 +197,13 @@ func (k *Kind[R, V]) notFound(path, name string) error {
 }
 
 // Get answers a request for one resource.
-func (k *Kind[R, V]) Get(ctx context.Context, s *store.Store, path, name string, detail Detail) (V, error) {
+func (k *Kind[R, V]) Get(ctx context.Context, s *store.Store, in Place, name string, detail Detail) (V, error) {
 	var none V
 	at, err := s.View(ctx)
+	if err != nil {
+		return none, err
+	}
+	path, err := in.path(at)
 	if err != nil {
 		return none, err
 	}

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,33 +20,76 @@ func (k *Kind[R, V]) CheckList(request proto.Message) error {
 	return err
 }
 
-// Page answers a list request over the resources under a path. The parameters
-// are read from the request by name. keep, if not nil, judges items beside the
-// request's filter. Views are made of the items of the page only.
-func (k *Kind[R, V]) Page(ctx context.Context, at store.Reader, path string, request proto.Message, detail Detail, keep func(Item[R]) bool) (query.Page[V], error) {
+// Place finds the path of the resources that a request is about, or says why there
+// are none. It is nil for resources that are in nothing.
+type Place func(at store.Reader) (path string, err error)
+
+func (p Place) path(at store.Reader) (string, error) {
+	if p == nil {
+		return "", nil
+	}
+	return p(at)
+}
+
+// In is the place of what is in a resource.
+func (k *Kind[R, V]) In(in Place, name string) Place {
+	return func(at store.Reader) (string, error) {
+		path, err := in.path(at)
+		if err != nil {
+			return "", err
+		}
+		item, err := k.Find(at, path, name)
+		if err != nil {
+			return "", err
+		}
+		return item.Key, nil
+	}
+}
+
+// List answers a list request over the resources in a place. The parameters are
+// read from the request by name. keep, if not nil, judges items beside the
+// request's filter. Views are made of the items of the page only. Response is the
+// message of a page, with the fields Pageable, Metadata and Items.
+func List[Response any, R, V proto.Message](
+	ctx context.Context, s *store.Store, k *Kind[R, V], in Place, request proto.Message, detail Detail, keep func(Item[R]) bool,
+) (*Response, error) {
 	params := query.ParamsOf(request)
 	q, err := query.Parse(k.List, params)
 	if err != nil {
-		return query.Page[V]{}, err
+		return nil, err
 	}
 	if params.Size != nil && *params.Size > query.MaxSize {
 		if err := Warn(ctx, fmt.Sprintf("size: limited to %d, the largest page", query.MaxSize)); err != nil {
-			return query.Page[V]{}, err
+			return nil, err
 		}
 	}
 	if keep != nil {
 		q = q.Where(keep)
 	}
+	at, err := s.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	path, err := in.path(at)
+	if err != nil {
+		return nil, err
+	}
 	items, total, err := k.items(ctx, at, path, q)
 	if err != nil {
-		return query.Page[V]{}, err
+		return nil, err
 	}
 	view := k.listed(at, path, detail)
 	views := make([]V, len(items))
 	for i, item := range items {
 		views[i] = fields.Apply(q.Fields, view(item))
 	}
-	return query.PageOf(q, views, total), nil
+	page := query.PageOf(q, views, total)
+	response := new(Response)
+	message := reflect.ValueOf(response).Elem()
+	message.FieldByName("Pageable").Set(reflect.ValueOf(page.Pageable))
+	message.FieldByName("Metadata").Set(reflect.ValueOf(page.Metadata))
+	message.FieldByName("Items").Set(reflect.ValueOf(page.Items))
+	return response, nil
 }
 
 // items gives the items of the page that the query asks for, and how many match

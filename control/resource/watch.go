@@ -64,11 +64,11 @@ type watcher[R, V proto.Message] struct {
 	send   func(event[V]) error
 }
 
-// Watch answers a watch of the resources under a path until its client leaves or
-// it has to end. Response is the message of the stream, with the fields type,
-// object and resource_version. keep is as for Page.
+// Watch answers a watch of the resources in a place until its client leaves or it
+// has to end. Response is the message of the stream, with the fields type,
+// object and resource_version. keep is as for List.
 func Watch[Response any, R, V proto.Message](
-	w *Watches, s *store.Store, k *Kind[R, V], stream grpc.ServerStreamingServer[Response], path string, request WatchRequest, keep func(Item[R]) bool,
+	w *Watches, s *store.Store, k *Kind[R, V], stream grpc.ServerStreamingServer[Response], in Place, request WatchRequest, keep func(Item[R]) bool,
 ) error {
 	q, err := query.Parse(k.List, query.ParamsOf(request))
 	if err != nil {
@@ -80,6 +80,16 @@ func Watch[Response any, R, V proto.Message](
 	version, err := ParseVersion(request.GetResourceVersion())
 	if err != nil {
 		return apierror.Invalid("resourceVersion: " + err.Error())
+	}
+	path := ""
+	if in != nil {
+		at, err := s.View(stream.Context())
+		if err != nil {
+			return err
+		}
+		if path, err = in(at); err != nil {
+			return err
+		}
 	}
 	watching := &watcher[R, V]{
 		Watches: w, kind: k, path: path, query: q, stream: stream,

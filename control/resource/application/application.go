@@ -138,6 +138,11 @@ func head(record *storev1.ApplicationRecord) *storev1.ApplicationRecord {
 	}
 }
 
+// in is the place of the instances and events of an application.
+func (a *Applications) in(env, name string) resource.Place {
+	return a.kind.In(a.environments.In(env), name)
+}
+
 func metadataOf(record *storev1.ApplicationRecord) *cmfv1.ObjectMeta {
 	return record.GetApplication().GetMetadata()
 }

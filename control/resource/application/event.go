@@ -191,32 +191,9 @@ type eventService struct {
 }
 
 func (s *eventService) ListApplicationEvents(ctx context.Context, req *cmfv1.ListApplicationEventsRequest) (*cmfv1.EventsPage, error) {
-	if err := s.eventsKind.CheckList(req); err != nil {
-		return nil, err
-	}
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.eventsKind.Page(ctx, at, app.Key, req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.EventsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.EventsPage](ctx, s.store, s.eventsKind, s.in(req.GetEnvName(), req.GetAppName()), req, resource.Detail{}, nil)
 }
 
 func (s *eventService) WatchApplicationEvents(req *cmfv1.WatchApplicationEventsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationEventsResponse]) error {
-	at, err := s.store.View(stream.Context())
-	if err != nil {
-		return err
-	}
-	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.eventsKind, stream, app.Key, req, nil)
+	return resource.Watch(s.watches, s.store, s.eventsKind, stream, s.in(req.GetEnvName(), req.GetAppName()), req, nil)
 }

@@ -35,6 +35,10 @@ func (a *Applications) newInstancesKind() *resource.Kind[*cmfv1.FlinkApplication
 			Default: query.Newest(orders["creationTimestamp"], orders["name"]),
 		},
 		View: instanceView,
+		NotFound: func(application, name string) error {
+			of := store.Segments(application)
+			return apierror.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", name, of[1], of[0])
+		},
 	}
 }
 
@@ -116,48 +120,13 @@ type instanceService struct {
 }
 
 func (s *instanceService) ListApplicationInstances(ctx context.Context, req *cmfv1.ListApplicationInstancesRequest) (*cmfv1.ApplicationInstancesPage, error) {
-	if err := s.instancesKind.CheckList(req); err != nil {
-		return nil, err
-	}
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.instancesKind.Page(ctx, at, app.Key, req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.ApplicationInstancesPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.ApplicationInstancesPage](ctx, s.store, s.instancesKind, s.in(req.GetEnvName(), req.GetAppName()), req, resource.Detail{}, nil)
 }
 
 func (s *instanceService) GetApplicationInstance(ctx context.Context, req *cmfv1.GetApplicationInstanceRequest) (*cmfv1.FlinkApplicationInstance, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
-	if err != nil {
-		return nil, err
-	}
-	instance := s.instances.In(at).Get(store.Join(app.Key, req.GetInstName()))
-	if instance == nil {
-		return nil, apierror.NotFound("Instance '%s' not found for application '%s' in environment '%s'.", req.GetInstName(), req.GetAppName(), req.GetEnvName())
-	}
-	return instanceView(s.instancesKind.ItemOf(at, instance), resource.Detail{Single: true}), nil
+	return s.instancesKind.Get(ctx, s.store, s.in(req.GetEnvName(), req.GetAppName()), req.GetInstName(), resource.Detail{})
 }
 
 func (s *instanceService) WatchApplicationInstances(req *cmfv1.WatchApplicationInstancesRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationInstancesResponse]) error {
-	at, err := s.store.View(stream.Context())
-	if err != nil {
-		return err
-	}
-	_, app, err := s.Find(at, req.GetEnvName(), req.GetAppName())
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.instancesKind, stream, app.Key, req, nil)
+	return resource.Watch(s.watches, s.store, s.instancesKind, stream, s.in(req.GetEnvName(), req.GetAppName()), req, nil)
 }

@@ -25,46 +25,15 @@ type service struct {
 }
 
 func (s *service) GetApplication(ctx context.Context, req *cmfv1.GetApplicationRequest) (*cmfv1.FlinkApplication, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, item, err := s.Find(at, req.GetEnvName(), req.GetAppName())
-	if err != nil {
-		return nil, err
-	}
-	return s.view(item, resource.Detail{Single: true, Resources: req.GetIncludeResourceInformation()}), nil
+	return s.kind.Get(ctx, s.store, s.environments.In(req.GetEnvName()), req.GetAppName(), resource.Detail{Resources: req.GetIncludeResourceInformation()})
 }
 
 func (s *service) ListApplications(ctx context.Context, req *cmfv1.ListApplicationsRequest) (*cmfv1.ApplicationsPage, error) {
-	if err := s.kind.CheckList(req); err != nil {
-		return nil, err
-	}
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	env, err := s.environments.Find(at, req.GetEnvName())
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.kind.Page(ctx, at, env.Key, req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.ApplicationsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.ApplicationsPage](ctx, s.store, s.kind, s.environments.In(req.GetEnvName()), req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
 }
 
 func (s *service) WatchApplications(req *cmfv1.WatchApplicationsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error {
-	at, err := s.store.View(stream.Context())
-	if err != nil {
-		return err
-	}
-	env, err := s.environments.Find(at, req.GetEnvName())
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.kind, stream, env.Key, req, nil)
+	return resource.Watch(s.watches, s.store, s.kind, stream, s.environments.In(req.GetEnvName()), req, nil)
 }
 
 func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.CreateOrUpdateApplicationRequest) (*cmfv1.FlinkApplication, error) {

@@ -17,7 +17,7 @@ type databaseService struct {
 }
 
 func (s *databaseService) CreateKafkaDatabase(ctx context.Context, req *cmfv1.CreateKafkaDatabaseRequest) (*cmfv1.KafkaDatabase, error) {
-	_, catalog, err := s.catalog(ctx, req.GetCatName())
+	catalog, err := s.catalog(ctx, req.GetCatName())
 	if err != nil {
 		return nil, err
 	}
@@ -38,39 +38,19 @@ func (s *databaseService) CreateKafkaDatabase(ctx context.Context, req *cmfv1.Cr
 }
 
 func (s *databaseService) ListKafkaDatabases(ctx context.Context, req *cmfv1.ListKafkaDatabasesRequest) (*cmfv1.KafkaDatabasesPage, error) {
-	at, catalog, err := s.catalog(ctx, req.GetCatName())
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.databaseKind.Page(ctx, at, catalog.Key, req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.KafkaDatabasesPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.KafkaDatabasesPage](ctx, s.store, s.databaseKind, s.kind.In(nil, req.GetCatName()), req, resource.Detail{}, nil)
 }
 
 func (s *databaseService) GetKafkaDatabase(ctx context.Context, req *cmfv1.GetKafkaDatabaseRequest) (*cmfv1.KafkaDatabase, error) {
-	at, catalog, err := s.catalog(ctx, req.GetCatName())
-	if err != nil {
-		return nil, err
-	}
-	database, err := s.databaseKind.Find(at, catalog.Key, req.GetDbName())
-	if err != nil {
-		return nil, err
-	}
-	return s.databaseView(database, resource.Detail{Single: true}), nil
+	return s.databaseKind.Get(ctx, s.store, s.kind.In(nil, req.GetCatName()), req.GetDbName(), resource.Detail{})
 }
 
 func (s *databaseService) WatchKafkaDatabases(req *cmfv1.WatchKafkaDatabasesRequest, stream grpc.ServerStreamingServer[cmfv1.WatchKafkaDatabasesResponse]) error {
-	_, catalog, err := s.catalog(stream.Context(), req.GetCatName())
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.databaseKind, stream, catalog.Key, req, nil)
+	return resource.Watch(s.watches, s.store, s.databaseKind, stream, s.kind.In(nil, req.GetCatName()), req, nil)
 }
 
 func (s *databaseService) UpdateKafkaDatabase(ctx context.Context, req *cmfv1.UpdateKafkaDatabaseRequest) (*cmfv1.KafkaDatabase, error) {
-	_, catalog, err := s.catalog(ctx, req.GetCatName())
+	catalog, err := s.catalog(ctx, req.GetCatName())
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +67,7 @@ func (s *databaseService) UpdateKafkaDatabase(ctx context.Context, req *cmfv1.Up
 }
 
 func (s *databaseService) DeleteKafkaDatabase(ctx context.Context, req *cmfv1.DeleteKafkaDatabaseRequest) (*cmfv1.DeleteKafkaDatabaseResponse, error) {
-	_, catalog, err := s.catalog(ctx, req.GetCatName())
+	catalog, err := s.catalog(ctx, req.GetCatName())
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +81,11 @@ func (s *databaseService) DeleteKafkaDatabase(ctx context.Context, req *cmfv1.De
 	return &cmfv1.DeleteKafkaDatabaseResponse{}, nil
 }
 
-// catalog gives the catalog of a request, and the snapshot that it was found in.
-func (s *databaseService) catalog(ctx context.Context, name string) (*store.Snapshot, item, error) {
+// catalog gives the catalog of a request as it is now.
+func (s *databaseService) catalog(ctx context.Context, name string) (item, error) {
 	at, err := s.store.View(ctx)
 	if err != nil {
-		return nil, item{}, err
+		return item{}, err
 	}
-	catalog, err := s.kind.Find(at, "", name)
-	return at, catalog, err
+	return s.kind.Find(at, "", name)
 }

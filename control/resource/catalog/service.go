@@ -40,23 +40,15 @@ func (s *service) CreateKafkaCatalog(ctx context.Context, req *cmfv1.CreateKafka
 }
 
 func (s *service) ListKafkaCatalogs(ctx context.Context, req *cmfv1.ListKafkaCatalogsRequest) (*cmfv1.KafkaCatalogsPage, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.kind.Page(ctx, at, "", req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.KafkaCatalogsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.KafkaCatalogsPage](ctx, s.store, s.kind, nil, req, resource.Detail{}, nil)
 }
 
 func (s *service) GetKafkaCatalog(ctx context.Context, req *cmfv1.GetKafkaCatalogRequest) (*cmfv1.KafkaCatalog, error) {
-	return s.kind.Get(ctx, s.store, "", req.GetCatName(), resource.Detail{})
+	return s.kind.Get(ctx, s.store, nil, req.GetCatName(), resource.Detail{})
 }
 
 func (s *service) WatchKafkaCatalogs(req *cmfv1.WatchKafkaCatalogsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchKafkaCatalogsResponse]) error {
-	return resource.Watch(s.watches, s.store, s.kind, stream, "", req, nil)
+	return resource.Watch(s.watches, s.store, s.kind, stream, nil, req, nil)
 }
 
 func (s *service) UpdateKafkaCatalog(ctx context.Context, req *cmfv1.UpdateKafkaCatalogRequest) (*cmfv1.KafkaCatalog, error) {

@@ -20,23 +20,15 @@ type service struct {
 }
 
 func (s *service) GetKubernetesCluster(ctx context.Context, req *cmfv1.GetKubernetesClusterRequest) (*cmfv1.KubernetesCluster, error) {
-	return s.kind.Get(ctx, s.store, "", req.GetKubernetesClusterName(), resource.Detail{})
+	return s.kind.Get(ctx, s.store, nil, req.GetKubernetesClusterName(), resource.Detail{})
 }
 
 func (s *service) ListKubernetesClusters(ctx context.Context, req *cmfv1.ListKubernetesClustersRequest) (*cmfv1.KubernetesClustersPage, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.kind.Page(ctx, at, "", req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.KubernetesClustersPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.KubernetesClustersPage](ctx, s.store, s.kind, nil, req, resource.Detail{}, nil)
 }
 
 func (s *service) WatchKubernetesClusters(req *cmfv1.WatchKubernetesClustersRequest, stream grpc.ServerStreamingServer[cmfv1.WatchKubernetesClustersResponse]) error {
-	return resource.Watch(s.watches, s.store, s.kind, stream, "", req, nil)
+	return resource.Watch(s.watches, s.store, s.kind, stream, nil, req, nil)
 }
 
 func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.UpdateKubernetesClusterRequest) (*cmfv1.KubernetesCluster, error) {

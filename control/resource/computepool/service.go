@@ -21,18 +21,8 @@ type service struct {
 	*Pools
 }
 
-// environment gives an environment, and the moment that it was read at.
-func (s *service) environment(ctx context.Context, name string) (store.Reader, *store.Object[*cmfv1.Environment], error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	env, err := s.environments.Find(at, name)
-	return at, env, err
-}
-
 func (s *service) CreateComputePool(ctx context.Context, req *cmfv1.CreateComputePoolRequest) (*cmfv1.ComputePool, error) {
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}
@@ -64,39 +54,19 @@ func withDefaults(pool *cmfv1.ComputePool) *cmfv1.ComputePool {
 }
 
 func (s *service) ListComputePools(ctx context.Context, req *cmfv1.ListComputePoolsRequest) (*cmfv1.ComputePoolsPage, error) {
-	at, env, err := s.environment(ctx, req.GetEnvName())
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.kind.Page(ctx, at, env.Key, req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.ComputePoolsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.ComputePoolsPage](ctx, s.store, s.kind, s.environments.In(req.GetEnvName()), req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
 }
 
 func (s *service) WatchComputePools(req *cmfv1.WatchComputePoolsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchComputePoolsResponse]) error {
-	_, env, err := s.environment(stream.Context(), req.GetEnvName())
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.kind, stream, env.Key, req, nil)
+	return resource.Watch(s.watches, s.store, s.kind, stream, s.environments.In(req.GetEnvName()), req, nil)
 }
 
 func (s *service) GetComputePool(ctx context.Context, req *cmfv1.GetComputePoolRequest) (*cmfv1.ComputePool, error) {
-	at, env, err := s.environment(ctx, req.GetEnvName())
-	if err != nil {
-		return nil, err
-	}
-	pool, err := s.kind.Find(at, env.Key, req.GetComputePoolName())
-	if err != nil {
-		return nil, err
-	}
-	return s.view(pool, resource.Detail{Resources: req.GetIncludeResourceInformation(), Single: true}), nil
+	return s.kind.Get(ctx, s.store, s.environments.In(req.GetEnvName()), req.GetComputePoolName(), resource.Detail{Resources: req.GetIncludeResourceInformation()})
 }
 
 func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComputePoolRequest) (*cmfv1.ComputePool, error) {
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +118,7 @@ func (s *service) suspendOrResume(tx *store.Tx, env *cmfv1.Environment, before I
 }
 
 func (s *service) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteComputePoolRequest) (*cmfv1.DeleteComputePoolResponse, error) {
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}

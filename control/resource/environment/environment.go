@@ -4,6 +4,7 @@
 package environment
 
 import (
+	"context"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -75,6 +76,18 @@ func (e *Environments) Room() resource.Room {
 func (e *Environments) Find(at store.Reader, name string) (*store.Object[*cmfv1.Environment], error) {
 	item, err := e.kind.Find(at, "", name)
 	return item.Object, err
+}
+
+// In is the place of what is in an environment.
+func (e *Environments) In(name string) resource.Place { return e.kind.In(nil, name) }
+
+// Now gives an environment as it is now, or the error that there is none.
+func (e *Environments) Now(ctx context.Context, name string) (*store.Object[*cmfv1.Environment], error) {
+	at, err := e.store.View(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Find(at, name)
 }
 
 // Require is Find in a transaction, which is committed only if the environment is

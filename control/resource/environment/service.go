@@ -25,23 +25,15 @@ type service struct {
 }
 
 func (s *service) GetEnvironment(ctx context.Context, req *cmfv1.GetEnvironmentRequest) (*cmfv1.Environment, error) {
-	return s.kind.Get(ctx, s.store, "", req.GetEnvName(), resource.Detail{Resources: req.GetIncludeResourceInformation()})
+	return s.kind.Get(ctx, s.store, nil, req.GetEnvName(), resource.Detail{Resources: req.GetIncludeResourceInformation()})
 }
 
 func (s *service) ListEnvironments(ctx context.Context, req *cmfv1.ListEnvironmentsRequest) (*cmfv1.EnvironmentsPage, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.kind.Page(ctx, at, "", req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.EnvironmentsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.EnvironmentsPage](ctx, s.store, s.kind, nil, req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, nil)
 }
 
 func (s *service) WatchEnvironments(req *cmfv1.WatchEnvironmentsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchEnvironmentsResponse]) error {
-	return resource.Watch(s.watches, s.store, s.kind, stream, "", req, nil)
+	return resource.Watch(s.watches, s.store, s.kind, stream, nil, req, nil)
 }
 
 func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.CreateOrUpdateEnvironmentRequest) (*cmfv1.Environment, error) {

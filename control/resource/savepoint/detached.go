@@ -53,19 +53,11 @@ func (s *detachedService) CreateDetachedSavepoint(ctx context.Context, req *cmfv
 }
 
 func (s *detachedService) ListDetachedSavepoints(ctx context.Context, req *cmfv1.ListDetachedSavepointsRequest) (*cmfv1.SavepointsPage, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.detachedKind.Page(ctx, at, "", req, resource.Detail{}, namedLike(req.GetName()))
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.SavepointsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.SavepointsPage](ctx, s.store, s.detachedKind, nil, req, resource.Detail{}, namedLike(req.GetName()))
 }
 
 func (s *detachedService) WatchDetachedSavepoints(req *cmfv1.WatchDetachedSavepointsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchDetachedSavepointsResponse]) error {
-	return resource.Watch(s.watches, s.store, s.detachedKind, stream, "", req, namedLike(req.GetName()))
+	return resource.Watch(s.watches, s.store, s.detachedKind, stream, nil, req, namedLike(req.GetName()))
 }
 
 // namedLike keeps the savepoints of a name with wildcards or, without any, those
@@ -82,7 +74,7 @@ func namedLike(name string) func(detachedItem) bool {
 }
 
 func (s *detachedService) GetDetachedSavepoint(ctx context.Context, req *cmfv1.GetDetachedSavepointRequest) (*cmfv1.Savepoint, error) {
-	return s.detachedKind.Get(ctx, s.store, "", req.GetDetachedSavepointName(), resource.Detail{})
+	return s.detachedKind.Get(ctx, s.store, nil, req.GetDetachedSavepointName(), resource.Detail{})
 }
 
 func (s *detachedService) DeleteDetachedSavepoint(ctx context.Context, req *cmfv1.DeleteDetachedSavepointRequest) (*cmfv1.DeleteDetachedSavepointResponse, error) {

@@ -18,7 +18,7 @@ type mappingService struct {
 }
 
 func (s *mappingService) CreateEnvironmentSecretMapping(ctx context.Context, req *cmfv1.CreateEnvironmentSecretMappingRequest) (*cmfv1.EnvironmentSecretMapping, error) {
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}
@@ -42,39 +42,19 @@ func (s *mappingService) CreateEnvironmentSecretMapping(ctx context.Context, req
 }
 
 func (s *mappingService) ListEnvironmentSecretMappings(ctx context.Context, req *cmfv1.ListEnvironmentSecretMappingsRequest) (*cmfv1.EnvironmentSecretMappingsPage, error) {
-	at, env, err := s.environment(ctx, req.GetEnvName())
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.mappingKind.Page(ctx, at, env.Key, req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.EnvironmentSecretMappingsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.EnvironmentSecretMappingsPage](ctx, s.store, s.mappingKind, s.environments.In(req.GetEnvName()), req, resource.Detail{}, nil)
 }
 
 func (s *mappingService) GetEnvironmentSecretMapping(ctx context.Context, req *cmfv1.GetEnvironmentSecretMappingRequest) (*cmfv1.EnvironmentSecretMapping, error) {
-	at, env, err := s.environment(ctx, req.GetEnvName())
-	if err != nil {
-		return nil, err
-	}
-	mapping, err := s.mappingKind.Find(at, env.Key, req.GetName())
-	if err != nil {
-		return nil, err
-	}
-	return mapping.Value(), nil
+	return s.mappingKind.Get(ctx, s.store, s.environments.In(req.GetEnvName()), req.GetName(), resource.Detail{})
 }
 
 func (s *mappingService) WatchEnvironmentSecretMappings(req *cmfv1.WatchEnvironmentSecretMappingsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchEnvironmentSecretMappingsResponse]) error {
-	_, env, err := s.environment(stream.Context(), req.GetEnvName())
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.mappingKind, stream, env.Key, req, nil)
+	return resource.Watch(s.watches, s.store, s.mappingKind, stream, s.environments.In(req.GetEnvName()), req, nil)
 }
 
 func (s *mappingService) UpdateEnvironmentSecretMapping(ctx context.Context, req *cmfv1.UpdateEnvironmentSecretMappingRequest) (*cmfv1.EnvironmentSecretMapping, error) {
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +78,7 @@ func (s *mappingService) UpdateEnvironmentSecretMapping(ctx context.Context, req
 }
 
 func (s *mappingService) DeleteEnvironmentSecretMapping(ctx context.Context, req *cmfv1.DeleteEnvironmentSecretMappingRequest) (*cmfv1.DeleteEnvironmentSecretMappingResponse, error) {
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}
@@ -110,17 +90,6 @@ func (s *mappingService) DeleteEnvironmentSecretMapping(ctx context.Context, req
 		return nil, err
 	}
 	return &cmfv1.DeleteEnvironmentSecretMappingResponse{}, nil
-}
-
-// environment gives the environment of a request, and the snapshot that it was
-// found in.
-func (s *mappingService) environment(ctx context.Context, name string) (*store.Snapshot, *store.Object[*cmfv1.Environment], error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	env, err := s.environments.Find(at, name)
-	return at, env, err
 }
 
 // requireSecret makes a transaction fail if there is no secret of that name.

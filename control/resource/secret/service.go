@@ -37,23 +37,15 @@ func (s *service) CreateSecret(ctx context.Context, req *cmfv1.CreateSecretReque
 }
 
 func (s *service) GetSecret(ctx context.Context, req *cmfv1.GetSecretRequest) (*cmfv1.Secret, error) {
-	return s.kind.Get(ctx, s.store, "", req.GetSecretName(), resource.Detail{})
+	return s.kind.Get(ctx, s.store, nil, req.GetSecretName(), resource.Detail{})
 }
 
 func (s *service) ListSecrets(ctx context.Context, req *cmfv1.ListSecretsRequest) (*cmfv1.SecretsPage, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.kind.Page(ctx, at, "", req, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.SecretsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.SecretsPage](ctx, s.store, s.kind, nil, req, resource.Detail{}, nil)
 }
 
 func (s *service) WatchSecrets(req *cmfv1.WatchSecretsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchSecretsResponse]) error {
-	return resource.Watch(s.watches, s.store, s.kind, stream, "", req, nil)
+	return resource.Watch(s.watches, s.store, s.kind, stream, nil, req, nil)
 }
 
 func (s *service) UpdateSecret(ctx context.Context, req *cmfv1.UpdateSecretRequest) (*cmfv1.Secret, error) {

@@ -21,16 +21,6 @@ type service struct {
 	*Statements
 }
 
-// environment gives an environment, and the moment that it was read at.
-func (s *service) environment(ctx context.Context, name string) (store.Reader, *store.Object[*cmfv1.Environment], error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	env, err := s.environments.Find(at, name)
-	return at, env, err
-}
-
 // find gives a statement as it is now, and its environment.
 func (s *service) find(ctx context.Context, env, name string) (*store.Object[*cmfv1.Environment], Item, error) {
 	at, err := s.store.View(ctx)
@@ -43,7 +33,7 @@ func (s *service) find(ctx context.Context, env, name string) (*store.Object[*cm
 func (s *service) CreateStatement(ctx context.Context, req *cmfv1.CreateStatementRequest) (*cmfv1.Statement, error) {
 	// Transactions begin with a snapshot that is no older than this read, so that
 	// they see every table whose creation was acknowledged before the request.
-	_, env, err := s.environment(ctx, req.GetEnvName())
+	env, err := s.environments.Now(ctx, req.GetEnvName())
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +97,10 @@ func (s *service) requirePool(tx *store.Tx, env *cmfv1.Environment, record *stor
 }
 
 func (s *service) GetStatement(ctx context.Context, req *cmfv1.GetStatementRequest) (*cmfv1.Statement, error) {
-	_, item, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
-	if err != nil {
-		return nil, err
-	}
-	return s.view(item, resource.Detail{Resources: req.GetIncludeResourceInformation(), Single: true}), nil
+	return s.kind.Get(ctx, s.store, s.environments.In(req.GetEnvName()), req.GetStmtName(), resource.Detail{Resources: req.GetIncludeResourceInformation()})
 }
 
 func (s *service) ListStatements(ctx context.Context, req *cmfv1.ListStatementsRequest) (*cmfv1.StatementsPage, error) {
-	at, env, err := s.environment(ctx, req.GetEnvName())
-	if err != nil {
-		return nil, err
-	}
 	if err := s.kind.CheckList(req); err != nil {
 		return nil, err
 	}
@@ -126,23 +108,15 @@ func (s *service) ListStatements(ctx context.Context, req *cmfv1.ListStatementsR
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.kind.Page(ctx, at, env.Key, req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, keep)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.StatementsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.StatementsPage](ctx, s.store, s.kind, s.environments.In(req.GetEnvName()), req, resource.Detail{Resources: req.GetIncludeResourceInformation()}, keep)
 }
 
 func (s *service) WatchStatements(req *cmfv1.WatchStatementsRequest, stream grpc.ServerStreamingServer[cmfv1.WatchStatementsResponse]) error {
-	_, env, err := s.environment(stream.Context(), req.GetEnvName())
-	if err != nil {
-		return err
-	}
 	keep, err := filterOf(req)
 	if err != nil {
 		return err
 	}
-	return resource.Watch(s.watches, s.store, s.kind, stream, env.Key, req, keep)
+	return resource.Watch(s.watches, s.store, s.kind, stream, s.environments.In(req.GetEnvName()), req, keep)
 }
 
 func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatementRequest) (*cmfv1.DeleteStatementResponse, error) {

@@ -116,44 +116,23 @@ func (s ofOwners) create(ctx context.Context, env, owner string, request *cmfv1.
 }
 
 func (s ofOwners) list(ctx context.Context, env, owner string, request proto.Message) (*cmfv1.SavepointsPage, error) {
-	at, of, err := s.view(ctx, env, owner)
-	if err != nil {
-		return nil, err
-	}
-	page, err := s.savepoints.Kind.Page(ctx, at, of.Key, request, resource.Detail{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &cmfv1.SavepointsPage{Pageable: page.Pageable, Metadata: page.Metadata, Items: page.Items}, nil
+	return resource.List[cmfv1.SavepointsPage](ctx, s.store, s.savepoints.Kind, s.of(env, owner), request, resource.Detail{}, nil)
 }
 
 func watch[Response any](s ofOwners, env, owner string, request resource.WatchRequest, stream grpc.ServerStreamingServer[Response]) error {
-	_, of, err := s.view(stream.Context(), env, owner)
-	if err != nil {
-		return err
-	}
-	return resource.Watch(s.watches, s.store, s.savepoints.Kind, stream, of.Key, request, nil)
+	return resource.Watch(s.watches, s.store, s.savepoints.Kind, stream, s.of(env, owner), request, nil)
 }
 
 func (s ofOwners) get(ctx context.Context, env, owner, name string) (*cmfv1.Savepoint, error) {
-	at, of, err := s.view(ctx, env, owner)
-	if err != nil {
-		return nil, err
-	}
-	item, err := s.savepoints.Kind.Find(at, of.Key, name)
-	if err != nil {
-		return nil, err
-	}
-	return s.savepoints.Kind.View(item, resource.Detail{Single: true}), nil
+	return s.savepoints.Kind.Get(ctx, s.store, s.of(env, owner), name, resource.Detail{})
 }
 
-func (s ofOwners) view(ctx context.Context, env, owner string) (*store.Snapshot, savepoint.Owner, error) {
-	at, err := s.store.View(ctx)
-	if err != nil {
-		return nil, savepoint.Owner{}, err
+// of is the place of the savepoints of an owner.
+func (s ofOwners) of(env, owner string) resource.Place {
+	return func(at store.Reader) (string, error) {
+		of, err := s.owners.SavepointOwner(at, env, owner)
+		return of.Key, err
 	}
-	of, err := s.owners.SavepointOwner(at, env, owner)
-	return at, of, err
 }
 
 func (s ofOwners) delete(ctx context.Context, env, owner, name string, force bool) error {
