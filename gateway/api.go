@@ -25,6 +25,19 @@ func (g *gateway) serveAPI(rw *responseWriter, r *http.Request, values map[strin
 // call has the generated handler call the RPC.
 func (g *gateway) call(rw *responseWriter, r *http.Request, values map[string]string, handler runtime.HandlerFunc) {
 	query, violations := rw.route.parameters.parse(rw.request.URL.RawQuery)
+	if rw.route.method != http.MethodGet {
+		version, err := precondition(rw.request.Header)
+		switch {
+		case err != nil:
+			violations = append(violations, err.Error())
+		case version == "":
+		case rw.route.conditional:
+			query.Set(versionParameter, version)
+		case version != noVersion:
+			rw.fail(http.StatusPreconditionFailed, "If-Match: a resource that is yet to be created has no version.")
+			return
+		}
+	}
 	body := &requestBody{ReadCloser: http.NoBody, rw: rw}
 	header := rw.forwardedHeader()
 	if rw.route.hasBody && hasBody(rw.request) {

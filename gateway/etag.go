@@ -7,12 +7,16 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// entityTag is a strong ETag: equal bodies have equal tags on every replica.
-// It distinguishes versions of one resource and protects nothing, so that a fast
-// hash is enough; the length makes a collision less likely still.
-func entityTag(body []byte) string {
-	tag := make([]byte, 0, 32)
+// entityTag is a strong ETag: equal bodies have equal tags on every replica. It
+// begins with the version of the resource, if it is of one, which is what If-Match
+// compares. The rest distinguishes bodies of one version and protects nothing, so
+// that a fast hash is enough; the length makes a collision less likely still.
+func entityTag(version string, body []byte) string {
+	tag := make([]byte, 0, 48)
 	tag = append(tag, '"')
+	if version != "" {
+		tag = append(append(tag, version...), '.')
+	}
 	tag = strconv.AppendUint(tag, xxhash.Sum64(body), 16)
 	tag = append(tag, '-')
 	tag = strconv.AppendInt(tag, int64(len(body)), 16)

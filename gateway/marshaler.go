@@ -58,6 +58,7 @@ func forwardResponse(ctx context.Context, message proto.Message) (any, error) {
 		return nil, errors.New("the context has no response")
 	}
 	warnOfService(ctx, rw.Header())
+	rw.version = returnedVersion(ctx)
 	if status, chosen := rw.chosenStatus(ctx); chosen {
 		// The contract gives such responses (202, 304) no body.
 		rw.success = status

@@ -38,6 +38,7 @@ type responseWriter struct {
 
 	violations []string      // what is wrong with a request of the API
 	success    int           // the status of an RPC that succeeded
+	version    string        // of the resource that the RPC returned; empty if it returned none
 	buffer     *bytes.Buffer // for the body; released at the end
 	status     int           // of the response; 0 while there is none
 }
@@ -122,11 +123,13 @@ func (rw *responseWriter) Write(b []byte) (int, error) {
 
 // succeed responds with the message of an RPC.
 func (rw *responseWriter) succeed(body []byte) {
+	if len(body) > 0 && (rw.route.etag || rw.version != "") {
+		rw.Header()["Etag"] = []string{entityTag(rw.version, body)}
+	}
 	if rw.route.etag && len(body) > 0 {
-		h, tag := rw.Header(), entityTag(body)
-		h["Etag"] = []string{tag}
+		h := rw.Header()
 		h["Cache-Control"] = revalidate
-		if matches(joined(rw.request.Header["If-None-Match"]), tag) {
+		if matches(joined(rw.request.Header["If-None-Match"]), h["Etag"][0]) {
 			rw.finish(http.StatusNotModified, nil)
 			return
 		}

@@ -29,6 +29,7 @@ type route struct {
 	success               int
 	also                  []int
 	etag                  bool
+	conditional           bool // its requests have a versionField
 	emptyBody             bool
 	hasBody, bodyRequired bool        // without hasBody a request body means nothing
 	watch                 *watchRoute // nil if there is no Watch of what it lists
@@ -109,6 +110,9 @@ func routeOf(m protoreflect.MethodDescriptor) (*route, error) {
 	rt.pattern = strings.Join(segments, "/")
 	if err := rt.bindBody(m, rule.GetBody(), bound); err != nil {
 		return nil, err
+	}
+	if rt.conditional = m.Input().Fields().ByName(versionField) != nil; rt.conditional {
+		bound[versionField] = true // to the headers
 	}
 	var err error
 	if rt.parameters, err = parametersOf(m.Input(), bound); err != nil {

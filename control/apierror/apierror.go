@@ -82,6 +82,12 @@ func Conflict(format string, args ...any) error {
 	return &Error{code: codes.Aborted, messages: []string{fmt.Sprintf(format, args...)}}
 }
 
+// PreconditionFailed is an error for a request whose precondition does not hold:
+// ABORTED, 412.
+func PreconditionFailed(format string, args ...any) error {
+	return &Error{code: codes.Aborted, http: 412, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
 // Gone says that what was asked for existed once: FAILED_PRECONDITION, 410.
 func Gone(format string, args ...any) error {
 	return &Error{code: codes.FailedPrecondition, http: 410, messages: []string{fmt.Sprintf(format, args...)}}

@@ -41,6 +41,7 @@ func TestToStatus(t *testing.T) {
 		"already exists": {apierror.AlreadyExists("A '%s'.", "x"), codes.AlreadyExists, "A 'x'.", 0, told("A 'x'.")},
 		"in use":         {apierror.InUse("Of '%s'.", "x"), codes.FailedPrecondition, "Of 'x'.", 409, told("Of 'x'.")},
 		"conflict":       {apierror.Conflict("By %d.", 2), codes.Aborted, "By 2.", 0, told("By 2.")},
+		"precondition":   {apierror.PreconditionFailed("Is %d.", 2), codes.Aborted, "Is 2.", 412, told("Is 2.")},
 		"gone":           {apierror.Gone("Was '%s'.", "x"), codes.FailedPrecondition, "Was 'x'.", 410, told("Was 'x'.")},
 		"too large":      {apierror.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 0, told("Over 2.")},
 		"unavailable, without the cause": {

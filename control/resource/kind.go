@@ -212,5 +212,5 @@ func (k *Kind[R, V]) Get(ctx context.Context, s *store.Store, in Place, name str
 		return none, err
 	}
 	detail.Single = true
-	return k.View(item, detail), nil
+	return k.View(item, detail), setVersion(ctx, item.Revision)
 }

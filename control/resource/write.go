@@ -18,14 +18,19 @@ import (
 // Update commits what change writes, as the store does. what names the resource
 // in the error for a conflict that does not end.
 func Update(ctx context.Context, s *store.Store, what string, change func(*store.Tx) error) error {
-	_, err := s.Update(ctx, change)
+	_, err := update(ctx, s, what, change)
+	return err
+}
+
+func update(ctx context.Context, s *store.Store, what string, change func(*store.Tx) error) (revision int64, err error) {
+	revision, err = s.Update(ctx, change)
 	if errors.Is(err, store.ErrConflict) {
-		return apierror.Conflict("%s is being changed concurrently. Try again.", what)
+		return 0, apierror.Conflict("%s is being changed concurrently. Try again.", what)
 	}
 	if _, known := errors.AsType[*apierror.Error](err); known || err == nil {
-		return err
+		return revision, err
 	}
-	return fmt.Errorf("change %s: %w", what, err)
+	return 0, fmt.Errorf("change %s: %w", what, err)
 }
 
 // Create stores a new resource. Its uid and timestamps, kind and version are
@@ -33,10 +38,10 @@ func Update(ctx context.Context, s *store.Store, what string, change func(*store
 func (k *Kind[R, V]) Create(ctx context.Context, s *store.Store, path string, record R, with func(tx *store.Tx, record R) error) (V, error) {
 	var view V
 	name := k.Metadata(record).GetName()
-	err := Update(ctx, s, k.Noun+" '"+name+"'", func(tx *store.Tx) error {
+	err := Return(ctx, s, k.what(name), func(tx *store.Tx) (int64, error) {
 		key := Key(path, name)
 		if k.Records.Get(tx, key) != nil {
-			return apierror.AlreadyExists("%s '%s' already exists.", k.Noun, name)
+			return 0, apierror.AlreadyExists("%s '%s' already exists.", k.Noun, name)
 		}
 		created := proto.CloneOf(record)
 		metadata := k.Metadata(created)
@@ -46,33 +51,36 @@ func (k *Kind[R, V]) Create(ctx context.Context, s *store.Store, path string, re
 		k.stamp(created)
 		if with != nil {
 			if err := with(tx, created); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		k.Records.Put(tx, key, created)
 		view = k.View(Item[R]{Object: store.NewObject(key, created), At: tx}, Detail{Single: true})
-		return nil
+		return 0, nil
 	})
 	return view, err
 }
 
-// Update replaces what users may change of a resource. given is the metadata in
-// the request. replace makes the new record of the one before, which it must not
+// Update replaces what users may change of a resource, if it has the version that
+// the request requires; see CheckVersion. given is the metadata in the request. replace makes the new record of the one before, which it must not
 // change, and writes what goes with it; metadata that is Weir's is kept. Where
 // the record does not change, nothing is written.
-func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name string, given *cmfv1.ObjectMeta, replace func(tx *store.Tx, before Item[R]) (R, error)) (V, error) {
+func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name, version string, given *cmfv1.ObjectMeta, replace func(tx *store.Tx, before Item[R]) (R, error)) (V, error) {
 	var view V
-	err := Update(ctx, s, k.Noun+" '"+name+"'", func(tx *store.Tx) error {
+	err := Return(ctx, s, k.what(name), func(tx *store.Tx) (int64, error) {
 		before, err := k.Require(tx, path, name)
 		if err != nil {
-			return err
+			return 0, err
+		}
+		if err := CheckVersion(version, k.what(name), before.Revision); err != nil {
+			return 0, err
 		}
 		if n := given.GetName(); n != "" && n != name {
-			return apierror.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", name))
+			return 0, apierror.Invalid(fmt.Sprintf("metadata.name: must equal the name in the path, '%s'", name))
 		}
 		after, err := replace(tx, before)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		own, stored := k.Metadata(before.Value()), k.Metadata(after)
 		stored.Name, stored.Uid = own.GetName(), own.GetUid()
@@ -81,7 +89,7 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name stri
 		if proto.Equal(before.Value(), after) {
 			tx.Discard()
 			view = k.View(before, Detail{Single: true})
-			return nil
+			return before.Revision, nil
 		}
 		stored.UpdateTimestamp = Now()
 		k.Records.Put(tx, before.Key, after)
@@ -90,17 +98,20 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name stri
 		changed.Object = store.NewObject(before.Key, after)
 		changed.Revision, changed.CreateRevision = tx.Revision()+1, before.CreateRevision
 		view = k.View(changed, Detail{Single: true})
-		return nil
+		return 0, nil
 	})
 	return view, err
 }
 
-// Delete deletes a resource; with checks that it can go, and writes what goes
-// with it.
-func (k *Kind[R, V]) Delete(ctx context.Context, s *store.Store, path, name string, with func(tx *store.Tx, before Item[R]) error) error {
-	return Update(ctx, s, k.Noun+" '"+name+"'", func(tx *store.Tx) error {
+// Delete deletes a resource, if it has the version that the request requires; see
+// CheckVersion. with checks that it can go, and writes what goes with it.
+func (k *Kind[R, V]) Delete(ctx context.Context, s *store.Store, path, name, version string, with func(tx *store.Tx, before Item[R]) error) error {
+	return Update(ctx, s, k.what(name), func(tx *store.Tx) error {
 		before, err := k.Require(tx, path, name)
 		if err != nil {
+			return err
+		}
+		if err := CheckVersion(version, k.what(name), before.Revision); err != nil {
 			return err
 		}
 		if with != nil {
@@ -112,6 +123,9 @@ func (k *Kind[R, V]) Delete(ctx context.Context, s *store.Store, path, name stri
 		return nil
 	})
 }
+
+// what names a resource in messages.
+func (k *Kind[R, V]) what(name string) string { return k.Noun + " '" + name + "'" }
 
 // stamp writes the kind and version that the contract gives, whatever the
 // client sent.

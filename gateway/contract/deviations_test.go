@@ -64,6 +64,10 @@ var deviations = []deviation{
 		"Others may be writing the same resource all the time.",
 	},
 	{
+		`status added: (DELETE|POST|PUT) .*: 412`,
+		"A request may require a version; see docs/decisions/preconditions.md.",
+	},
+	{
 		`status added: POST .*/applications/\{appName\}/(start|suspend): 422`,
 		"A savepoint may not be completed; defaults of the environment that have changed may make what is to run impossible.",
 	},
@@ -72,6 +76,10 @@ var deviations = []deviation{
 	{
 		`parameter added: GET .*: header If-None-Match`,
 		"The contract has ETag and 304; the header that leads from the one to the other is HTTP's own.",
+	},
+	{
+		`parameter added: (DELETE|POST|PUT) .*: header If-(None-)?Match`,
+		"The preconditions of HTTP; without them the last write wins, as in the contract.",
 	},
 	{
 		`request body demanded: POST /cmf/api/v1/detached-savepoints`,

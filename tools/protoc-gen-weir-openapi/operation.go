@@ -64,6 +64,8 @@ func addOperation(doc *document, schemas *schemaWriter, method *protogen.Method,
 			Content:  content(schemas.reference(body.Message, sent)),
 		}
 	}
+	_, conditional := fields[versionField]
+	delete(fields, versionField)
 	for _, field := range method.Input.Fields {
 		if _, query := fields[string(field.Desc.Name())]; query {
 			op.Parameters = append(op.Parameters, parameter{
@@ -79,6 +81,10 @@ func addOperation(doc *document, schemas *schemaWriter, method *protogen.Method,
 			Schema:      &schema{Type: "string"},
 		})
 	}
+	if conditional {
+		op.Parameters = append(op.Parameters, preconditions()...)
+		rest.Errors = append(rest.Errors, http.StatusPreconditionFailed)
+	}
 	_, projected := fields["fields"]
 	if verb != "get" {
 		rest.Errors = append(rest.Errors, writeErrors...)
@@ -93,6 +99,27 @@ func addOperation(doc *document, schemas *schemaWriter, method *protogen.Method,
 	}
 	doc.Paths[path][verb] = op
 	return nil
+}
+
+// versionField is the field of a request with its precondition, which REST has in
+// headers.
+const versionField = "resource_version"
+
+// preconditions are the headers of an operation that changes a resource.
+func preconditions() []parameter {
+	return []parameter{
+		{
+			Name: "If-Match", In: "header",
+			Description: "The ETag of the resource as it was read, or *. If what users specify of the resource has changed since, " +
+				"or with * if the resource does not exist, the response is 412 and nothing is changed.",
+			Schema: &schema{Type: "string"},
+		},
+		{
+			Name: "If-None-Match", In: "header",
+			Description: "Only *: if the resource exists, the response is 412 and nothing is changed.",
+			Schema:      &schema{Type: "string"},
+		},
+	}
 }
 
 func verbAndPath(rule *annotations.HttpRule) (verb, path string) {

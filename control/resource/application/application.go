@@ -90,7 +90,7 @@ func New(
 		},
 		Contained: &resource.Contained[*storev1.ApplicationRecord]{
 			Drop: func(ctx context.Context, env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.ApplicationRecord]) error {
-				return a.delete(ctx, env.Value(), o.Value(), true)
+				return a.delete(ctx, env.Value(), o, "", true)
 			},
 			Usage: func(i Item, _ *cmfv1.Environment, usage *resource.Usage) {
 				usage.Counts.Applications[jobState(i)]++

@@ -44,21 +44,28 @@ func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.Crea
 	}
 	name := app.GetMetadata().GetName()
 	var view *cmfv1.FlinkApplication
-	err = resource.Update(ctx, s.store, "Application '"+name+"'", func(tx *store.Tx) error {
+	err = resource.Return(ctx, s.store, what(name), func(tx *store.Tx) (int64, error) {
 		env, err := s.environments.Require(tx, req.GetEnvName())
 		if err != nil {
-			return err
+			return 0, err
 		}
 		before := s.Records.Get(tx, store.Join(env.Key, name))
+		if err := resource.CheckVersion(req.GetResourceVersion(), what(name), resource.RevisionOf(before)); err != nil {
+			return 0, err
+		}
 		start, err := s.startOf(tx, env.Value(), before.Message(), app, spec)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		view, err = s.save(tx, env, before, written(before.Message().GetApplication(), app), spec, start)
-		return err
+		var unchanged int64
+		view, unchanged, err = s.save(tx, env, before, written(before.Message().GetApplication(), app), spec, start)
+		return unchanged, err
 	})
 	return view, err
 }
+
+// what names an application in messages.
+func what(name string) string { return "Application '" + name + "'" }
 
 // startOf is where an application is to start from, if its specification newly
 // names a savepoint that Weir keeps.
@@ -106,29 +113,30 @@ func written(before, app *cmfv1.FlinkApplication) *cmfv1.FlinkApplication {
 
 // save writes a new or changed application, with the instance that begins if
 // what it runs changes. before is nil for a new one, spec the parsed form of app's
-// specification. start, if not nil, makes it start from a savepoint.
+// specification. start, if not nil, makes it start from a savepoint. unchanged is the
+// revision of a record that stays as it is, otherwise 0.
 func (s *service) save(
 	tx *store.Tx, env *store.Object[*cmfv1.Environment], before *store.Object[*storev1.ApplicationRecord],
 	app *cmfv1.FlinkApplication, spec openjson.Object, start *storev1.SavepointStart,
-) (*cmfv1.FlinkApplication, error) {
+) (view *cmfv1.FlinkApplication, unchanged int64, err error) {
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	reported := s.Status.In(tx).Get(key).Message()
 	plan, err := next(env.Value(), before.Message(), app, spec, start,
 		flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()), s.currentSpec(tx, key, before.Message()))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if before != nil && !plan.Changed {
 		tx.Discard()
 		item, _ := s.kind.Item(tx, key)
-		return s.view(item, resource.Detail{Single: true}), nil
+		return s.view(item, resource.Detail{Single: true}), before.Revision, nil
 	}
 	event := "Application updated."
 	if before == nil {
 		event = "Application created."
 		ref := manifest.DeploymentRef(env.Value(), app.GetMetadata().GetName())
 		if err := s.ownership.Claim(tx, env.Value().GetKubernetesClusterName(), ref, s.Records.Name(), key, app.GetMetadata().GetUid()); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	happened := []*cmfv1.FlinkApplicationEvent{NewEvent(EventCMFStatus, plan.Record.GetInstance(), event)}
@@ -138,7 +146,7 @@ func (s *service) save(
 		}
 	}
 	s.write(tx, key, plan, happened...)
-	return s.view(s.kind.ItemOf(tx, store.NewObject(key, plan.Record)), resource.Detail{Single: true}), nil
+	return s.view(s.kind.ItemOf(tx, store.NewObject(key, plan.Record)), resource.Detail{Single: true}), 0, nil
 }
 
 // write writes what a plan says, and events.
@@ -162,26 +170,33 @@ func (s *service) DeleteApplication(ctx context.Context, req *cmfv1.DeleteApplic
 	if err != nil {
 		return nil, err
 	}
-	if err := s.delete(ctx, env.Value(), item.Value(), req.GetForce()); err != nil {
+	if err := s.delete(ctx, env.Value(), item.Object, req.GetResourceVersion(), req.GetForce()); err != nil {
 		return nil, err
 	}
 	return &cmfv1.DeleteApplicationResponse{}, nil
 }
 
-// delete deletes an application with all that belongs to it. Its object is
-// deleted too or, with release, left there unmanaged.
-func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, record *storev1.ApplicationRecord, release bool) error {
+// delete deletes an application that has the required version, with all that
+// belongs to it. Its object is deleted too or, with release, left there unmanaged.
+func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, o *store.Object[*storev1.ApplicationRecord], version string, release bool) error {
+	record := o.Value()
 	name := metadataOf(record).GetName()
 	key := resource.Key(store.Key(env.GetName()), name)
+	if err := resource.CheckVersion(version, what(name), o.Revision); err != nil {
+		return err
+	}
 	// Savepoints that were not detached go with it.
 	savepoints := savepoint.ForApplication(env, name).Key
 	if err := a.savepoints.DropAll(ctx, env, savepoints, release); err != nil {
 		return err
 	}
-	return resource.Update(ctx, a.store, "Application '"+name+"'", func(tx *store.Tx) error {
+	return resource.Update(ctx, a.store, what(name), func(tx *store.Tx) error {
 		app := a.Records.Get(tx, key)
 		if app == nil || metadataOf(app.Value()).GetUid() != metadataOf(record).GetUid() {
 			return apierror.NotFound("Application '%s' not found in environment '%s'.", name, env.GetName())
+		}
+		if err := resource.CheckVersion(version, what(name), app.Revision); err != nil {
+			return err
 		}
 		a.savepoints.Records.RequireEmpty(tx, savepoints)
 		ref := manifest.DeploymentRef(env, name)
@@ -212,49 +227,53 @@ func (s *service) StartApplication(ctx context.Context, req *cmfv1.StartApplicat
 		}
 		start = &storev1.SavepointStart{Path: path}
 	}
-	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), flink.Running, start)
+	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), req.GetResourceVersion(), flink.Running, start)
 }
 
 func (s *service) SuspendApplication(ctx context.Context, req *cmfv1.SuspendApplicationRequest) (*cmfv1.FlinkApplication, error) {
-	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), flink.Suspended, nil)
+	return s.setState(ctx, req.GetEnvName(), req.GetAppName(), req.GetResourceVersion(), flink.Suspended, nil)
 }
 
 // setState sets job.state of an application's specification. An application
 // that already has it is answered with 304, unless it is to be started from a
 // savepoint.
-func (s *service) setState(ctx context.Context, envName, name, desired string, start *storev1.SavepointStart) (*cmfv1.FlinkApplication, error) {
+func (s *service) setState(ctx context.Context, envName, name, version, desired string, start *storev1.SavepointStart) (*cmfv1.FlinkApplication, error) {
 	var view *cmfv1.FlinkApplication
-	unchanged := false
-	err := resource.Update(ctx, s.store, "Application '"+name+"'", func(tx *store.Tx) error {
-		unchanged = false
+	isSet := false
+	err := resource.Return(ctx, s.store, what(name), func(tx *store.Tx) (int64, error) {
+		isSet = false
 		env, err := s.environments.Require(tx, envName)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		before, err := s.kind.Require(tx, envName, name)
 		if err != nil {
-			return err
+			return 0, err
+		}
+		if err := resource.CheckVersion(version, what(name), before.Revision); err != nil {
+			return 0, err
 		}
 		spec, err := openjson.Parse(before.Value().GetApplication().GetSpec())
 		if err != nil {
-			return fmt.Errorf("specification of application %s: %w", before.Key, err)
+			return 0, fmt.Errorf("specification of application %s: %w", before.Key, err)
 		}
 		if flinkspec.DesiredState(spec) == desired && start == nil {
-			unchanged = true
+			isSet = true
 			view = s.view(before, resource.Detail{Single: true})
-			return nil
+			return before.Revision, nil
 		}
 		openjson.Set(spec, desired, "job", "state")
 		app := before.Value().GetApplication()
 		changed := written(app, app)
 		changed.Spec = openjson.Format(spec)
-		view, err = s.save(tx, env, before.Object, changed, spec, start)
-		return err
+		var unchanged int64
+		view, unchanged, err = s.save(tx, env, before.Object, changed, spec, start)
+		return unchanged, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if unchanged {
+	if isSet {
 		if err := resource.SetHTTPStatus(ctx, "304"); err != nil {
 			return nil, err
 		}

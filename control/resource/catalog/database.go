@@ -55,7 +55,7 @@ func (s *databaseService) UpdateKafkaDatabase(ctx context.Context, req *cmfv1.Up
 		return nil, err
 	}
 	update := resource.WithName(req.GetDatabase(), req.GetDbName())
-	return s.databaseKind.Update(ctx, s.store, catalog.Key, req.GetDbName(), req.GetDatabase().GetMetadata(), func(_ *store.Tx, before databaseItem) (*cmfv1.KafkaDatabase, error) {
+	return s.databaseKind.Update(ctx, s.store, catalog.Key, req.GetDbName(), req.GetResourceVersion(), req.GetDatabase().GetMetadata(), func(_ *store.Tx, before databaseItem) (*cmfv1.KafkaDatabase, error) {
 		if err := checkDatabase(update); err != nil {
 			return nil, err
 		}
@@ -71,7 +71,7 @@ func (s *databaseService) DeleteKafkaDatabase(ctx context.Context, req *cmfv1.De
 	if err != nil {
 		return nil, err
 	}
-	err = s.databaseKind.Delete(ctx, s.store, catalog.Key, req.GetDbName(), func(tx *store.Tx, database databaseItem) error {
+	err = s.databaseKind.Delete(ctx, s.store, catalog.Key, req.GetDbName(), req.GetResourceVersion(), func(tx *store.Tx, database databaseItem) error {
 		s.Tables.DeleteUnder(tx, database.Key)
 		return nil
 	})

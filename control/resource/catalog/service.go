@@ -53,7 +53,7 @@ func (s *service) WatchKafkaCatalogs(req *cmfv1.WatchKafkaCatalogsRequest, strea
 
 func (s *service) UpdateKafkaCatalog(ctx context.Context, req *cmfv1.UpdateKafkaCatalogRequest) (*cmfv1.KafkaCatalog, error) {
 	update := resource.WithName(req.GetCatalog(), req.GetCatName())
-	return s.kind.Update(ctx, s.store, "", req.GetCatName(), req.GetCatalog().GetMetadata(), func(tx *store.Tx, before item) (*cmfv1.KafkaCatalog, error) {
+	return s.kind.Update(ctx, s.store, "", req.GetCatName(), req.GetResourceVersion(), req.GetCatalog().GetMetadata(), func(tx *store.Tx, before item) (*cmfv1.KafkaCatalog, error) {
 		if err := check(update); err != nil {
 			return nil, err
 		}
@@ -70,7 +70,7 @@ func (s *service) UpdateKafkaCatalog(ctx context.Context, req *cmfv1.UpdateKafka
 }
 
 func (s *service) DeleteKafkaCatalog(ctx context.Context, req *cmfv1.DeleteKafkaCatalogRequest) (*cmfv1.DeleteKafkaCatalogResponse, error) {
-	err := s.kind.Delete(ctx, s.store, "", req.GetCatName(), func(tx *store.Tx, catalog item) error {
+	err := s.kind.Delete(ctx, s.store, "", req.GetCatName(), req.GetResourceVersion(), func(tx *store.Tx, catalog item) error {
 		var names []string
 		for database := range s.Databases.In(tx).Under(catalog.Key) {
 			names = append(names, database.Value().GetMetadata().GetName())

@@ -34,31 +34,35 @@ func (s *service) WatchKubernetesClusters(req *cmfv1.WatchKubernetesClustersRequ
 func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.UpdateKubernetesClusterRequest) (*cmfv1.KubernetesCluster, error) {
 	name := req.GetKubernetesClusterName()
 	var view *cmfv1.KubernetesCluster
-	err := resource.Update(ctx, s.store, "Kubernetes cluster '"+name+"'", func(tx *store.Tx) error {
+	what := "Kubernetes cluster '" + name + "'"
+	err := resource.Return(ctx, s.store, what, func(tx *store.Tx) (int64, error) {
 		cluster, err := s.kind.Require(tx, "", name)
 		if err != nil {
-			return err
+			return 0, err
+		}
+		if err := resource.CheckVersion(req.GetResourceVersion(), what, cluster.Revision); err != nil {
+			return 0, err
 		}
 		before := cluster.Value()
 		if err := checkUpdate(name, req.GetCluster()); err != nil {
-			return err
+			return 0, err
 		}
 		after := updated(before, req.GetCluster())
 		if proto.Equal(before, after) {
 			view = s.view(cluster, resource.Detail{})
-			return nil
+			return cluster.Revision, nil
 		}
 		after.Metadata.UpdateTimestamp = resource.Now()
 		if Decommissioned(after) && !Decommissioned(before) {
 			if users := s.environments(tx, cluster.Key); len(users) > 0 {
-				return apierror.Invalid(fmt.Sprintf("Cannot decommission cluster '%s': referenced by environments [%s]", name, strings.Join(users, ", ")))
+				return 0, apierror.Invalid(fmt.Sprintf("Cannot decommission cluster '%s': referenced by environments [%s]", name, strings.Join(users, ", ")))
 			}
 			s.Environments.RequireEmpty(tx, cluster.Key)
 		}
 		s.Records.Put(tx, cluster.Key, after)
 		cluster.Object = store.NewObject(cluster.Key, after)
 		view = s.view(cluster, resource.Detail{})
-		return nil
+		return 0, nil
 	})
 	return view, err
 }

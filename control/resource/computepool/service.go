@@ -74,7 +74,7 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 	if err := check(update); err != nil {
 		return nil, err
 	}
-	return s.kind.Update(ctx, s.store, env.Key, req.GetComputePoolName(), update.GetMetadata(), func(tx *store.Tx, before Item) (*cmfv1.ComputePool, error) {
+	return s.kind.Update(ctx, s.store, env.Key, req.GetComputePoolName(), req.GetResourceVersion(), update.GetMetadata(), func(tx *store.Tx, before Item) (*cmfv1.ComputePool, error) {
 		if err := checkUpdate(before.Value(), update); err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ func (s *service) DeleteComputePool(ctx context.Context, req *cmfv1.DeleteComput
 	if err != nil {
 		return nil, err
 	}
-	err = s.kind.Delete(ctx, s.store, env.Key, req.GetComputePoolName(), func(tx *store.Tx, pool Item) error {
+	err = s.kind.Delete(ctx, s.store, env.Key, req.GetComputePoolName(), req.GetResourceVersion(), func(tx *store.Tx, pool Item) error {
 		if statements := s.statementsOn(tx, pool.Key); len(statements) > 0 {
 			return apierror.InUse("Cannot delete compute pool '%s': statements [%s] use it. Delete them first.", req.GetComputePoolName(), resource.Abridge(statements))
 		}

@@ -45,9 +45,12 @@ func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.Crea
 	}
 	check(&found, env)
 	var view *cmfv1.Environment
-	err = resource.Update(ctx, s.store, "Environment '"+name+"'", func(tx *store.Tx) error {
+	err = resource.Return(ctx, s.store, what(name), func(tx *store.Tx) (int64, error) {
 		v := slices.Clone(found)
 		before := s.Records.Get(tx, store.Key(name))
+		if err := resource.CheckVersion(req.GetResourceVersion(), what(name), resource.RevisionOf(before)); err != nil {
+			return 0, err
+		}
 		var after *cmfv1.Environment
 		var err error
 		if before == nil {
@@ -56,13 +59,19 @@ func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.Crea
 			after, err = s.updated(tx, v, before, env)
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		view = s.view(item{Object: store.NewObject(store.Key(name), after), At: tx}, resource.Detail{Single: true})
-		return nil
+		if after == before.Message() {
+			return before.Revision, nil
+		}
+		return 0, nil
 	})
 	return view, err
 }
+
+// what names an environment in messages.
+func what(name string) string { return "Environment '" + name + "'" }
 
 func (s *service) created(tx *store.Tx, v apierror.Violations, name string, env *cmfv1.Environment) (*cmfv1.Environment, error) {
 	clusterName := env.GetKubernetesClusterName()
@@ -127,13 +136,13 @@ const maxDrops = 10
 
 func (s *service) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteEnvironmentRequest) (*cmfv1.DeleteEnvironmentResponse, error) {
 	name := req.GetEnvName()
-	err := s.delete(ctx, name, req.GetForce())
+	err := s.delete(ctx, name, req.GetResourceVersion(), req.GetForce())
 	for drops := 0; errors.Is(err, errContents); drops++ {
 		if drops == maxDrops {
 			return nil, apierror.Conflict("Environment '%s' is being changed concurrently. Try again.", name)
 		}
 		if err = s.drop(ctx, name); err == nil {
-			err = s.delete(ctx, name, true)
+			err = s.delete(ctx, name, req.GetResourceVersion(), true)
 		}
 	}
 	if err != nil {
@@ -142,12 +151,15 @@ func (s *service) DeleteEnvironment(ctx context.Context, req *cmfv1.DeleteEnviro
 	return &cmfv1.DeleteEnvironmentResponse{}, nil
 }
 
-// delete deletes an empty environment. What it says of one that is not depends on
+// delete deletes an empty environment that has the required version. What it says of one that is not depends on
 // whether the contents are to go too.
-func (s *service) delete(ctx context.Context, name string, force bool) error {
-	return resource.Update(ctx, s.store, "Environment '"+name+"'", func(tx *store.Tx) error {
+func (s *service) delete(ctx context.Context, name, version string, force bool) error {
+	return resource.Update(ctx, s.store, what(name), func(tx *store.Tx) error {
 		env, err := s.Require(tx, name)
 		if err != nil {
+			return err
+		}
+		if err := resource.CheckVersion(version, what(name), env.Revision); err != nil {
 			return err
 		}
 		if contents := s.registry.Contents(tx, env.Key); len(contents) > 0 {

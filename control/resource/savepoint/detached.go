@@ -78,7 +78,7 @@ func (s *detachedService) GetDetachedSavepoint(ctx context.Context, req *cmfv1.G
 }
 
 func (s *detachedService) DeleteDetachedSavepoint(ctx context.Context, req *cmfv1.DeleteDetachedSavepointRequest) (*cmfv1.DeleteDetachedSavepointResponse, error) {
-	if err := s.detachedKind.Delete(ctx, s.store, "", req.GetDetachedSavepointName(), nil); err != nil {
+	if err := s.detachedKind.Delete(ctx, s.store, "", req.GetDetachedSavepointName(), req.GetResourceVersion(), nil); err != nil {
 		return nil, err
 	}
 	return &cmfv1.DeleteDetachedSavepointResponse{}, nil

@@ -61,7 +61,7 @@ func TestASavepointIsDeletedWithItsObject(t *testing.T) {
 	s := open(t)
 	savepoint := s.create(t, "nightly")
 	s.report(t, savepoint, complete, nil)
-	at := s.commit(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", false) })
+	at := s.commit(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", "", false) })
 	item, _ := s.Kind.Item(at, store.Join(orders.Key, "nightly"))
 	if view := s.view(item, resource.Detail{}); !view.GetStatus().GetPendingDeletion() || view.GetStatus().GetWarning() == "" {
 		t.Errorf("its status is %v", view.GetStatus())
@@ -95,11 +95,11 @@ func TestASavepointIsDeletedWithItsObject(t *testing.T) {
 func TestForcedDeletionReleasesTheObject(t *testing.T) {
 	s := open(t)
 	savepoint := s.create(t, "nightly")
-	at := s.commit(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", true) })
+	at := s.commit(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", "", true) })
 	if !s.tombstone(at, savepoint).GetRelease() || s.Records.In(at).Count("") != 0 || s.claims(at) != 0 {
 		t.Error("something is left of it, or its object is not released")
 	}
-	err := s.try(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", true) })
+	err := s.try(t, func(tx *store.Tx) error { return s.Delete(tx, orders, "nightly", "", true) })
 	if want := "Savepoint 'nightly' not found for application 'orders' in environment 'prod'."; err == nil || err.Error() != want {
 		t.Errorf("again: %v, want %s", err, want)
 	}
@@ -110,7 +110,7 @@ func TestOnlyCompletedSavepointsAreDetached(t *testing.T) {
 	savepoint := s.create(t, "nightly")
 	var detached *cmfv1.Savepoint
 	detach := func(tx *store.Tx) (err error) {
-		detached, err = s.Detach(tx, orders, "nightly")
+		detached, err = s.Detach(tx, orders, "nightly", "")
 		return err
 	}
 	if err := s.try(t, detach); err == nil || !strings.Contains(err.Error(), "only completed savepoints can be detached") {

@@ -63,8 +63,8 @@ func newName(owner string) string {
 // Delete begins the deletion of a savepoint: the operator disposes of its files
 // while the job runs, and the record goes when it has. With force the record
 // goes at once, and the files may stay.
-func (s *Savepoints) Delete(tx *store.Tx, owner Owner, name string, force bool) error {
-	savepoint, err := s.Kind.Require(tx, owner.Key, name)
+func (s *Savepoints) Delete(tx *store.Tx, owner Owner, name, version string, force bool) error {
+	savepoint, err := s.require(tx, owner, name, version)
 	if err != nil {
 		return err
 	}
@@ -80,10 +80,19 @@ func (s *Savepoints) Delete(tx *store.Tx, owner Owner, name string, force bool) 
 	return nil
 }
 
+// require returns a savepoint that has the version that a request requires.
+func (s *Savepoints) require(tx *store.Tx, owner Owner, name, version string) (item, error) {
+	savepoint, err := s.Kind.Require(tx, owner.Key, name)
+	if err != nil {
+		return savepoint, err
+	}
+	return savepoint, resource.CheckVersion(version, "Savepoint '"+name+"'", savepoint.Revision)
+}
+
 // Detach moves a completed savepoint of an owner to the detached ones, under the
 // same name and uid.
-func (s *Savepoints) Detach(tx *store.Tx, owner Owner, name string) (*cmfv1.Savepoint, error) {
-	savepoint, err := s.Kind.Require(tx, owner.Key, name)
+func (s *Savepoints) Detach(tx *store.Tx, owner Owner, name, version string) (*cmfv1.Savepoint, error) {
+	savepoint, err := s.require(tx, owner, name, version)
 	if err != nil {
 		return nil, err
 	}

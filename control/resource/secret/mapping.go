@@ -59,7 +59,7 @@ func (s *mappingService) UpdateEnvironmentSecretMapping(ctx context.Context, req
 		return nil, err
 	}
 	update := resource.WithName(req.GetMapping(), req.GetName())
-	return s.mappingKind.Update(ctx, s.store, env.Key, req.GetName(), req.GetMapping().GetMetadata(), func(tx *store.Tx, before mappingItem) (*cmfv1.EnvironmentSecretMapping, error) {
+	return s.mappingKind.Update(ctx, s.store, env.Key, req.GetName(), req.GetResourceVersion(), req.GetMapping().GetMetadata(), func(tx *store.Tx, before mappingItem) (*cmfv1.EnvironmentSecretMapping, error) {
 		if err := checkMapping(update); err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (s *mappingService) DeleteEnvironmentSecretMapping(ctx context.Context, req
 	if err != nil {
 		return nil, err
 	}
-	err = s.mappingKind.Delete(ctx, s.store, env.Key, req.GetName(), func(tx *store.Tx, mapping mappingItem) error {
+	err = s.mappingKind.Delete(ctx, s.store, env.Key, req.GetName(), req.GetResourceVersion(), func(tx *store.Tx, mapping mappingItem) error {
 		s.unmap(tx, env.Value(), mapping.Value(), false)
 		return nil
 	})

@@ -51,7 +51,7 @@ func (s *service) WatchSecrets(req *cmfv1.WatchSecretsRequest, stream grpc.Serve
 func (s *service) UpdateSecret(ctx context.Context, req *cmfv1.UpdateSecretRequest) (*cmfv1.Secret, error) {
 	name := req.GetSecretName()
 	update := resource.WithName(req.GetSecret(), name)
-	return s.kind.Update(ctx, s.store, "", name, req.GetSecret().GetMetadata(), func(_ *store.Tx, before item) (*cmfv1.Secret, error) {
+	return s.kind.Update(ctx, s.store, "", name, req.GetResourceVersion(), req.GetSecret().GetMetadata(), func(_ *store.Tx, before item) (*cmfv1.Secret, error) {
 		if err := checkUpdate(update); err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (s *service) UpdateSecret(ctx context.Context, req *cmfv1.UpdateSecretReque
 
 func (s *service) DeleteSecret(ctx context.Context, req *cmfv1.DeleteSecretRequest) (*cmfv1.DeleteSecretResponse, error) {
 	name := req.GetSecretName()
-	err := s.kind.Delete(ctx, s.store, "", name, func(tx *store.Tx, secret item) error {
+	err := s.kind.Delete(ctx, s.store, "", name, req.GetResourceVersion(), func(tx *store.Tx, secret item) error {
 		if environments := s.mappedBy(tx, name); len(environments) > 0 {
 			return apierror.InUse("Cannot delete secret '%s': mapped by environments [%s]", name, resource.Abridge(environments))
 		}

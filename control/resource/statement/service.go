@@ -124,14 +124,22 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 	if err != nil {
 		return nil, err
 	}
+	what := "Statement '" + req.GetStmtName() + "'"
+	// Its savepoints are dropped first.
+	if err := resource.CheckVersion(req.GetResourceVersion(), what, item.Revision); err != nil {
+		return nil, err
+	}
 	atOnce := !IsDeployed(item.Value()) || req.GetForce()
 	if err := s.dropSavepoints(ctx, env.Value(), item.Value(), atOnce); err != nil {
 		return nil, err
 	}
 	pending := false
-	err = resource.Update(ctx, s.store, "Statement '"+req.GetStmtName()+"'", func(tx *store.Tx) error {
+	err = resource.Update(ctx, s.store, what, func(tx *store.Tx) error {
 		item, err := s.kind.Require(tx, env.Key, req.GetStmtName())
 		if err != nil {
+			return err
+		}
+		if err := resource.CheckVersion(req.GetResourceVersion(), what, item.Revision); err != nil {
 			return err
 		}
 		if pending = IsDeployed(item.Value()) && !req.GetForce(); pending {

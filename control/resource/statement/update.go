@@ -29,7 +29,7 @@ func (s *service) UpdateStatement(ctx context.Context, req *cmfv1.UpdateStatemen
 	if err := check(update); err != nil {
 		return nil, err
 	}
-	return s.kind.Update(ctx, s.store, env.Key, req.GetStmtName(), update.GetMetadata(), func(tx *store.Tx, before Item) (*storev1.StatementRecord, error) {
+	return s.kind.Update(ctx, s.store, env.Key, req.GetStmtName(), req.GetResourceVersion(), update.GetMetadata(), func(tx *store.Tx, before Item) (*storev1.StatementRecord, error) {
 		env, err := s.environments.Require(tx, req.GetEnvName())
 		if err != nil {
 			return nil, err

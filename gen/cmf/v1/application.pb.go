@@ -109,11 +109,13 @@ func (x *FlinkApplication) GetStatus() *JsonObject {
 }
 
 type CreateOrUpdateApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	Application   *FlinkApplication      `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	EnvName     string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	Application *FlinkApplication      `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CreateOrUpdateApplicationRequest) Reset() {
@@ -158,6 +160,13 @@ func (x *CreateOrUpdateApplicationRequest) GetApplication() *FlinkApplication {
 		return x.Application
 	}
 	return nil
+}
+
+func (x *CreateOrUpdateApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type ListApplicationsRequest struct {
@@ -377,9 +386,11 @@ type DeleteApplicationRequest struct {
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
 	// Delete the record and leave the workload on the Kubernetes cluster untouched.
-	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Force bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteApplicationRequest) Reset() {
@@ -433,6 +444,13 @@ func (x *DeleteApplicationRequest) GetForce() bool {
 	return false
 }
 
+func (x *DeleteApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteApplicationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -476,8 +494,10 @@ type StartApplicationRequest struct {
 	// The uid of a completed savepoint to start from, which belongs to this
 	// application or is detached. The job is redeployed even if it is running.
 	StartFromSavepointUid string `protobuf:"bytes,3,opt,name=start_from_savepoint_uid,json=startFromSavepointUid,proto3" json:"start_from_savepoint_uid,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StartApplicationRequest) Reset() {
@@ -531,12 +551,21 @@ func (x *StartApplicationRequest) GetStartFromSavepointUid() string {
 	return ""
 }
 
+func (x *StartApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type SuspendApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	AppName       string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	AppName string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SuspendApplicationRequest) Reset() {
@@ -579,6 +608,13 @@ func (x *SuspendApplicationRequest) GetEnvName() string {
 func (x *SuspendApplicationRequest) GetAppName() string {
 	if x != nil {
 		return x.AppName
+	}
+	return ""
+}
+
+func (x *SuspendApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -723,10 +759,11 @@ const file_cmf_v1_application_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x126\n" +
 	"\bmetadata\x18\x03 \x01(\v2\x12.cmf.v1.ObjectMetaB\x06\xbaH\x03\xc8\x01\x01R\bmetadata\x12.\n" +
 	"\x04spec\x18\x04 \x01(\v2\x12.cmf.v1.JsonObjectB\x06\xbaH\x03\xc8\x01\x01R\x04spec\x12*\n" +
-	"\x06status\x18\x05 \x01(\v2\x12.cmf.v1.JsonObjectR\x06status\"\x81\x01\n" +
+	"\x06status\x18\x05 \x01(\v2\x12.cmf.v1.JsonObjectR\x06status\"\xac\x01\n" +
 	" CreateOrUpdateApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12B\n" +
-	"\vapplication\x18\x02 \x01(\v2\x18.cmf.v1.FlinkApplicationB\x06\xbaH\x03\xc8\x01\x01R\vapplication\"\x80\x02\n" +
+	"\vapplication\x18\x02 \x01(\v2\x18.cmf.v1.FlinkApplicationB\x06\xbaH\x03\xc8\x01\x01R\vapplication\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\x80\x02\n" +
 	"\x17ListApplicationsRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x17\n" +
 	"\x04page\x18\x02 \x01(\x05H\x00R\x04page\x88\x01\x01\x12\x17\n" +
@@ -744,19 +781,22 @@ const file_cmf_v1_application_proto_rawDesc = "" +
 	"\x15GetApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x12B\n" +
-	"\x1cinclude_resource_information\x18\x03 \x01(\bR\x1cinclude-resource-information\"f\n" +
+	"\x1cinclude_resource_information\x18\x03 \x01(\bR\x1cinclude-resource-information\"\x91\x01\n" +
 	"\x18DeleteApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"\x1b\n" +
-	"\x19DeleteApplicationResponse\"\x88\x01\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\x1b\n" +
+	"\x19DeleteApplicationResponse\"\xb3\x01\n" +
 	"\x17StartApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x127\n" +
-	"\x18start_from_savepoint_uid\x18\x03 \x01(\tR\x15startFromSavepointUid\"Q\n" +
+	"\x18start_from_savepoint_uid\x18\x03 \x01(\tR\x15startFromSavepointUid\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"|\n" +
 	"\x19SuspendApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
-	"\bapp_name\x18\x02 \x01(\tR\aappName\"\x90\x01\n" +
+	"\bapp_name\x18\x02 \x01(\tR\aappName\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\x90\x01\n" +
 	"\x18WatchApplicationsRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x16\n" +
 	"\x06filter\x18\x02 \x01(\tR\x06filter\x12\x16\n" +

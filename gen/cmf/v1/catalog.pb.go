@@ -526,11 +526,13 @@ func (x *GetKafkaCatalogRequest) GetCatName() string {
 }
 
 type UpdateKafkaCatalogRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CatName       string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
-	Catalog       *KafkaCatalog          `protobuf:"bytes,2,opt,name=catalog,proto3" json:"catalog,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	CatName string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
+	Catalog *KafkaCatalog          `protobuf:"bytes,2,opt,name=catalog,proto3" json:"catalog,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateKafkaCatalogRequest) Reset() {
@@ -577,11 +579,20 @@ func (x *UpdateKafkaCatalogRequest) GetCatalog() *KafkaCatalog {
 	return nil
 }
 
+func (x *UpdateKafkaCatalogRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteKafkaCatalogRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CatName       string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	CatName string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteKafkaCatalogRequest) Reset() {
@@ -617,6 +628,13 @@ func (*DeleteKafkaCatalogRequest) Descriptor() ([]byte, []int) {
 func (x *DeleteKafkaCatalogRequest) GetCatName() string {
 	if x != nil {
 		return x.CatName
+	}
+	return ""
+}
+
+func (x *DeleteKafkaCatalogRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -800,12 +818,14 @@ const file_cmf_v1_catalog_proto_rawDesc = "" +
 	"\bmetadata\x18\x02 \x01(\v2\x14.cmf.v1.PageMetadataR\bmetadata\x120\n" +
 	"\x05items\x18\x03 \x03(\v2\x14.cmf.v1.KafkaCatalogB\x04\xb0\xd4\x18\x01R\x05items\"3\n" +
 	"\x16GetKafkaCatalogRequest\x12\x19\n" +
-	"\bcat_name\x18\x01 \x01(\tR\acatName\"n\n" +
+	"\bcat_name\x18\x01 \x01(\tR\acatName\"\x99\x01\n" +
 	"\x19UpdateKafkaCatalogRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\x126\n" +
-	"\acatalog\x18\x02 \x01(\v2\x14.cmf.v1.KafkaCatalogB\x06\xbaH\x03\xc8\x01\x01R\acatalog\"6\n" +
+	"\acatalog\x18\x02 \x01(\v2\x14.cmf.v1.KafkaCatalogB\x06\xbaH\x03\xc8\x01\x01R\acatalog\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"a\n" +
 	"\x19DeleteKafkaCatalogRequest\x12\x19\n" +
-	"\bcat_name\x18\x01 \x01(\tR\acatName\"\x1c\n" +
+	"\bcat_name\x18\x01 \x01(\tR\acatName\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\x1c\n" +
 	"\x1aDeleteKafkaCatalogResponse\"F\n" +
 	"\x19WatchKafkaCatalogsRequest\x12)\n" +
 	"\x10resource_version\x18\x01 \x01(\tR\x0fresourceVersion\"\xa1\x01\n" +

@@ -136,6 +136,8 @@ func local_request_KafkaCatalogService_GetKafkaCatalog_0(ctx context.Context, ma
 	return msg, metadata, err
 }
 
+var filter_KafkaCatalogService_UpdateKafkaCatalog_0 = &utilities.DoubleArray{Encoding: map[string]int{"catalog": 0, "cat_name": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
+
 func request_KafkaCatalogService_UpdateKafkaCatalog_0(ctx context.Context, marshaler runtime.Marshaler, client KafkaCatalogServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateKafkaCatalogRequest
@@ -152,6 +154,12 @@ func request_KafkaCatalogService_UpdateKafkaCatalog_0(ctx context.Context, marsh
 	protoReq.CatName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "cat_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaCatalogService_UpdateKafkaCatalog_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -177,9 +185,17 @@ func local_request_KafkaCatalogService_UpdateKafkaCatalog_0(ctx context.Context,
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "cat_name", err)
 	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaCatalogService_UpdateKafkaCatalog_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
 	msg, err := server.UpdateKafkaCatalog(ctx, &protoReq)
 	return msg, metadata, err
 }
+
+var filter_KafkaCatalogService_DeleteKafkaCatalog_0 = &utilities.DoubleArray{Encoding: map[string]int{"cat_name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_KafkaCatalogService_DeleteKafkaCatalog_0(ctx context.Context, marshaler runtime.Marshaler, client KafkaCatalogServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
@@ -194,6 +210,12 @@ func request_KafkaCatalogService_DeleteKafkaCatalog_0(ctx context.Context, marsh
 	protoReq.CatName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "cat_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaCatalogService_DeleteKafkaCatalog_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -215,6 +237,12 @@ func local_request_KafkaCatalogService_DeleteKafkaCatalog_0(ctx context.Context,
 	protoReq.CatName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "cat_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaCatalogService_DeleteKafkaCatalog_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.DeleteKafkaCatalog(ctx, &protoReq)
 	return msg, metadata, err

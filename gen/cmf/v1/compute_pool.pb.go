@@ -516,6 +516,8 @@ type UpdateComputePoolRequest struct {
 	EnvName         string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	ComputePoolName string                 `protobuf:"bytes,2,opt,name=compute_pool_name,json=computePoolName,proto3" json:"compute_pool_name,omitempty"`
 	ComputePool     *ComputePool           `protobuf:"bytes,3,opt,name=compute_pool,json=computePool,proto3" json:"compute_pool,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -571,14 +573,23 @@ func (x *UpdateComputePoolRequest) GetComputePool() *ComputePool {
 	return nil
 }
 
+func (x *UpdateComputePoolRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteComputePoolRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	EnvName         string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	ComputePoolName string                 `protobuf:"bytes,2,opt,name=compute_pool_name,json=computePoolName,proto3" json:"compute_pool_name,omitempty"`
 	// Delete the record and leave the workload on the Kubernetes cluster untouched.
-	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Force bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteComputePoolRequest) Reset() {
@@ -630,6 +641,13 @@ func (x *DeleteComputePoolRequest) GetForce() bool {
 		return x.Force
 	}
 	return false
+}
+
+func (x *DeleteComputePoolRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type DeleteComputePoolResponse struct {
@@ -839,15 +857,17 @@ const file_cmf_v1_compute_pool_proto_rawDesc = "" +
 	"\x15GetComputePoolRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12*\n" +
 	"\x11compute_pool_name\x18\x02 \x01(\tR\x0fcomputePoolName\x12B\n" +
-	"\x1cinclude_resource_information\x18\x03 \x01(\bR\x1cinclude-resource-information\"\xa1\x01\n" +
+	"\x1cinclude_resource_information\x18\x03 \x01(\bR\x1cinclude-resource-information\"\xcc\x01\n" +
 	"\x18UpdateComputePoolRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12*\n" +
 	"\x11compute_pool_name\x18\x02 \x01(\tR\x0fcomputePoolName\x12>\n" +
-	"\fcompute_pool\x18\x03 \x01(\v2\x13.cmf.v1.ComputePoolB\x06\xbaH\x03\xc8\x01\x01R\vcomputePool\"w\n" +
+	"\fcompute_pool\x18\x03 \x01(\v2\x13.cmf.v1.ComputePoolB\x06\xbaH\x03\xc8\x01\x01R\vcomputePool\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\xa2\x01\n" +
 	"\x18DeleteComputePoolRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12*\n" +
 	"\x11compute_pool_name\x18\x02 \x01(\tR\x0fcomputePoolName\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"\x1b\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\x1b\n" +
 	"\x19DeleteComputePoolResponse\"\x90\x01\n" +
 	"\x18WatchComputePoolsRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x16\n" +

@@ -202,6 +202,8 @@ func local_request_ComputePoolService_GetComputePool_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+var filter_ComputePoolService_UpdateComputePool_0 = &utilities.DoubleArray{Encoding: map[string]int{"compute_pool": 0, "env_name": 1, "compute_pool_name": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_ComputePoolService_UpdateComputePool_0(ctx context.Context, marshaler runtime.Marshaler, client ComputePoolServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateComputePoolRequest
@@ -226,6 +228,12 @@ func request_ComputePoolService_UpdateComputePool_0(ctx context.Context, marshal
 	protoReq.ComputePoolName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "compute_pool_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_ComputePoolService_UpdateComputePool_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -258,6 +266,12 @@ func local_request_ComputePoolService_UpdateComputePool_0(ctx context.Context, m
 	protoReq.ComputePoolName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "compute_pool_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_ComputePoolService_UpdateComputePool_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.UpdateComputePool(ctx, &protoReq)
 	return msg, metadata, err

@@ -486,12 +486,14 @@ func (x *GetKafkaDatabaseRequest) GetDbName() string {
 }
 
 type UpdateKafkaDatabaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CatName       string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
-	DbName        string                 `protobuf:"bytes,2,opt,name=db_name,json=dbName,proto3" json:"db_name,omitempty"`
-	Database      *KafkaDatabase         `protobuf:"bytes,3,opt,name=database,proto3" json:"database,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	CatName  string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
+	DbName   string                 `protobuf:"bytes,2,opt,name=db_name,json=dbName,proto3" json:"db_name,omitempty"`
+	Database *KafkaDatabase         `protobuf:"bytes,3,opt,name=database,proto3" json:"database,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateKafkaDatabaseRequest) Reset() {
@@ -545,12 +547,21 @@ func (x *UpdateKafkaDatabaseRequest) GetDatabase() *KafkaDatabase {
 	return nil
 }
 
+func (x *UpdateKafkaDatabaseRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteKafkaDatabaseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CatName       string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
-	DbName        string                 `protobuf:"bytes,2,opt,name=db_name,json=dbName,proto3" json:"db_name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	CatName string                 `protobuf:"bytes,1,opt,name=cat_name,json=catName,proto3" json:"cat_name,omitempty"`
+	DbName  string                 `protobuf:"bytes,2,opt,name=db_name,json=dbName,proto3" json:"db_name,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteKafkaDatabaseRequest) Reset() {
@@ -593,6 +604,13 @@ func (x *DeleteKafkaDatabaseRequest) GetCatName() string {
 func (x *DeleteKafkaDatabaseRequest) GetDbName() string {
 	if x != nil {
 		return x.DbName
+	}
+	return ""
+}
+
+func (x *DeleteKafkaDatabaseRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -782,14 +800,16 @@ const file_cmf_v1_database_proto_rawDesc = "" +
 	"\x05items\x18\x03 \x03(\v2\x15.cmf.v1.KafkaDatabaseB\x04\xb0\xd4\x18\x01R\x05items\"M\n" +
 	"\x17GetKafkaDatabaseRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\x12\x17\n" +
-	"\adb_name\x18\x02 \x01(\tR\x06dbName\"\x8b\x01\n" +
+	"\adb_name\x18\x02 \x01(\tR\x06dbName\"\xb6\x01\n" +
 	"\x1aUpdateKafkaDatabaseRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\x12\x17\n" +
 	"\adb_name\x18\x02 \x01(\tR\x06dbName\x129\n" +
-	"\bdatabase\x18\x03 \x01(\v2\x15.cmf.v1.KafkaDatabaseB\x06\xbaH\x03\xc8\x01\x01R\bdatabase\"P\n" +
+	"\bdatabase\x18\x03 \x01(\v2\x15.cmf.v1.KafkaDatabaseB\x06\xbaH\x03\xc8\x01\x01R\bdatabase\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"{\n" +
 	"\x1aDeleteKafkaDatabaseRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\x12\x17\n" +
-	"\adb_name\x18\x02 \x01(\tR\x06dbName\"\x1d\n" +
+	"\adb_name\x18\x02 \x01(\tR\x06dbName\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\x1d\n" +
 	"\x1bDeleteKafkaDatabaseResponse\"b\n" +
 	"\x1aWatchKafkaDatabasesRequest\x12\x19\n" +
 	"\bcat_name\x18\x01 \x01(\tR\acatName\x12)\n" +

@@ -188,6 +188,8 @@ func local_request_KafkaDatabaseService_GetKafkaDatabase_0(ctx context.Context, 
 	return msg, metadata, err
 }
 
+var filter_KafkaDatabaseService_UpdateKafkaDatabase_0 = &utilities.DoubleArray{Encoding: map[string]int{"database": 0, "cat_name": 1, "db_name": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_KafkaDatabaseService_UpdateKafkaDatabase_0(ctx context.Context, marshaler runtime.Marshaler, client KafkaDatabaseServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateKafkaDatabaseRequest
@@ -212,6 +214,12 @@ func request_KafkaDatabaseService_UpdateKafkaDatabase_0(ctx context.Context, mar
 	protoReq.DbName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "db_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaDatabaseService_UpdateKafkaDatabase_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -245,9 +253,17 @@ func local_request_KafkaDatabaseService_UpdateKafkaDatabase_0(ctx context.Contex
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "db_name", err)
 	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaDatabaseService_UpdateKafkaDatabase_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
 	msg, err := server.UpdateKafkaDatabase(ctx, &protoReq)
 	return msg, metadata, err
 }
+
+var filter_KafkaDatabaseService_DeleteKafkaDatabase_0 = &utilities.DoubleArray{Encoding: map[string]int{"cat_name": 0, "db_name": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
 
 func request_KafkaDatabaseService_DeleteKafkaDatabase_0(ctx context.Context, marshaler runtime.Marshaler, client KafkaDatabaseServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
@@ -270,6 +286,12 @@ func request_KafkaDatabaseService_DeleteKafkaDatabase_0(ctx context.Context, mar
 	protoReq.DbName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "db_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaDatabaseService_DeleteKafkaDatabase_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -299,6 +321,12 @@ func local_request_KafkaDatabaseService_DeleteKafkaDatabase_0(ctx context.Contex
 	protoReq.DbName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "db_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KafkaDatabaseService_DeleteKafkaDatabase_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.DeleteKafkaDatabase(ctx, &protoReq)
 	return msg, metadata, err

@@ -328,10 +328,12 @@ func (x *StatementDefaults) GetFlinkConfiguration() map[string]string {
 }
 
 type CreateOrUpdateEnvironmentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Environment   *Environment           `protobuf:"bytes,1,opt,name=environment,proto3" json:"environment,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Environment *Environment           `protobuf:"bytes,1,opt,name=environment,proto3" json:"environment,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CreateOrUpdateEnvironmentRequest) Reset() {
@@ -369,6 +371,13 @@ func (x *CreateOrUpdateEnvironmentRequest) GetEnvironment() *Environment {
 		return x.Environment
 	}
 	return nil
+}
+
+func (x *CreateOrUpdateEnvironmentRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type ListEnvironmentsRequest struct {
@@ -588,9 +597,11 @@ type DeleteEnvironmentRequest struct {
 	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	// Delete the record and those of all resources in the environment, and leave
 	// the workloads on the Kubernetes cluster untouched.
-	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Force bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteEnvironmentRequest) Reset() {
@@ -635,6 +646,13 @@ func (x *DeleteEnvironmentRequest) GetForce() bool {
 		return x.Force
 	}
 	return false
+}
+
+func (x *DeleteEnvironmentRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type DeleteEnvironmentResponse struct {
@@ -842,9 +860,10 @@ const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\x13flink_configuration\x18\x01 \x03(\v21.cmf.v1.StatementDefaults.FlinkConfigurationEntryR\x12flinkConfiguration\x1aE\n" +
 	"\x17FlinkConfigurationEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8c\x01\n" +
 	" CreateOrUpdateEnvironmentRequest\x12=\n" +
-	"\venvironment\x18\x01 \x01(\v2\x13.cmf.v1.EnvironmentB\x06\xbaH\x03\xc8\x01\x01R\venvironment\"\xa0\x02\n" +
+	"\venvironment\x18\x01 \x01(\v2\x13.cmf.v1.EnvironmentB\x06\xbaH\x03\xc8\x01\x01R\venvironment\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\xa0\x02\n" +
 	"\x17ListEnvironmentsRequest\x12\x17\n" +
 	"\x04page\x18\x01 \x01(\x05H\x00R\x04page\x88\x01\x01\x12\x17\n" +
 	"\x04size\x18\x02 \x01(\x05H\x01R\x04size\x88\x01\x01\x12\x12\n" +
@@ -862,10 +881,11 @@ const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\x05items\x18\x03 \x03(\v2\x13.cmf.v1.EnvironmentB\x04\xb0\xd4\x18\x01R\x05items\"v\n" +
 	"\x15GetEnvironmentRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12B\n" +
-	"\x1cinclude_resource_information\x18\x02 \x01(\bR\x1cinclude-resource-information\"K\n" +
+	"\x1cinclude_resource_information\x18\x02 \x01(\bR\x1cinclude-resource-information\"v\n" +
 	"\x18DeleteEnvironmentRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x14\n" +
-	"\x05force\x18\x02 \x01(\bR\x05force\"\x1b\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\x1b\n" +
 	"\x19DeleteEnvironmentResponse\"\xb0\x01\n" +
 	"\x18WatchEnvironmentsRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +

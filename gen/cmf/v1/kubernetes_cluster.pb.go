@@ -494,8 +494,10 @@ type UpdateKubernetesClusterRequest struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
 	KubernetesClusterName string                 `protobuf:"bytes,1,opt,name=kubernetes_cluster_name,json=kubernetesClusterName,proto3" json:"kubernetes_cluster_name,omitempty"`
 	Cluster               *KubernetesCluster     `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateKubernetesClusterRequest) Reset() {
@@ -540,6 +542,13 @@ func (x *UpdateKubernetesClusterRequest) GetCluster() *KubernetesCluster {
 		return x.Cluster
 	}
 	return nil
+}
+
+func (x *UpdateKubernetesClusterRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type WatchKubernetesClustersRequest struct {
@@ -702,10 +711,11 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\bmetadata\x18\x02 \x01(\v2\x14.cmf.v1.PageMetadataR\bmetadata\x125\n" +
 	"\x05items\x18\x03 \x03(\v2\x19.cmf.v1.KubernetesClusterB\x04\xb0\xd4\x18\x01R\x05items\"U\n" +
 	"\x1bGetKubernetesClusterRequest\x126\n" +
-	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\"\x95\x01\n" +
+	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\"\xc0\x01\n" +
 	"\x1eUpdateKubernetesClusterRequest\x126\n" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\x12;\n" +
-	"\acluster\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterB\x06\xbaH\x03\xc8\x01\x01R\acluster\"{\n" +
+	"\acluster\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterB\x06\xbaH\x03\xc8\x01\x01R\acluster\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"{\n" +
 	"\x1eWatchKubernetesClustersRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +
 	"\x06fields\x18\x02 \x01(\tR\x06fields\x12)\n" +

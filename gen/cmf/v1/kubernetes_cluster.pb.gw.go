@@ -109,6 +109,8 @@ func local_request_KubernetesClusterService_GetKubernetesCluster_0(ctx context.C
 	return msg, metadata, err
 }
 
+var filter_KubernetesClusterService_UpdateKubernetesCluster_0 = &utilities.DoubleArray{Encoding: map[string]int{"cluster": 0, "kubernetes_cluster_name": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
+
 func request_KubernetesClusterService_UpdateKubernetesCluster_0(ctx context.Context, marshaler runtime.Marshaler, client KubernetesClusterServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateKubernetesClusterRequest
@@ -125,6 +127,12 @@ func request_KubernetesClusterService_UpdateKubernetesCluster_0(ctx context.Cont
 	protoReq.KubernetesClusterName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "kubernetes_cluster_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KubernetesClusterService_UpdateKubernetesCluster_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -149,6 +157,12 @@ func local_request_KubernetesClusterService_UpdateKubernetesCluster_0(ctx contex
 	protoReq.KubernetesClusterName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "kubernetes_cluster_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KubernetesClusterService_UpdateKubernetesCluster_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.UpdateKubernetesCluster(ctx, &protoReq)
 	return msg, metadata, err

@@ -7,6 +7,16 @@
 // What the REST contract specifies for a method or field beyond google.api.http
 // and the messages. The gateway reads these options from the descriptors when it
 // starts, and the OpenAPI document is generated with them.
+//
+// Versions. A call that returns one resource has its version in the response
+// metadata weir-resource-version. It is opaque, and changes with every write of
+// what users specify, but not with the status. A request that changes a resource
+// may have a field resource_version, which the transaction that changes the resource
+// compares: the version that the resource must have, several separated by commas
+// for any of them, "*" for any version, or "0" if the resource must not exist.
+// Otherwise the call is ABORTED (412) and changes nothing. Without the field, the
+// last write wins. In REST the version is a part of the ETag, and the field is set
+// from the headers If-Match and If-None-Match; it is not a parameter.
 
 package cmfv1
 

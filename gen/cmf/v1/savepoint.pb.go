@@ -551,9 +551,11 @@ type DeleteSavepointForFlinkApplicationRequest struct {
 	AppName       string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
 	SavepointName string                 `protobuf:"bytes,3,opt,name=savepoint_name,json=savepointName,proto3" json:"savepoint_name,omitempty"`
 	// Delete the record even if its files cannot be deleted.
-	Force         bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Force bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteSavepointForFlinkApplicationRequest) Reset() {
@@ -614,6 +616,13 @@ func (x *DeleteSavepointForFlinkApplicationRequest) GetForce() bool {
 	return false
 }
 
+func (x *DeleteSavepointForFlinkApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteSavepointForFlinkApplicationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -655,8 +664,10 @@ type DetachSavepointFromFlinkApplicationRequest struct {
 	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	AppName       string                 `protobuf:"bytes,2,opt,name=app_name,json=appName,proto3" json:"app_name,omitempty"`
 	SavepointName string                 `protobuf:"bytes,3,opt,name=savepoint_name,json=savepointName,proto3" json:"savepoint_name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DetachSavepointFromFlinkApplicationRequest) Reset() {
@@ -706,6 +717,13 @@ func (x *DetachSavepointFromFlinkApplicationRequest) GetAppName() string {
 func (x *DetachSavepointFromFlinkApplicationRequest) GetSavepointName() string {
 	if x != nil {
 		return x.SavepointName
+	}
+	return ""
+}
+
+func (x *DetachSavepointFromFlinkApplicationRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -929,9 +947,11 @@ type DeleteSavepointForFlinkStatementRequest struct {
 	StmtName      string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
 	SavepointName string                 `protobuf:"bytes,3,opt,name=savepoint_name,json=savepointName,proto3" json:"savepoint_name,omitempty"`
 	// Delete the record even if its files cannot be deleted.
-	Force         bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Force bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,5,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteSavepointForFlinkStatementRequest) Reset() {
@@ -990,6 +1010,13 @@ func (x *DeleteSavepointForFlinkStatementRequest) GetForce() bool {
 		return x.Force
 	}
 	return false
+}
+
+func (x *DeleteSavepointForFlinkStatementRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type DeleteSavepointForFlinkStatementResponse struct {
@@ -1204,8 +1231,10 @@ func (x *GetDetachedSavepointRequest) GetDetachedSavepointName() string {
 type DeleteDetachedSavepointRequest struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
 	DetachedSavepointName string                 `protobuf:"bytes,1,opt,name=detached_savepoint_name,json=detachedSavepointName,proto3" json:"detached_savepoint_name,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteDetachedSavepointRequest) Reset() {
@@ -1241,6 +1270,13 @@ func (*DeleteDetachedSavepointRequest) Descriptor() ([]byte, []int) {
 func (x *DeleteDetachedSavepointRequest) GetDetachedSavepointName() string {
 	if x != nil {
 		return x.DetachedSavepointName
+	}
+	return ""
+}
+
+func (x *DeleteDetachedSavepointRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -1735,17 +1771,19 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"&GetSavepointForFlinkApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x12%\n" +
-	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\"\x9e\x01\n" +
+	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\"\xc9\x01\n" +
 	")DeleteSavepointForFlinkApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x12%\n" +
 	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\x12\x14\n" +
-	"\x05force\x18\x04 \x01(\bR\x05force\",\n" +
-	"*DeleteSavepointForFlinkApplicationResponse\"\x89\x01\n" +
+	"\x05force\x18\x04 \x01(\bR\x05force\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\",\n" +
+	"*DeleteSavepointForFlinkApplicationResponse\"\xb4\x01\n" +
 	"*DetachSavepointFromFlinkApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +
 	"\bapp_name\x18\x02 \x01(\tR\aappName\x12%\n" +
-	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\"\x92\x01\n" +
+	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\x92\x01\n" +
 	"'CreateSavepointForFlinkStatementRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
 	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x12/\n" +
@@ -1763,12 +1801,13 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"$GetSavepointForFlinkStatementRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
 	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x12%\n" +
-	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\"\x9e\x01\n" +
+	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\"\xc9\x01\n" +
 	"'DeleteSavepointForFlinkStatementRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
 	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x12%\n" +
 	"\x0esavepoint_name\x18\x03 \x01(\tR\rsavepointName\x12\x14\n" +
-	"\x05force\x18\x04 \x01(\bR\x05force\"*\n" +
+	"\x05force\x18\x04 \x01(\bR\x05force\x12)\n" +
+	"\x10resource_version\x18\x05 \x01(\tR\x0fresourceVersion\"*\n" +
 	"(DeleteSavepointForFlinkStatementResponse\"Y\n" +
 	"\x1eCreateDetachedSavepointRequest\x127\n" +
 	"\tsavepoint\x18\x01 \x01(\v2\x11.cmf.v1.SavepointB\x06\xbaH\x03\xc8\x01\x01R\tsavepoint\"\xbb\x01\n" +
@@ -1782,9 +1821,10 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\x05_pageB\a\n" +
 	"\x05_size\"U\n" +
 	"\x1bGetDetachedSavepointRequest\x126\n" +
-	"\x17detached_savepoint_name\x18\x01 \x01(\tR\x15detachedSavepointName\"X\n" +
+	"\x17detached_savepoint_name\x18\x01 \x01(\tR\x15detachedSavepointName\"\x83\x01\n" +
 	"\x1eDeleteDetachedSavepointRequest\x126\n" +
-	"\x17detached_savepoint_name\x18\x01 \x01(\tR\x15detachedSavepointName\"!\n" +
+	"\x17detached_savepoint_name\x18\x01 \x01(\tR\x15detachedSavepointName\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"!\n" +
 	"\x1fDeleteDetachedSavepointResponse\"\xbc\x01\n" +
 	")WatchSavepointsForFlinkApplicationRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x19\n" +

@@ -321,6 +321,8 @@ func local_request_SavepointService_DeleteSavepointForFlinkApplication_0(ctx con
 	return msg, metadata, err
 }
 
+var filter_SavepointService_DetachSavepointFromFlinkApplication_0 = &utilities.DoubleArray{Encoding: map[string]int{"env_name": 0, "app_name": 1, "savepoint_name": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_SavepointService_DetachSavepointFromFlinkApplication_0(ctx context.Context, marshaler runtime.Marshaler, client SavepointServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq DetachSavepointFromFlinkApplicationRequest
@@ -350,6 +352,12 @@ func request_SavepointService_DetachSavepointFromFlinkApplication_0(ctx context.
 	protoReq.SavepointName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "savepoint_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SavepointService_DetachSavepointFromFlinkApplication_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -387,6 +395,12 @@ func local_request_SavepointService_DetachSavepointFromFlinkApplication_0(ctx co
 	protoReq.SavepointName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "savepoint_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SavepointService_DetachSavepointFromFlinkApplication_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.DetachSavepointFromFlinkApplication(ctx, &protoReq)
 	return msg, metadata, err
@@ -779,6 +793,8 @@ func local_request_DetachedSavepointService_GetDetachedSavepoint_0(ctx context.C
 	return msg, metadata, err
 }
 
+var filter_DetachedSavepointService_DeleteDetachedSavepoint_0 = &utilities.DoubleArray{Encoding: map[string]int{"detached_savepoint_name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
 func request_DetachedSavepointService_DeleteDetachedSavepoint_0(ctx context.Context, marshaler runtime.Marshaler, client DetachedSavepointServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq DeleteDetachedSavepointRequest
@@ -792,6 +808,12 @@ func request_DetachedSavepointService_DeleteDetachedSavepoint_0(ctx context.Cont
 	protoReq.DetachedSavepointName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "detached_savepoint_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_DetachedSavepointService_DeleteDetachedSavepoint_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -813,6 +835,12 @@ func local_request_DetachedSavepointService_DeleteDetachedSavepoint_0(ctx contex
 	protoReq.DetachedSavepointName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "detached_savepoint_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_DetachedSavepointService_DeleteDetachedSavepoint_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.DeleteDetachedSavepoint(ctx, &protoReq)
 	return msg, metadata, err

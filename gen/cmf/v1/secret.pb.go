@@ -442,11 +442,13 @@ func (x *GetSecretRequest) GetSecretName() string {
 }
 
 type UpdateSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SecretName    string                 `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
-	Secret        *Secret                `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	SecretName string                 `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
+	Secret     *Secret                `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateSecretRequest) Reset() {
@@ -493,11 +495,20 @@ func (x *UpdateSecretRequest) GetSecret() *Secret {
 	return nil
 }
 
+func (x *UpdateSecretRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SecretName    string                 `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	SecretName string                 `protobuf:"bytes,1,opt,name=secret_name,json=secretName,proto3" json:"secret_name,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteSecretRequest) Reset() {
@@ -533,6 +544,13 @@ func (*DeleteSecretRequest) Descriptor() ([]byte, []int) {
 func (x *DeleteSecretRequest) GetSecretName() string {
 	if x != nil {
 		return x.SecretName
+	}
+	return ""
+}
+
+func (x *DeleteSecretRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -749,14 +767,16 @@ const file_cmf_v1_secret_proto_rawDesc = "" +
 	"\x05items\x18\x03 \x03(\v2\x0e.cmf.v1.SecretB\x04\xb0\xd4\x18\x01R\x05items\"3\n" +
 	"\x10GetSecretRequest\x12\x1f\n" +
 	"\vsecret_name\x18\x01 \x01(\tR\n" +
-	"secretName\"f\n" +
+	"secretName\"\x91\x01\n" +
 	"\x13UpdateSecretRequest\x12\x1f\n" +
 	"\vsecret_name\x18\x01 \x01(\tR\n" +
 	"secretName\x12.\n" +
-	"\x06secret\x18\x02 \x01(\v2\x0e.cmf.v1.SecretB\x06\xbaH\x03\xc8\x01\x01R\x06secret\"6\n" +
+	"\x06secret\x18\x02 \x01(\v2\x0e.cmf.v1.SecretB\x06\xbaH\x03\xc8\x01\x01R\x06secret\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"a\n" +
 	"\x13DeleteSecretRequest\x12\x1f\n" +
 	"\vsecret_name\x18\x01 \x01(\tR\n" +
-	"secretName\"\x16\n" +
+	"secretName\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\x16\n" +
 	"\x14DeleteSecretResponse\"\xab\x01\n" +
 	"\x13WatchSecretsRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +

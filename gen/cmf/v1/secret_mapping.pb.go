@@ -372,12 +372,14 @@ func (x *GetEnvironmentSecretMappingRequest) GetName() string {
 }
 
 type UpdateEnvironmentSecretMappingRequest struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	EnvName       string                    `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	Name          string                    `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Mapping       *EnvironmentSecretMapping `protobuf:"bytes,3,opt,name=mapping,proto3" json:"mapping,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState    `protogen:"open.v1"`
+	EnvName string                    `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	Name    string                    `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Mapping *EnvironmentSecretMapping `protobuf:"bytes,3,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateEnvironmentSecretMappingRequest) Reset() {
@@ -431,12 +433,21 @@ func (x *UpdateEnvironmentSecretMappingRequest) GetMapping() *EnvironmentSecretM
 	return nil
 }
 
+func (x *UpdateEnvironmentSecretMappingRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteEnvironmentSecretMappingRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EnvName string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	Name    string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteEnvironmentSecretMappingRequest) Reset() {
@@ -479,6 +490,13 @@ func (x *DeleteEnvironmentSecretMappingRequest) GetEnvName() string {
 func (x *DeleteEnvironmentSecretMappingRequest) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteEnvironmentSecretMappingRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
 	}
 	return ""
 }
@@ -662,14 +680,16 @@ const file_cmf_v1_secret_mapping_proto_rawDesc = "" +
 	"\x05items\x18\x03 \x03(\v2 .cmf.v1.EnvironmentSecretMappingB\x04\xb0\xd4\x18\x01R\x05items\"S\n" +
 	"\"GetEnvironmentSecretMappingRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\x9a\x01\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xc5\x01\n" +
 	"%UpdateEnvironmentSecretMappingRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12B\n" +
-	"\amapping\x18\x03 \x01(\v2 .cmf.v1.EnvironmentSecretMappingB\x06\xbaH\x03\xc8\x01\x01R\amapping\"V\n" +
+	"\amapping\x18\x03 \x01(\v2 .cmf.v1.EnvironmentSecretMappingB\x06\xbaH\x03\xc8\x01\x01R\amapping\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\x81\x01\n" +
 	"%DeleteEnvironmentSecretMappingRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"(\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12)\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"(\n" +
 	"&DeleteEnvironmentSecretMappingResponse\"m\n" +
 	"%WatchEnvironmentSecretMappingsRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12)\n" +

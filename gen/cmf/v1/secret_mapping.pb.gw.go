@@ -188,6 +188,8 @@ func local_request_SecretMappingService_GetEnvironmentSecretMapping_0(ctx contex
 	return msg, metadata, err
 }
 
+var filter_SecretMappingService_UpdateEnvironmentSecretMapping_0 = &utilities.DoubleArray{Encoding: map[string]int{"mapping": 0, "env_name": 1, "name": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_SecretMappingService_UpdateEnvironmentSecretMapping_0(ctx context.Context, marshaler runtime.Marshaler, client SecretMappingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateEnvironmentSecretMappingRequest
@@ -212,6 +214,12 @@ func request_SecretMappingService_UpdateEnvironmentSecretMapping_0(ctx context.C
 	protoReq.Name, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretMappingService_UpdateEnvironmentSecretMapping_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -245,9 +253,17 @@ func local_request_SecretMappingService_UpdateEnvironmentSecretMapping_0(ctx con
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
 	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretMappingService_UpdateEnvironmentSecretMapping_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
 	msg, err := server.UpdateEnvironmentSecretMapping(ctx, &protoReq)
 	return msg, metadata, err
 }
+
+var filter_SecretMappingService_DeleteEnvironmentSecretMapping_0 = &utilities.DoubleArray{Encoding: map[string]int{"env_name": 0, "name": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
 
 func request_SecretMappingService_DeleteEnvironmentSecretMapping_0(ctx context.Context, marshaler runtime.Marshaler, client SecretMappingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
@@ -270,6 +286,12 @@ func request_SecretMappingService_DeleteEnvironmentSecretMapping_0(ctx context.C
 	protoReq.Name, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretMappingService_DeleteEnvironmentSecretMapping_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -299,6 +321,12 @@ func local_request_SecretMappingService_DeleteEnvironmentSecretMapping_0(ctx con
 	protoReq.Name, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_SecretMappingService_DeleteEnvironmentSecretMapping_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.DeleteEnvironmentSecretMapping(ctx, &protoReq)
 	return msg, metadata, err

@@ -1340,12 +1340,14 @@ func (x *GetStatementRequest) GetIncludeResourceInformation() bool {
 }
 
 type UpdateStatementRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EnvName       string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
-	StmtName      string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
-	Statement     *Statement             `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	EnvName   string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
+	StmtName  string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
+	Statement *Statement             `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UpdateStatementRequest) Reset() {
@@ -1399,14 +1401,23 @@ func (x *UpdateStatementRequest) GetStatement() *Statement {
 	return nil
 }
 
+func (x *UpdateStatementRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
 type DeleteStatementRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	EnvName  string                 `protobuf:"bytes,1,opt,name=env_name,json=envName,proto3" json:"env_name,omitempty"`
 	StmtName string                 `protobuf:"bytes,2,opt,name=stmt_name,json=stmtName,proto3" json:"stmt_name,omitempty"`
 	// Delete the record and leave the workload on the Kubernetes cluster untouched.
-	Force         bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Force bool `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,4,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *DeleteStatementRequest) Reset() {
@@ -1458,6 +1469,13 @@ func (x *DeleteStatementRequest) GetForce() bool {
 		return x.Force
 	}
 	return false
+}
+
+func (x *DeleteStatementRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
 }
 
 type DeleteStatementResponse struct {
@@ -1928,15 +1946,17 @@ const file_cmf_v1_statement_proto_rawDesc = "" +
 	"\x13GetStatementRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
 	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x12B\n" +
-	"\x1cinclude_resource_information\x18\x03 \x01(\bR\x1cinclude-resource-information\"\x89\x01\n" +
+	"\x1cinclude_resource_information\x18\x03 \x01(\bR\x1cinclude-resource-information\"\xb4\x01\n" +
 	"\x16UpdateStatementRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
 	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x127\n" +
-	"\tstatement\x18\x03 \x01(\v2\x11.cmf.v1.StatementB\x06\xbaH\x03\xc8\x01\x01R\tstatement\"f\n" +
+	"\tstatement\x18\x03 \x01(\v2\x11.cmf.v1.StatementB\x06\xbaH\x03\xc8\x01\x01R\tstatement\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"\x91\x01\n" +
 	"\x16DeleteStatementRequest\x12\x19\n" +
 	"\benv_name\x18\x01 \x01(\tR\aenvName\x12\x1b\n" +
 	"\tstmt_name\x18\x02 \x01(\tR\bstmtName\x12\x14\n" +
-	"\x05force\x18\x03 \x01(\bR\x05force\"3\n" +
+	"\x05force\x18\x03 \x01(\bR\x05force\x12)\n" +
+	"\x10resource_version\x18\x04 \x01(\tR\x0fresourceVersion\"3\n" +
 	"\x17DeleteStatementResponse\x12\x18\n" +
 	"\apending\x18\x01 \x01(\bR\apending\"s\n" +
 	"\x19GetStatementResultRequest\x12\x19\n" +

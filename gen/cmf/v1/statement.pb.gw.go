@@ -202,6 +202,8 @@ func local_request_StatementService_GetStatement_0(ctx context.Context, marshale
 	return msg, metadata, err
 }
 
+var filter_StatementService_UpdateStatement_0 = &utilities.DoubleArray{Encoding: map[string]int{"statement": 0, "env_name": 1, "stmt_name": 2}, Base: []int{1, 1, 2, 3, 0, 0, 0}, Check: []int{0, 1, 1, 1, 2, 3, 4}}
+
 func request_StatementService_UpdateStatement_0(ctx context.Context, marshaler runtime.Marshaler, client StatementServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateStatementRequest
@@ -226,6 +228,12 @@ func request_StatementService_UpdateStatement_0(ctx context.Context, marshaler r
 	protoReq.StmtName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "stmt_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_StatementService_UpdateStatement_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -258,6 +266,12 @@ func local_request_StatementService_UpdateStatement_0(ctx context.Context, marsh
 	protoReq.StmtName, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "stmt_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_StatementService_UpdateStatement_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.UpdateStatement(ctx, &protoReq)
 	return msg, metadata, err

@@ -73,21 +73,21 @@ func (s *service) GetSavepointForFlinkStatement(ctx context.Context, req *cmfv1.
 }
 
 func (s *service) DeleteSavepointForFlinkApplication(ctx context.Context, req *cmfv1.DeleteSavepointForFlinkApplicationRequest) (*cmfv1.DeleteSavepointForFlinkApplicationResponse, error) {
-	if err := s.applications.delete(ctx, req.GetEnvName(), req.GetAppName(), req.GetSavepointName(), req.GetForce()); err != nil {
+	if err := s.applications.delete(ctx, req.GetEnvName(), req.GetAppName(), req.GetSavepointName(), req.GetResourceVersion(), req.GetForce()); err != nil {
 		return nil, err
 	}
 	return &cmfv1.DeleteSavepointForFlinkApplicationResponse{}, nil
 }
 
 func (s *service) DeleteSavepointForFlinkStatement(ctx context.Context, req *cmfv1.DeleteSavepointForFlinkStatementRequest) (*cmfv1.DeleteSavepointForFlinkStatementResponse, error) {
-	if err := s.statements.delete(ctx, req.GetEnvName(), req.GetStmtName(), req.GetSavepointName(), req.GetForce()); err != nil {
+	if err := s.statements.delete(ctx, req.GetEnvName(), req.GetStmtName(), req.GetSavepointName(), req.GetResourceVersion(), req.GetForce()); err != nil {
 		return nil, err
 	}
 	return &cmfv1.DeleteSavepointForFlinkStatementResponse{}, nil
 }
 
 func (s *service) DetachSavepointFromFlinkApplication(ctx context.Context, req *cmfv1.DetachSavepointFromFlinkApplicationRequest) (*cmfv1.Savepoint, error) {
-	return s.applications.detach(ctx, req.GetEnvName(), req.GetAppName(), req.GetSavepointName())
+	return s.applications.detach(ctx, req.GetEnvName(), req.GetAppName(), req.GetSavepointName(), req.GetResourceVersion())
 }
 
 type shared struct {
@@ -104,13 +104,13 @@ type ofOwners struct {
 
 func (s ofOwners) create(ctx context.Context, env, owner string, request *cmfv1.Savepoint) (*cmfv1.Savepoint, error) {
 	var created *cmfv1.Savepoint
-	err := resource.Update(ctx, s.store, "Savepoint '"+request.GetMetadata().GetName()+"'", func(tx *store.Tx) error {
+	err := resource.Return(ctx, s.store, "Savepoint '"+request.GetMetadata().GetName()+"'", func(tx *store.Tx) (int64, error) {
 		of, err := s.owners.RequireSavepointOwner(tx, env, owner)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		created, err = s.savepoints.Create(tx, of, request)
-		return err
+		return 0, err
 	})
 	return created, err
 }
@@ -135,28 +135,25 @@ func (s ofOwners) of(env, owner string) resource.Place {
 	}
 }
 
-func (s ofOwners) delete(ctx context.Context, env, owner, name string, force bool) error {
-	return s.update(ctx, env, owner, name, func(tx *store.Tx, of savepoint.Owner) error {
-		return s.savepoints.Delete(tx, of, name, force)
-	})
-}
-
-func (s ofOwners) detach(ctx context.Context, env, owner, name string) (*cmfv1.Savepoint, error) {
-	var detached *cmfv1.Savepoint
-	err := s.update(ctx, env, owner, name, func(tx *store.Tx, of savepoint.Owner) error {
-		var err error
-		detached, err = s.savepoints.Detach(tx, of, name)
-		return err
-	})
-	return detached, err
-}
-
-func (s ofOwners) update(ctx context.Context, env, owner, name string, change func(*store.Tx, savepoint.Owner) error) error {
+func (s ofOwners) delete(ctx context.Context, env, owner, name, version string, force bool) error {
 	return resource.Update(ctx, s.store, "Savepoint '"+name+"'", func(tx *store.Tx) error {
 		of, err := s.owners.SavepointOwner(tx, env, owner)
 		if err != nil {
 			return err
 		}
-		return change(tx, of)
+		return s.savepoints.Delete(tx, of, name, version, force)
 	})
+}
+
+func (s ofOwners) detach(ctx context.Context, env, owner, name, version string) (*cmfv1.Savepoint, error) {
+	var detached *cmfv1.Savepoint
+	err := resource.Return(ctx, s.store, "Savepoint '"+name+"'", func(tx *store.Tx) (int64, error) {
+		of, err := s.owners.SavepointOwner(tx, env, owner)
+		if err != nil {
+			return 0, err
+		}
+		detached, err = s.savepoints.Detach(tx, of, name, version)
+		return 0, err
+	})
+	return detached, err
 }
