@@ -56,7 +56,7 @@ var kinds = [][]string{
 	{"savepoint"},
 	{"computepool"},
 	{"statement", "application"},
-	{"savepoint/savepointrpc", "flinkwebui", "information", "orphan"},
+	{"savepoint/savepointrpc", "flinkwebui", "information", "deletion", "orphan"},
 }
 
 // knowKinds are the packages of control outside control/resource that may import

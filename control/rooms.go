@@ -13,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/resource/catalog"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/resource/deletion"
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/resource/flinkwebui"
 	"github.com/openweir/weir/control/resource/information"
@@ -104,6 +105,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 	r := &rooms{watches: watches}
 	r.all = append(kinds,
 		savepointrpc.Room(s, watches, savepoints, applications, statements),
+		deletion.Room(s, clusters, ownership),
 		orphan.Room(s, clusters, ownership),
 		flinkwebui.Room(s, sessions, clusters, applications, pools, statements),
 		information.New(config.Version, s, registry, environments).Room(),

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"maps"
 	"testing"
 
 	sdk "go.opentelemetry.io/otel/sdk/metric"
@@ -12,7 +13,7 @@ import (
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
-func TestOrphansAreCountedByCluster(t *testing.T) {
+func TestOrphansAndDeletionsAreCountedByCluster(t *testing.T) {
 	f := newFixture(t)
 	reader := sdk.NewManualReader()
 	if err := f.registerMetrics(sdk.NewMeterProvider(sdk.WithReader(reader))); err != nil {
@@ -25,6 +26,7 @@ func TestOrphansAreCountedByCluster(t *testing.T) {
 		for _, owner := range []string{"one", "two"} {
 			f.Ownership.Orphans.Put(tx, resource.TombstoneKey("cluster-a", ref, owner), &storev1.OrphanRecord{OwnerUid: owner})
 		}
+		f.Ownership.Remove(tx, "cluster-b", ref, "three", false)
 	})
 	f.view()
 	var all metricdata.ResourceMetrics
@@ -32,11 +34,16 @@ func TestOrphansAreCountedByCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]int64{}
-	for _, point := range all.ScopeMetrics[0].Metrics[0].Data.(metricdata.Gauge[int64]).DataPoints {
-		name, _ := point.Attributes.Value("cluster")
-		got[name.AsString()] = point.Value
+	for _, gauge := range all.ScopeMetrics[0].Metrics {
+		for _, point := range gauge.Data.(metricdata.Gauge[int64]).DataPoints {
+			cluster, _ := point.Attributes.Value("cluster")
+			got[gauge.Name+" of "+cluster.AsString()] = point.Value
+		}
 	}
-	if len(got) != 2 || got["cluster-a"] != 2 || got["cluster-b"] != 0 {
-		t.Errorf("got %v, want 2 orphans of cluster-a and none of cluster-b", got)
+	want := map[string]int64{
+		"weir.orphans of cluster-a": 2, "weir.orphans of cluster-b": 0, "weir.deletions of cluster-a": 0, "weir.deletions of cluster-b": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -31,7 +31,7 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	s := &session{
 		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,
 		log: f.Log.With("cluster", name), lease: grant.ID, out: newOutbox(),
-		held: map[object]mark{}, rendered: map[object]string{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
+		held: map[object]mark{}, deletions: map[string]deletionMark{}, rendered: map[object]string{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
 		lastHeartbeat: time.Now(), lastRecorded: time.Now(),
 		kubernetesVersion: hello.GetKubernetesVersion(),
 	}

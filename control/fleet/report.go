@@ -112,10 +112,12 @@ func (f *Fleet) storeDeletion(tx *store.Tx, cluster string, ack *agentv1.Ack) er
 
 // storeObservation has the resource that an object belongs to store what was
 // reported of the object. An object without a resource, or with the mark of a
-// former one, is a leftover.
+// former one, is a leftover. What was reported of an object that is being deleted
+// is stored with the deletion.
 func (f *Fleet) storeObservation(tx *store.Tx, r *report) error {
 	// Without a condition: Store requires that the resource is the same.
 	claim := f.Ownership.Claims.Peek(tx, resource.ClaimKey(r.session.cluster, r.ref)).Message()
+	waits := f.storeUndeleted(tx, r, claim.GetOwnerUid())
 	object := f.objects[claim.GetCollection()]
 	if object == nil || object.Store == nil {
 		return nil
@@ -124,7 +126,9 @@ func (f *Fleet) storeObservation(tx *store.Tx, r *report) error {
 	if r.status.GetOwnerUid() == observed.Owner {
 		observed.Status = r.status
 	}
-	observed.Ack = r.acks[observed.Owner]
+	if observed.Ack = r.acks[observed.Owner]; observed.Ack == nil {
+		observed.Ack = waits
+	}
 	if observed.Ack.GetOutcome() == agentv1.Outcome_OUTCOME_APPLIED {
 		// An orphan of this name was taken over or has gone.
 		for orphan := range f.Ownership.Orphans.In(tx).Under(resource.ClaimKey(r.session.cluster, r.ref)) {

@@ -164,6 +164,7 @@ func (s *session) message(at *store.Snapshot, next sendable) (*agentv1.ConnectRe
 		return nil, nil
 	}
 	s.held[ref] = mark
+	s.reportAwaiting(at, apply)
 	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}, nil
 }
 
@@ -181,9 +182,14 @@ func (s *session) render(at *store.Snapshot, next sendable) (*agentv1.Apply, err
 func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectResponse {
 	record := s.fleet.Ownership.Tombstones.In(at).Get(key)
 	if record == nil {
+		delete(s.deletions, key)
 		return nil
 	}
 	t := record.Value()
+	if s.deletions[key] == markOfDeletion(t) {
+		return nil
+	}
+	s.deletions[key] = markOfDeletion(t)
 	ref := &agentv1.ObjectRef{ApiVersion: t.GetApiVersion(), Kind: t.GetKind(), Namespace: t.GetNamespace(), Name: t.GetName()}
 	if s.held[objectOf(ref)].owner == t.GetOwnerUid() {
 		delete(s.held, objectOf(ref))

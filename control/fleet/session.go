@@ -62,6 +62,9 @@ type session struct {
 	idle atomic.Bool
 	// held is what the agent has, by object. Only the goroutine that sends uses it.
 	held map[object]mark
+	// deletions are those that the agent was told of, by the keys of their tombstones.
+	// Only the goroutine that sends uses it.
+	deletions map[string]deletionMark
 	// listed are the objects in Hello that may be the installation's. rendered are the
 	// owners of the objects that were rendered. Both are nil after Synced.
 	listed   []*agentv1.HeldObject

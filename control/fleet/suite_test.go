@@ -153,7 +153,7 @@ func (f *fixture) begin(cluster string) *session {
 	}
 	s := &session{
 		fleet: f.Fleet, cluster: cluster, process: "process", log: f.Log, lease: grant.ID, out: newOutbox(),
-		held: map[object]mark{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
+		held: map[object]mark{}, deletions: map[string]deletionMark{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
 	}
 	if _, err := s.register(f.t.Context(), &agentv1.Hello{Cluster: cluster, ProcessId: s.process}); err != nil {
 		f.t.Fatal(err)

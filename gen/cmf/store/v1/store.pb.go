@@ -875,7 +875,10 @@ type TombstoneRecord struct {
 	OwnerUid   string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Created    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
 	// The object is released instead of deleted.
-	Release       bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
+	Release bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
+	// Why the object is not deleted yet, as the agent last reported; absent if it has
+	// reported nothing.
+	Problem       *Problem `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -957,6 +960,13 @@ func (x *TombstoneRecord) GetRelease() bool {
 		return x.Release
 	}
 	return false
+}
+
+func (x *TombstoneRecord) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
 }
 
 // ClaimRecord tells which resource a Kubernetes object belongs to. Environments may
@@ -1805,7 +1815,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x06 \x01(\x03R\n" +
 	"generation\x120\n" +
-	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\xe5\x01\n" +
+	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\x96\x02\n" +
 	"\x0fTombstoneRecord\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1814,7 +1824,8 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n" +
 	"\towner_uid\x18\x05 \x01(\tR\bownerUid\x124\n" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x18\n" +
-	"\arelease\x18\a \x01(\bR\arelease\"\\\n" +
+	"\arelease\x18\a \x01(\bR\arelease\x12/\n" +
+	"\aproblem\x18\b \x01(\v2\x15.cmf.store.v1.ProblemR\aproblem\"\\\n" +
 	"\vClaimRecord\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -1957,25 +1968,26 @@ var file_cmf_store_v1_store_proto_depIdxs = []int32{
 	23, // 11: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
 	23, // 12: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
 	23, // 13: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	25, // 14: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	26, // 15: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	24, // 16: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	27, // 17: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
-	3,  // 18: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	14, // 19: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	27, // 20: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
-	15, // 21: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
-	16, // 22: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	17, // 23: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	18, // 24: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	19, // 25: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	21, // 26: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 27: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	5,  // 14: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
+	25, // 15: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	26, // 16: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	24, // 17: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	27, // 18: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	3,  // 19: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	14, // 20: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	27, // 21: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	15, // 22: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	16, // 23: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	17, // 24: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	18, // 25: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	19, // 26: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	21, // 27: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 28: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
