@@ -440,7 +440,7 @@ func TestOtherReplicasAreTried(t *testing.T) {
 			if got := s.do(t, "GET", webUI+"/", ""); got.status != http.StatusServiceUnavailable {
 				t.Errorf("%d %s", got.status, got.body)
 			}
-			if n := len(w.asked()) - before; n > 5 {
+			if n := len(w.asked()) - before; n > 16 {
 				t.Errorf("asked %d times", n)
 			}
 		})
