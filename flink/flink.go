@@ -3,6 +3,12 @@
 // options of Flink and of the operator.
 package flink
 
+import (
+	"cmp"
+
+	"github.com/openweir/weir/openjson"
+)
+
 // The operator's API.
 const (
 	Group      = "flink.apache.org"
@@ -33,6 +39,11 @@ const (
 
 // UpgradeModes are the values of spec.job.upgradeMode.
 var UpgradeModes = []string{UpgradeStateless, UpgradeSavepoint, UpgradeLastState}
+
+// UpgradeMode is spec.job.upgradeMode of a specification, with its default.
+func UpgradeMode(spec openjson.Object) string {
+	return cmp.Or(openjson.String(spec, "job", "upgradeMode"), UpgradeStateless)
+}
 
 // Values of spec.mode.
 const (

@@ -242,7 +242,7 @@ func (m *machine) deploy(desired, stopped spec) {
 		}
 		desired = desired.with("upgradeMode", restoreMode(job.UpgradeSavepointPath))
 		// Jobs that go on by the metadata of high availability keep their id.
-		if job.JobID == "" || job.UpgradeSavepointPath != lastState {
+		if job.JobID == "" || job.UpgradeSavepointPath != flink.LastStatePath {
 			job.JobID = randomHex(16)
 		}
 		job.StartTime = ""
@@ -263,7 +263,7 @@ func restoreMode(path string) string {
 	switch path {
 	case "":
 		return flink.UpgradeStateless
-	case lastState:
+	case flink.LastStatePath:
 		return flink.UpgradeLastState
 	}
 	return flink.UpgradeSavepoint

@@ -19,13 +19,21 @@ import (
 // and the events that follow.
 func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
 	var events []*cmfv1.FlinkApplicationEvent
-	if !a.completeAdoption(tx, record, report) {
+	adopting := a.completeAdoption(tx, record, report)
+	if !adopting {
 		if adopted := a.adopt(tx, record, report); adopted != nil {
-			events = append(events, adopted)
-			report.Ack = nil
+			adopting, events, report.Ack = true, append(events, adopted), nil
 		}
 	}
 	seen := observe(record.Value(), before, report)
+	if !adopting { // which has changed the record
+		if after, event := followSuspension(record.Value(), report.Status, seen.reported); after != nil {
+			a.Records.Put(tx, record.Key, after)
+			if event != nil {
+				events = append(events, event)
+			}
+		}
+	}
 	if seen.job != nil {
 		a.recordJob(tx, store.Join(record.Key, record.Value().GetInstance()), seen.job)
 	}
@@ -49,6 +57,8 @@ func (a *Applications) recordJob(tx *store.Tx, key string, job *cmfv1.InstanceJo
 // observation is what follows from a report.
 type observation struct {
 	status *storev1.StatusRecord
+	// reported is the status of the object; nil if none was reported.
+	reported openjson.Object
 	// job is that of the current instance; nil where the report is not about it.
 	job    *cmfv1.InstanceJobStatus
 	events []*cmfv1.FlinkApplicationEvent
@@ -79,6 +89,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	if err != nil {
 		return // an agent that sends no JSON has nothing to say
 	}
+	o.reported = parsed
 	normal := NormalStatus(parsed)
 	status, instance := o.status, record.GetInstance()
 	status.Status, status.Instance = withInstance(openjson.Text(normal), instance), instance
