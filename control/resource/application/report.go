@@ -1,6 +1,7 @@
 package application
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -139,7 +140,10 @@ func eventsOf(event *agentv1.EventReport, instance string) []*cmfv1.FlinkApplica
 	if event.GetTime() != nil {
 		at = event.GetTime().AsTime()
 	}
-	out := ReportedEvent(event.GetId(), kind, instance, text, at)
+	out := ReportedEvent(cmp.Or(event.GetSeries(), event.GetId()), kind, instance, text, at)
+	if event.GetSeries() != "" {
+		setOccurrences(out, event.GetCount(), event.GetFirstTime().AsTime())
+	}
 	if kind == EventJobException {
 		out.Status.Message, _, _ = strings.Cut(text, "\n")
 		out.Status.Data = &cmfv1.EventData{Data: &cmfv1.EventData_ExceptionString{ExceptionString: text}}
