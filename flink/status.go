@@ -32,12 +32,14 @@ const (
 	JobFailed      = "FAILED"
 	JobFinished    = "FINISHED"
 	JobCanceled    = "CANCELED" // by others than the operator
+	JobSuspended   = "SUSPENDED"
 )
 
 // Values of status.reconciliationStatus.state.
 const (
-	ReconciliationUpgrading = "UPGRADING"
-	ReconciliationDeployed  = "DEPLOYED"
+	ReconciliationUpgrading   = "UPGRADING"
+	ReconciliationDeployed    = "DEPLOYED"
+	ReconciliationRollingBack = "ROLLING_BACK"
 )
 
 // LastStatePath stands in status.jobStatus.upgradeSavepointPath for "restored by the
@@ -51,16 +53,6 @@ const ManualRestoreRequired = "Manual restore required"
 // IsTerminal reports whether a job in a state has ended for good.
 func IsTerminal(state string) bool {
 	return state == JobFinished || state == JobFailed || state == JobCanceled
-}
-
-// ErrorMessage returns the sentence in a status.error, which the operator writes
-// as JSON in most cases and as plain text in some.
-func ErrorMessage(text string) string {
-	parsed, err := openjson.ParseText(text)
-	if err != nil || openjson.String(parsed, "message") == "" {
-		return text
-	}
-	return openjson.String(parsed, "message")
 }
 
 // RecordedSpec returns the specification in a record of the operator, such as
