@@ -22,6 +22,10 @@ const (
 	ResourceDeployments    = "flinkdeployments"
 	ResourceSessionJobs    = "flinksessionjobs"
 	ResourceStateSnapshots = "flinkstatesnapshots"
+
+	// The names of custom resource definitions.
+	DeploymentDefinition = ResourceDeployments + "." + Group
+	SnapshotDefinition   = ResourceStateSnapshots + "." + Group
 )
 
 // Values of spec.job.state.
