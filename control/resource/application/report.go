@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
@@ -86,6 +87,7 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 		o.job = &cmfv1.InstanceJobStatus{JobId: openjson.String(normal, "jobStatus", "jobId"), State: openjson.String(normal, "jobStatus", "state")}
 		o.current = report.GetGeneration() == record.GetGeneration() && isObserved(report, normal) && !isUpgrading(normal)
 	}
+	setJobState(normal, record)
 	status, instance := o.status, record.GetInstance()
 	status.Status, status.Instance = withInstance(openjson.Text(normal), instance), instance
 	status.Generation = report.GetGeneration()
@@ -111,6 +113,11 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 func isUpgrading(status openjson.Object) bool {
 	state := openjson.String(status, "reconciliationStatus", "state")
 	return state == flink.ReconciliationUpgrading || state == flink.ReconciliationRollingBack
+}
+
+func isSuspended(record *storev1.ApplicationRecord) bool {
+	spec, err := openjson.Parse(record.GetApplication().GetSpec())
+	return err == nil && flinkspec.DesiredState(spec) == flink.Suspended
 }
 
 // eventsOf are the events of an application that follow from one that an
