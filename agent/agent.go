@@ -30,7 +30,7 @@ const maxEvents = 1000
 // API server accepts no object of more than about 1.5 MiB.
 const maxMessage = 8 << 20
 
-// Timing holds the intervals that tests shorten. Zero fields have the values of
+// Timing holds the intervals that tests and sandboxes shorten. Zero fields have the values of
 // production.
 type Timing struct {
 	Backoff link.Backoff

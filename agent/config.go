@@ -47,7 +47,7 @@ type Config struct {
 	Log *slog.Logger
 	// DialOptions are added to those of Identity.
 	DialOptions []grpc.DialOption
-	// Timing is for tests; production leaves it zero.
+	// Timing is for tests and sandboxes; production leaves it zero.
 	Timing Timing
 }
 

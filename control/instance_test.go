@@ -66,11 +66,16 @@ func TestJobIsRecordedForItsInstance(t *testing.T) {
 	awaitEqual(t, "the status of the application", "CANCELED", func() string { return r.jobState(t, "prod", "orders") })
 	equal(t, "job of the second instance", &cmfv1.InstanceJobStatus{State: "RECONCILING"}, r.runs(t, "prod", "orders")[0].GetStatus().GetJobStatus())
 
+	// Nor while it is upgrading, although the newest generation counts as observed.
+	a.report(second, `{"observedGeneration":1,"lifecycleState":"UPGRADING","jobStatus":{"jobName":"job","jobId":"job-1","state":"CANCELED"},"reconciliationStatus":{"state":"UPGRADING"}}`)
+	awaitEqual(t, "the state of the operator", true, func() bool { return r.status(t, "prod", "orders")["reconciliationStatus"] != nil })
+	equal(t, "job of the second instance", &cmfv1.InstanceJobStatus{State: "RECONCILING"}, r.runs(t, "prod", "orders")[0].GetStatus().GetJobStatus())
+
 	a.report(second, flinkStatus("STABLE", "RUNNING", "job-2"))
 	awaitEqual(t, "the job of the second instance", &cmfv1.InstanceJobStatus{JobId: "job-2", State: "RUNNING"}, func() *cmfv1.InstanceJobStatus {
 		return r.runs(t, "prod", "orders")[0].GetStatus().GetJobStatus()
 	})
-	equal(t, "job of the first instance", &cmfv1.InstanceJobStatus{JobId: "job-1", State: "RUNNING"}, r.runs(t, "prod", "orders")[1].GetStatus().GetJobStatus())
+	equal(t, "job of the first instance", &cmfv1.InstanceJobStatus{JobId: "job-1", State: "CANCELED"}, r.runs(t, "prod", "orders")[1].GetStatus().GetJobStatus())
 }
 
 // Pods bear the name of the instance, so a new one restarts the job.

@@ -3,6 +3,12 @@
 // options of Flink and of the operator.
 package flink
 
+import (
+	"cmp"
+
+	"github.com/openweir/weir/openjson"
+)
+
 // The operator's API.
 const (
 	Group      = "flink.apache.org"
@@ -16,6 +22,10 @@ const (
 	ResourceDeployments    = "flinkdeployments"
 	ResourceSessionJobs    = "flinksessionjobs"
 	ResourceStateSnapshots = "flinkstatesnapshots"
+
+	// The names of custom resource definitions.
+	DeploymentDefinition = ResourceDeployments + "." + Group
+	SnapshotDefinition   = ResourceStateSnapshots + "." + Group
 )
 
 // Values of spec.job.state.
@@ -33,6 +43,11 @@ const (
 
 // UpgradeModes are the values of spec.job.upgradeMode.
 var UpgradeModes = []string{UpgradeStateless, UpgradeSavepoint, UpgradeLastState}
+
+// UpgradeMode is spec.job.upgradeMode of a specification, with its default.
+func UpgradeMode(spec openjson.Object) string {
+	return cmp.Or(openjson.String(spec, "job", "upgradeMode"), UpgradeStateless)
+}
 
 // Values of spec.mode.
 const (

@@ -32,22 +32,27 @@ const (
 	JobFailed      = "FAILED"
 	JobFinished    = "FINISHED"
 	JobCanceled    = "CANCELED" // by others than the operator
+	JobSuspended   = "SUSPENDED"
 )
 
 // Values of status.reconciliationStatus.state.
 const (
-	ReconciliationUpgrading = "UPGRADING"
-	ReconciliationDeployed  = "DEPLOYED"
+	ReconciliationUpgrading   = "UPGRADING"
+	ReconciliationDeployed    = "DEPLOYED"
+	ReconciliationRollingBack = "ROLLING_BACK"
 )
 
-// ErrorMessage returns the sentence in a status.error, which the operator writes
-// as JSON in most cases and as plain text in some.
-func ErrorMessage(text string) string {
-	parsed, err := openjson.ParseText(text)
-	if err != nil || openjson.String(parsed, "message") == "" {
-		return text
-	}
-	return openjson.String(parsed, "message")
+// LastStatePath stands in status.jobStatus.upgradeSavepointPath for "restored by the
+// metadata of high availability", which is no path.
+const LastStatePath = "KUBERNETES_OPERATOR_LAST_STATE"
+
+// ManualRestoreRequired is in status.error if the operator does not know what to start
+// a job from.
+const ManualRestoreRequired = "Manual restore required"
+
+// IsTerminal reports whether a job in a state has ended for good.
+func IsTerminal(state string) bool {
+	return state == JobFinished || state == JobFailed || state == JobCanceled
 }
 
 // RecordedSpec returns the specification in a record of the operator, such as

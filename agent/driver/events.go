@@ -137,6 +137,10 @@ func eventReport(e *unstructured.Unstructured, k key, owner string) *agentv1.Eve
 		Reason:   text("reason"),
 		Message:  shorten(text("message"), messageLimit),
 		Time:     timestamppb.New(lastSeen(e)),
+
+		Series:    string(e.GetUID()),
+		Count:     occurrences(e),
+		FirstTime: timestamppb.New(firstSeen(e)),
 	}
 }
 
@@ -149,7 +153,16 @@ func occurrences(e *unstructured.Unstructured) int64 {
 }
 
 func lastSeen(e *unstructured.Unstructured) time.Time {
-	for _, path := range [][]string{{"series", "lastObservedTime"}, {"lastTimestamp"}, {"eventTime"}, {"firstTimestamp"}} {
+	return firstTimeOf(e, [][]string{{"series", "lastObservedTime"}, {"lastTimestamp"}, {"eventTime"}, {"firstTimestamp"}})
+}
+
+func firstSeen(e *unstructured.Unstructured) time.Time {
+	return firstTimeOf(e, [][]string{{"firstTimestamp"}, {"eventTime"}, {"lastTimestamp"}})
+}
+
+// firstTimeOf is the time in the first of the fields that has one.
+func firstTimeOf(e *unstructured.Unstructured, fields [][]string) time.Time {
+	for _, path := range fields {
 		value, _, _ := unstructured.NestedString(e.Object, path...)
 		if t, err := time.Parse(time.RFC3339Nano, value); err == nil {
 			return t

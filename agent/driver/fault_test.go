@@ -63,6 +63,16 @@ func TestErrorsOfTheAPIServerAreExplained(t *testing.T) {
 				Message: `admission webhook "validationwebhook.flink.apache.org" denied the request: Job parallelism must be larger than 0`},
 			isRefused, ReasonInvalid, []string{"Job parallelism must be larger than 0", `cluster "edge"`},
 		},
+		"the operator's webhook cannot read the object": {
+			metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError,
+				Message: failedCall + `an error on the server ("java.lang.IllegalArgumentException: no such version\n\tat org.apache.flink.A.b(A.java:1)") has prevented the request from succeeding`},
+			isRefused, ReasonInvalid, []string{`An admission webhook of cluster "edge" refused FlinkDeployment default/app: no such version`},
+		},
+		"the definition is being deleted": {
+			metav1.Status{Code: 403, Reason: metav1.StatusReasonForbidden, Details: details,
+				Message: `flinkdeployments.flink.apache.org "app" is forbidden: create not allowed while custom resource definition is terminating`},
+			isRetrying, ReasonMissingDefinition, []string{`The custom resource definition flinkdeployments.flink.apache.org is being deleted on cluster "edge"`},
+		},
 		"the operator's webhook is down": {
 			metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError,
 				Message: `Internal error occurred: failed calling webhook "validationwebhook.flink.apache.org": connection refused`},

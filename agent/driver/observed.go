@@ -10,8 +10,9 @@ import (
 // observed is what the driver knows of one live object and has reported of it.
 type observed struct {
 	snapshot
-	repairs repairPacer
-	lastAck ackContent
+	repairs  repairPacer
+	settling settling
+	lastAck  ackContent
 }
 
 // snapshot is an object as the API server returned it when it last matched a

@@ -93,6 +93,13 @@ func (e explainer) missingDefinition(k *kind) *problem {
 		k.definition(), k.version.Version, e.cluster)
 }
 
+func (e explainer) terminatingDefinition(k *kind) *problem {
+	return retrying(ReasonMissingDefinition,
+		"The custom resource definition %s is being deleted on cluster %q, with all of its objects. "+
+			"Install the Flink Kubernetes Operator there again. The agent continues once the definition exists.",
+		k.definition(), e.cluster)
+}
+
 func (e explainer) missingNamespace(name string) *problem {
 	return retrying(ReasonMissingNamespace,
 		"Namespace %q does not exist on cluster %q or is terminating. Create it (kubectl create namespace %s). The agent continues once it exists.",
@@ -156,8 +163,11 @@ func (e explainer) terminating(k key, since time.Time, finalizers []string) *pro
 func (e explainer) failed(verb string, k key, of *kind, err error) *problem {
 	status := statusOf(err)
 	text := status.Message
+	refusal, isWebhook := webhookRefusal(text)
 	switch {
-	case strings.Contains(text, "failed calling webhook"), strings.Contains(text, "failed to call webhook"):
+	case refusal != "":
+		return refused(ReasonInvalid, "An admission webhook of cluster %q refused %s: %s", e.cluster, k, refusal)
+	case isWebhook:
 		return retrying(ReasonWebhookUnavailable,
 			"An admission webhook of cluster %q is unavailable, so the agent cannot %s %s. "+
 				"If it is the webhook of the Flink Kubernetes Operator, check that the operator is running. Response of the API server: %s", e.cluster, verb, k, text)
@@ -167,6 +177,8 @@ func (e explainer) failed(verb string, k key, of *kind, err error) *problem {
 		return e.missingNamespace(k.namespace)
 	case isMissingResource(err):
 		return e.missingDefinition(of)
+	case strings.Contains(text, "while custom resource definition is terminating"):
+		return e.terminatingDefinition(of)
 	case apierrors.IsForbidden(err):
 		return e.forbidden(verb, k, of, text)
 	case apierrors.IsUnauthorized(err):

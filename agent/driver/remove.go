@@ -45,6 +45,9 @@ func (d *Driver) releaseObject(ctx context.Context, t task, live *unstructured.U
 	if m.epoch > t.epoch {
 		return failed(d.explain.superseded(t.key, m.epoch, t.epoch)), false
 	}
+	if delay := d.settleDelay(t, nil, live); delay > 0 {
+		return requeueAfter(delay), false
+	}
 	if err := d.config.Fence.Claim(ctx); err != nil {
 		return d.apiFailed("patch", t, err), false
 	}

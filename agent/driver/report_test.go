@@ -56,7 +56,7 @@ func kubernetesEvent(about *unstructured.Unstructured, name, reason string, coun
 			"namespace": "default", "name": about.GetName(), "uid": string(about.GetUID()),
 		},
 		"reason": reason, "message": "a message", "type": "Warning", "count": int64(count),
-		"lastTimestamp": "2026-11-23T10:00:00Z",
+		"firstTimestamp": "2026-11-23T09:30:00Z", "lastTimestamp": "2026-11-23T10:00:00Z",
 	}
 }
 
@@ -85,13 +85,16 @@ func TestKubernetesEventsOfOwnedObjectsAreReported(t *testing.T) {
 		t.Errorf("the id is %q; want %q", e.GetId(), want)
 	}
 	if e.GetSource() != agentv1.EventSource_EVENT_SOURCE_KUBERNETES || e.GetOwnerUid() != "u1" ||
-		e.GetType() != "Warning" || e.GetMessage() != "a message" || e.GetTime().AsTime().Format("15:04") != "10:00" {
+		e.GetType() != "Warning" || e.GetMessage() != "a message" || e.GetTime().AsTime().Format("15:04") != "10:00" ||
+		e.GetSeries() != string(made.GetUID()) || e.GetCount() != 1 || e.GetFirstTime().AsTime().Format("15:04") != "09:30" {
 		t.Errorf("the event is %v", e)
 	}
 	// A repeat is the same object with a higher count.
 	s.patch(eventsV1, "e1", `{"count":2,"message":"once more"}`)
 	find(s.reports, "the repeat", func() []*agentv1.EventReport { return s.reports.events },
-		func(e *agentv1.EventReport) bool { return e.GetId() == fmt.Sprintf("%s/2", made.GetUID()) })
+		func(e *agentv1.EventReport) bool {
+			return e.GetId() == fmt.Sprintf("%s/2", made.GetUID()) && e.GetSeries() == string(made.GetUID()) && e.GetCount() == 2
+		})
 }
 
 func TestEventsOfOthersAreNotReported(t *testing.T) {

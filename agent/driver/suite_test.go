@@ -34,6 +34,8 @@ var fastTiming = Timing{
 	RetryMin:       5 * time.Millisecond,
 	RetryMax:       50 * time.Millisecond,
 	RetryRefused:   50 * time.Millisecond,
+	Settle:         time.Millisecond,
+	SettleMax:      time.Second,
 	RepairInterval: time.Millisecond,
 	RepairWindow:   time.Hour,
 }
@@ -59,12 +61,23 @@ type env struct {
 // newEnv runs an API server over HTTP until the test ends.
 func newEnv(t *testing.T) *env {
 	t.Helper()
+	return newEnvOver(t, func(handler http.Handler) *rest.Config {
+		web := httptest.NewServer(handler)
+		t.Cleanup(web.CloseClientConnections)
+		t.Cleanup(web.Close)
+		return &rest.Config{Host: web.URL, QPS: -1}
+	})
+}
+
+// newEnvOver runs an API server that is reached as serve says.
+func newEnvOver(t *testing.T, serve func(http.Handler) *rest.Config) *env {
+	t.Helper()
 	server, err := apiserver.New(apiserver.Config{Namespaces: []string{"default", "flink"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &env{t: t}
-	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.config = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.UserAgent() == "weir-agent/test" {
 			w.writes.Add(1)
 		}
@@ -73,9 +86,6 @@ func newEnv(t *testing.T) *env {
 		}
 		server.ServeHTTP(rw, r)
 	}))
-	t.Cleanup(web.CloseClientConnections)
-	t.Cleanup(web.Close)
-	w.config = &rest.Config{Host: web.URL, QPS: -1}
 	user := rest.CopyConfig(w.config)
 	user.UserAgent = "kubectl-edit"
 	if w.user, err = dynamic.NewForConfig(user); err != nil {

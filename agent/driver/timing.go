@@ -20,6 +20,10 @@ type Timing struct {
 	RetryMin, RetryMax time.Duration
 	// RetryRefused is the delay after the API server has refused an object.
 	RetryRefused time.Duration
+	// Settle is how long the status of an object of the operator may not have
+	// changed before the driver writes the object. SettleMax bounds the wait for
+	// that.
+	Settle, SettleMax time.Duration
 	// RepairInterval is the minimum time between the first and the second repair
 	// of an object. It doubles with every repair, up to half of RepairWindow.
 	RepairInterval time.Duration
@@ -36,6 +40,8 @@ var DefaultTiming = Timing{
 	RetryMin:       200 * time.Millisecond,
 	RetryMax:       30 * time.Second,
 	RetryRefused:   5 * time.Minute,
+	Settle:         2 * time.Second,
+	SettleMax:      30 * time.Second,
 	RepairInterval: 2 * time.Second,
 	RepairWindow:   10 * time.Minute,
 }
@@ -49,6 +55,8 @@ func (t Timing) withDefaults() Timing {
 		RetryMin:       cmp.Or(t.RetryMin, d.RetryMin),
 		RetryMax:       cmp.Or(t.RetryMax, d.RetryMax),
 		RetryRefused:   cmp.Or(t.RetryRefused, d.RetryRefused),
+		Settle:         cmp.Or(t.Settle, d.Settle),
+		SettleMax:      cmp.Or(t.SettleMax, d.SettleMax),
 		RepairInterval: cmp.Or(t.RepairInterval, d.RepairInterval),
 		RepairWindow:   cmp.Or(t.RepairWindow, d.RepairWindow),
 	}

@@ -175,6 +175,7 @@ func (d *Driver) observe(before, after *unstructured.Unstructured) {
 		return
 	}
 	k := keyOfObject(after)
+	d.noteStatus(k, after)
 	if before == nil || reportable(before, after) {
 		d.reportStatus(after)
 	}

@@ -3,8 +3,8 @@ package driver
 import (
 	"context"
 	"fmt"
+	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -33,6 +33,9 @@ func (d *Driver) create(ctx context.Context, t task, manifest *unstructured.Unst
 
 // update applies a revision to an object that has another one.
 func (d *Driver) update(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
+	if delay := d.settleDelay(t, manifest, live); delay > 0 {
+		return requeueAfter(delay)
+	}
 	applied, err := d.apply(ctx, t, manifest, live)
 	if err != nil {
 		return d.apiFailed("patch", t, err)
@@ -54,19 +57,24 @@ func (d *Driver) update(ctx context.Context, t task, manifest, live *unstructure
 // repair reverts what other clients have changed about an object.
 func (d *Driver) repair(ctx context.Context, t task, manifest, live *unstructured.Unstructured) result {
 	found := drift(manifest, t.apply, live, t.known)
-	if len(found) == 0 {
-		if bearsInstallation(live, t.installation) {
-			return d.recordApplied(t, live)
+	if len(found) == 0 && bearsInstallation(live, t.installation) {
+		return d.recordApplied(t, live)
+	}
+	if len(found) > 0 {
+		if delay := d.repairDelay(t.key); delay > 0 {
+			return requeueAfter(delay)
 		}
+	}
+	if delay := d.settleDelay(t, manifest, live); delay > 0 {
+		return requeueAfter(delay)
+	}
+	if len(found) == 0 {
 		// It was applied before there was such a mark.
 		applied, err := d.apply(ctx, t, manifest, live)
 		if err != nil {
 			return d.apiFailed("patch", t, err)
 		}
 		return d.recordApplied(t, applied)
-	}
-	if delay := d.repairDelay(t.key); delay > 0 {
-		return requeueAfter(delay)
 	}
 	applied, err := d.apply(ctx, t, manifest, live)
 	if err == nil {
@@ -120,37 +128,20 @@ func (d *Driver) apply(ctx context.Context, t task, manifest, live *unstructured
 	return d.cluster.apply(ctx, t.kind, o)
 }
 
-// trimAttempts bounds how often trimming starts over because the operator has
-// written the object's status in between.
-const trimAttempts = 5
-
 // trim removes what other clients have added to an object that was just
-// applied: server-side apply leaves their fields alone.
+// applied: server-side apply leaves their fields alone. If the operator has written
+// the status in between, it fails, and what is left is drift of the next attempt.
 func (d *Driver) trim(ctx context.Context, t task, manifest, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	for attempt := 1; ; attempt++ {
-		current := contentOf(o)
-		target := without(current, foreignPaths(manifest, o))
-		if t.known.matches(t.apply) {
-			target = parseCanonical(t.known.content)
-		}
-		patch := mergePatch(current, target)
-		if len(patch) == 0 {
-			return o, nil
-		}
-		trimmed, err := d.cluster.merge(ctx, t.kind, o, patch)
-		if err == nil {
-			return trimmed, nil
-		}
-		if !apierrors.IsConflict(err) || attempt == trimAttempts {
-			return nil, err
-		}
-		if o, err = d.cluster.get(ctx, t.kind, t.key); err != nil {
-			return nil, err
-		}
-		if o == nil {
-			return nil, fmt.Errorf("%s was deleted while it was being written", t.key)
-		}
+	current := contentOf(o)
+	target := without(current, foreignPaths(manifest, o))
+	if t.known.matches(t.apply) {
+		target = parseCanonical(t.known.content)
 	}
+	patch := mergePatch(current, target)
+	if len(patch) == 0 {
+		return o, nil
+	}
+	return d.cluster.merge(ctx, t.kind, o, patch)
 }
 
 // recordApplied records and acknowledges that an object is in its desired state.
@@ -159,6 +150,7 @@ func (d *Driver) recordApplied(t task, o *unstructured.Unstructured) result {
 	d.renewIfMissed(t)
 	if r := d.records[t.key]; r != nil {
 		r.observed.snapshot = newSnapshot(t.apply, o)
+		r.observed.settling.waiting = time.Time{}
 	}
 	d.mu.Unlock()
 	d.acknowledge(t, nil)

@@ -12,23 +12,33 @@ type eventLog struct {
 	limit   int
 	entries *list.List // of *agentv1.EventReport
 	byID    map[string]*list.Element
+	// bySeries has the newest occurrence of each series; the earlier ones are part
+	// of its count.
+	bySeries map[string]*list.Element
 	cursor  *list.Element // the last event that the session has sent; nil before the first
 	dropped uint64
 }
 
 func newEventLog(limit int) eventLog {
-	return eventLog{limit: max(limit, 1), entries: list.New(), byID: make(map[string]*list.Element)}
+	return eventLog{limit: max(limit, 1), entries: list.New(), byID: make(map[string]*list.Element), bySeries: make(map[string]*list.Element)}
 }
 
 func (l *eventLog) add(e *agentv1.EventReport) {
 	if _, known := l.byID[e.GetId()]; known {
 		return
 	}
+	if earlier := l.bySeries[e.GetSeries()]; earlier != nil {
+		l.drop(earlier)
+	}
 	if l.entries.Len() >= l.limit {
 		l.dropped++
 		l.drop(l.entries.Front())
 	}
-	l.byID[e.GetId()] = l.entries.PushBack(e)
+	added := l.entries.PushBack(e)
+	l.byID[e.GetId()] = added
+	if e.GetSeries() != "" {
+		l.bySeries[e.GetSeries()] = added
+	}
 }
 
 // next returns the first event that the session has not sent yet; nil if it has
@@ -55,7 +65,11 @@ func (l *eventLog) drop(e *list.Element) {
 	if l.cursor == e {
 		l.cursor = e.Prev()
 	}
-	delete(l.byID, e.Value.(*agentv1.EventReport).GetId())
+	report := e.Value.(*agentv1.EventReport)
+	delete(l.byID, report.GetId())
+	if l.bySeries[report.GetSeries()] == e {
+		delete(l.bySeries, report.GetSeries())
+	}
 	l.entries.Remove(e)
 }
 
@@ -65,5 +79,6 @@ func (l *eventLog) rewind() { l.cursor = nil }
 func (l *eventLog) clear() {
 	l.entries.Init()
 	clear(l.byID)
+	clear(l.bySeries)
 	l.cursor = nil
 }

@@ -95,7 +95,8 @@ func (o *Outbox) TunnelReply(reply *agentv1.TunnelReply) {
 }
 
 // Event adds an event, which is kept until the control plane has acknowledged it.
-// An event with the same id as another one is dropped.
+// An event with the same id as another one is dropped, and one of the same series
+// replaces it.
 func (o *Outbox) Event(report *agentv1.EventReport) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

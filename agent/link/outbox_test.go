@@ -55,6 +55,18 @@ func TestOutbox(t *testing.T) {
 			},
 			[]string{"status a: 2", "status b: 1"},
 		},
+		"an event that occurs again takes the place of what was not acknowledged": {
+			func(o *Outbox) {
+				o.Event(&agentv1.EventReport{Id: "u/1", Series: "u", Count: 1})
+				o.next()
+				o.Event(&agentv1.EventReport{Id: "once"})
+				o.Event(&agentv1.EventReport{Id: "u/2", Series: "u", Count: 2})
+				o.Event(&agentv1.EventReport{Id: "u/3", Series: "u", Count: 3})
+				o.acknowledged("u/1")
+				o.begin()
+			},
+			[]string{"event once", "event u/3"},
+		},
 		"an ack does not replace a status": {
 			func(o *Outbox) {
 				o.Status(state("a", "last words"))

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/agent"
+	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/flinkendpoint"
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/fleet"
@@ -200,6 +201,8 @@ func sandboxes(flags devFlags, flinkDir, token, controlPlane string, log *slog.L
 			Labels:    map[string]string{"weir.sandbox": "true"},
 			Simulated: len(flags.flinkHomes) == 0,
 			Version:   buildVersion().Version, Log: log,
+			// The simulated operator writes each status once.
+			Timing: agent.Timing{Driver: driver.Timing{Settle: flags.pace / 10}},
 		}
 		if len(flags.flinkHomes) > 0 {
 			flink, err := flinkendpoint.NewLocal(cluster.RestConfig())

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -39,6 +40,12 @@ func (s *session) observeKubernetes(ctx context.Context, beat *agentv1.Heartbeat
 		return
 	}
 	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) {
+		switch {
+		case failure == "":
+			r.KubernetesErrorSince = nil
+		case r.GetKubernetesError() == "":
+			r.KubernetesErrorSince = resource.Now()
+		}
 		r.KubernetesError, r.KubernetesVersion = failure, version
 	}, nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -73,7 +74,14 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommiss
 			Simulated:                 hello.GetSimulated(),
 			LastHeartbeat:             now,
 		}
-		if before := clusters.Status.Get(tx, key); before == nil || !sameReport(before.Value(), reported) {
+		before := clusters.Status.Get(tx, key)
+		if before != nil {
+			reported.DefinitionsChanged = before.Value().GetDefinitionsChanged()
+			if !slices.Equal(before.Value().GetCustomResourceDefinitions(), reported.GetCustomResourceDefinitions()) {
+				reported.DefinitionsChanged = now
+			}
+		}
+		if before == nil || !sameReport(before.Value(), reported) {
 			clusters.Status.Put(tx, key, reported)
 		}
 		other = clusters.Sessions.Peek(tx, key).Message()

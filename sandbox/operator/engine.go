@@ -27,7 +27,7 @@ type engine interface {
 	// format is that of such savepoints.
 	format(reconciled spec) string
 	// checkpoint stops the job as it is and returns the state to go on from:
-	// a path, the mark lastState, or nothing where it has none.
+	// a path, the mark flink.LastStatePath, or nothing where it has none.
 	checkpoint(ctx context.Context, m *machine, reconciled spec, otherVersion bool) string
 	// stop ends what runs.
 	stop(ctx context.Context, m *machine)

@@ -62,7 +62,7 @@ func (simulation) checkpoint(_ context.Context, m *machine, reconciled spec, oth
 	job := m.status.JobStatus
 	switch {
 	case reconciled.highlyAvailable() && m.manager != nil && !otherVersion:
-		return lastState
+		return flink.LastStatePath
 	case job.StartTime != "":
 		return checkpointPath(job, m.now)
 	}

@@ -6,10 +6,6 @@ import (
 	"github.com/openweir/weir/flink"
 )
 
-// lastState stands in upgradeSavepointPath for "restored by the metadata of
-// high availability", which is no path.
-const lastState = "KUBERNETES_OPERATOR_LAST_STATE"
-
 // jobStatus is status.jobStatus. Times are epoch milliseconds, in strings.
 type jobStatus struct {
 	JobID                string `json:"jobId,omitempty"`
@@ -81,7 +77,7 @@ func (s *commonStatus) lifecycle(manager string) string {
 		return flink.LifecycleSuspended
 	case s.JobStatus.State == flink.JobFailed:
 		return flink.LifecycleFailed
-	case (manager == flink.JobManagerMissing || manager == flink.JobManagerError) && strings.Contains(s.Error, "Manual restore required"):
+	case (manager == flink.JobManagerMissing || manager == flink.JobManagerError) && strings.Contains(s.Error, flink.ManualRestoreRequired):
 		return flink.LifecycleFailed
 	case recorded.LastReconciledSpec == recorded.LastStableSpec:
 		return flink.LifecycleStable

@@ -66,12 +66,18 @@ func (m *machine) first(desired spec) {
 // it yet. The cluster's changes wake it.
 func (m *machine) waitsForCluster() bool { return m.manager == nil && !m.clusterReady }
 
-// begin records that the job is stopped and another is about to be started.
+// begin records that the job is stopped and another is about to be started. From
+// then on, the generation counts as observed, although the rest of the status is of
+// the job before.
 func (m *machine) begin(stopped spec, mode string, first bool) {
 	recorded := &m.status.ReconciliationStatus
 	recorded.State = flink.ReconciliationUpgrading
 	recorded.ReconciliationTimestamp = m.now.UnixMilli()
 	recorded.LastReconciledSpec = stopped.with("state", flink.Suspended).with("upgradeMode", mode).record(m.generation, first)
+	if !first && !m.refused {
+		generation := m.generation
+		m.status.ObservedGeneration = &generation
+	}
 	m.out.wait = m.pace
 }
 
@@ -242,7 +248,7 @@ func (m *machine) deploy(desired, stopped spec) {
 		}
 		desired = desired.with("upgradeMode", restoreMode(job.UpgradeSavepointPath))
 		// Jobs that go on by the metadata of high availability keep their id.
-		if job.JobID == "" || job.UpgradeSavepointPath != lastState {
+		if job.JobID == "" || job.UpgradeSavepointPath != flink.LastStatePath {
 			job.JobID = randomHex(16)
 		}
 		job.StartTime = ""
@@ -263,7 +269,7 @@ func restoreMode(path string) string {
 	switch path {
 	case "":
 		return flink.UpgradeStateless
-	case lastState:
+	case flink.LastStatePath:
 		return flink.UpgradeLastState
 	}
 	return flink.UpgradeSavepoint

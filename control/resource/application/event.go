@@ -52,6 +52,16 @@ func ReportedEvent(id, kind, instance, message string, at time.Time) *cmfv1.Flin
 	return namedEvent(uuid.NewSHA1(reportedEvents, []byte(id)).String(), kind, instance, message, at)
 }
 
+// setOccurrences makes an event one that has occurred count times, first at the time
+// given and last at its own.
+func setOccurrences(e *cmfv1.FlinkApplicationEvent, count int64, first time.Time) {
+	e.Status.Count = count
+	if count > 1 {
+		e.Status.LastTimestamp = e.GetMetadata().GetCreationTimestamp()
+		e.Metadata.CreationTimestamp = timestamppb.New(first.UTC().Truncate(time.Millisecond))
+	}
+}
+
 func namedEvent(name, kind, instance, message string, at time.Time) *cmfv1.FlinkApplicationEvent {
 	return &cmfv1.FlinkApplicationEvent{
 		Metadata: &cmfv1.EventMetadata{
@@ -89,22 +99,27 @@ const (
 	// There are as many only after a limit was lowered, and then the next
 	// transactions drop the rest.
 	maxDrops = 20
-	// maxAdds bounds how many events one transaction adds: of a larger burst, the
-	// oldest are lost.
+	// maxAdds bounds how many events one transaction adds or replaces: of a larger
+	// burst, the oldest are lost.
 	maxAdds = 64
 )
 
-// appendEvents adds events to an application's and deletes the oldest beyond the
-// limit. Events that are stored already cost nothing.
+// appendEvents adds events to an application's and deletes those beyond the limit
+// that last occurred the longest ago. An event that has occurred again replaces what
+// is stored of it. Events that are stored already cost nothing.
 func (a *Applications) appendEvents(tx *store.Tx, application string, events ...*cmfv1.FlinkApplicationEvent) {
 	stored := a.events.In(tx)
 	var fresh []*cmfv1.FlinkApplicationEvent
-	for _, e := range events {
+	repeated := map[string]*cmfv1.FlinkApplicationEvent{}
+	for _, e := range newestOccurrences(events) {
 		name := e.GetMetadata().GetName()
-		known := stored.Get(store.Join(application, name)) != nil ||
-			slices.ContainsFunc(fresh, func(f *cmfv1.FlinkApplicationEvent) bool { return f.GetMetadata().GetName() == name })
-		if !known {
+		before := stored.Get(store.Join(application, name))
+		switch {
+		case before == nil:
 			fresh = append(fresh, e)
+		case e.GetStatus().GetCount() > before.Value().GetStatus().GetCount() && len(repeated) < maxAdds:
+			repeated[name] = e
+			a.events.Put(tx, store.Join(application, name), e)
 		}
 	}
 	if len(fresh) == 0 {
@@ -112,9 +127,13 @@ func (a *Applications) appendEvents(tx *store.Tx, application string, events ...
 	}
 	all := make([]dated, 0, len(fresh))
 	for o := range stored.Under(application) {
-		all = append(all, datedOf(o.Value(), false))
+		e := o.Value()
+		if again := repeated[e.GetMetadata().GetName()]; again != nil {
+			e = again
+		}
+		all = append(all, datedOf(e, false))
 	}
-	if len(all)+len(fresh) <= a.limits.Events && len(fresh) <= maxAdds {
+	if len(all)+len(fresh) <= a.limits.Events && len(repeated)+len(fresh) <= maxAdds {
 		for _, e := range fresh {
 			a.events.Put(tx, store.Join(application, e.GetMetadata().GetName()), e)
 		}
@@ -126,7 +145,7 @@ func (a *Applications) appendEvents(tx *store.Tx, application string, events ...
 	slices.SortFunc(all, func(a, b dated) int { // the newest first
 		return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.event.GetMetadata().GetName(), a.event.GetMetadata().GetName()))
 	})
-	adds, drops := 0, 0
+	adds, drops := len(repeated), 0
 	for i, e := range all {
 		key := store.Join(application, e.event.GetMetadata().GetName())
 		switch beyond := i >= a.limits.Events; {
@@ -140,7 +159,26 @@ func (a *Applications) appendEvents(tx *store.Tx, application string, events ...
 	}
 }
 
-// dated is an event with its time in nanoseconds.
+// newestOccurrences leaves one of the events of each name: that with the greatest
+// count.
+func newestOccurrences(events []*cmfv1.FlinkApplicationEvent) []*cmfv1.FlinkApplicationEvent {
+	var out []*cmfv1.FlinkApplicationEvent
+	at := map[string]int{}
+	for _, e := range events {
+		name := e.GetMetadata().GetName()
+		i, seen := at[name]
+		switch {
+		case !seen:
+			at[name] = len(out)
+			out = append(out, e)
+		case e.GetStatus().GetCount() > out[i].GetStatus().GetCount():
+			out[i] = e
+		}
+	}
+	return out
+}
+
+// dated is an event with the time of its last occurrence in nanoseconds.
 type dated struct {
 	event *cmfv1.FlinkApplicationEvent
 	time  int64
@@ -148,7 +186,7 @@ type dated struct {
 }
 
 func datedOf(e *cmfv1.FlinkApplicationEvent, fresh bool) dated {
-	at := e.GetMetadata().GetCreationTimestamp()
+	at := cmp.Or(e.GetStatus().GetLastTimestamp(), e.GetMetadata().GetCreationTimestamp())
 	return dated{event: e, time: at.GetSeconds()*int64(time.Second) + int64(at.GetNanos()), fresh: fresh}
 }
 
@@ -156,7 +194,7 @@ type eventItem = resource.Item[*cmfv1.FlinkApplicationEvent]
 
 func (a *Applications) newEventsKind() *resource.Kind[*cmfv1.FlinkApplicationEvent, *cmfv1.FlinkApplicationEvent] {
 	name := func(i eventItem) string { return i.Value().GetMetadata().GetName() }
-	// There is no updateTimestamp: events do not change.
+	// There is no updateTimestamp: the contract has none for events.
 	orders := query.Aliased(map[string]query.Order[eventItem]{
 		"name":              query.By(name),
 		"uid":               query.By(name),

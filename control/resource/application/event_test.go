@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
+	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -102,6 +104,55 @@ func TestARepeatedEventWritesNothing(t *testing.T) {
 	}
 	if s.commit(t, orders) {
 		t.Error("none writes something")
+	}
+}
+
+// repeat is the event of that number at the given count: each occurrence is a minute
+// after the one before.
+func repeat(number int, count int64) *cmfv1.FlinkApplicationEvent {
+	e := reported(number)
+	first := e.GetMetadata().GetCreationTimestamp().AsTime()
+	e.Metadata.CreationTimestamp = timestamppb.New(first.Add(time.Duration(count-1) * time.Minute))
+	setOccurrences(e, count, first)
+	return e
+}
+
+func TestAnEventThatOccursAgainIsKeptOnce(t *testing.T) {
+	s := fresh(t, Limits{Events: 3, Instances: 3})
+	s.commit(t, orders, repeat(1, 1), repeat(2, 1), repeat(3, 1))
+	for count := int64(2); count <= 130; count++ {
+		s.commit(t, orders, repeat(1, count))
+	}
+	expect(t, "after 130 occurrences of one", kept(s, orders), numbers(1, 3))
+	stored := s.events.In(s.store.Cached()).Get(store.Join(orders, reported(1).GetMetadata().GetName())).Value()
+	expect(t, "its count", stored.GetStatus().GetCount(), int64(130))
+	expect(t, "its first occurrence", stored.GetMetadata().GetCreationTimestamp().AsTime(), noon.Add(time.Second))
+	expect(t, "its last occurrence", stored.GetStatus().GetLastTimestamp().AsTime(), noon.Add(time.Second+129*time.Minute))
+	if s.commit(t, orders, repeat(1, 130), repeat(1, 7)) {
+		t.Error("a count that is stored already writes something")
+	}
+	// The first to go is the one that last occurred the longest ago.
+	s.commit(t, orders, repeat(4, 1))
+	expect(t, "one more", kept(s, orders), []string{"001", "003", "004"})
+	s.commit(t, orders, repeat(3, 2), repeat(3, 3), repeat(5, 1))
+	expect(t, "one more, while another one occurs again", kept(s, orders), []string{"001", "003", "005"})
+}
+
+func TestAReportedSeriesIsOneEvent(t *testing.T) {
+	report := func(count int64) *agentv1.EventReport {
+		return &agentv1.EventReport{
+			Id: fmt.Sprintf("uid/%d", count), Series: "uid", Count: count, Source: agentv1.EventSource_EVENT_SOURCE_KUBERNETES,
+			Reason: "BackOff", Message: fmt.Sprintf("attempt %d", count), FirstTime: timestamppb.New(noon), Time: timestamppb.New(noon.Add(time.Duration(count) * time.Second)),
+		}
+	}
+	first, third := eventsOf(report(1), "i")[0], eventsOf(report(3), "i")[0]
+	expect(t, "the name", third.GetMetadata().GetName(), first.GetMetadata().GetName())
+	expect(t, "the counts", []int64{first.GetStatus().GetCount(), third.GetStatus().GetCount()}, []int64{1, 3})
+	expect(t, "the message", third.GetStatus().GetMessage(), "BackOff: attempt 3")
+	expect(t, "the first occurrence", third.GetMetadata().GetCreationTimestamp().AsTime(), noon)
+	expect(t, "the last occurrence", third.GetStatus().GetLastTimestamp().AsTime(), noon.Add(3*time.Second))
+	if first.GetStatus().GetLastTimestamp() != nil {
+		t.Errorf("an event that has occurred once is %v", first)
 	}
 }
 

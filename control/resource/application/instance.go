@@ -94,6 +94,60 @@ func (a *Applications) reviseInstance(tx *store.Tx, key string, effective openjs
 	a.instances.Put(tx, key, after, store.WithDerived(effective))
 }
 
+// recordJob stores the job of an instance. current is set if the job is that of the
+// instance; otherwise it is that of the newest instance that has had it, since the
+// operator still reports on a run before. Once the instance has a job of its own, the
+// runs before have ended, whether that was reported or not.
+func (a *Applications) recordJob(tx *store.Tx, application, instance string, job *cmfv1.InstanceJobStatus, current bool) {
+	if !current {
+		if of := a.instanceOfJob(tx, application, job.GetJobId()); of != nil {
+			a.setJob(tx, of, job)
+		}
+		return
+	}
+	of := a.instances.In(tx).Get(store.Join(application, instance))
+	if of == nil {
+		return
+	}
+	begins := job.GetJobId() != "" && of.Value().GetStatus().GetJobStatus().GetJobId() != job.GetJobId()
+	a.setJob(tx, of, job)
+	if !begins {
+		return
+	}
+	for before := range a.instances.In(tx).Under(application) {
+		ended := before.Value().GetStatus().GetJobStatus()
+		if before.Key != of.Key && ended.GetJobId() != "" && !flink.IsTerminal(ended.GetState()) {
+			a.setJob(tx, before, &cmfv1.InstanceJobStatus{JobId: ended.GetJobId(), State: flink.JobFinished})
+		}
+	}
+}
+
+// instanceOfJob is the newest instance of an application that has had a job; nil if
+// there is none.
+func (a *Applications) instanceOfJob(tx *store.Tx, application, job string) *store.Object[*cmfv1.FlinkApplicationInstance] {
+	if job == "" {
+		return nil
+	}
+	var newest *store.Object[*cmfv1.FlinkApplicationInstance]
+	for o := range a.instances.In(tx).Under(application) { // in the order of time
+		if o.Value().GetStatus().GetJobStatus().GetJobId() == job {
+			newest = o
+		}
+	}
+	return newest
+}
+
+// setJob stores the job of an instance if it differs from what is known.
+func (a *Applications) setJob(tx *store.Tx, instance *store.Object[*cmfv1.FlinkApplicationInstance], job *cmfv1.InstanceJobStatus) {
+	if proto.Equal(instance.Value().GetStatus().GetJobStatus(), job) {
+		return
+	}
+	after := proto.CloneOf(instance.Value())
+	after.Status.JobStatus = job
+	after.Metadata.UpdateTimestamp = resource.Now()
+	a.instances.Put(tx, instance.Key, after)
+}
+
 // currentSpec is the effective specification of an application's current
 // instance, nil where there is none. It must not be changed.
 func (a *Applications) currentSpec(at store.Reader, application string, record *storev1.ApplicationRecord) openjson.Object {

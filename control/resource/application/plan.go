@@ -114,6 +114,7 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		plan.Revised = true
 		plan.Record.EffectiveHash = hash
 	}
+	plan.Record.Suspension = suspensionAfter(before, plan.Record, old, spec, effective, start != nil || ownNonce(spec) != ownNonce(old))
 	plan.Changed = plan.Instance != nil || plan.Revised || !sameForUser(before.GetApplication(), app)
 	return plan, nil
 }

@@ -134,3 +134,50 @@ func TestNoncesAlwaysDiffer(t *testing.T) {
 		}
 	})
 }
+
+func TestTheSuspensionOfAnApplication(t *testing.T) {
+	const (
+		runs    = `{"job":{"upgradeMode":"savepoint"},"flinkConfiguration":{"execution.checkpointing.dir":"s3://c","execution.checkpointing.savepoint-dir":"s3://s"}}`
+		stopped = `{"job":{"upgradeMode":"savepoint","state":"suspended"},"flinkConfiguration":{"execution.checkpointing.dir":"s3://c","execution.checkpointing.savepoint-dir":"s3://s"}}`
+		changed = `{"job":{"upgradeMode":"savepoint","parallelism":5},"flinkConfiguration":{"execution.checkpointing.dir":"s3://c","execution.checkpointing.savepoint-dir":"s3://s"}}`
+	)
+	// suspendedWith is an application that was suspended with a savepoint.
+	suspendedWith := func() *history {
+		h := begin(t, runs)
+		h.write(stopped)
+		h.record.Suspension.Savepoint = "s3://s/1"
+		return h
+	}
+	for name, test := range map[string]struct {
+		plan func() *storev1.ApplicationRecord
+		want *storev1.Suspension // where Instance is not empty, it is the current one
+	}{
+		"created":             {func() *storev1.ApplicationRecord { return begin(t, runs).record }, nil},
+		"created suspended":   {func() *storev1.ApplicationRecord { return begin(t, stopped).record }, nil},
+		"suspended":           {func() *storev1.ApplicationRecord { h := begin(t, runs); return h.write(stopped).Record }, &storev1.Suspension{Generation: 2}},
+		"suspended again":     {func() *storev1.ApplicationRecord { h := suspendedWith(); h.write(runs); return h.write(stopped).Record }, &storev1.Suspension{Generation: 4}},
+		"started":             {func() *storev1.ApplicationRecord { return suspendedWith().write(runs).Record }, &storev1.Suspension{Generation: 2, Savepoint: "s3://s/1", Instance: "current"}},
+		"started and changed": {func() *storev1.ApplicationRecord { return suspendedWith().write(changed).Record }, &storev1.Suspension{Generation: 2, Savepoint: "s3://s/1", Instance: "current"}},
+		"changed after that":  {func() *storev1.ApplicationRecord { h := suspendedWith(); h.write(runs); return h.write(changed).Record }, nil},
+		"started without state": {func() *storev1.ApplicationRecord {
+			return suspendedWith().write(`{"job":{"upgradeMode":"stateless"}}`).Record
+		}, nil},
+		"started from another savepoint": {func() *storev1.ApplicationRecord {
+			h := suspendedWith()
+			return h.next(applicationWith(t, runs), &storev1.SavepointStart{Path: "s3://s/0"}).Record
+		}, nil},
+		"started by the operator's nonce": {func() *storev1.ApplicationRecord {
+			return suspendedWith().write(`{"job":{"initialSavepointPath":"s3://s/0","savepointRedeployNonce":3}}`).Record
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			record := test.plan()
+			if test.want.GetInstance() != "" {
+				test.want.Instance = record.GetInstance()
+			}
+			if !proto.Equal(record.GetSuspension(), test.want) {
+				t.Errorf("the suspension is %v; want %v", record.GetSuspension(), test.want)
+			}
+		})
+	}
+}

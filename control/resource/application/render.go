@@ -83,6 +83,7 @@ func render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance 
 	}
 	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
 	manifest.SetStart(effective, record.GetStart())
+	setInitialSavepoint(effective, record)
 	if instance != nil {
 		for key, value := range podMarks(record, instance.GetMetadata().GetName()) {
 			openjson.Set(effective, value, append(slices.Clone(podAnnotations), key)...)

@@ -96,6 +96,11 @@ func renderings(t testing.TB) map[string]rendering {
 	fromSavepoint := record(spec)
 	fromSavepoint.Start = &storev1.SavepointStart{Path: "s3://savepoints/1", Nonce: 9007199254740993, AllowNonRestoredState: true}
 
+	resumed := running(environment(""), fromSavepoint)
+	resumed.record = proto.CloneOf(fromSavepoint)
+	resumed.record.Instance = resumed.instance.GetMetadata().GetName()
+	resumed.record.Suspension = &storev1.Suspension{Savepoint: "s3://savepoints/2", Instance: resumed.record.GetInstance()}
+
 	suspended := running(environment(""), record(spec))
 	suspended.record = record(strings.Replace(spec, `"state":"running"`, `"state":"suspended"`, 1))
 
@@ -109,6 +114,7 @@ func renderings(t testing.TB) map[string]rendering {
 		"suspended-never-run":      {environment(defaults), record(strings.Replace(spec, "running", "suspended", 1)), nil},
 		"suspended":                suspended,
 		"from-savepoint":           running(environment(""), fromSavepoint),
+		"resumed":                  resumed,
 		"environment-defaults":     running(environment(defaults), marked),
 		"defaults-changed-since":   changedSince,
 		"sidecar":                  running(environment(""), record(sidecar)),

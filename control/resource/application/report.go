@@ -1,11 +1,13 @@
 package application
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
@@ -19,39 +21,39 @@ import (
 // and the events that follow.
 func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.ApplicationRecord], before *storev1.StatusRecord, report resource.Report) (*storev1.StatusRecord, error) {
 	var events []*cmfv1.FlinkApplicationEvent
-	if !a.completeAdoption(tx, record, report) {
+	adopting := a.completeAdoption(tx, record, report)
+	if !adopting {
 		if adopted := a.adopt(tx, record, report); adopted != nil {
-			events = append(events, adopted)
-			report.Ack = nil
+			adopting, events, report.Ack = true, append(events, adopted), nil
 		}
 	}
 	seen := observe(record.Value(), before, report)
+	if !adopting { // which has changed the record
+		if after, event := followSuspension(record.Value(), report.Status, seen.reported); after != nil {
+			a.Records.Put(tx, record.Key, after)
+			if event != nil {
+				events = append(events, event)
+			}
+		}
+	}
 	if seen.job != nil {
-		a.recordJob(tx, store.Join(record.Key, record.Value().GetInstance()), seen.job)
+		a.recordJob(tx, record.Key, record.Value().GetInstance(), seen.job, seen.current)
 	}
 	// Together, as each call deletes the oldest of those that were stored before.
 	a.appendEvents(tx, record.Key, append(events, seen.events...)...)
 	return seen.status, nil
 }
 
-// recordJob stores the job of an instance if it differs from what is known.
-func (a *Applications) recordJob(tx *store.Tx, key string, job *cmfv1.InstanceJobStatus) {
-	instance := a.instances.In(tx).Get(key)
-	if instance == nil || proto.Equal(instance.Value().GetStatus().GetJobStatus(), job) {
-		return
-	}
-	after := proto.CloneOf(instance.Value())
-	after.Status.JobStatus = job
-	after.Metadata.UpdateTimestamp = resource.Now()
-	a.instances.Put(tx, key, after)
-}
-
 // observation is what follows from a report.
 type observation struct {
 	status *storev1.StatusRecord
-	// job is that of the current instance; nil where the report is not about it.
-	job    *cmfv1.InstanceJobStatus
-	events []*cmfv1.FlinkApplicationEvent
+	// reported is the status of the object; nil if none was reported.
+	reported openjson.Object
+	// job is the one that the report is about; nil if it is about none. current is set
+	// if it is that of the current instance, and not of one before.
+	job     *cmfv1.InstanceJobStatus
+	current bool
+	events  []*cmfv1.FlinkApplicationEvent
 }
 
 // observe works out what a report changes. It compares levels, so that a report
@@ -79,7 +81,13 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	if err != nil {
 		return // an agent that sends no JSON has nothing to say
 	}
+	o.reported = parsed
 	normal := NormalStatus(parsed)
+	if record.GetInstance() != "" {
+		o.job = &cmfv1.InstanceJobStatus{JobId: openjson.String(normal, "jobStatus", "jobId"), State: openjson.String(normal, "jobStatus", "state")}
+		o.current = report.GetGeneration() == record.GetGeneration() && isObserved(report, normal) && !isUpgrading(normal)
+	}
+	setJobState(normal, record)
 	status, instance := o.status, record.GetInstance()
 	status.Status, status.Instance = withInstance(openjson.Text(normal), instance), instance
 	status.Generation = report.GetGeneration()
@@ -97,13 +105,19 @@ func (o *observation) observeStatus(record *storev1.ApplicationRecord, before *s
 	if e := status.GetError(); e != "" && e != before.GetError() {
 		o.events = append(o.events, NewEvent(EventWarning, instance, "The Flink operator reports: "+e))
 	}
-	// The operator's status lags behind the specification: until it has
-	// observed the object's newest generation, it tells of the run before.
-	current := report.GetGeneration() == record.GetGeneration() &&
-		openjson.Int64(normal, "observedGeneration") >= report.GetObjectGeneration()
-	if current && instance != "" {
-		o.job = &cmfv1.InstanceJobStatus{JobId: status.GetJobId(), State: status.GetJobState()}
-	}
+}
+
+// isUpgrading reports whether a status is of a job that the operator has stopped, or is
+// stopping, to start another one: the newest generation counts as observed from then
+// on.
+func isUpgrading(status openjson.Object) bool {
+	state := openjson.String(status, "reconciliationStatus", "state")
+	return state == flink.ReconciliationUpgrading || state == flink.ReconciliationRollingBack
+}
+
+func isSuspended(record *storev1.ApplicationRecord) bool {
+	spec, err := openjson.Parse(record.GetApplication().GetSpec())
+	return err == nil && flinkspec.DesiredState(spec) == flink.Suspended
 }
 
 // eventsOf are the events of an application that follow from one that an
@@ -128,7 +142,10 @@ func eventsOf(event *agentv1.EventReport, instance string) []*cmfv1.FlinkApplica
 	if event.GetTime() != nil {
 		at = event.GetTime().AsTime()
 	}
-	out := ReportedEvent(event.GetId(), kind, instance, text, at)
+	out := ReportedEvent(cmp.Or(event.GetSeries(), event.GetId()), kind, instance, text, at)
+	if event.GetSeries() != "" {
+		setOccurrences(out, event.GetCount(), event.GetFirstTime().AsTime())
+	}
 	if kind == EventJobException {
 		out.Status.Message, _, _ = strings.Cut(text, "\n")
 		out.Status.Data = &cmfv1.EventData{Data: &cmfv1.EventData_ExceptionString{ExceptionString: text}}

@@ -41,6 +41,20 @@ func NormalStatus(status openjson.Object) openjson.Object {
 	return normal
 }
 
+// setJobState makes jobStatus.state of a normal status what follows from all of it. The
+// operator reports a job that it has stopped as FINISHED, whether the job is to
+// continue or is suspended, and reports nothing of a job that was created as suspended.
+func setJobState(normal openjson.Object, record *storev1.ApplicationRecord) {
+	job, _ := normal["jobStatus"].(openjson.Object)
+	recorded := openjson.String(normal, "reconciliationStatus", "lastReconciledSpec") != ""
+	switch {
+	case openjson.String(normal, "lifecycleState") == flink.LifecycleSuspended, !recorded && isSuspended(record):
+		normal["jobStatus"] = openjson.With(job, "state", flink.JobSuspended)
+	case isUpgrading(normal) && openjson.String(job, "state") == flink.JobFinished:
+		normal["jobStatus"] = openjson.With(job, "state", flink.JobReconciling)
+	}
+}
+
 // instanceField is what Status adds of the current instance.
 const instanceField = "currentDeployedInstanceName"
 

@@ -34,7 +34,7 @@ func (a *Applications) staleWarning(at store.Reader, path string) string {
 	if env == nil {
 		return ""
 	}
-	return a.clusters.StaleWarning(at, env.Value().GetKubernetesClusterName())
+	return a.clusters.StaleWarning(at, env.Value().GetKubernetesClusterName(), flink.DeploymentDefinition)
 }
 
 // jobState is the state of an application's job; RECONCILING until one is

@@ -102,16 +102,16 @@ func (c *Clusters) status(at store.Reader, cluster *store.Object[*cmfv1.Kubernet
 	return statusOf(cluster.Value(), c.Status.In(at).Get(cluster.Key).Message(), c.Sessions.In(at).Get(cluster.Key).Message())
 }
 
-// StaleWarning says why what agents reported from a cluster may be old; empty
-// where it is not.
-func (c *Clusters) StaleWarning(at store.Reader, name string) string {
+// StaleWarning says why what agents reported of the objects of a custom resource
+// definition on a cluster may be old; empty where it is not.
+func (c *Clusters) StaleWarning(at store.Reader, name, definition string) string {
 	cluster := c.Get(at, name)
 	if cluster == nil {
 		return staleWarning(name, nil)
 	}
 	// Most clusters are connected, and every item of a list asks.
 	if c.Sessions.In(at).Get(cluster.Key) != nil && !Decommissioned(cluster.Value()) {
-		return ""
+		return blindWarning(name, definition, c.Status.In(at).Get(cluster.Key).Message())
 	}
 	return staleWarning(name, c.status(at, cluster))
 }

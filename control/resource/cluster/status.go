@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -45,12 +46,29 @@ func staleWarning(name string, status *cmfv1.KubernetesClusterStatus) string {
 	case contract.ClusterDecommissioned:
 		return "The status may be stale: Kubernetes cluster '" + name + "' is decommissioned."
 	default:
-		since := ""
-		if t := status.GetLastHeartbeatTimestamp(); t != nil {
-			since = " since " + t.AsTime().UTC().Format(time.RFC3339)
-		}
-		return "The status may be stale: Kubernetes cluster '" + name + "' is disconnected" + since + "."
+		return "The status may be stale: Kubernetes cluster '" + name + "' is disconnected" + sinceTime(status.GetLastHeartbeatTimestamp()) + "."
 	}
+}
+
+// blindWarning says why the agent of a connected cluster cannot see the objects of a
+// definition that it has reported on.
+func blindWarning(name, definition string, reported *storev1.ClusterStatusRecord) string {
+	changed := reported.GetDefinitionsChanged()
+	switch {
+	case reported.GetKubernetesError() != "":
+		return "The status may be stale: the agent of Kubernetes cluster '" + name + "' has not reached the API server" +
+			sinceTime(reported.GetKubernetesErrorSince()) + ": " + reported.GetKubernetesError()
+	case changed != nil && !slices.Contains(reported.GetCustomResourceDefinitions(), definition):
+		return "The status may be stale: Kubernetes cluster '" + name + "' has not had the custom resource definition " + definition + sinceTime(changed) + "."
+	}
+	return ""
+}
+
+func sinceTime(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	return " since " + t.AsTime().UTC().Format(time.RFC3339)
 }
 
 func latest(a, b *timestamppb.Timestamp) *timestamppb.Timestamp {

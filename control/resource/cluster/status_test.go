@@ -81,6 +81,25 @@ func TestStaleWarning(t *testing.T) {
 	}
 }
 
+func TestStaleWarningOfAConnectedCluster(t *testing.T) {
+	const deployments, snapshots = "flinkdeployments.flink.apache.org", "flinkstatesnapshots.flink.apache.org"
+	at := timestamppb.New(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	for name, test := range map[string]struct {
+		reported *storev1.ClusterStatusRecord
+		want     string
+	}{
+		"nothing reported":                  {nil, ""},
+		"the definition exists":             {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{deployments, snapshots}, DefinitionsChanged: at}, ""},
+		"the definition has never existed":  {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{snapshots}}, ""},
+		"another definition was deleted":    {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{deployments}, DefinitionsChanged: at}, ""},
+		"the definition was deleted":        {&storev1.ClusterStatusRecord{CustomResourceDefinitions: []string{snapshots}, DefinitionsChanged: at}, "The status may be stale: Kubernetes cluster 'edge' has not had the custom resource definition flinkdeployments.flink.apache.org since 2026-01-02T03:04:05Z."},
+		"the API server cannot be reached":  {&storev1.ClusterStatusRecord{KubernetesError: "connection refused", KubernetesErrorSince: at}, "The status may be stale: the agent of Kubernetes cluster 'edge' has not reached the API server since 2026-01-02T03:04:05Z: connection refused"},
+		"it is not known since when it has": {&storev1.ClusterStatusRecord{KubernetesError: "connection refused"}, "The status may be stale: the agent of Kubernetes cluster 'edge' has not reached the API server: connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) { same(t, blindWarning("edge", deployments, test.reported), test.want) })
+	}
+}
+
 func TestRunsSQL(t *testing.T) {
 	for name, test := range map[string]struct {
 		reported *storev1.ClusterStatusRecord

@@ -6,6 +6,7 @@ import (
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -15,7 +16,7 @@ func (p *Pools) view(item Item, detail resource.Detail) *cmfv1.ComputePool {
 	status := &cmfv1.ComputePoolStatus{}
 	status.Phase, status.Message = Phase(item)
 	if hasCluster(pool) {
-		status.Warning = p.clusters.StaleWarning(item.At, env.GetKubernetesClusterName())
+		status.Warning = p.clusters.StaleWarning(item.At, env.GetKubernetesClusterName(), flink.DeploymentDefinition)
 	}
 	if detail.Resources {
 		status.Resources, status.ResourceSummary = p.usage(item, env)

@@ -8,6 +8,7 @@ import (
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -57,7 +58,7 @@ func (s *Savepoints) view(i item, _ resource.Detail) *cmfv1.Savepoint {
 	status := statusOf(i.Value(), i.Reported())
 	if !ended(status.GetState()) || i.Value().GetDeleting() {
 		env := s.environments.Of(i.At, i.Key).Message()
-		status.Warning = s.clusters.StaleWarning(i.At, env.GetKubernetesClusterName())
+		status.Warning = s.clusters.StaleWarning(i.At, env.GetKubernetesClusterName(), flink.SnapshotDefinition)
 	}
 	return &cmfv1.Savepoint{
 		ApiVersion: savepoint.GetApiVersion(),

@@ -20,10 +20,10 @@ type Environments interface {
 	Of(at store.Reader, key string) *store.Object[*cmfv1.Environment]
 }
 
-// Clusters says why what the agent of a cluster reported may be out of date;
-// empty where it is not.
+// Clusters says why what the agent of a cluster reported of the objects of a custom
+// resource definition may be out of date; empty where it is not.
 type Clusters interface {
-	StaleWarning(at store.Reader, cluster string) string
+	StaleWarning(at store.Reader, cluster, definition string) string
 }
 
 // Savepoints is the room of savepoints.

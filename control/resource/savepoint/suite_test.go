@@ -22,7 +22,7 @@ func (onlyProd) Of(store.Reader, string) *store.Object[*cmfv1.Environment] {
 	return store.NewObject(prod.GetName(), prod)
 }
 
-func (onlyProd) StaleWarning(_ store.Reader, cluster string) string { return cluster + " is away" }
+func (onlyProd) StaleWarning(_ store.Reader, cluster, _ string) string { return cluster + " is away" }
 
 // open gives savepoints over an etcd of their own.
 func open(t *testing.T) *Savepoints {

@@ -27,7 +27,7 @@ func (s *Statements) view(item Item, detail resource.Detail) *cmfv1.Statement {
 		if s.isSimulated(item, env) {
 			status.Detail = strings.TrimSpace(status.GetDetail() + " Simulated by the Weir sandbox: no Flink runs.")
 		}
-		status.Warning = s.clusters.StaleWarning(item.At, env.GetKubernetesClusterName())
+		status.Warning = s.clusters.StaleWarning(item.At, env.GetKubernetesClusterName(), flink.DeploymentDefinition)
 	}
 	if detail.Resources {
 		status.ResourceSummary = s.usage(item, env)

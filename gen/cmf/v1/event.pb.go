@@ -99,9 +99,10 @@ type EventMetadata struct {
 	// A UUID.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The same as name.
-	Uid               string                 `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	// When the event first occurred.
 	CreationTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_timestamp,json=creationTimestamp,proto3" json:"creation_timestamp,omitempty"`
-	// The instance that was current at the time of the event, if any.
+	// The instance that was current when the event last occurred, if any.
 	FlinkApplicationInstance string            `protobuf:"bytes,4,opt,name=flink_application_instance,json=flinkApplicationInstance,proto3" json:"flink_application_instance,omitempty"`
 	Labels                   map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Annotations              map[string]string `protobuf:"bytes,6,rep,name=annotations,proto3" json:"annotations,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -192,7 +193,12 @@ type EventStatus struct {
 	// reverted. WARNING: a condition that may need attention. The set may grow.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// Present only for the types listed in EventData.
-	Data          *EventData `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	Data *EventData `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	// How often the event has occurred; absent if it cannot occur again. Events of
+	// Kubernetes are counted by Kubernetes.
+	Count int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// When the event last occurred; absent if it has occurred once.
+	LastTimestamp *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_timestamp,json=lastTimestamp,proto3" json:"last_timestamp,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -244,6 +250,20 @@ func (x *EventStatus) GetType() string {
 func (x *EventStatus) GetData() *EventData {
 	if x != nil {
 		return x.Data
+	}
+	return nil
+}
+
+func (x *EventStatus) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *EventStatus) GetLastTimestamp() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastTimestamp
 	}
 	return nil
 }
@@ -677,11 +697,13 @@ const file_cmf_v1_event_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
 	"\x10AnnotationsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x01\n" +
 	"\vEventStatus\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12%\n" +
-	"\x04data\x18\x03 \x01(\v2\x11.cmf.v1.EventDataR\x04data\"a\n" +
+	"\x04data\x18\x03 \x01(\v2\x11.cmf.v1.EventDataR\x04data\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\x12A\n" +
+	"\x0elast_timestamp\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastTimestamp\"a\n" +
 	"\tEventData\x12\x1f\n" +
 	"\n" +
 	"new_status\x18\x01 \x01(\tH\x00R\tnewStatus\x12+\n" +
@@ -756,20 +778,21 @@ var file_cmf_v1_event_proto_depIdxs = []int32{
 	8,  // 3: cmf.v1.EventMetadata.labels:type_name -> cmf.v1.EventMetadata.LabelsEntry
 	9,  // 4: cmf.v1.EventMetadata.annotations:type_name -> cmf.v1.EventMetadata.AnnotationsEntry
 	3,  // 5: cmf.v1.EventStatus.data:type_name -> cmf.v1.EventData
-	11, // 6: cmf.v1.EventsPage.pageable:type_name -> cmf.v1.Pageable
-	12, // 7: cmf.v1.EventsPage.metadata:type_name -> cmf.v1.PageMetadata
-	0,  // 8: cmf.v1.EventsPage.items:type_name -> cmf.v1.FlinkApplicationEvent
-	13, // 9: cmf.v1.WatchApplicationEventsResponse.type:type_name -> cmf.v1.WatchEventType
-	0,  // 10: cmf.v1.WatchApplicationEventsResponse.object:type_name -> cmf.v1.FlinkApplicationEvent
-	4,  // 11: cmf.v1.ApplicationEventService.ListApplicationEvents:input_type -> cmf.v1.ListApplicationEventsRequest
-	6,  // 12: cmf.v1.ApplicationEventService.WatchApplicationEvents:input_type -> cmf.v1.WatchApplicationEventsRequest
-	5,  // 13: cmf.v1.ApplicationEventService.ListApplicationEvents:output_type -> cmf.v1.EventsPage
-	7,  // 14: cmf.v1.ApplicationEventService.WatchApplicationEvents:output_type -> cmf.v1.WatchApplicationEventsResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	10, // 6: cmf.v1.EventStatus.last_timestamp:type_name -> google.protobuf.Timestamp
+	11, // 7: cmf.v1.EventsPage.pageable:type_name -> cmf.v1.Pageable
+	12, // 8: cmf.v1.EventsPage.metadata:type_name -> cmf.v1.PageMetadata
+	0,  // 9: cmf.v1.EventsPage.items:type_name -> cmf.v1.FlinkApplicationEvent
+	13, // 10: cmf.v1.WatchApplicationEventsResponse.type:type_name -> cmf.v1.WatchEventType
+	0,  // 11: cmf.v1.WatchApplicationEventsResponse.object:type_name -> cmf.v1.FlinkApplicationEvent
+	4,  // 12: cmf.v1.ApplicationEventService.ListApplicationEvents:input_type -> cmf.v1.ListApplicationEventsRequest
+	6,  // 13: cmf.v1.ApplicationEventService.WatchApplicationEvents:input_type -> cmf.v1.WatchApplicationEventsRequest
+	5,  // 14: cmf.v1.ApplicationEventService.ListApplicationEvents:output_type -> cmf.v1.EventsPage
+	7,  // 15: cmf.v1.ApplicationEventService.WatchApplicationEvents:output_type -> cmf.v1.WatchApplicationEventsResponse
+	14, // [14:16] is the sub-list for method output_type
+	12, // [12:14] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_event_proto_init() }

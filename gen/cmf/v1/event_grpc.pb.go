@@ -32,8 +32,8 @@ const (
 type ApplicationEventServiceClient interface {
 	// Newest first unless sorted otherwise.
 	ListApplicationEvents(ctx context.Context, in *ListApplicationEventsRequest, opts ...grpc.CallOption) (*EventsPage, error)
-	// Watches the events of an application. Events are immutable; the oldest are
-	// DELETED when there are too many. See watch.proto.
+	// Watches the events of an application. An event is MODIFIED when it occurs again;
+	// the oldest are DELETED when there are too many. See watch.proto.
 	WatchApplicationEvents(ctx context.Context, in *WatchApplicationEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApplicationEventsResponse], error)
 }
 
@@ -83,8 +83,8 @@ type ApplicationEventService_WatchApplicationEventsClient = grpc.ServerStreaming
 type ApplicationEventServiceServer interface {
 	// Newest first unless sorted otherwise.
 	ListApplicationEvents(context.Context, *ListApplicationEventsRequest) (*EventsPage, error)
-	// Watches the events of an application. Events are immutable; the oldest are
-	// DELETED when there are too many. See watch.proto.
+	// Watches the events of an application. An event is MODIFIED when it occurs again;
+	// the oldest are DELETED when there are too many. See watch.proto.
 	WatchApplicationEvents(*WatchApplicationEventsRequest, grpc.ServerStreamingServer[WatchApplicationEventsResponse]) error
 	mustEmbedUnimplementedApplicationEventServiceServer()
 }

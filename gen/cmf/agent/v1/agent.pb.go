@@ -1922,9 +1922,19 @@ type EventReport struct {
 	// Normal or Warning.
 	Type string `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
 	// An open set: the reasons of the operator, of Kubernetes, and of Weir.
-	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`
+	Reason  string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Message string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	// The time of this occurrence.
+	Time *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=time,proto3" json:"time,omitempty"`
+	// Identifies the event that this is an occurrence of: for a Kubernetes event, its
+	// uid. The control plane keeps the occurrences of a series as one event, with the
+	// message and time of the one that has the greatest count. Empty if the event
+	// occurs once.
+	Series string `protobuf:"bytes,9,opt,name=series,proto3" json:"series,omitempty"`
+	// The number of occurrences of the series so far.
+	Count int64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
+	// The time of the first occurrence of the series.
+	FirstTime     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2011,6 +2021,27 @@ func (x *EventReport) GetMessage() string {
 func (x *EventReport) GetTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Time
+	}
+	return nil
+}
+
+func (x *EventReport) GetSeries() string {
+	if x != nil {
+		return x.Series
+	}
+	return ""
+}
+
+func (x *EventReport) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *EventReport) GetFirstTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTime
 	}
 	return nil
 }
@@ -2803,7 +2834,7 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"object_uid\x18\x05 \x01(\tR\tobjectUid\x12\x16\n" +
 	"\x06status\x18\x06 \x01(\tR\x06status\x12\x1a\n" +
-	"\bdeleting\x18\a \x01(\bR\bdeleting\"\x8e\x02\n" +
+	"\bdeleting\x18\a \x01(\bR\bdeleting\"\xf7\x02\n" +
 	"\vEventReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12)\n" +
 	"\x03ref\x18\x02 \x01(\v2\x17.cmf.agent.v1.ObjectRefR\x03ref\x12\x1b\n" +
@@ -2812,7 +2843,12 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x04type\x18\x05 \x01(\tR\x04type\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\a \x01(\tR\amessage\x12.\n" +
-	"\x04time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x1a\n" +
+	"\x04time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
+	"\x06series\x18\t \x01(\tR\x06series\x12\x14\n" +
+	"\x05count\x18\n" +
+	" \x01(\x03R\x05count\x129\n" +
+	"\n" +
+	"first_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\"\x1a\n" +
 	"\bEventAck\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"(\n" +
 	"\x10NamespacesReport\x12\x14\n" +
@@ -2982,21 +3018,22 @@ var file_cmf_agent_v1_agent_proto_depIdxs = []int32{
 	8,  // 35: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
 	1,  // 36: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
 	33, // 37: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
-	8,  // 38: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
-	34, // 39: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
-	2,  // 40: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
-	8,  // 41: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
-	35, // 42: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
-	36, // 43: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
-	30, // 44: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
-	3,  // 45: cmf.agent.v1.TunnelEnd.failure:type_name -> cmf.agent.v1.TunnelFailure
-	4,  // 46: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
-	5,  // 47: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
-	47, // [47:48] is the sub-list for method output_type
-	46, // [46:47] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	33, // 38: cmf.agent.v1.EventReport.first_time:type_name -> google.protobuf.Timestamp
+	8,  // 39: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
+	34, // 40: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
+	2,  // 41: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
+	8,  // 42: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
+	35, // 43: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
+	36, // 44: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
+	30, // 45: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
+	3,  // 46: cmf.agent.v1.TunnelEnd.failure:type_name -> cmf.agent.v1.TunnelFailure
+	4,  // 47: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
+	5,  // 48: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
+	48, // [48:49] is the sub-list for method output_type
+	47, // [47:48] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_cmf_agent_v1_agent_proto_init() }

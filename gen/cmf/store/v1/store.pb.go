@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16, 0}
 }
 
 // ApplicationRecord is the desired state of an application.
@@ -94,7 +94,10 @@ type ApplicationRecord struct {
 	// The savepoint that the current instance starts from, if any.
 	Start *SavepointStart `protobuf:"bytes,5,opt,name=start,proto3" json:"start,omitempty"`
 	// The object that the application has taken over; absent if it created its own.
-	Adoption      *Adoption `protobuf:"bytes,6,opt,name=adoption,proto3" json:"adoption,omitempty"`
+	Adoption *Adoption `protobuf:"bytes,6,opt,name=adoption,proto3" json:"adoption,omitempty"`
+	// The last time that the application was suspended; absent if it never was, or if
+	// a later instance does not continue from it.
+	Suspension    *Suspension `protobuf:"bytes,7,opt,name=suspension,proto3" json:"suspension,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,6 +174,97 @@ func (x *ApplicationRecord) GetAdoption() *Adoption {
 	return nil
 }
 
+func (x *ApplicationRecord) GetSuspension() *Suspension {
+	if x != nil {
+		return x.Suspension
+	}
+	return nil
+}
+
+// Suspension is what an application needs to continue after it was suspended, even
+// if the operator loses the status that says so.
+type Suspension struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The generation of the application that suspended it.
+	Generation int64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	// The savepoint that the operator stopped the job with, and the id of that job.
+	// Empty until the operator has stored them, and if it took no savepoint.
+	Savepoint string `protobuf:"bytes,2,opt,name=savepoint,proto3" json:"savepoint,omitempty"`
+	JobId     string `protobuf:"bytes,3,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
+	// The instance that continues from the savepoint; empty while the application is
+	// suspended.
+	Instance string `protobuf:"bytes,4,opt,name=instance,proto3" json:"instance,omitempty"`
+	// That instance has a job that the operator started from the savepoint.
+	Resumed       bool `protobuf:"varint,5,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspension) Reset() {
+	*x = Suspension{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspension) ProtoMessage() {}
+
+func (x *Suspension) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
+func (*Suspension) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Suspension) GetGeneration() int64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Suspension) GetSavepoint() string {
+	if x != nil {
+		return x.Savepoint
+	}
+	return ""
+}
+
+func (x *Suspension) GetJobId() string {
+	if x != nil {
+		return x.JobId
+	}
+	return ""
+}
+
+func (x *Suspension) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *Suspension) GetResumed() bool {
+	if x != nil {
+		return x.Resumed
+	}
+	return false
+}
+
 // Adoption is an object that existed before the application and that it has taken
 // over.
 type Adoption struct {
@@ -192,7 +286,7 @@ type Adoption struct {
 
 func (x *Adoption) Reset() {
 	*x = Adoption{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -204,7 +298,7 @@ func (x *Adoption) String() string {
 func (*Adoption) ProtoMessage() {}
 
 func (x *Adoption) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[1]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -217,7 +311,7 @@ func (x *Adoption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adoption.ProtoReflect.Descriptor instead.
 func (*Adoption) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{1}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Adoption) GetObjectUid() string {
@@ -261,7 +355,7 @@ type SavepointStart struct {
 
 func (x *SavepointStart) Reset() {
 	*x = SavepointStart{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -273,7 +367,7 @@ func (x *SavepointStart) String() string {
 func (*SavepointStart) ProtoMessage() {}
 
 func (x *SavepointStart) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[2]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -286,7 +380,7 @@ func (x *SavepointStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointStart.ProtoReflect.Descriptor instead.
 func (*SavepointStart) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{2}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SavepointStart) GetPath() string {
@@ -350,7 +444,7 @@ type StatusRecord struct {
 
 func (x *StatusRecord) Reset() {
 	*x = StatusRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +456,7 @@ func (x *StatusRecord) String() string {
 func (*StatusRecord) ProtoMessage() {}
 
 func (x *StatusRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[3]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +469,7 @@ func (x *StatusRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRecord.ProtoReflect.Descriptor instead.
 func (*StatusRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{3}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StatusRecord) GetOwnerUid() string {
@@ -489,7 +583,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +595,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[4]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +608,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{4}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Problem) GetReason() string {
@@ -553,14 +647,18 @@ type ClusterStatusRecord struct {
 	// The error of the API server; empty if the agent reaches it.
 	KubernetesError string `protobuf:"bytes,7,opt,name=kubernetes_error,json=kubernetesError,proto3" json:"kubernetes_error,omitempty"`
 	// The cluster simulates the Flink operator and runs no Flink.
-	Simulated     bool `protobuf:"varint,8,opt,name=simulated,proto3" json:"simulated,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Simulated bool `protobuf:"varint,8,opt,name=simulated,proto3" json:"simulated,omitempty"`
+	// When custom_resource_definitions last changed.
+	DefinitionsChanged *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=definitions_changed,json=definitionsChanged,proto3" json:"definitions_changed,omitempty"`
+	// Since when kubernetes_error is not empty.
+	KubernetesErrorSince *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=kubernetes_error_since,json=kubernetesErrorSince,proto3" json:"kubernetes_error_since,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *ClusterStatusRecord) Reset() {
 	*x = ClusterStatusRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +670,7 @@ func (x *ClusterStatusRecord) String() string {
 func (*ClusterStatusRecord) ProtoMessage() {}
 
 func (x *ClusterStatusRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[5]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +683,7 @@ func (x *ClusterStatusRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterStatusRecord.ProtoReflect.Descriptor instead.
 func (*ClusterStatusRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{5}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ClusterStatusRecord) GetNamespaces() []string {
@@ -644,6 +742,20 @@ func (x *ClusterStatusRecord) GetSimulated() bool {
 	return false
 }
 
+func (x *ClusterStatusRecord) GetDefinitionsChanged() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DefinitionsChanged
+	}
+	return nil
+}
+
+func (x *ClusterStatusRecord) GetKubernetesErrorSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KubernetesErrorSince
+	}
+	return nil
+}
+
 // SessionRecord is written with the lease of an agent's session and expires with
 // it. The cluster is CONNECTED while the record exists.
 type SessionRecord struct {
@@ -660,7 +772,7 @@ type SessionRecord struct {
 
 func (x *SessionRecord) Reset() {
 	*x = SessionRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -672,7 +784,7 @@ func (x *SessionRecord) String() string {
 func (*SessionRecord) ProtoMessage() {}
 
 func (x *SessionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[6]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -685,7 +797,7 @@ func (x *SessionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionRecord.ProtoReflect.Descriptor instead.
 func (*SessionRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{6}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SessionRecord) GetReplica() string {
@@ -727,7 +839,7 @@ type InstallationRecord struct {
 
 func (x *InstallationRecord) Reset() {
 	*x = InstallationRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +851,7 @@ func (x *InstallationRecord) String() string {
 func (*InstallationRecord) ProtoMessage() {}
 
 func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +864,7 @@ func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallationRecord.ProtoReflect.Descriptor instead.
 func (*InstallationRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InstallationRecord) GetId() string {
@@ -787,7 +899,7 @@ type OrphanRecord struct {
 
 func (x *OrphanRecord) Reset() {
 	*x = OrphanRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +911,7 @@ func (x *OrphanRecord) String() string {
 func (*OrphanRecord) ProtoMessage() {}
 
 func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +924,7 @@ func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrphanRecord.ProtoReflect.Descriptor instead.
 func (*OrphanRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OrphanRecord) GetApiVersion() string {
@@ -875,17 +987,14 @@ type TombstoneRecord struct {
 	OwnerUid   string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Created    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
 	// The object is released instead of deleted.
-	Release bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
-	// Why the object is not deleted yet, as the agent last reported; absent if it has
-	// reported nothing.
-	Problem       *Problem `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`
+	Release       bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TombstoneRecord) Reset() {
 	*x = TombstoneRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1006,7 @@ func (x *TombstoneRecord) String() string {
 func (*TombstoneRecord) ProtoMessage() {}
 
 func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1019,7 @@ func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TombstoneRecord.ProtoReflect.Descriptor instead.
 func (*TombstoneRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TombstoneRecord) GetApiVersion() string {
@@ -962,13 +1071,6 @@ func (x *TombstoneRecord) GetRelease() bool {
 	return false
 }
 
-func (x *TombstoneRecord) GetProblem() *Problem {
-	if x != nil {
-		return x.Problem
-	}
-	return nil
-}
-
 // ClaimRecord tells which resource a Kubernetes object belongs to. Environments may
 // share a namespace, but an object belongs to one resource only.
 type ClaimRecord struct {
@@ -983,7 +1085,7 @@ type ClaimRecord struct {
 
 func (x *ClaimRecord) Reset() {
 	*x = ClaimRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +1097,7 @@ func (x *ClaimRecord) String() string {
 func (*ClaimRecord) ProtoMessage() {}
 
 func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +1110,7 @@ func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRecord.ProtoReflect.Descriptor instead.
 func (*ClaimRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClaimRecord) GetCollection() string {
@@ -1055,7 +1157,7 @@ type SavepointRecord struct {
 
 func (x *SavepointRecord) Reset() {
 	*x = SavepointRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1169,7 @@ func (x *SavepointRecord) String() string {
 func (*SavepointRecord) ProtoMessage() {}
 
 func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1182,7 @@ func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointRecord.ProtoReflect.Descriptor instead.
 func (*SavepointRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SavepointRecord) GetSavepoint() *v1.Savepoint {
@@ -1171,7 +1273,7 @@ type StatementRecord struct {
 
 func (x *StatementRecord) Reset() {
 	*x = StatementRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1285,7 @@ func (x *StatementRecord) String() string {
 func (*StatementRecord) ProtoMessage() {}
 
 func (x *StatementRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1298,7 @@ func (x *StatementRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementRecord.ProtoReflect.Descriptor instead.
 func (*StatementRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StatementRecord) GetStatement() *v1.Statement {
@@ -1310,7 +1412,7 @@ type StatementTable struct {
 
 func (x *StatementTable) Reset() {
 	*x = StatementTable{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1322,7 +1424,7 @@ func (x *StatementTable) String() string {
 func (*StatementTable) ProtoMessage() {}
 
 func (x *StatementTable) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1335,7 +1437,7 @@ func (x *StatementTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementTable.ProtoReflect.Descriptor instead.
 func (*StatementTable) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatementTable) GetCatalog() string {
@@ -1385,7 +1487,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1499,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1512,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -1483,7 +1585,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1597,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1610,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1578,7 +1680,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1692,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1705,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1631,7 +1733,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1745,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1758,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1686,7 +1788,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1800,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1813,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1739,7 +1841,7 @@ var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x02\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -1748,7 +1850,19 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\binstance\x18\x03 \x01(\tR\binstance\x12%\n" +
 	"\x0eeffective_hash\x18\x04 \x01(\tR\reffectiveHash\x122\n" +
 	"\x05start\x18\x05 \x01(\v2\x1c.cmf.store.v1.SavepointStartR\x05start\x122\n" +
-	"\badoption\x18\x06 \x01(\v2\x16.cmf.store.v1.AdoptionR\badoption\"\x8a\x02\n" +
+	"\badoption\x18\x06 \x01(\v2\x16.cmf.store.v1.AdoptionR\badoption\x128\n" +
+	"\n" +
+	"suspension\x18\a \x01(\v2\x18.cmf.store.v1.SuspensionR\n" +
+	"suspension\"\x97\x01\n" +
+	"\n" +
+	"Suspension\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x03R\n" +
+	"generation\x12\x1c\n" +
+	"\tsavepoint\x18\x02 \x01(\tR\tsavepoint\x12\x15\n" +
+	"\x06job_id\x18\x03 \x01(\tR\x05jobId\x12\x1a\n" +
+	"\binstance\x18\x04 \x01(\tR\binstance\x12\x18\n" +
+	"\aresumed\x18\x05 \x01(\bR\aresumed\"\x8a\x02\n" +
 	"\bAdoption\x12\x1d\n" +
 	"\n" +
 	"object_uid\x18\x01 \x01(\tR\tobjectUid\x12+\n" +
@@ -1784,7 +1898,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\aProblem\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
-	"\bretrying\x18\x03 \x01(\bR\bretrying\"\x84\x03\n" +
+	"\bretrying\x18\x03 \x01(\bR\bretrying\"\xa3\x04\n" +
 	"\x13ClusterStatusRecord\x12\x1e\n" +
 	"\n" +
 	"namespaces\x18\x01 \x03(\tR\n" +
@@ -1795,7 +1909,10 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x0elast_heartbeat\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\x12-\n" +
 	"\x12disconnect_message\x18\x06 \x01(\tR\x11disconnectMessage\x12)\n" +
 	"\x10kubernetes_error\x18\a \x01(\tR\x0fkubernetesError\x12\x1c\n" +
-	"\tsimulated\x18\b \x01(\bR\tsimulated\"\xc5\x01\n" +
+	"\tsimulated\x18\b \x01(\bR\tsimulated\x12K\n" +
+	"\x13definitions_changed\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x12definitionsChanged\x12P\n" +
+	"\x16kubernetes_error_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x14kubernetesErrorSince\"\xc5\x01\n" +
 	"\rSessionRecord\x12\x18\n" +
 	"\areplica\x18\x01 \x01(\tR\areplica\x12\x1d\n" +
 	"\n" +
@@ -1815,7 +1932,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x06 \x01(\x03R\n" +
 	"generation\x120\n" +
-	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\x96\x02\n" +
+	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\xe5\x01\n" +
 	"\x0fTombstoneRecord\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1824,8 +1941,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n" +
 	"\towner_uid\x18\x05 \x01(\tR\bownerUid\x124\n" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x18\n" +
-	"\arelease\x18\a \x01(\bR\arelease\x12/\n" +
-	"\aproblem\x18\b \x01(\v2\x15.cmf.store.v1.ProblemR\aproblem\"\\\n" +
+	"\arelease\x18\a \x01(\bR\arelease\"\\\n" +
 	"\vClaimRecord\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -1922,72 +2038,75 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
-	(*Adoption)(nil),              // 2: cmf.store.v1.Adoption
-	(*SavepointStart)(nil),        // 3: cmf.store.v1.SavepointStart
-	(*StatusRecord)(nil),          // 4: cmf.store.v1.StatusRecord
-	(*Problem)(nil),               // 5: cmf.store.v1.Problem
-	(*ClusterStatusRecord)(nil),   // 6: cmf.store.v1.ClusterStatusRecord
-	(*SessionRecord)(nil),         // 7: cmf.store.v1.SessionRecord
-	(*InstallationRecord)(nil),    // 8: cmf.store.v1.InstallationRecord
-	(*OrphanRecord)(nil),          // 9: cmf.store.v1.OrphanRecord
-	(*TombstoneRecord)(nil),       // 10: cmf.store.v1.TombstoneRecord
-	(*ClaimRecord)(nil),           // 11: cmf.store.v1.ClaimRecord
-	(*SavepointRecord)(nil),       // 12: cmf.store.v1.SavepointRecord
-	(*StatementRecord)(nil),       // 13: cmf.store.v1.StatementRecord
-	(*StatementTable)(nil),        // 14: cmf.store.v1.StatementTable
-	(*TableRecord)(nil),           // 15: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 16: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 17: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 18: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 19: cmf.store.v1.TableDistribution
-	nil,                           // 20: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 21: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 22: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 24: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 25: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 26: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 27: cmf.v1.JsonObject
+	(*Suspension)(nil),            // 2: cmf.store.v1.Suspension
+	(*Adoption)(nil),              // 3: cmf.store.v1.Adoption
+	(*SavepointStart)(nil),        // 4: cmf.store.v1.SavepointStart
+	(*StatusRecord)(nil),          // 5: cmf.store.v1.StatusRecord
+	(*Problem)(nil),               // 6: cmf.store.v1.Problem
+	(*ClusterStatusRecord)(nil),   // 7: cmf.store.v1.ClusterStatusRecord
+	(*SessionRecord)(nil),         // 8: cmf.store.v1.SessionRecord
+	(*InstallationRecord)(nil),    // 9: cmf.store.v1.InstallationRecord
+	(*OrphanRecord)(nil),          // 10: cmf.store.v1.OrphanRecord
+	(*TombstoneRecord)(nil),       // 11: cmf.store.v1.TombstoneRecord
+	(*ClaimRecord)(nil),           // 12: cmf.store.v1.ClaimRecord
+	(*SavepointRecord)(nil),       // 13: cmf.store.v1.SavepointRecord
+	(*StatementRecord)(nil),       // 14: cmf.store.v1.StatementRecord
+	(*StatementTable)(nil),        // 15: cmf.store.v1.StatementTable
+	(*TableRecord)(nil),           // 16: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 17: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 18: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 19: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 20: cmf.store.v1.TableDistribution
+	nil,                           // 21: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 22: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 23: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 25: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 26: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 27: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 28: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	22, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
-	3,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
-	2,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
-	20, // 3: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	23, // 4: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 5: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	24, // 6: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
-	4,  // 7: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	23, // 8: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	23, // 9: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	23, // 10: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	23, // 11: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	23, // 12: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	23, // 13: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	5,  // 14: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
-	25, // 15: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	26, // 16: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	24, // 17: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	27, // 18: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
-	3,  // 19: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	14, // 20: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	27, // 21: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
-	15, // 22: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
-	16, // 23: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	17, // 24: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	18, // 25: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	19, // 26: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	21, // 27: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 28: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	23, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	4,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
+	3,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
+	2,  // 3: cmf.store.v1.ApplicationRecord.suspension:type_name -> cmf.store.v1.Suspension
+	21, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	24, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
+	25, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	5,  // 8: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
+	24, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	24, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
+	24, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
+	24, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	24, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	24, // 14: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	24, // 15: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	24, // 16: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	26, // 17: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	27, // 18: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	25, // 19: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	28, // 20: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	4,  // 21: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	15, // 22: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	28, // 23: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	16, // 24: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	17, // 25: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	18, // 26: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	19, // 27: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	20, // 28: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	22, // 29: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 30: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -2001,7 +2120,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
