@@ -112,7 +112,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters, Sessions: sessions,
 		Etcd: config.Etcd, Tokens: config.AgentTokens, Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: config.Log,
 	})
-	var duties []func(context.Context) error
+	duties := []func(context.Context) error{ownership.FinishRemovals(s, registry, config.Log)}
 	for _, room := range r.all {
 		duties = append(duties, room.Duties...)
 	}

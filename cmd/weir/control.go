@@ -109,7 +109,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	local := localConn(replica, log)
 	defer local.Close()
 	rest, err := gateway.New(gateway.Config{
-		Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
+		Conn: local, Log: log, Ready: replica.Ready, Warnings: replica.Warnings, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
 		SharedReplies: true,
 	})
 	if err != nil {
@@ -128,7 +128,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 			if err != nil {
 				return err
 			}
-			return serveAdmin(ctx, listener, replica.Ready, telemetry.metrics, log)
+			return serveAdmin(ctx, listener, replica.Ready, replica.Warnings, telemetry.metrics, log)
 		})
 	}
 	if flags.http != "" {

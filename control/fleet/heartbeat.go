@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -26,6 +25,7 @@ func (s *session) heartbeat(ctx context.Context, beat *agentv1.Heartbeat) {
 		s.recordHeartbeat(ctx)
 	}
 	s.observeKubernetes(ctx, beat)
+	s.storeNamespaces(ctx)
 }
 
 // observeKubernetes stores what the agent reports of its API server, if that has
@@ -66,16 +66,25 @@ func (s *session) recordHeartbeat(ctx context.Context) {
 	s.lastRecorded = s.lastHeartbeat
 }
 
-// namespaces stores which namespaces the cluster has. The agent reports them once,
-// so where they cannot be stored the session ends, and the next Hello has them.
-func (s *session) namespaces(ctx context.Context, names []string) {
-	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = slices.Clone(names) }, nil)
-	if err != nil {
-		s.log.Warn("namespaces of the cluster could not be stored", "error", err)
-		if !errors.Is(err, errSuperseded) && !errors.Is(err, errExpired) {
-			err = errUnstored
-		}
+// storeNamespaces stores which namespaces the cluster has, if the agent has reported
+// them. It does so once, so where they cannot be stored the session ends, and the
+// next Hello has them. While etcd has no space it is tried again with the next
+// heartbeat.
+func (s *session) storeNamespaces(ctx context.Context) {
+	if s.namespaces == nil {
+		return
+	}
+	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = s.namespaces.GetNames() }, nil)
+	switch {
+	case err == nil:
+		s.namespaces = nil
+	case errors.Is(err, errSuperseded), errors.Is(err, errExpired):
 		s.end(err)
+	default:
+		s.log.Warn("namespaces of the cluster could not be stored", "error", err)
+		if !errors.Is(err, store.ErrNoSpace) {
+			s.end(errUnstored)
+		}
 	}
 }
 

@@ -2,16 +2,28 @@ package fleet
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// reporters is how many objects' reports are stored at a time. Each costs one
-// etcd transaction, which mostly waits for the disk.
-const reporters = 32
+const (
+	// reporters is how many objects' reports are stored at a time. Each costs one
+	// etcd transaction, which mostly waits for the disk.
+	reporters = 32
+	// maxWaitingEvents bounds the events of one object that wait to be stored. Of more,
+	// the newest are kept: no more than these would be kept once they are stored.
+	maxWaitingEvents = 200
+	// While etcd has no space, nothing is tried for a pause that doubles from
+	// minPause to maxPause.
+	minPause, maxPause = time.Second, 30 * time.Second
+)
 
 // report is what an agent has reported of one object and is not stored yet: the
 // newest status, the newest outcome for each owner, and every event.
@@ -36,6 +48,10 @@ type reports struct {
 	order   []reportKey
 	busy    map[reportKey]bool
 	ready   chan struct{}
+	// paused is true while nothing is stored because etcd had no space; pause is how
+	// long it was the last time.
+	paused bool
+	pause  time.Duration
 }
 
 type reportKey struct {
@@ -61,7 +77,12 @@ func (r *reports) addStatus(s *session, status *agentv1.StatusReport) {
 }
 
 func (r *reports) addEvent(s *session, event *agentv1.EventReport) {
-	r.add(s, event.GetRef(), func(r *report) { r.events = append(r.events, event) })
+	r.add(s, event.GetRef(), func(r *report) { r.addEvents(event) })
+}
+
+func (r *report) addEvents(events ...*agentv1.EventReport) {
+	r.events = append(r.events, events...)
+	r.events = r.events[max(0, len(r.events)-maxWaitingEvents):]
 }
 
 // add lets note change the waiting report of an object. What an older session
@@ -108,7 +129,14 @@ func (r *reports) work(ctx context.Context) error {
 			if !ok {
 				break
 			}
-			if err := r.fleet.storeReport(ctx, next); err != nil && ctx.Err() == nil {
+			switch err := r.fleet.storeReport(ctx, next); {
+			case err == nil, ctx.Err() != nil:
+			case errors.Is(err, store.ErrNoSpace):
+				r.keep(key, next)
+				r.suspend()
+			case errors.Is(err, store.ErrConflict):
+				r.keep(key, next)
+			default:
 				next.session.end(err)
 			}
 			r.done(key)
@@ -124,6 +152,9 @@ func (r *reports) work(ctx context.Context) error {
 func (r *reports) take() (reportKey, *report, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.paused {
+		return reportKey{}, nil, false
+	}
 	if len(r.order) == 0 {
 		r.order = nil
 		return reportKey{}, nil, false
@@ -137,6 +168,48 @@ func (r *reports) take() (reportKey, *report, bool) {
 		r.wake() // one wake may stand for several reports
 	}
 	return key, next, true
+}
+
+// keep puts back what is still to be stored of a report. What the agent has
+// reported of the object since goes before it.
+func (r *reports) keep(key reportKey, kept *report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	newer := r.waiting[key]
+	switch {
+	case newer == nil:
+	case newer.session.epoch > kept.session.epoch:
+		return
+	default:
+		if newer.status != nil {
+			kept.status = newer.status
+		}
+		maps.Copy(kept.acks, newer.acks)
+		kept.addEvents(newer.events...)
+	}
+	r.waiting[key] = kept
+}
+
+// suspend stops the storing of reports for a while, because etcd has no space: they
+// wait, and sessions go on.
+func (r *reports) suspend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.paused {
+		return
+	}
+	r.paused, r.pause = true, min(max(2*r.pause, minPause), maxPause)
+	time.AfterFunc(r.pause, r.resume)
+}
+
+func (r *reports) resume() {
+	exhausted := r.fleet.Store.Space().Exhausted
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.paused = false; !exhausted {
+		r.pause = 0
+	}
+	r.wake()
 }
 
 func (r *reports) done(key reportKey) {

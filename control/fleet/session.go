@@ -79,6 +79,8 @@ type session struct {
 	lastHeartbeat, lastRecorded time.Time
 	kubernetesError             string
 	kubernetesVersion           string
+	// namespaces were reported and are not stored yet; nil where there are none.
+	namespaces *agentv1.NamespacesReport
 }
 
 // object is an ObjectRef as a map key.
@@ -300,7 +302,8 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 	case *agentv1.ConnectRequest_Heartbeat:
 		s.heartbeat(ctx, m.Heartbeat)
 	case *agentv1.ConnectRequest_Namespaces:
-		s.namespaces(ctx, m.Namespaces.GetNames())
+		s.namespaces = m.Namespaces
+		s.storeNamespaces(ctx)
 	case *agentv1.ConnectRequest_ResultPage:
 		s.rows.answer(m.ResultPage)
 	case *agentv1.ConnectRequest_TunnelReply:

@@ -65,9 +65,17 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (int64, error) {
 		for _, own := range tx.own {
 			s.written.forget(own.key, own.value)
 		}
-		return 0, fmt.Errorf("commit: %w", err)
+		return 0, fmt.Errorf("commit: %w", s.noticed(err))
 	}
 	return revision, nil
+}
+
+// noticed is the error, of which it is noted what it says of etcd.
+func (s *Store) noticed(err error) error {
+	if errors.Is(err, ErrNoSpace) {
+		s.exhausted()
+	}
+	return err
 }
 
 // request is a request to etcd on its way. It is given up when everybody who
@@ -174,6 +182,15 @@ func (c *committer) sendGroup(ctx context.Context, group []*pendingCommit) {
 		// One of them is to blame; which one shows when each goes by itself.
 		for i := range group {
 			c.sendGroup(ctx, group[i:i+1])
+		}
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		// Those that only delete are accepted when they go by themselves.
+		for i, p := range group {
+			if p.tx.puts() {
+				p.finish(0, translate(err))
+			} else {
+				c.sendGroup(ctx, group[i:i+1])
+			}
 		}
 	case err != nil:
 		for _, p := range group {

@@ -12,6 +12,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.opentelemetry.io/otel"
 )
 
 const (
@@ -53,6 +54,9 @@ type Store struct {
 	history history
 	watches map[*Watch]struct{}
 	feeds   map[*Feed]struct{}
+
+	space      space
+	askedSpace chan struct{} // holds one signal when etcd is to be asked for its space at once
 
 	troubleMu   sync.Mutex
 	lastTrouble error // why the cache is not being fed; nil while it is
@@ -99,6 +103,9 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 		rewind:   make(chan struct{}, 1),
 		watches:  map[*Watch]struct{}{},
 		feeds:    map[*Feed]struct{}{},
+
+		space:      space{freed: make(chan struct{})},
+		askedSpace: make(chan struct{}, 1),
 	}
 	for _, option := range options {
 		option(&s.config)
@@ -106,6 +113,9 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 	s.committer.client = client
 	s.history = history{maxChanges: s.config.historyChanges, maxBytes: s.config.historyBytes}
 	s.current.Store(&Snapshot{})
+	if err := s.registerMetrics(otel.GetMeterProvider()); err != nil {
+		log.Warn("metrics of the store cannot be registered", "error", err)
+	}
 	return s
 }
 
@@ -120,6 +130,7 @@ func (s *Store) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { s.answerBarriers(ctx) })
+	wg.Go(func() { s.followSpace(ctx) })
 	(&mirror{Store: s}).run(ctx)
 	return nil
 }
