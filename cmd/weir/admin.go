@@ -18,6 +18,7 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.C
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready(r.Context()); err != nil {
+			w.Header().Set("Retry-After", "2")
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

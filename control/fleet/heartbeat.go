@@ -67,8 +67,7 @@ func (s *session) recordHeartbeat(ctx context.Context) {
 }
 
 // storeNamespaces stores which namespaces the cluster has, if the agent has reported
-// them. It does so once, so where they cannot be stored the session ends, and the
-// next Hello has them. While etcd has no space it is tried again with the next
+// them. It does so once, so what could not be stored is tried again with the next
 // heartbeat.
 func (s *session) storeNamespaces(ctx context.Context) {
 	if s.namespaces == nil {
@@ -81,10 +80,7 @@ func (s *session) storeNamespaces(ctx context.Context) {
 	case errors.Is(err, errSuperseded), errors.Is(err, errExpired):
 		s.end(err)
 	default:
-		s.log.Warn("namespaces of the cluster could not be stored", "error", err)
-		if !errors.Is(err, store.ErrNoSpace) {
-			s.end(errUnstored)
-		}
+		s.log.Warn("namespaces of the cluster could not be stored yet", "error", err)
 	}
 }
 

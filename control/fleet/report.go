@@ -16,9 +16,10 @@ import (
 const maxEvents = 16
 
 // storeReport stores a report, in parts where it has many events, and
-// acknowledges its events as they are stored. Its error is store.ErrNoSpace or
-// store.ErrConflict, and then the report has what is still to be stored; or what
-// the session has to end with, so that the agent reports it all again in the next.
+// acknowledges its events as they are stored. Its error is store.ErrNoSpace,
+// store.ErrUnavailable or store.ErrConflict, and then the report has what is still
+// to be stored; or what the session has to end with, so that the agent reports it
+// all again in the next.
 func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 	for owner, ack := range r.acks {
 		if ack.GetOutcome() == agentv1.Outcome_OUTCOME_DELETED {
@@ -61,8 +62,8 @@ func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 var errUnstorable = errors.New("the report cannot be stored")
 
 // commitReport commits what a report leads to while its session is the newest of
-// its cluster. Its error is errUnstorable, store.ErrNoSpace or store.ErrConflict, or
-// what the session has to end with.
+// its cluster. Its error is errUnstorable, store.ErrNoSpace, store.ErrUnavailable or
+// store.ErrConflict, or what the session has to end with.
 //
 // Most acknowledgements lead to nothing, and then no question is put to etcd: the
 // snapshot that this is decided on contains all that other sessions of the
@@ -84,11 +85,8 @@ func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.
 		return nil
 	case errors.Is(err, errSuperseded), errors.Is(err, errExpired):
 		return err
-	case errors.Is(err, store.ErrNoSpace), errors.Is(err, store.ErrConflict):
+	case errors.Is(err, store.ErrNoSpace), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrConflict), ctx.Err() != nil:
 		return err
-	case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
-		log.Warn("report could not be stored", "error", err)
-		return errUnstored
 	default:
 		// Neither could it be in the next session.
 		log.Error("report cannot be stored", "error", err)

@@ -21,8 +21,11 @@ const (
 	// the newest are kept: no more than these would be kept once they are stored.
 	maxWaitingEvents = 200
 	// While etcd has no space, nothing is tried for a pause that doubles from
-	// minPause to maxPause.
+	// minPause to maxPause; while it is not available, for minPause.
 	minPause, maxPause = time.Second, 30 * time.Second
+	// maxUnavailable is how long a report waits for an etcd that is not available
+	// before the session ends.
+	maxUnavailable = 10 * time.Second
 )
 
 // report is what an agent has reported of one object and is not stored yet: the
@@ -35,6 +38,16 @@ type report struct {
 	// other, the first one's object is deleted and the second one's applied.
 	acks   map[string]*agentv1.Ack
 	events []*agentv1.EventReport
+	// unavailableSince is when etcd first was not available to store the report.
+	unavailableSince time.Time
+}
+
+// mayWait is true until etcd has not been available for maxUnavailable.
+func (r *report) mayWait() bool {
+	if r.unavailableSince.IsZero() {
+		r.unavailableSince = time.Now()
+	}
+	return time.Since(r.unavailableSince) < maxUnavailable
 }
 
 // reports stores what agents report. Reports of one object are stored one after
@@ -48,8 +61,7 @@ type reports struct {
 	order   []reportKey
 	busy    map[reportKey]bool
 	ready   chan struct{}
-	// paused is true while nothing is stored because etcd had no space; pause is how
-	// long it was the last time.
+	// paused is true while nothing is stored; pause is for how long it was last.
 	paused bool
 	pause  time.Duration
 }
@@ -134,6 +146,12 @@ func (r *reports) work(ctx context.Context) error {
 			case errors.Is(err, store.ErrNoSpace):
 				r.keep(key, next)
 				r.suspend()
+			case errors.Is(err, store.ErrUnavailable) && next.mayWait():
+				r.keep(key, next)
+				r.suspend()
+			case errors.Is(err, store.ErrUnavailable):
+				next.session.log.Warn("report could not be stored", "error", err)
+				next.session.end(errUnstored)
 			case errors.Is(err, store.ErrConflict):
 				r.keep(key, next)
 			default:
@@ -190,8 +208,8 @@ func (r *reports) keep(key reportKey, kept *report) {
 	r.waiting[key] = kept
 }
 
-// suspend stops the storing of reports for a while, because etcd has no space: they
-// wait, and sessions go on.
+// suspend stops the storing of reports for a while, because etcd has no space or is
+// not available: they wait, and sessions go on.
 func (r *reports) suspend() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -33,6 +33,7 @@ type Store struct {
 
 	collections []collection // by number; fixed once Run has started
 	barriers    *barriers
+	silence     *silence
 	committer   committer
 	contended   keyLocks
 	written     written
@@ -98,6 +99,7 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 		log:      log,
 		config:   config{historyChanges: 16384, historyBytes: 32 << 20, bookmarks: 15 * time.Second},
 		barriers: newBarriers(),
+		silence:  newSilence(),
 		ready:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 		rewind:   make(chan struct{}, 1),
@@ -110,7 +112,8 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 	for _, option := range options {
 		option(&s.config)
 	}
-	s.committer.client = client
+	s.committer.client, s.committer.silence = client, s.silence
+	s.committer.ask = func() { s.barriers.join() }
 	s.history = history{maxChanges: s.config.historyChanges, maxBytes: s.config.historyBytes}
 	s.current.Store(&Snapshot{})
 	if err := s.registerMetrics(otel.GetMeterProvider()); err != nil {
@@ -126,6 +129,7 @@ func (s *Store) Run(ctx context.Context) error {
 		return errors.New("the store runs already")
 	}
 	defer close(s.stopped)
+	defer s.silence.stop()
 	defer s.committer.live.Wait()
 	var wg sync.WaitGroup
 	defer wg.Wait()
