@@ -139,6 +139,9 @@ func (s *Store) Run(ctx context.Context) error {
 	return nil
 }
 
+// Log is the store's.
+func (s *Store) Log() *slog.Logger { return s.log }
+
 // Ready is closed when the cache is first filled.
 func (s *Store) Ready() <-chan struct{} { return s.ready }
 
