@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -17,13 +16,10 @@ import (
 // heartbeat notes that the agent is alive and answers when the next heartbeat is
 // due.
 func (s *session) heartbeat(ctx context.Context, beat *agentv1.Heartbeat) {
-	s.lastHeartbeat = time.Now()
+	s.lastHeartbeat.Store(time.Now().UnixMilli())
 	s.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_HeartbeatReply{HeartbeatReply: &agentv1.HeartbeatReply{
 		NextHeartbeat: durationpb.New(s.fleet.nextHeartbeat()),
 	}}})
-	if s.lastHeartbeat.Sub(s.lastRecorded) >= heartbeatRecord {
-		s.recordHeartbeat(ctx)
-	}
 	s.observeKubernetes(ctx, beat)
 	s.storeNamespaces(ctx)
 }
@@ -48,22 +44,37 @@ func (s *session) observeKubernetes(ctx context.Context, beat *agentv1.Heartbeat
 	s.kubernetesError, s.kubernetesVersion = failure, version
 }
 
-func (s *session) recordHeartbeat(ctx context.Context) {
-	sessions, key := s.fleet.Clusters.Sessions, store.Key(s.cluster)
-	_, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
-		if err := s.requireNewest(tx); err != nil {
-			return err
+// heartbeatInterval is how often the last heartbeats are stored. They are for users
+// to read; what keeps a session alive is its lease.
+const heartbeatInterval = 10 * time.Second
+
+// storeHeartbeats stores the last heartbeats of all sessions of this replica in one
+// record, until the context ends.
+func (f *Fleet) storeHeartbeats(ctx context.Context) error {
+	ticker := time.NewTicker(heartbeatInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		after := proto.CloneOf(sessions.Peek(tx, key).Value())
-		after.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
-		sessions.Put(tx, key, after, store.WithLease(s.lease))
+		if err := f.recordHeartbeats(ctx); err != nil {
+			f.Log.Debug("heartbeats could not be stored", "error", err)
+		}
+	}
+}
+
+func (f *Fleet) recordHeartbeats(ctx context.Context) error {
+	received := f.Sessions.heartbeats()
+	if len(received) == 0 {
+		return nil
+	}
+	_, err := f.Store.Update(ctx, func(tx *store.Tx) error {
+		f.Clusters.Heartbeats.Put(tx, store.Key(f.Sessions.replica), &storev1.HeartbeatsRecord{Received: received})
 		return nil
 	})
-	if err != nil {
-		s.log.Debug("heartbeat could not be recorded", "error", err)
-		return
-	}
-	s.lastRecorded = s.lastHeartbeat
+	return err
 }
 
 // storeNamespaces stores which namespaces the cluster has, if the agent has reported

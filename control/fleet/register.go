@@ -31,9 +31,9 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,
 		log: f.Log.With("cluster", name), lease: lease, out: newOutbox(),
 		held: map[object]mark{}, rendered: map[object]string{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
-		lastHeartbeat: time.Now(), lastRecorded: time.Now(),
 		kubernetesVersion: hello.GetKubernetesVersion(),
 	}
+	s.lastHeartbeat.Store(time.Now().UnixMilli())
 	decommissioned, err := s.register(ctx, hello)
 	if err != nil {
 		s.revoke(ctx)

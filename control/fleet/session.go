@@ -36,11 +36,6 @@ var (
 // reasons are all of the above.
 var reasons = []error{errStopping, errSilent, errUnread, errSuperseded, errExpired, errUnstored, errLifecycle}
 
-// heartbeatRecord is how old the heartbeat in a session's record may get before
-// it is written again. It is for users to read; what keeps a session alive is its
-// lease.
-const heartbeatRecord = 10 * time.Second
-
 // session is one agent's stream.
 type session struct {
 	fleet   *Fleet
@@ -58,6 +53,9 @@ type session struct {
 	// first its epoch.
 	stored atomic.Int64
 	out    *outbox
+	// lastHeartbeat is when the last heartbeat was received, in milliseconds since the
+	// Unix epoch.
+	lastHeartbeat atomic.Int64
 	// idle is set while the cluster is decommissioned.
 	idle atomic.Bool
 	// held is what the agent has, by object. Only the goroutine that sends uses it.
@@ -76,9 +74,8 @@ type session struct {
 	// tunnels are the requests for Flink's REST API under way.
 	tunnels tunnels
 	// What follows is used by the goroutine that receives only.
-	lastHeartbeat, lastRecorded time.Time
-	kubernetesError             string
-	kubernetesVersion           string
+	kubernetesError   string
+	kubernetesVersion string
 	// namespaces were reported and are not stored yet; nil where there are none.
 	namespaces *agentv1.NamespacesReport
 }

@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16, 0}
 }
 
 // ApplicationRecord is the desired state of an application.
@@ -651,8 +651,9 @@ type SessionRecord struct {
 	// The replica that holds the stream.
 	Replica string `protobuf:"bytes,1,opt,name=replica,proto3" json:"replica,omitempty"`
 	// The agent process.
-	ProcessId     string                 `protobuf:"bytes,2,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
-	Connected     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=connected,proto3" json:"connected,omitempty"`
+	ProcessId string                 `protobuf:"bytes,2,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
+	Connected *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=connected,proto3" json:"connected,omitempty"`
+	// The heartbeat that began the session. Later ones are in HeartbeatsRecord.
 	LastHeartbeat *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_heartbeat,json=lastHeartbeat,proto3" json:"last_heartbeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -716,6 +717,55 @@ func (x *SessionRecord) GetLastHeartbeat() *timestamppb.Timestamp {
 	return nil
 }
 
+// HeartbeatsRecord has the last heartbeats of all agents that are connected to
+// one replica. Each replica writes one record every ten seconds, so that the
+// number of writes to etcd does not depend on the number of agents.
+type HeartbeatsRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the last heartbeat was received, by cluster, in milliseconds since the
+	// Unix epoch by the clock of the replica.
+	Received      map[string]int64 `protobuf:"bytes,1,rep,name=received,proto3" json:"received,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeartbeatsRecord) Reset() {
+	*x = HeartbeatsRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeartbeatsRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeartbeatsRecord) ProtoMessage() {}
+
+func (x *HeartbeatsRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeartbeatsRecord.ProtoReflect.Descriptor instead.
+func (*HeartbeatsRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *HeartbeatsRecord) GetReceived() map[string]int64 {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
 // InstallationRecord identifies the installation. It is created once.
 type InstallationRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -727,7 +777,7 @@ type InstallationRecord struct {
 
 func (x *InstallationRecord) Reset() {
 	*x = InstallationRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +789,7 @@ func (x *InstallationRecord) String() string {
 func (*InstallationRecord) ProtoMessage() {}
 
 func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[7]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +802,7 @@ func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallationRecord.ProtoReflect.Descriptor instead.
 func (*InstallationRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{7}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *InstallationRecord) GetId() string {
@@ -787,7 +837,7 @@ type OrphanRecord struct {
 
 func (x *OrphanRecord) Reset() {
 	*x = OrphanRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +849,7 @@ func (x *OrphanRecord) String() string {
 func (*OrphanRecord) ProtoMessage() {}
 
 func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +862,7 @@ func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrphanRecord.ProtoReflect.Descriptor instead.
 func (*OrphanRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OrphanRecord) GetApiVersion() string {
@@ -882,7 +932,7 @@ type TombstoneRecord struct {
 
 func (x *TombstoneRecord) Reset() {
 	*x = TombstoneRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +944,7 @@ func (x *TombstoneRecord) String() string {
 func (*TombstoneRecord) ProtoMessage() {}
 
 func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +957,7 @@ func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TombstoneRecord.ProtoReflect.Descriptor instead.
 func (*TombstoneRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TombstoneRecord) GetApiVersion() string {
@@ -973,7 +1023,7 @@ type ClaimRecord struct {
 
 func (x *ClaimRecord) Reset() {
 	*x = ClaimRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1035,7 @@ func (x *ClaimRecord) String() string {
 func (*ClaimRecord) ProtoMessage() {}
 
 func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1048,7 @@ func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRecord.ProtoReflect.Descriptor instead.
 func (*ClaimRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClaimRecord) GetCollection() string {
@@ -1045,7 +1095,7 @@ type SavepointRecord struct {
 
 func (x *SavepointRecord) Reset() {
 	*x = SavepointRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1107,7 @@ func (x *SavepointRecord) String() string {
 func (*SavepointRecord) ProtoMessage() {}
 
 func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1120,7 @@ func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointRecord.ProtoReflect.Descriptor instead.
 func (*SavepointRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SavepointRecord) GetSavepoint() *v1.Savepoint {
@@ -1161,7 +1211,7 @@ type StatementRecord struct {
 
 func (x *StatementRecord) Reset() {
 	*x = StatementRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1223,7 @@ func (x *StatementRecord) String() string {
 func (*StatementRecord) ProtoMessage() {}
 
 func (x *StatementRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1236,7 @@ func (x *StatementRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementRecord.ProtoReflect.Descriptor instead.
 func (*StatementRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StatementRecord) GetStatement() *v1.Statement {
@@ -1300,7 +1350,7 @@ type StatementTable struct {
 
 func (x *StatementTable) Reset() {
 	*x = StatementTable{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1362,7 @@ func (x *StatementTable) String() string {
 func (*StatementTable) ProtoMessage() {}
 
 func (x *StatementTable) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1375,7 @@ func (x *StatementTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementTable.ProtoReflect.Descriptor instead.
 func (*StatementTable) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatementTable) GetCatalog() string {
@@ -1375,7 +1425,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1437,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1400,7 +1450,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -1473,7 +1523,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1535,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1548,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1568,7 +1618,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1580,7 +1630,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1593,7 +1643,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1621,7 +1671,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1683,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1696,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1676,7 +1726,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1738,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1751,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1791,7 +1841,12 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"process_id\x18\x02 \x01(\tR\tprocessId\x128\n" +
 	"\tconnected\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tconnected\x12A\n" +
-	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"Z\n" +
+	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"\x99\x01\n" +
+	"\x10HeartbeatsRecord\x12H\n" +
+	"\breceived\x18\x01 \x03(\v2,.cmf.store.v1.HeartbeatsRecord.ReceivedEntryR\breceived\x1a;\n" +
+	"\rReceivedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"Z\n" +
 	"\x12InstallationRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
 	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\xe4\x01\n" +
@@ -1911,7 +1966,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -1921,61 +1976,64 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*Problem)(nil),               // 5: cmf.store.v1.Problem
 	(*ClusterStatusRecord)(nil),   // 6: cmf.store.v1.ClusterStatusRecord
 	(*SessionRecord)(nil),         // 7: cmf.store.v1.SessionRecord
-	(*InstallationRecord)(nil),    // 8: cmf.store.v1.InstallationRecord
-	(*OrphanRecord)(nil),          // 9: cmf.store.v1.OrphanRecord
-	(*TombstoneRecord)(nil),       // 10: cmf.store.v1.TombstoneRecord
-	(*ClaimRecord)(nil),           // 11: cmf.store.v1.ClaimRecord
-	(*SavepointRecord)(nil),       // 12: cmf.store.v1.SavepointRecord
-	(*StatementRecord)(nil),       // 13: cmf.store.v1.StatementRecord
-	(*StatementTable)(nil),        // 14: cmf.store.v1.StatementTable
-	(*TableRecord)(nil),           // 15: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 16: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 17: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 18: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 19: cmf.store.v1.TableDistribution
-	nil,                           // 20: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 21: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 22: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 24: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 25: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 26: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 27: cmf.v1.JsonObject
+	(*HeartbeatsRecord)(nil),      // 8: cmf.store.v1.HeartbeatsRecord
+	(*InstallationRecord)(nil),    // 9: cmf.store.v1.InstallationRecord
+	(*OrphanRecord)(nil),          // 10: cmf.store.v1.OrphanRecord
+	(*TombstoneRecord)(nil),       // 11: cmf.store.v1.TombstoneRecord
+	(*ClaimRecord)(nil),           // 12: cmf.store.v1.ClaimRecord
+	(*SavepointRecord)(nil),       // 13: cmf.store.v1.SavepointRecord
+	(*StatementRecord)(nil),       // 14: cmf.store.v1.StatementRecord
+	(*StatementTable)(nil),        // 15: cmf.store.v1.StatementTable
+	(*TableRecord)(nil),           // 16: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 17: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 18: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 19: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 20: cmf.store.v1.TableDistribution
+	nil,                           // 21: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 22: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	nil,                           // 23: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 24: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 26: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 27: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 28: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 29: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	22, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	24, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	3,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
 	2,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
-	20, // 3: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	23, // 4: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	21, // 3: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	25, // 4: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	5,  // 5: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	24, // 6: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	26, // 6: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
 	4,  // 7: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	23, // 8: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	23, // 9: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	23, // 10: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	23, // 11: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	23, // 12: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	23, // 13: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	25, // 14: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	26, // 15: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	24, // 16: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	27, // 17: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
-	3,  // 18: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	14, // 19: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	27, // 20: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
-	15, // 21: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
-	16, // 22: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	17, // 23: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	18, // 24: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	19, // 25: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	21, // 26: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 27: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	25, // 8: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	25, // 9: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	25, // 10: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	22, // 11: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	25, // 12: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	25, // 13: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	25, // 14: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	27, // 15: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	28, // 16: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	26, // 17: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	29, // 18: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	3,  // 19: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	15, // 20: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	29, // 21: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	16, // 22: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	17, // 23: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	18, // 24: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	19, // 25: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	20, // 26: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	23, // 27: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 28: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -1989,7 +2047,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
