@@ -43,6 +43,9 @@ type Config struct {
 	Keys *seal.Keys
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
+	// HistoryRetention is how long etcd keeps its history before the leader has it
+	// compacted; 0 where etcd does that by itself.
+	HistoryRetention time.Duration
 	// Kafka makes the topics of databases tables, and creates and deletes topics
 	// with tables. Without it, tables are those that DDL made, and there are no
 	// connections to Kafka.
@@ -66,6 +69,13 @@ type TLSFiles struct {
 // minHeartbeat keeps leases, which count in seconds, meaningful.
 const minHeartbeat = time.Second
 
+// DefaultHistoryRetention is what replicas that lost their watch for a while mostly
+// need. minHistoryRetention keeps compactions rare.
+const (
+	DefaultHistoryRetention = 5 * time.Minute
+	minHistoryRetention     = time.Minute
+)
+
 func (c *Config) complete() error {
 	var wrong []error
 	if c.Etcd == nil {
@@ -82,6 +92,9 @@ func (c *Config) complete() error {
 	}
 	if c.Heartbeat < minHeartbeat {
 		wrong = append(wrong, fmt.Errorf("heartbeat: must be at least %s, got %s", minHeartbeat, c.Heartbeat))
+	}
+	if c.HistoryRetention != 0 && c.HistoryRetention < minHistoryRetention {
+		wrong = append(wrong, fmt.Errorf("history retention: must be 0 or at least %s, got %s", minHistoryRetention, c.HistoryRetention))
 	}
 	if c.Limits == (application.Limits{}) {
 		c.Limits = application.DefaultLimits

@@ -40,6 +40,7 @@ import (
 //	cluster-status       <cluster>
 //	cluster-environments <cluster>/<environment>
 //	sessions             <cluster>, under the lease of the agent's session
+//	heartbeats           <replica>
 //	secrets              <secret>
 //	secret-mappings      <environment>/<connection secret id>
 //	secret-references    <secret>/<environment>/<connection secret id>
@@ -114,9 +115,12 @@ func newRooms(s *store.Store, config Config) *rooms {
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters, Sessions: sessions,
 		Etcd: config.Etcd, Tokens: config.AgentTokens, Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: config.Log,
 	})
-	var duties []func(context.Context) error
+	duties := []func(context.Context) error{ownership.FinishRemovals(s, registry, config.Log)}
 	for _, room := range r.all {
 		duties = append(duties, room.Duties...)
+	}
+	if config.HistoryRetention > 0 {
+		duties = append(duties, func(ctx context.Context) error { return s.Compact(ctx, config.HistoryRetention) })
 	}
 	r.election = leader.New(leader.Config{Etcd: config.Etcd, Key: leaderPrefix, Replica: config.Replica, Duties: duties, Log: config.Log})
 	return r

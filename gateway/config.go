@@ -35,6 +35,9 @@ type Config struct {
 	// Ready reports whether requests can be served; nil means always. Its error
 	// is shown at /readyz?verbose.
 	Ready func(context.Context) error
+	// Warnings are shown at /readyz?verbose while requests can be served; nil for
+	// none.
+	Warnings func() []string
 	// MaxBodyBytes bounds request bodies. 0 means DefaultMaxBodyBytes.
 	MaxBodyBytes int64
 	// Timeout bounds a call of the control plane. 0 means DefaultTimeout.

@@ -77,6 +77,9 @@ func TestErrorsOfTheControlPlane(t *testing.T) {
 					if got.header.Get("Content-Type") != "application/json" || got.header.Get("Cache-Control") != "no-store" {
 						t.Errorf("headers %v", got.header)
 					}
+					if again := got.header.Get("Retry-After"); (again != "") != (tc.status == 503) {
+						t.Errorf("Retry-After %q with %d", again, tc.status)
+					}
 					if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (tc.status == 401) {
 						t.Errorf("WWW-Authenticate %q with %d", challenge, tc.status)
 					}

@@ -43,14 +43,18 @@ func (g *gateway) addOperations() error {
 	return errors.Join(problems...)
 }
 
-// readyz reports whether requests can be served. The reason why not is only
-// shown with ?verbose.
+// readyz reports whether requests can be served. The reason why not, and warnings,
+// are only shown with ?verbose.
 func (g *gateway) readyz(rw *responseWriter, r *http.Request) {
 	verbose := queryHas(r.URL, "verbose")
 	err := g.config.Ready(r.Context())
 	switch {
 	case err == nil && verbose:
-		rw.text("[+]control plane ok\nreadyz check passed\n")
+		body := "[+]control plane ok\n"
+		for _, warning := range g.warnings() {
+			body += "[!]" + warning + "\n"
+		}
+		rw.text(body + "readyz check passed\n")
 	case err == nil:
 		rw.text("ok\n")
 	case verbose:
@@ -58,6 +62,13 @@ func (g *gateway) readyz(rw *responseWriter, r *http.Request) {
 	default:
 		rw.fail(http.StatusServiceUnavailable, "Not ready.")
 	}
+}
+
+func (g *gateway) warnings() []string {
+	if g.config.Warnings == nil {
+		return nil
+	}
+	return g.config.Warnings()
 }
 
 func queryHas(u *url.URL, name string) bool { return u.RawQuery != "" && u.Query().Has(name) }

@@ -16,13 +16,18 @@ import (
 
 func TestHealthAndReadiness(t *testing.T) {
 	var notReady error
+	var warnings []string
 	s := start(t, newControl(), func(c *gateway.Config) {
 		c.Ready = func(context.Context) error { return notReady }
+		c.Warnings = func() []string { return warnings }
 	})
 	s.do(t, "GET", "/healthz", "").expect(t, 200, "ok\n")
 	s.do(t, "GET", "/readyz", "").expect(t, 200, "ok\n")
 	s.do(t, "GET", "/readyz?verbose", "").expect(t, 200, "[+]control plane ok\nreadyz check passed\n")
 	s.do(t, "GET", "//readyz/?verbose", "").expect(t, 200, "[+]control plane ok\nreadyz check passed\n")
+	warnings = []string{"etcd has no space"}
+	s.do(t, "GET", "/readyz", "").expect(t, 200, "ok\n")
+	s.do(t, "GET", "/readyz?verbose", "").expect(t, 200, "[+]control plane ok\n[!]etcd has no space\nreadyz check passed\n")
 	notReady = errors.New("etcd has no leader")
 	s.do(t, "GET", "/healthz", "").expect(t, 200, "ok\n")
 	s.do(t, "GET", "/readyz", "").expect(t, 503, errorBody("Not ready."))

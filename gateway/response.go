@@ -100,10 +100,16 @@ func (rw *responseWriter) newBuffer() *bytes.Buffer {
 // Unwrap gives http.ResponseController the way to the connection.
 func (rw *responseWriter) Unwrap() http.ResponseWriter { return rw.ResponseWriter }
 
-// WriteHeader notes the status.
+// retryAfter is when to try again what is not available, in seconds.
+var retryAfter = []string{"2"}
+
+// WriteHeader notes the status. Whatever is not available says when to try again.
 func (rw *responseWriter) WriteHeader(status int) {
 	if rw.status == 0 {
 		rw.status = status
+		if h := rw.Header(); status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
+			h["Retry-After"] = retryAfter
+		}
 		rw.ResponseWriter.WriteHeader(status)
 	}
 }

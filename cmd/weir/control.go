@@ -27,6 +27,7 @@ type controlFlags struct {
 	grpc, admin, http string
 	etcd              store.DialConfig
 	etcdDir           string
+	history           time.Duration
 	tokenFile         string
 	keyset            string
 	tls               control.TLSFiles
@@ -59,6 +60,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.etcd.KeyFile, "etcd-key", "", "private key of the client certificate for etcd")
 	f.StringVar(&flags.etcd.Username, "etcd-username", "", "user name for etcd; the password is read from the environment variable WEIR_ETCD_PASSWORD")
 	f.StringVar(&flags.etcdDir, "etcd-dir", "", "data directory of an etcd embedded in this process")
+	f.DurationVar(&flags.history, "etcd-history-retention", control.DefaultHistoryRetention, "how long an external etcd keeps its history before it is compacted; 0 leaves that to the --auto-compaction-retention of etcd")
 	f.StringVar(&flags.tokenFile, "agent-token-file", "", "file with the bootstrap tokens of agents: one per line, optionally followed by the only cluster it is valid for")
 	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that encrypt secrets (see weir keyset); its content can be given in WEIR_KEYSET instead")
 	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; if not set, gRPC is served without TLS")
@@ -109,7 +111,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	local := localConn(replica, log)
 	defer local.Close()
 	rest, err := gateway.New(gateway.Config{
-		Conn: local, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
+		Conn: local, Log: log, Ready: replica.Ready, Warnings: replica.Warnings, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
 		SharedReplies: true,
 	})
 	if err != nil {
@@ -128,7 +130,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 			if err != nil {
 				return err
 			}
-			return serveAdmin(ctx, listener, replica.Ready, telemetry.metrics, log)
+			return serveAdmin(ctx, listener, replica.Ready, replica.Warnings, telemetry.metrics, log)
 		})
 	}
 	if flags.http != "" {
@@ -176,6 +178,9 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		Limits:      application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
 		Version:     buildVersion(),
 		Log:         log,
+	}
+	if f.etcdDir == "" {
+		config.HistoryRetention = f.history // the embedded etcd compacts by itself
 	}
 	if f.tls.Cert != "" {
 		config.TLS = &f.tls

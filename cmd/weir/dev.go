@@ -136,7 +136,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	}
 	local := localConn(replica, log)
 	defer local.Close()
-	handler, err := gateway.New(gateway.Config{Conn: local, SharedReplies: true, Log: log, Ready: replica.Ready, Metrics: telemetry.metrics, TracerProvider: telemetry.traces})
+	handler, err := gateway.New(gateway.Config{Conn: local, SharedReplies: true, Log: log, Ready: replica.Ready, Warnings: replica.Warnings, Metrics: telemetry.metrics, TracerProvider: telemetry.traces})
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,12 @@ func TooLarge(format string, args ...any) error {
 	return &Error{code: codes.ResourceExhausted, messages: []string{fmt.Sprintf(format, args...)}}
 }
 
+// OutOfSpace says that nothing can be stored until space is freed:
+// RESOURCE_EXHAUSTED, 507.
+func OutOfSpace(cause error, format string, args ...any) error {
+	return &Error{code: codes.ResourceExhausted, http: 507, messages: []string{fmt.Sprintf(format, args...)}, cause: cause}
+}
+
 // ToStatus gives any error its status. Errors that are neither of this package nor
 // statuses themselves are internal, and their text stays in the log: a status
 // inside of another error is an answer to Weir, not to its caller.

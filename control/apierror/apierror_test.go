@@ -44,6 +44,9 @@ func TestToStatus(t *testing.T) {
 		"precondition":   {apierror.PreconditionFailed("Is %d.", 2), codes.Aborted, "Is 2.", 412, told("Is 2.")},
 		"gone":           {apierror.Gone("Was '%s'.", "x"), codes.FailedPrecondition, "Was 'x'.", 410, told("Was 'x'.")},
 		"too large":      {apierror.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 0, told("Over 2.")},
+		"out of space, without the cause": {
+			apierror.OutOfSpace(cause, "Full."), codes.ResourceExhausted, "Full.", 507, told("Full."),
+		},
 		"unavailable, without the cause": {
 			apierror.Unavailable(cause, "Not now."), codes.Unavailable, "Not now.", 0, told("Not now."),
 		},

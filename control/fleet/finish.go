@@ -29,7 +29,7 @@ func (s *session) finish(err error) {
 	defer cancel()
 	err = s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) {
 		r.DisconnectMessage = message
-		r.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
+		r.LastHeartbeat = timestamppb.New(time.UnixMilli(s.lastHeartbeat.Load()))
 	}, func(tx *store.Tx) { s.fleet.Clusters.Sessions.Delete(tx, store.Key(s.cluster)) })
 	if err != nil && !errors.Is(err, errSuperseded) && !errors.Is(err, errExpired) {
 		s.log.Warn("the end of the session could not be recorded; its lease will expire", "error", err)

@@ -83,6 +83,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.follow(inner) })
 	group.Go(func() error { return f.reports.run(inner) })
+	group.Go(func() error { return f.storeHeartbeats(inner) })
 	err := group.Wait()
 	f.Sessions.close()
 	if err != nil && ctx.Err() == nil {

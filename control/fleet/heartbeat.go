@@ -3,12 +3,10 @@ package fleet
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
@@ -19,14 +17,12 @@ import (
 // heartbeat notes that the agent is alive and answers when the next heartbeat is
 // due.
 func (s *session) heartbeat(ctx context.Context, beat *agentv1.Heartbeat) {
-	s.lastHeartbeat = time.Now()
+	s.lastHeartbeat.Store(time.Now().UnixMilli())
 	s.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_HeartbeatReply{HeartbeatReply: &agentv1.HeartbeatReply{
 		NextHeartbeat: durationpb.New(s.fleet.nextHeartbeat()),
 	}}})
-	if s.lastHeartbeat.Sub(s.lastRecorded) >= heartbeatRecord {
-		s.recordHeartbeat(ctx)
-	}
 	s.observeKubernetes(ctx, beat)
+	s.storeNamespaces(ctx)
 }
 
 // observeKubernetes stores what the agent reports of its API server, if that has
@@ -55,34 +51,54 @@ func (s *session) observeKubernetes(ctx context.Context, beat *agentv1.Heartbeat
 	s.kubernetesError, s.kubernetesVersion = failure, version
 }
 
-func (s *session) recordHeartbeat(ctx context.Context) {
-	sessions, key := s.fleet.Clusters.Sessions, store.Key(s.cluster)
-	_, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
-		if err := s.requireNewest(tx); err != nil {
-			return err
+// heartbeatInterval is how often the last heartbeats are stored. They are for users
+// to read; what keeps a session alive is its lease.
+const heartbeatInterval = 10 * time.Second
+
+// storeHeartbeats stores the last heartbeats of all sessions of this replica in one
+// record, until the context ends.
+func (f *Fleet) storeHeartbeats(ctx context.Context) error {
+	ticker := time.NewTicker(heartbeatInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		after := proto.CloneOf(sessions.Peek(tx, key).Value())
-		after.LastHeartbeat = timestamppb.New(s.lastHeartbeat.UTC().Truncate(time.Millisecond))
-		sessions.Put(tx, key, after, store.WithLease(s.lease))
-		return nil
-	})
-	if err != nil {
-		s.log.Debug("heartbeat could not be recorded", "error", err)
-		return
+		if err := f.recordHeartbeats(ctx); err != nil {
+			f.Log.Debug("heartbeats could not be stored", "error", err)
+		}
 	}
-	s.lastRecorded = s.lastHeartbeat
 }
 
-// namespaces stores which namespaces the cluster has. The agent reports them once,
-// so where they cannot be stored the session ends, and the next Hello has them.
-func (s *session) namespaces(ctx context.Context, names []string) {
-	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = slices.Clone(names) }, nil)
-	if err != nil {
-		s.log.Warn("namespaces of the cluster could not be stored", "error", err)
-		if !errors.Is(err, errSuperseded) && !errors.Is(err, errExpired) {
-			err = errUnstored
-		}
+func (f *Fleet) recordHeartbeats(ctx context.Context) error {
+	received := f.Sessions.heartbeats()
+	if len(received) == 0 {
+		return nil
+	}
+	_, err := f.Store.Update(ctx, func(tx *store.Tx) error {
+		f.Clusters.Heartbeats.Put(tx, store.Key(f.Sessions.replica), &storev1.HeartbeatsRecord{Received: received})
+		return nil
+	})
+	return err
+}
+
+// storeNamespaces stores which namespaces the cluster has, if the agent has reported
+// them. It does so once, so what could not be stored is tried again with the next
+// heartbeat.
+func (s *session) storeNamespaces(ctx context.Context) {
+	if s.namespaces == nil {
+		return
+	}
+	err := s.changeStatus(ctx, func(r *storev1.ClusterStatusRecord) { r.Namespaces = s.namespaces.GetNames() }, nil)
+	switch {
+	case err == nil:
+		s.namespaces = nil
+	case errors.Is(err, errSuperseded), errors.Is(err, errExpired):
 		s.end(err)
+	default:
+		s.log.Warn("namespaces of the cluster could not be stored yet", "error", err)
 	}
 }
 

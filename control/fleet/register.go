@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/store"
@@ -25,17 +24,17 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	ctx, cancel := context.WithTimeout(stream.Context(), beginTimeout)
 	defer cancel()
 	name := hello.GetCluster()
-	grant, err := f.Etcd.Grant(ctx, int64(max(2, (f.Heartbeat*missedHeartbeats).Seconds())))
+	lease, err := f.Store.Grant(ctx, max(2*time.Second, f.Heartbeat*missedHeartbeats))
 	if err != nil {
-		return nil, false, apierror.Unavailable(err, "etcd did not grant a lease.")
+		return nil, false, fmt.Errorf("begin session of cluster %s: %w", name, err)
 	}
 	s := &session{
 		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,
-		log: f.Log.With("cluster", name), lease: grant.ID, out: newOutbox(),
+		log: f.Log.With("cluster", name), lease: lease, out: newOutbox(),
 		held: map[object]mark{}, deletions: map[string]deletionMark{}, rendered: map[object]string{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
-		lastHeartbeat: time.Now(), lastRecorded: time.Now(),
 		kubernetesVersion: hello.GetKubernetesVersion(),
 	}
+	s.lastHeartbeat.Store(time.Now().UnixMilli())
 	decommissioned, err := s.register(ctx, hello)
 	if err != nil {
 		s.revoke(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
@@ -15,48 +16,54 @@ import (
 const maxEvents = 16
 
 // storeReport stores a report, in parts where it has many events, and
-// acknowledges its events as they are stored. Its error is what the session has
-// to end with, so that the agent reports it all again in the next.
+// acknowledges its events as they are stored. Its error is store.ErrNoSpace,
+// store.ErrUnavailable or store.ErrConflict, and then the report has what is still
+// to be stored; or what the session has to end with, so that the agent reports it
+// all again in the next.
 func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 	for owner, ack := range r.acks {
 		if ack.GetOutcome() == agentv1.Outcome_OUTCOME_DELETED {
-			delete(r.acks, owner)
 			err := f.commitReport(ctx, r, func(tx *store.Tx) error { return f.storeDeletion(tx, r.session.cluster, ack) })
-			if err != nil && !errors.Is(err, store.ErrTooLarge) {
+			if err != nil && !errors.Is(err, errUnstorable) {
 				return err
 			}
+			delete(r.acks, owner)
 		}
 	}
 	if r.status == nil && len(r.acks) == 0 && len(r.events) == 0 {
 		return nil
 	}
-	events := r.events
 	for {
-		r.events, events = events[:min(maxEvents, len(events))], events[min(maxEvents, len(events)):]
-		if r.size() > maxReport {
-			r.shorten() // the client of etcd does not even send it
+		part := &report{session: r.session, ref: r.ref, status: r.status, acks: r.acks, events: r.events[:min(maxEvents, len(r.events))]}
+		if part.size() > maxReport {
+			part.shorten() // the client of etcd does not even send it
 		}
-		observe := func(tx *store.Tx) error { return f.storeObservation(tx, r) }
-		err := f.commitReport(ctx, r, observe)
+		observe := func(tx *store.Tx) error { return f.storeObservation(tx, part) }
+		err := f.commitReport(ctx, part, observe)
 		if errors.Is(err, store.ErrTooLarge) {
-			r.shorten()
-			err = f.commitReport(ctx, r, observe)
+			part.shorten()
+			err = f.commitReport(ctx, part, observe)
 		}
-		if err != nil && !errors.Is(err, store.ErrTooLarge) {
+		if err != nil && !errors.Is(err, errUnstorable) {
 			return err
 		}
-		for _, event := range r.events {
+		for _, event := range part.events {
 			r.session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_EventAck{EventAck: &agentv1.EventAck{Id: event.GetId()}}})
 		}
-		if len(events) == 0 {
+		r.status, r.acks, r.events = nil, map[string]*agentv1.Ack{}, r.events[len(part.events):]
+		if len(r.events) == 0 {
 			return nil
 		}
-		r.status, r.acks = nil, nil
 	}
 }
 
+// errUnstorable says that a report cannot be stored, in this session or another:
+// it is too large, or is not what the control plane understands.
+var errUnstorable = errors.New("the report cannot be stored")
+
 // commitReport commits what a report leads to while its session is the newest of
-// its cluster. Its error is what the session has to end with, or store.ErrTooLarge.
+// its cluster. Its error is errUnstorable, store.ErrNoSpace, store.ErrUnavailable or
+// store.ErrConflict, or what the session has to end with.
 //
 // Most acknowledgements lead to nothing, and then no question is put to etcd: the
 // snapshot that this is decided on contains all that other sessions of the
@@ -70,7 +77,7 @@ func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.
 		if err := s.requireNewest(tx); err != nil {
 			return err
 		}
-		return change(tx)
+		return recovered(func() error { return change(tx) })
 	})
 	switch {
 	case err == nil:
@@ -78,14 +85,24 @@ func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.
 		return nil
 	case errors.Is(err, errSuperseded), errors.Is(err, errExpired):
 		return err
-	case errors.Is(err, store.ErrTooLarge):
-		// It would be no smaller in the next session.
-		log.Error("report is too large to be stored", "error", err)
-		return store.ErrTooLarge
+	case errors.Is(err, store.ErrNoSpace), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrConflict), ctx.Err() != nil:
+		return err
 	default:
-		log.Warn("report could not be stored", "error", err)
-		return errUnstored
+		// Neither could it be in the next session.
+		log.Error("report cannot be stored", "error", err)
+		return fmt.Errorf("%w: %w", errUnstorable, err)
 	}
+}
+
+// recovered is the error of do, or the panic that it ends with: one object that
+// the control plane cannot deal with must not harm the others.
+func recovered(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return do()
 }
 
 // storeDeletion deletes the tombstone of an object that is gone, with what its

@@ -2,16 +2,31 @@ package fleet
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
-// reporters is how many objects' reports are stored at a time. Each costs one
-// etcd transaction, which mostly waits for the disk.
-const reporters = 32
+const (
+	// reporters is how many objects' reports are stored at a time. Each costs one
+	// etcd transaction, which mostly waits for the disk.
+	reporters = 32
+	// maxWaitingEvents bounds the events of one object that wait to be stored. Of more,
+	// the newest are kept: no more than these would be kept once they are stored.
+	maxWaitingEvents = 200
+	// While etcd has no space, nothing is tried for a pause that doubles from
+	// minPause to maxPause; while it is not available, for minPause.
+	minPause, maxPause = time.Second, 30 * time.Second
+	// maxUnavailable is how long a report waits for an etcd that is not available
+	// before the session ends.
+	maxUnavailable = 10 * time.Second
+)
 
 // report is what an agent has reported of one object and is not stored yet: the
 // newest status, the newest outcome for each owner, and every event.
@@ -23,6 +38,16 @@ type report struct {
 	// other, the first one's object is deleted and the second one's applied.
 	acks   map[string]*agentv1.Ack
 	events []*agentv1.EventReport
+	// unavailableSince is when etcd first was not available to store the report.
+	unavailableSince time.Time
+}
+
+// mayWait is true until etcd has not been available for maxUnavailable.
+func (r *report) mayWait() bool {
+	if r.unavailableSince.IsZero() {
+		r.unavailableSince = time.Now()
+	}
+	return time.Since(r.unavailableSince) < maxUnavailable
 }
 
 // reports stores what agents report. Reports of one object are stored one after
@@ -36,6 +61,9 @@ type reports struct {
 	order   []reportKey
 	busy    map[reportKey]bool
 	ready   chan struct{}
+	// paused is true while nothing is stored; pause is for how long it was last.
+	paused bool
+	pause  time.Duration
 }
 
 type reportKey struct {
@@ -61,7 +89,12 @@ func (r *reports) addStatus(s *session, status *agentv1.StatusReport) {
 }
 
 func (r *reports) addEvent(s *session, event *agentv1.EventReport) {
-	r.add(s, event.GetRef(), func(r *report) { r.events = append(r.events, event) })
+	r.add(s, event.GetRef(), func(r *report) { r.addEvents(event) })
+}
+
+func (r *report) addEvents(events ...*agentv1.EventReport) {
+	r.events = append(r.events, events...)
+	r.events = r.events[max(0, len(r.events)-maxWaitingEvents):]
 }
 
 // add lets note change the waiting report of an object. What an older session
@@ -108,7 +141,20 @@ func (r *reports) work(ctx context.Context) error {
 			if !ok {
 				break
 			}
-			if err := r.fleet.storeReport(ctx, next); err != nil && ctx.Err() == nil {
+			switch err := r.fleet.storeReport(ctx, next); {
+			case err == nil, ctx.Err() != nil:
+			case errors.Is(err, store.ErrNoSpace):
+				r.keep(key, next)
+				r.suspend()
+			case errors.Is(err, store.ErrUnavailable) && next.mayWait():
+				r.keep(key, next)
+				r.suspend()
+			case errors.Is(err, store.ErrUnavailable):
+				next.session.log.Warn("report could not be stored", "error", err)
+				next.session.end(errUnstored)
+			case errors.Is(err, store.ErrConflict):
+				r.keep(key, next)
+			default:
 				next.session.end(err)
 			}
 			r.done(key)
@@ -124,6 +170,9 @@ func (r *reports) work(ctx context.Context) error {
 func (r *reports) take() (reportKey, *report, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.paused {
+		return reportKey{}, nil, false
+	}
 	if len(r.order) == 0 {
 		r.order = nil
 		return reportKey{}, nil, false
@@ -137,6 +186,48 @@ func (r *reports) take() (reportKey, *report, bool) {
 		r.wake() // one wake may stand for several reports
 	}
 	return key, next, true
+}
+
+// keep puts back what is still to be stored of a report. What the agent has
+// reported of the object since goes before it.
+func (r *reports) keep(key reportKey, kept *report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	newer := r.waiting[key]
+	switch {
+	case newer == nil:
+	case newer.session.epoch > kept.session.epoch:
+		return
+	default:
+		if newer.status != nil {
+			kept.status = newer.status
+		}
+		maps.Copy(kept.acks, newer.acks)
+		kept.addEvents(newer.events...)
+	}
+	r.waiting[key] = kept
+}
+
+// suspend stops the storing of reports for a while, because etcd has no space or is
+// not available: they wait, and sessions go on.
+func (r *reports) suspend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.paused {
+		return
+	}
+	r.paused, r.pause = true, min(max(2*r.pause, minPause), maxPause)
+	time.AfterFunc(r.pause, r.resume)
+}
+
+func (r *reports) resume() {
+	exhausted := r.fleet.Store.Space().Exhausted
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.paused = false; !exhausted {
+		r.pause = 0
+	}
+	r.wake()
 }
 
 func (r *reports) done(key reportKey) {

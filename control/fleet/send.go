@@ -176,7 +176,12 @@ func (s *session) render(at *store.Snapshot, next sendable) (*agentv1.Apply, err
 	if env == nil || env.Value().GetKubernetesClusterName() != s.cluster {
 		return nil, nil
 	}
-	return s.fleet.objects[next.object].Render(at, env, next.key)
+	var apply *agentv1.Apply
+	err := recovered(func() (err error) {
+		apply, err = s.fleet.objects[next.object].Render(at, env, next.key)
+		return err
+	})
+	return apply, err
 }
 
 func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectResponse {

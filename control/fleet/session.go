@@ -36,11 +36,6 @@ var (
 // reasons are all of the above.
 var reasons = []error{errStopping, errSilent, errUnread, errSuperseded, errExpired, errUnstored, errLifecycle}
 
-// heartbeatRecord is how old the heartbeat in a session's record may get before
-// it is written again. It is for users to read; what keeps a session alive is its
-// lease.
-const heartbeatRecord = 10 * time.Second
-
 // session is one agent's stream.
 type session struct {
 	fleet   *Fleet
@@ -58,6 +53,9 @@ type session struct {
 	// first its epoch.
 	stored atomic.Int64
 	out    *outbox
+	// lastHeartbeat is when the last heartbeat was received, in milliseconds since the
+	// Unix epoch.
+	lastHeartbeat atomic.Int64
 	// idle is set while the cluster is decommissioned.
 	idle atomic.Bool
 	// held is what the agent has, by object. Only the goroutine that sends uses it.
@@ -79,9 +77,10 @@ type session struct {
 	// tunnels are the requests for Flink's REST API under way.
 	tunnels tunnels
 	// What follows is used by the goroutine that receives only.
-	lastHeartbeat, lastRecorded time.Time
-	kubernetesError             string
-	kubernetesVersion           string
+	kubernetesError   string
+	kubernetesVersion string
+	// namespaces were reported and are not stored yet; nil where there are none.
+	namespaces *agentv1.NamespacesReport
 }
 
 // object is an ObjectRef as a map key.
@@ -303,7 +302,8 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 	case *agentv1.ConnectRequest_Heartbeat:
 		s.heartbeat(ctx, m.Heartbeat)
 	case *agentv1.ConnectRequest_Namespaces:
-		s.namespaces(ctx, m.Namespaces.GetNames())
+		s.namespaces = m.Namespaces
+		s.storeNamespaces(ctx)
 	case *agentv1.ConnectRequest_ResultPage:
 		s.rows.answer(m.ResultPage)
 	case *agentv1.ConnectRequest_TunnelReply:

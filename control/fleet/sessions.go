@@ -90,6 +90,17 @@ func (s *Sessions) of(cluster string) *session {
 	return s.byCluster[cluster]
 }
 
+// heartbeats are the last ones of all sessions, by the key of their cluster.
+func (s *Sessions) heartbeats() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	received := make(map[string]int64, len(s.byCluster))
+	for cluster, session := range s.byCluster {
+		received[store.Key(cluster)] = session.lastHeartbeat.Load()
+	}
+	return received
+}
+
 // unreachable is the error for a request to the agent of a cluster that is not
 // connected here, and the replica that it is connected to, if any. can and cannot
 // say what the agent is needed for.

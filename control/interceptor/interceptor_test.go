@@ -146,8 +146,9 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		"a runtime error": {func() error { var v any = 1; return errors.New(v.(string)) }, codes.Internal, "Internal error.", "interface conversion"},
 		"any other":       {func() error { return errors.New("secret detail") }, codes.Internal, "Internal error.", "secret detail"},
 		"no space": {
-			func() error { return fmt.Errorf("create: %w", store.ErrNoSpace) }, codes.Unavailable,
-			"etcd has no space left and rejects writes. Reads are not affected.", "out of space",
+			func() error { return fmt.Errorf("create: %w", store.ErrNoSpace) }, codes.ResourceExhausted,
+			"etcd's space quota is used up, so nothing can be stored. Reads are not affected. Delete resources, " +
+				"or free space in etcd: compact, defragment, and disarm the alarm NOSPACE.", "",
 		},
 		"no etcd": {
 			func() error { return fmt.Errorf("get: %w: %w", store.ErrUnavailable, context.DeadlineExceeded) }, codes.Unavailable,

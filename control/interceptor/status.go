@@ -13,7 +13,8 @@ import (
 func toStatus(err error) *status.Status {
 	switch {
 	case errors.Is(err, store.ErrNoSpace):
-		err = apierror.Unavailable(err, "etcd has no space left and rejects writes. Reads are not affected.")
+		err = apierror.OutOfSpace(err, "etcd's space quota is used up, so nothing can be stored. Reads are not affected. Delete resources, "+
+			"or free space in etcd: compact, defragment, and disarm the alarm NOSPACE.")
 	case errors.Is(err, store.ErrUnavailable):
 		err = apierror.Unavailable(err, "etcd is not available. Try again.")
 	case errors.Is(err, store.ErrTooLarge):

@@ -9,15 +9,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
-	"golang.org/x/sync/errgroup"
 )
 
-// leaseTTL is the time, in seconds, after which a leader that is gone is replaced.
-const leaseTTL = 5
+const (
+	// leaseTTL is the time, in seconds, after which a leader that is gone is replaced.
+	leaseTTL = 5
+	// After a term or a duty that failed, the next begins after a wait that doubles
+	// from minBackoff to maxBackoff.
+	minBackoff, maxBackoff = time.Second, 30 * time.Second
+)
 
 // Config is what an Election is made of.
 type Config struct {
@@ -26,8 +32,8 @@ type Config struct {
 	Key string
 	// Replica names this replica.
 	Replica string
-	// Duties are what the leader does, each until its context ends. The first that
-	// fails ends the term.
+	// Duties are what the leader does, each until its context ends. One that fails is
+	// begun again after a while, and the others go on.
 	Duties []func(context.Context) error
 	Log    *slog.Logger
 }
@@ -35,28 +41,46 @@ type Config struct {
 // Election makes this replica the leader now and then.
 type Election struct {
 	Config
-	// backoff is how long the replica waits after a term that failed.
+	// backoff is the first wait after a failure.
 	backoff time.Duration
 }
 
 // New makes an Election.
-func New(config Config) *Election { return &Election{Config: config, backoff: time.Second} }
+func New(config Config) *Election { return &Election{Config: config, backoff: minBackoff} }
 
 // Run stands for election, and leads whenever elected, until the context ends.
 func (e *Election) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := e.term(ctx); err != nil && ctx.Err() == nil {
-			e.Log.Warn("leadership ended", "error", err)
-			select {
-			case <-time.After(e.backoff):
-			case <-ctx.Done():
-			}
-		}
-	}
+	e.repeat(ctx, "this replica does not lead", e.term)
 	return nil
 }
 
-// term waits to be elected and leads until the lease is lost or a duty fails.
+// repeat does something that fails again until the context ends. A failure is
+// logged when it is another one than before.
+func (e *Election) repeat(ctx context.Context, what string, do func(context.Context) error) {
+	last, wait := "", e.backoff
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := do(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > maxBackoff {
+			last, wait = "", e.backoff
+		}
+		if text := fmt.Sprint(err); text != last {
+			e.Log.Warn(what, "error", err)
+			last = text
+		}
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, maxBackoff)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// term waits to be elected and leads until the lease is lost. An etcd without space
+// keeps leases alive, but grants none.
 func (e *Election) term(ctx context.Context) error {
 	// A campaign that is given up resigns with the context of its client, and would
 	// wait for an etcd that is away.
@@ -71,19 +95,31 @@ func (e *Election) term(ctx context.Context) error {
 		return fmt.Errorf("stand for election: %w", err)
 	}
 	e.Log.Info("leading", "replica", e.Replica)
-	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		select {
-		case <-session.Done():
-			return errors.New("lease lost")
-		case <-inner.Done():
-			return inner.Err()
-		}
-	})
+	var duties sync.WaitGroup
+	defer duties.Wait()
+	inner, end := context.WithCancel(ctx)
+	defer end()
 	for _, duty := range e.Duties {
-		group.Go(func() error { return duty(inner) })
+		duties.Go(func() { e.repeat(inner, "a duty of the leader failed", protected(duty)) })
 	}
-	return group.Wait()
+	select {
+	case <-session.Done():
+		return errors.New("lease lost")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// protected makes a panic of a duty its error.
+func protected(duty func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return duty(ctx)
+	}
 }
 
 // resign revokes the lease of a session whose context may be over, so that the

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/goleak"
 
+	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
 	"github.com/openweir/weir/internal/await"
 )
@@ -19,13 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // replica is a candidate whose duty reports when it begins and ends.
 type replica struct {
 	begun, ended chan string
-	fail         chan error // what the duty is to fail with
+	others       chan string // that another duty has begun
+	fail         chan error  // what the duty is to fail with
 	stop         func()
 }
 
 func stand(t *testing.T, etcd *clientv3.Client, name string) *replica {
 	t.Helper()
-	r := &replica{begun: make(chan string, 10), ended: make(chan string, 10), fail: make(chan error)}
+	r := &replica{begun: make(chan string, 10), ended: make(chan string, 10), others: make(chan string, 10), fail: make(chan error)}
 	e := New(Config{
 		Etcd: etcd, Key: "/test-leader", Replica: name, Log: slog.New(slog.DiscardHandler),
 		Duties: []func(context.Context) error{
@@ -39,8 +42,7 @@ func stand(t *testing.T, etcd *clientv3.Client, name string) *replica {
 					return ctx.Err()
 				}
 			},
-			// Another duty ends when the first fails.
-			func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+			func(ctx context.Context) error { r.others <- name; <-ctx.Done(); return ctx.Err() },
 		},
 	})
 	e.backoff = 0
@@ -85,14 +87,35 @@ func TestOneReplicaLeadsAndAnotherSucceedsIt(t *testing.T) {
 	await.Receive(t, "the other replica to lead", two.begun)
 }
 
-func TestAFailedTaskEndsTheTermAndAnotherBegins(t *testing.T) {
+func TestAFailedDutyBeginsAgainAndTheOthersGoOn(t *testing.T) {
 	r := stand(t, storetest.Etcd(t), "one")
-	for term := range 3 {
-		await.Receive(t, fmt.Sprintf("term %d", term), r.begun)
+	for begin := range 3 {
+		await.Receive(t, fmt.Sprintf("begin %d of the duty", begin), r.begun)
 		r.fail <- errors.New("broken")
 		await.Receive(t, "its end", r.ended)
 	}
-	await.Receive(t, "the term after failures", r.begun)
+	await.Receive(t, "the duty after its failures", r.begun)
+	if others := len(r.others); others != 1 {
+		t.Errorf("the other duty began %d times", others)
+	}
+}
+
+// Without space etcd keeps the lease of the leader and grants no other.
+func TestLeadershipGoesOnWithoutSpace(t *testing.T) {
+	server := storetest.Server(t, embedded.Config{QuotaBytes: 1 << 20})
+	etcd := server.Client()
+	one := stand(t, etcd, "one")
+	await.Receive(t, "the replica to lead", one.begun)
+	storetest.FillSpace(t, etcd)
+	two := stand(t, etcd, "two")
+	<-time.After((leaseTTL + 1) * time.Second) // longer than a lease that is not kept alive
+	select {
+	case <-one.ended:
+		t.Error("the term ended")
+	case <-two.begun:
+		t.Error("another replica leads")
+	default:
+	}
 }
 
 func TestALostLeaseEndsTheTerm(t *testing.T) {

@@ -27,3 +27,11 @@ func SnapshotRef(env *cmfv1.Environment, uid string) *agentv1.ObjectRef {
 		ApiVersion: flink.APIVersion, Kind: flink.KindStateSnapshot, Namespace: env.GetKubernetesNamespace(), Name: "savepoint-" + uid,
 	}
 }
+
+// APIVersionOf is the API version of the objects of a kind that resources have.
+func APIVersionOf(kind string) string {
+	if kind == KindStatement {
+		return SQLAPIVersion
+	}
+	return flink.APIVersion
+}

@@ -56,8 +56,12 @@ func (o *Ownership) Claim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, 
 	return nil
 }
 
-// Unclaim ends the claim on an object.
+// Unclaim ends the claim on an object, unless it has to do for a tombstone; see
+// Remove.
 func (o *Ownership) Unclaim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef) {
+	if tx.OutOfSpace() {
+		return
+	}
 	o.Claims.Delete(tx, ClaimKey(cluster, ref))
 }
 
@@ -76,8 +80,20 @@ func (o *Ownership) ClaimedBy(at store.Reader, cluster, objects, key string) (*a
 
 // Remove has the agent of a cluster delete an owner's object or, with release,
 // leave it there unmanaged.
+//
+// While etcd has no space and accepts deletions only, the claim stays in the place
+// of a tombstone: a claim without its resource. FinishRemovals makes a tombstone of
+// it once there is space. It would not know of release, so with that there has to be
+// space.
 func (o *Ownership) Remove(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, owner string, release bool) {
-	o.Tombstones.Put(tx, TombstoneKey(cluster, ref, owner), &storev1.TombstoneRecord{
+	if tx.OutOfSpace() && !release && o.Claims.Get(tx, ClaimKey(cluster, ref)).Message().GetOwnerUid() == owner {
+		return
+	}
+	o.Tombstones.Put(tx, TombstoneKey(cluster, ref, owner), tombstone(ref, owner, release))
+}
+
+func tombstone(ref *agentv1.ObjectRef, owner string, release bool) *storev1.TombstoneRecord {
+	return &storev1.TombstoneRecord{
 		ApiVersion: ref.GetApiVersion(),
 		Kind:       ref.GetKind(),
 		Namespace:  ref.GetNamespace(),
@@ -85,7 +101,7 @@ func (o *Ownership) Remove(tx *store.Tx, cluster string, ref *agentv1.ObjectRef,
 		OwnerUid:   owner,
 		Created:    Now(),
 		Release:    release,
-	})
+	}
 }
 
 // Keep takes a Remove back that has not been carried out.

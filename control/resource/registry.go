@@ -75,6 +75,14 @@ func NewRegistry(rooms ...Room) *Registry {
 // Objects are those of all kinds, in the order in which they are sent.
 func (r *Registry) Objects() []*Object { return r.objects }
 
+func (r *Registry) byName() map[string]*Object {
+	objects := make(map[string]*Object, len(r.objects))
+	for _, object := range r.objects {
+		objects[object.Name] = object
+	}
+	return objects
+}
+
 // Contained describes a kind whose resources are in environments.
 type Contained[R proto.Message] struct {
 	// Drop deletes one resource, and leaves its objects on the cluster unmanaged.

@@ -156,9 +156,15 @@ func (s *Store) answerBarriers(ctx context.Context) {
 	case <-s.ready:
 	}
 	for {
+		var probe <-chan time.Time
+		if s.silence.isUnanswered() {
+			probe = time.After(probeInterval)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-probe:
+			s.barriers.join()
 		case <-s.barriers.asked:
 		}
 		if b := s.barriers.take(); b != nil {
@@ -168,7 +174,11 @@ func (s *Store) answerBarriers(ctx context.Context) {
 }
 
 func (s *Store) answer(ctx context.Context, b *barrier) {
-	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
+	timeout := questionTimeout
+	if s.silence.isSilent() {
+		timeout = silenceLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	before := s.barriers.position()
 	header, err := s.currentHeader(ctx)
@@ -190,7 +200,9 @@ func (p position) precedes(header *etcdserverpb.ResponseHeader) bool {
 
 // currentHeader asks etcd for nothing but the header of a linearizable answer.
 func (s *Store) currentHeader(ctx context.Context) (*etcdserverpb.ResponseHeader, error) {
+	answered := s.silence.ask()
 	response, err := s.client.Get(ctx, s.prefix, clientv3.WithCountOnly())
+	answered(err)
 	if err != nil {
 		return nil, fmt.Errorf("ask etcd for its revision: %w", err)
 	}
@@ -205,6 +217,8 @@ func (s *Store) catchUp(ctx context.Context) error {
 	for {
 		b := s.barriers.join()
 		select {
+		case <-s.silence.Broken():
+			return errSilent
 		case <-b.passed:
 			if !errors.Is(b.err, errHistoryChanged) {
 				return b.err
@@ -227,6 +241,8 @@ func (s *Store) comeTo(ctx context.Context, revision int64) error {
 	b := &barrier{passed: make(chan struct{})}
 	s.barriers.await(b, s.barriers.position().history, revision)
 	select {
+	case <-s.silence.Broken():
+		return errSilent
 	case <-b.passed:
 		if b.err != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, b.err)

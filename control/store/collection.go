@@ -59,13 +59,14 @@ func (c *Collection[T]) Name() string { return c.name }
 
 // Scope is the objects of the collection under the path, for a Watch or a Feed.
 func (c *Collection[T]) Scope(under string) Scope {
-	return Scope{collection: c.number, name: c.name, under: spanOf(under)}
+	return Scope{collection: c.number, name: c.name, prefix: c.prefix, under: spanOf(under)}
 }
 
 // Scope is part of a collection.
 type Scope struct {
 	collection int
 	name       string
+	prefix     string // of the keys in etcd
 	under      span
 }
 
@@ -83,6 +84,17 @@ func (s Scope) Keys(r Reader) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		r.snapshot().tables[s.collection].keys(s.under, func(key string, _ int64) bool { return yield(key) })
 	}
+}
+
+// Has is true if there is an object of the key in the scope.
+func (s Scope) Has(r Reader, key string) bool {
+	return s.under.contains(key) && r.snapshot().tables[s.collection].get(key) != nil
+}
+
+// RequireAbsent has the commit fail if there is an object of the key then, even
+// one that cannot be decoded.
+func (s Scope) RequireAbsent(tx *Tx, key string) {
+	requireAbsent(tx, s.prefix+key)
 }
 
 // Contains is true if the object is in the scope.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -25,11 +26,18 @@ const (
 	maxGroup      = 32
 	maxGroupBytes = 512 << 10
 	maxGroupOps   = 128 - maxGroup
+
+	// slowCommit is how long a commit takes before etcd is asked something else, to
+	// tell an etcd that is slow to write from one that does not answer.
+	slowCommit = 100 * time.Millisecond
 )
 
 // committer groups the transactions of a store.
 type committer struct {
-	client *clientv3.Client
+	client  *clientv3.Client
+	silence *silence
+	// ask asks etcd something that it answers without writing.
+	ask func()
 
 	mu      sync.Mutex
 	waiting []*pendingCommit
@@ -65,9 +73,17 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (int64, error) {
 		for _, own := range tx.own {
 			s.written.forget(own.key, own.value)
 		}
-		return 0, fmt.Errorf("commit: %w", err)
+		return 0, fmt.Errorf("commit: %w", s.noticed(err))
 	}
 	return revision, nil
+}
+
+// noticed is the error, of which it is noted what it says of etcd.
+func (s *Store) noticed(err error) error {
+	if errors.Is(err, ErrNoSpace) {
+		s.exhausted()
+	}
+	return err
 }
 
 // request is a request to etcd on its way. It is given up when everybody who
@@ -78,6 +94,9 @@ type request struct {
 }
 
 func (c *committer) submit(ctx context.Context, tx *Tx) (int64, error) {
+	if c.silence.isSilent() {
+		return 0, errSilent // and nothing is sent
+	}
 	p := &pendingCommit{tx: tx, done: make(chan struct{})}
 	c.mu.Lock()
 	c.waiting = append(c.waiting, p)
@@ -86,12 +105,21 @@ func (c *committer) submit(ctx context.Context, tx *Tx) (int64, error) {
 		c.live.Go(c.send)
 	}
 	c.mu.Unlock()
-	select {
-	case <-p.done:
-		return p.revision, p.err
-	case <-ctx.Done():
-		c.withdraw(p)
-		return 0, translate(ctx.Err())
+	slow := time.NewTimer(slowCommit)
+	defer slow.Stop()
+	for {
+		select {
+		case <-p.done:
+			return p.revision, p.err
+		case <-slow.C:
+			c.ask()
+		case <-c.silence.Broken():
+			c.withdraw(p)
+			return 0, errSilent
+		case <-ctx.Done():
+			c.withdraw(p)
+			return 0, translate(ctx.Err())
+		}
 	}
 }
 
@@ -156,7 +184,9 @@ func (c *committer) take(cancel context.CancelFunc) []*pendingCommit {
 func (c *committer) sendGroup(ctx context.Context, group []*pendingCommit) {
 	if len(group) == 1 {
 		tx := group[0].tx
+		answered := c.silence.ask()
 		response, err := c.client.Txn(ctx).If(tx.conditions...).Then(tx.ops...).Commit()
+		answered(err)
 		if err != nil {
 			group[0].finish(0, translate(err))
 			return
@@ -168,12 +198,23 @@ func (c *committer) sendGroup(ctx context.Context, group []*pendingCommit) {
 	for i, p := range group {
 		ops[i] = clientv3.OpTxn(p.tx.conditions, p.tx.ops, nil)
 	}
+	answered := c.silence.ask()
 	response, err := c.client.Txn(ctx).Then(ops...).Commit()
+	answered(err)
 	switch {
 	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrDuplicateKey):
 		// One of them is to blame; which one shows when each goes by itself.
 		for i := range group {
 			c.sendGroup(ctx, group[i:i+1])
+		}
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		// Those that only delete are accepted when they go by themselves.
+		for i, p := range group {
+			if p.tx.puts() {
+				p.finish(0, translate(err))
+			} else {
+				c.sendGroup(ctx, group[i:i+1])
+			}
 		}
 	case err != nil:
 		for _, p := range group {

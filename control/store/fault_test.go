@@ -13,6 +13,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openweir/weir/control/store"
@@ -168,22 +169,79 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 
 func second[A, B any](_ A, b B) B { return b }
 
-func TestWithoutSpaceReadsGoOn(t *testing.T) {
+// An etcd without space serves reads and deletions. Once enough is deleted, the
+// embedded etcd accepts writes again.
+func TestWithoutSpaceReadsAndDeletionsGoOn(t *testing.T) {
 	server := storetest.Server(t, embedded.Config{QuotaBytes: 1 << 20})
 	s, c := startStore(t, server.Client())
 	create(t, c, "first")
-	var err error
-	for n := 0; err == nil && n < 100; n++ {
-		_, err = c.Create(t.Context(), fmt.Sprintf("k%d", n), wrapperspb.String(storetest.Noise(200<<10)))
+	storetest.FillSpace(t, server.Client())
+	put := func(key string) error {
+		_, err := c.Create(within(t, await.Patience), key, wrapperspb.String(""))
+		return err
 	}
-	if !errors.Is(err, store.ErrNoSpace) {
-		t.Fatalf("writing beyond the quota gave %v, want ErrNoSpace", err)
+	if err := put("second"); !errors.Is(err, store.ErrNoSpace) {
+		t.Fatalf("a write beyond the quota gave %v, want ErrNoSpace", err)
 	}
+	if !s.Space().Exhausted {
+		t.Error("the store does not know that there is no space")
+	}
+	freed := s.Freed()
 	if _, err := c.Get(t.Context(), "first"); err != nil {
 		t.Errorf("a read gives %v", err)
 	}
-	if err := s.Healthy(t.Context()); !errors.Is(err, store.ErrNoSpace) {
-		t.Errorf("the health is %v, want ErrNoSpace", err)
+	if err := s.Healthy(t.Context()); err != nil {
+		t.Errorf("the health is %v, though reads are served", err)
+	}
+	// A change that can do with deletions alone is told to.
+	if _, err := s.Update(t.Context(), func(tx *store.Tx) error {
+		c.Delete(tx, "first")
+		if !tx.OutOfSpace() {
+			c.Put(tx, "note", wrapperspb.String("first is deleted"))
+		}
+		return nil
+	}); err != nil {
+		t.Errorf("a deletion gives %v", err)
+	}
+	if o, err := c.Get(t.Context(), "first"); err != nil || o != nil {
+		t.Errorf("after the deletion there is %v (%v)", o, err)
+	}
+
+	storetest.FreeSpace(t, server.Client())
+	await.Success(t, "a write", func() error { return put("second") })
+	await.Closed(t, "the store to notice", freed)
+	if space := s.Space(); space.Exhausted || len(space.Members) != 1 || space.Members[0].Quota != 1<<20 || space.Members[0].Size < space.Members[0].InUse {
+		t.Errorf("the space is %+v", space)
+	}
+}
+
+// Deletions that are sent together with writes are not rejected with them.
+func TestWithoutSpaceDeletionsAreNotRejectedWithWrites(t *testing.T) {
+	server := storetest.Server(t, embedded.Config{QuotaBytes: 1 << 20})
+	s, c := startStore(t, server.Client())
+	const count = 20
+	for n := range count {
+		create(t, c, fmt.Sprint(n))
+	}
+	storetest.FillSpace(t, server.Client())
+	var all errgroup.Group
+	for n := range count {
+		all.Go(func() error {
+			_, err := s.Update(within(t, await.Patience), func(tx *store.Tx) error { c.Delete(tx, fmt.Sprint(n)); return nil })
+			return err
+		})
+		all.Go(func() error {
+			if _, err := c.Create(within(t, await.Patience), fmt.Sprint("new", n), wrapperspb.String("")); !errors.Is(err, store.ErrNoSpace) {
+				return fmt.Errorf("a write gave %v", err)
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := c.List(t.Context()); err != nil || len(left) != 0 {
+		t.Errorf("%d objects are left (%v)", len(left), err)
 	}
 }
 

@@ -224,6 +224,7 @@ func (m *mirror) watch(ctx context.Context) error {
 			if err := response.Err(); err != nil {
 				return fmt.Errorf("watch %s: %w", m.prefix, err)
 			}
+			m.silence.heard()
 			m.setTrouble(nil)
 			m.retries = 0
 			m.digest(response)

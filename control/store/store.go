@@ -12,6 +12,7 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.opentelemetry.io/otel"
 )
 
 const (
@@ -32,6 +33,7 @@ type Store struct {
 
 	collections []collection // by number; fixed once Run has started
 	barriers    *barriers
+	silence     *silence
 	committer   committer
 	contended   keyLocks
 	written     written
@@ -53,6 +55,9 @@ type Store struct {
 	history history
 	watches map[*Watch]struct{}
 	feeds   map[*Feed]struct{}
+
+	space      space
+	askedSpace chan struct{} // holds one signal when etcd is to be asked for its space at once
 
 	troubleMu   sync.Mutex
 	lastTrouble error // why the cache is not being fed; nil while it is
@@ -94,18 +99,26 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 		log:      log,
 		config:   config{historyChanges: 16384, historyBytes: 32 << 20, bookmarks: 15 * time.Second},
 		barriers: newBarriers(),
+		silence:  newSilence(),
 		ready:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 		rewind:   make(chan struct{}, 1),
 		watches:  map[*Watch]struct{}{},
 		feeds:    map[*Feed]struct{}{},
+
+		space:      space{freed: make(chan struct{})},
+		askedSpace: make(chan struct{}, 1),
 	}
 	for _, option := range options {
 		option(&s.config)
 	}
-	s.committer.client = client
+	s.committer.client, s.committer.silence = client, s.silence
+	s.committer.ask = func() { s.barriers.join() }
 	s.history = history{maxChanges: s.config.historyChanges, maxBytes: s.config.historyBytes}
 	s.current.Store(&Snapshot{})
+	if err := s.registerMetrics(otel.GetMeterProvider()); err != nil {
+		log.Warn("metrics of the store cannot be registered", "error", err)
+	}
 	return s
 }
 
@@ -116,13 +129,18 @@ func (s *Store) Run(ctx context.Context) error {
 		return errors.New("the store runs already")
 	}
 	defer close(s.stopped)
+	defer s.silence.stop()
 	defer s.committer.live.Wait()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { s.answerBarriers(ctx) })
+	wg.Go(func() { s.followSpace(ctx) })
 	(&mirror{Store: s}).run(ctx)
 	return nil
 }
+
+// Log is the store's.
+func (s *Store) Log() *slog.Logger { return s.log }
 
 // Ready is closed when the cache is first filled.
 func (s *Store) Ready() <-chan struct{} { return s.ready }

@@ -25,7 +25,9 @@ type Tx struct {
 	// alone is set where an op can fail the whole request, so that it must not
 	// be sent together with others.
 	alone bool
-	err   error
+	// outOfSpace is set where etcd rejects every transaction that puts something.
+	outOfSpace bool
+	err        error
 }
 
 type ownWrite struct {
@@ -37,6 +39,13 @@ func (tx *Tx) snapshot() *Snapshot { return tx.base }
 
 // Revision is that of the snapshot that the transaction reads.
 func (tx *Tx) Revision() int64 { return tx.base.revision }
+
+// OutOfSpace is true if etcd has no space left and would reject what puts anything.
+// A change that can do with deletions alone then does, and so frees space.
+func (tx *Tx) OutOfSpace() bool { return tx.outOfSpace }
+
+// puts is true if the transaction puts anything.
+func (tx *Tx) puts() bool { return len(tx.own) > 0 }
 
 // Get gives the object of the key, nil if there is none. The transaction is
 // committed only if the object is still the same.
@@ -61,7 +70,11 @@ func (c *Collection[T]) RequireRevision(tx *Tx, key string, revision int64) {
 
 // RequireAbsent has the commit fail if there is an object of the key then.
 func (c *Collection[T]) RequireAbsent(tx *Tx, key string) {
-	c.require(tx, key, clientv3.Compare(clientv3.CreateRevision(c.prefix+key), "=", 0))
+	requireAbsent(tx, c.prefix+key)
+}
+
+func requireAbsent(tx *Tx, key string) {
+	require(tx, key, clientv3.Compare(clientv3.CreateRevision(key), "=", 0))
 }
 
 // RequirePresent has the commit fail unless there is an object of the key then,
@@ -91,9 +104,14 @@ func (c *Collection[T]) RequireNoneSince(tx *Tx, under string, revision int64) {
 }
 
 func (c *Collection[T]) require(tx *Tx, key string, condition clientv3.Cmp) {
+	require(tx, c.prefix+key, condition)
+}
+
+// require adds a condition on a key of etcd.
+func require(tx *Tx, key string, condition clientv3.Cmp) {
 	tx.conditions = append(tx.conditions, condition)
-	note(&tx.reads, c.prefix+key)
-	tx.size += 2 * (len(c.prefix) + len(key))
+	note(&tx.reads, key)
+	tx.size += 2 * len(key)
 }
 
 func (c *Collection[T]) requireSpan(tx *Tx, all span, condition clientv3.Cmp) {

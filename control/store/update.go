@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -16,6 +17,7 @@ const maxAttempts = 50
 // commit. It is the one place where conflicts are handled: change runs again, on a
 // newer snapshot, whenever a condition did not hold or change itself returned
 // ErrConflict, so it must have no effects but on what it is given and returns.
+// Where etcd has no space left it runs once more with Tx.OutOfSpace.
 // After maxAttempts it fails with ErrConflict. Any other error of change is
 // returned as it is, and nothing is written.
 //
@@ -55,7 +57,7 @@ func (s *Store) update(ctx context.Context, base *Snapshot, sufficient bool, cha
 	// Those that contend for what they write first go one at a time from the first
 	// conflict on, newcomers too: each would otherwise make the others start over,
 	// and one that has to read a newer snapshot first would lose every time.
-	locked := false
+	locked, outOfSpace := false, false
 	lock := func(tx *Tx) (unlock func(), err error) {
 		locked = true
 		return s.contended.acquire(ctx, tx.firstKey())
@@ -68,12 +70,14 @@ func (s *Store) update(ctx context.Context, base *Snapshot, sufficient bool, cha
 			}
 			sufficient = true
 		}
-		tx := &Tx{base: base}
+		tx := &Tx{base: base, outOfSpace: outOfSpace}
 		err := change(tx)
 		if err == nil {
 			err = tx.err
 		}
 		switch {
+		case err == nil && outOfSpace && tx.puts():
+			return 0, fmt.Errorf("commit: %w", ErrNoSpace)
 		case err == nil && len(tx.ops) > 0 && !locked && s.contended.has(tx.firstKey()):
 			unlock, err := lock(tx)
 			if err != nil {
@@ -84,7 +88,12 @@ func (s *Store) update(ctx context.Context, base *Snapshot, sufficient bool, cha
 			continue
 		case err == nil && len(tx.ops) > 0:
 			var revision int64
-			if revision, err = s.commit(ctx, tx); err == nil || !errors.Is(err, ErrConflict) {
+			revision, err = s.commit(ctx, tx)
+			if errors.Is(err, ErrNoSpace) && !outOfSpace {
+				outOfSpace = true // perhaps deletions alone will do
+				continue
+			}
+			if err == nil || !errors.Is(err, ErrConflict) {
 				return revision, err
 			}
 		case !errors.Is(err, ErrConflict) && sufficient:

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -18,49 +20,66 @@ import (
 func (a *Applications) followEnvironments(ctx context.Context) error {
 	feed := a.store.Changes(a.environments.Records.Scope(""))
 	defer feed.Close()
-	for {
-		changed, err := feed.Next(ctx)
-		if err != nil {
-			return err
-		}
+	work := resource.NewWork("apply-environment-defaults", a.store, a.applyDefaults)
+	defer work.End()
+	return work.Follow(ctx, feed, func(changed []store.Ref) {
 		for _, env := range changed {
-			for app := range a.Records.In(a.store.Cached()).Under(env.Key) {
-				if err := a.applyDefaults(ctx, env.Key, app.Key); err != nil {
-					return fmt.Errorf("apply the defaults of environment %s to application %s: %w", env.Key, app.Key, err)
-				}
+			for app := range a.Records.Scope("").Under(env.Key).Keys(a.store.Cached()) {
+				work.Do(ctx, app)
 			}
 		}
-	}
+	})
 }
 
 // applyDefaults begins a new instance of an application if its environment's
 // defaults make one necessary, and else brings the current one in line with them.
-func (a *Applications) applyDefaults(ctx context.Context, envKey, key string) error {
-	_, err := a.store.Update(ctx, func(tx *store.Tx) error {
-		env, app := a.environments.Records.Get(tx, envKey), a.Records.Get(tx, key)
-		if env == nil || app == nil {
+// Where they make it too large to be stored, an event says so.
+func (a *Applications) applyDefaults(ctx context.Context, key string) error {
+	_, err := a.store.Update(ctx, func(tx *store.Tx) error { return a.applyDefaultsIn(tx, key) })
+	if errors.Is(err, store.ErrTooLarge) {
+		_, reported := a.store.Update(ctx, func(tx *store.Tx) error {
+			if env, app := a.withEnvironment(tx, key); env != nil && app != nil {
+				a.reportRefused(tx, env, app, errTooLarge)
+			}
 			return nil
-		}
-		reported := a.Status.In(tx).Get(key).Message()
-		plan, err := Next(env.Value(), app.Value(), app.Value().GetApplication(), nil,
-			flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), a.currentSpec(tx, key, app.Value()))
-		if refused, ok := errors.AsType[*apierror.Error](err); ok {
-			a.reportRefused(tx, env, app, refused)
-			return nil
-		}
-		if err != nil {
-			a.log.Error("the defaults of the environment cannot be applied to an application", "application", key, "error", err)
-			return nil
-		}
-		switch {
-		case plan.Instance != nil:
-			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
-		case plan.Revised:
-			a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))
-		}
-		return nil
-	})
+		})
+		err = errors.Join(err, reported)
+	}
 	return err
+}
+
+// errTooLarge is what users read of an application that the defaults of its
+// environment make too large.
+var errTooLarge = errors.New("the application would be too large to be stored: etcd accepts about 1.5 MB")
+
+func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
+	env, app := a.withEnvironment(tx, key)
+	if env == nil || app == nil {
+		return nil
+	}
+	reported := a.Status.In(tx).Get(key).Message()
+	plan, err := Next(env.Value(), app.Value(), app.Value().GetApplication(), nil,
+		flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), a.currentSpec(tx, key, app.Value()))
+	if refused, ok := errors.AsType[*apierror.Error](err); ok {
+		a.reportRefused(tx, env, app, refused)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case plan.Instance != nil:
+		a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
+	case plan.Revised:
+		a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))
+	}
+	return nil
+}
+
+// withEnvironment reads an application and its environment; nil where they are gone.
+func (a *Applications) withEnvironment(tx *store.Tx, key string) (*store.Object[*cmfv1.Environment], *store.Object[*storev1.ApplicationRecord]) {
+	env, _, _ := strings.Cut(key, "/")
+	return a.environments.Records.Get(tx, env), a.Records.Get(tx, key)
 }
 
 // reportRefused writes an event that the environment's defaults would make the

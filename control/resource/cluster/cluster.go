@@ -5,9 +5,11 @@ package cluster
 import (
 	"context"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/resource"
@@ -21,13 +23,16 @@ import (
 const statementResource = "statements.sql.weir.dev"
 
 // Clusters is the room of Kubernetes clusters. All its collections but
-// Environments go by the name of the cluster.
+// Heartbeats and Environments go by the name of the cluster.
 type Clusters struct {
 	Records *store.Collection[*cmfv1.KubernetesCluster]
 	// Status is what agents reported of their cluster. It outlives their sessions.
 	Status *store.Collection[*storev1.ClusterStatusRecord]
 	// Sessions are attached to the lease of the session of the cluster's agent.
 	Sessions *store.Collection[*storev1.SessionRecord]
+	// Heartbeats are the last ones of the agents that are connected to a replica, by
+	// the name of the replica. A change is no event of a watch.
+	Heartbeats *store.Collection[*storev1.HeartbeatsRecord]
 	// Environments has a key for every environment of a cluster, by cluster and
 	// name, so that a transaction can require that there is none.
 	Environments *store.Collection[*emptypb.Empty]
@@ -43,6 +48,7 @@ func New(s *store.Store, watches *resource.Watches) *Clusters {
 		Records:      store.NewCollection[*cmfv1.KubernetesCluster](s, "clusters"),
 		Status:       store.NewCollection[*storev1.ClusterStatusRecord](s, "cluster-status"),
 		Sessions:     store.NewCollection[*storev1.SessionRecord](s, "sessions"),
+		Heartbeats:   store.NewCollection[*storev1.HeartbeatsRecord](s, "heartbeats"),
 		Environments: store.NewCollection[*emptypb.Empty](s, "cluster-environments"),
 		store:        s,
 		watches:      watches,
@@ -99,7 +105,22 @@ func (c *Clusters) StatusOf(at store.Reader, name string) *cmfv1.KubernetesClust
 }
 
 func (c *Clusters) status(at store.Reader, cluster *store.Object[*cmfv1.KubernetesCluster]) *cmfv1.KubernetesClusterStatus {
-	return statusOf(cluster.Value(), c.Status.In(at).Get(cluster.Key).Message(), c.Sessions.In(at).Get(cluster.Key).Message())
+	status := statusOf(cluster.Value(), c.Status.In(at).Get(cluster.Key).Message(), c.Sessions.In(at).Get(cluster.Key).Message())
+	status.LastHeartbeatTimestamp = latest(status.GetLastHeartbeatTimestamp(), c.heartbeat(at, cluster.Key))
+	return status
+}
+
+// heartbeat is when replicas last received a heartbeat from a cluster, as far as
+// that is stored; nil where it is not.
+func (c *Clusters) heartbeat(at store.Reader, cluster string) *timestamppb.Timestamp {
+	var last int64
+	for record := range c.Heartbeats.In(at).Under("") {
+		last = max(last, record.Value().GetReceived()[cluster])
+	}
+	if last == 0 {
+		return nil
+	}
+	return timestamppb.New(time.UnixMilli(last))
 }
 
 // StaleWarning says why what agents reported of the objects of a custom resource

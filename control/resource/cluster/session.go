@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
@@ -22,26 +23,44 @@ func (c *Clusters) explainLostSessions(ctx context.Context) error {
 	defer feed.Close()
 	// The records of the sessions as they last were.
 	last := map[string]*storev1.SessionRecord{}
+	work := resource.NewWork("explain-lost-sessions", c.store, func(ctx context.Context, cluster string) error {
+		if session := c.Sessions.In(c.store.Cached()).Get(cluster); session != nil {
+			last[cluster] = session.Value()
+			return nil
+		}
+		if err := c.explain(ctx, cluster, last[cluster]); err != nil {
+			return err
+		}
+		delete(last, cluster)
+		return nil
+	})
+	defer work.End()
 	for cluster := range c.Records.In(c.store.Cached()).Under("") {
-		if err := c.explain(ctx, cluster.Key, nil); err != nil {
-			return err
-		}
+		work.Do(ctx, cluster.Key)
 	}
-	for {
-		changed, err := feed.Next(ctx)
-		if err != nil {
-			return err
-		}
-		at := c.Sessions.In(c.store.Cached())
+	return work.Follow(ctx, feed, func(changed []store.Ref) {
 		for _, ref := range changed {
-			if session := at.Get(ref.Key); session != nil {
-				last[ref.Key] = session.Value()
-				continue
+			work.Do(ctx, ref.Key)
+		}
+		c.forgetReplicas(ctx)
+	})
+}
+
+// forgetReplicas deletes the heartbeats of replicas that have no session any more.
+// One that has some again writes them again.
+func (c *Clusters) forgetReplicas(ctx context.Context) {
+	for record := range c.Heartbeats.In(c.store.Cached()).Under("") {
+		_, err := c.store.Update(ctx, func(tx *store.Tx) error {
+			for session := range c.Sessions.In(tx).Under("") {
+				if store.Key(session.Value().GetReplica()) == record.Key {
+					return nil
+				}
 			}
-			if err := c.explain(ctx, ref.Key, last[ref.Key]); err != nil {
-				return err
-			}
-			delete(last, ref.Key)
+			c.Heartbeats.Delete(tx, record.Key)
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			c.store.Log().Warn("heartbeats of a replica without sessions could not be deleted", "replica", record.Key, "error", err)
 		}
 	}
 }
@@ -58,9 +77,7 @@ func (c *Clusters) explain(ctx context.Context, cluster string, last *storev1.Se
 		}
 		after := proto.CloneOf(before.Value())
 		after.DisconnectMessage = expired
-		if beat := last.GetLastHeartbeat(); beat.AsTime().After(after.GetLastHeartbeat().AsTime()) {
-			after.LastHeartbeat = beat
-		}
+		after.LastHeartbeat = latest(after.GetLastHeartbeat(), latest(last.GetLastHeartbeat(), c.heartbeat(tx, cluster)))
 		c.Status.Put(tx, cluster, after)
 		return nil
 	})

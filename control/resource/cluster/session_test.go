@@ -44,14 +44,18 @@ func TestLostSessionsAreExplained(t *testing.T) {
 		c.Records.Put(tx, name, record)
 		c.Status.Put(tx, name, &storev1.ClusterStatusRecord{LastHeartbeat: early, DisconnectMessage: message})
 		if session {
-			c.Sessions.Put(tx, name, &storev1.SessionRecord{LastHeartbeat: late})
+			c.Sessions.Put(tx, name, &storev1.SessionRecord{Replica: name, LastHeartbeat: late})
 		}
 	}
+	latest := timestamppb.New(time.Unix(300, 0))
 	write(func(tx *store.Tx) {
 		add(tx, "lost-before", "", false)
 		add(tx, "left-before", "The agent closed its connection.", false)
 		add(tx, "lost-after", "", true)
 		add(tx, "connected", "", true)
+		for _, replica := range []string{"lost-after", "connected"} {
+			c.Heartbeats.Put(tx, replica, &storev1.HeartbeatsRecord{Received: map[string]int64{replica: latest.AsTime().UnixMilli()}})
+		}
 	})
 	if got := status("lost-before").GetMessage(); got != "No agent of this cluster is connected." {
 		t.Errorf("a cluster whose session nobody has explained says %q", got)
@@ -63,8 +67,17 @@ func TestLostSessionsAreExplained(t *testing.T) {
 	await.Until(t, "the cluster without a session has a reason", func() bool { return status("lost-before").GetMessage() == expired })
 	write(func(tx *store.Tx) { c.Sessions.Delete(tx, "lost-after") })
 	await.Until(t, "the cluster that lost its session has a reason", func() bool { return status("lost-after").GetMessage() == expired })
-	if got := status("lost-after").GetLastHeartbeatTimestamp(); !got.AsTime().Equal(late.AsTime()) {
-		t.Errorf("the last heartbeat was at %v, want %v as in the session", got.AsTime(), late.AsTime())
+	if got := status("lost-after").GetLastHeartbeatTimestamp(); !got.AsTime().Equal(latest.AsTime()) {
+		t.Errorf("the last heartbeat was at %v, want %v as its replica stored it", got.AsTime(), latest.AsTime())
+	}
+	await.Until(t, "the heartbeats of the replica without sessions are deleted", func() bool {
+		return c.Heartbeats.In(s.Cached()).Get("lost-after") == nil
+	})
+	if got := status("lost-after").GetLastHeartbeatTimestamp(); !got.AsTime().Equal(latest.AsTime()) {
+		t.Errorf("the last heartbeat was at %v after that, want %v", got.AsTime(), latest.AsTime())
+	}
+	if c.Heartbeats.In(s.Cached()).Get("connected") == nil {
+		t.Error("the heartbeats of a replica with a session are deleted")
 	}
 	if got := status("left-before").GetMessage(); got != "The agent closed its connection." {
 		t.Errorf("the reason that there was is now %q", got)

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
@@ -21,6 +22,8 @@ const (
 
 // expireOverdue fails savepoints that have not ended in time.
 func (s *Savepoints) expireOverdue(ctx context.Context) error {
+	work := resource.NewWork("expire-savepoints", s.store, func(ctx context.Context, key string) error { return s.expire(ctx, key, time.Now()) })
+	defer work.End()
 	ticker := time.NewTicker(deadlineCheck)
 	defer ticker.Stop()
 	for {
@@ -28,36 +31,31 @@ func (s *Savepoints) expireOverdue(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case now := <-ticker.C:
-			if err := s.expire(ctx, now); err != nil {
-				return err
+			at := s.store.Cached()
+			for key := range s.Records.Scope("").Keys(at) {
+				if s.overdue(at, key, now) && !work.Failing(key) {
+					work.Do(ctx, key)
+				}
 			}
+			work.Retry(ctx)
 		}
 	}
 }
 
-// expire fails those that are overdue at a time.
-func (s *Savepoints) expire(ctx context.Context, now time.Time) error {
-	at := s.store.Cached()
-	for o := range s.Records.In(at).Under("") {
-		if !s.overdue(at, o.Key, now) {
-			continue
-		}
-		_, err := s.store.Update(ctx, func(tx *store.Tx) error {
-			record := s.Records.Get(tx, o.Key)
-			s.status.Get(tx, o.Key)
-			if !s.overdue(tx, o.Key, now) {
-				return nil
-			}
-			after := proto.CloneOf(record.Value())
-			after.Expired = fmt.Sprintf("The savepoint was not complete within %s.", deadline)
-			s.Records.Put(tx, o.Key, after)
+// expire fails a savepoint if it is overdue at a time.
+func (s *Savepoints) expire(ctx context.Context, key string, now time.Time) error {
+	_, err := s.store.Update(ctx, func(tx *store.Tx) error {
+		record := s.Records.Get(tx, key)
+		s.status.Get(tx, key)
+		if !s.overdue(tx, key, now) {
 			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("expire savepoint %s: %w", o.Key, err)
 		}
-	}
-	return nil
+		after := proto.CloneOf(record.Value())
+		after.Expired = fmt.Sprintf("The savepoint was not complete within %s.", deadline)
+		s.Records.Put(tx, key, after)
+		return nil
+	})
+	return err
 }
 
 func (s *Savepoints) overdue(at store.Reader, key string, now time.Time) bool {

@@ -214,7 +214,7 @@ func TestSavepointsExpire(t *testing.T) {
 
 	s := open(t)
 	s.create(t, "nightly")
-	if err := s.expire(t.Context(), now.Add(20*time.Minute)); err != nil {
+	if err := s.expire(t.Context(), store.Join(orders.Key, "nightly"), now.Add(20*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	at, err := s.store.View(t.Context())

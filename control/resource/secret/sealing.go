@@ -3,12 +3,12 @@ package secret
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
+	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -51,17 +51,13 @@ func (s *Secrets) seals(place, sealed, value string) bool {
 func (s *Secrets) reseal(ctx context.Context) error {
 	feed := s.store.Changes(s.Records.Scope(""))
 	defer feed.Close()
-	for {
-		changed, err := feed.Next(ctx)
-		if err != nil {
-			return err
-		}
+	work := resource.NewWork("reseal-secrets", s.store, s.resealOne)
+	defer work.End()
+	return work.Follow(ctx, feed, func(changed []store.Ref) {
 		for _, ref := range changed {
-			if err := s.resealOne(ctx, ref.Key); err != nil {
-				return fmt.Errorf("seal secret %s with the current key: %w", ref.Key, err)
-			}
+			work.Do(ctx, ref.Key)
 		}
-	}
+	})
 }
 
 func (s *Secrets) resealOne(ctx context.Context, key string) error {

@@ -7,7 +7,6 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
-	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -20,17 +19,17 @@ func (s *Statements) drop(ctx context.Context, env *store.Object[*cmfv1.Environm
 	}
 	return resource.Update(ctx, s.store, "Statement '"+metadataOf(o.Value()).GetName()+"'", func(tx *store.Tx) error {
 		if now := s.Records.Get(tx, o.Key); now != nil {
-			s.delete(tx, env.Value(), now)
+			s.delete(tx, env.Value(), now, true)
 		}
 		return nil
 	})
 }
 
-// delete deletes a statement at once, and leaves its objects, if it has any,
-// unmanaged.
-func (s *Statements) delete(tx *store.Tx, env *cmfv1.Environment, o *store.Object[*storev1.StatementRecord]) {
+// delete deletes a statement at once. Its objects, if it has any, are deleted too
+// or, with release, left there unmanaged.
+func (s *Statements) delete(tx *store.Tx, env *cmfv1.Environment, o *store.Object[*storev1.StatementRecord], release bool) {
 	s.requireNoSavepoints(tx, env, o.Value())
-	s.removeObjects(tx, env, o.Value(), true)
+	s.removeObjects(tx, env, o.Value(), release)
 	s.deleteRecord(tx, env, o)
 }
 
@@ -100,12 +99,8 @@ func refsOf(env *cmfv1.Environment, record *storev1.StatementRecord) []*agentv1.
 // Ref names the object that runs a statement: a FlinkDeployment, a
 // FlinkSessionJob, or a Statement of the agent's SQL driver.
 func Ref(env *cmfv1.Environment, record *storev1.StatementRecord) *agentv1.ObjectRef {
-	version := flink.APIVersion
-	if record.GetObjectKind() == manifest.KindStatement {
-		version = manifest.SQLAPIVersion
-	}
 	return &agentv1.ObjectRef{
-		ApiVersion: version,
+		ApiVersion: manifest.APIVersionOf(record.GetObjectKind()),
 		Kind:       record.GetObjectKind(),
 		Namespace:  env.GetKubernetesNamespace(),
 		Name:       metadataOf(record).GetName(),

@@ -142,10 +142,15 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 		if err := resource.CheckVersion(req.GetResourceVersion(), what, item.Revision); err != nil {
 			return err
 		}
-		if pending = IsDeployed(item.Value()) && !req.GetForce(); pending {
+		pending = IsDeployed(item.Value()) && !req.GetForce()
+		switch {
+		case pending && tx.OutOfSpace():
+			pending = false // what waits for the agent would have to be stored
+			s.delete(tx, env.Value(), item.Object, false)
+		case pending:
 			s.beginDeletion(tx, env.Value(), item)
-		} else {
-			s.delete(tx, env.Value(), item.Object)
+		default:
+			s.delete(tx, env.Value(), item.Object, true)
 		}
 		return nil
 	})

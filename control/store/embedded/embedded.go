@@ -53,6 +53,8 @@ type Server struct {
 	client    *clientv3.Client
 	temporary string // directory to remove
 
+	stopSpace func() // ends the maintenance of the space and waits
+
 	mu     sync.Mutex
 	remote []*grpc.Server // serve clients of other processes
 	close  sync.Once
@@ -95,7 +97,20 @@ func (s *Server) start(ctx context.Context, config Config) error {
 	}
 	s.client = v3client.New(s.etcd.Server)
 	s.client.Watcher = clientv3.NewWatchFromWatchClient(watchClient{v3rpc.NewWatchServer(s.etcd.Server)}, s.client)
+	s.maintainSpace(ctx, settings.QuotaBackendBytes, config.Log)
 	return nil
+}
+
+// maintainSpace maintains the space until stopSpace is called.
+func (s *Server) maintainSpace(ctx context.Context, quota int64, log *slog.Logger) {
+	maintained := &space{server: s.etcd.Server, client: s.client, quota: quota, log: slog.New(handler(log))}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { maintained.run(ctx) })
+	s.stopSpace = func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 func (s *Server) settings(config Config) (*embed.Config, error) {
@@ -163,6 +178,9 @@ func (s *Server) Endpoints() []string {
 // of other processes are disconnected, whatever they are at.
 func (s *Server) Close() {
 	s.close.Do(func() {
+		if s.stopSpace != nil {
+			s.stopSpace()
+		}
 		if s.client != nil {
 			s.client.Close()
 		}

@@ -244,7 +244,9 @@ type KubernetesClusterStatus struct {
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
 	// Why the cluster is not connected.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// When the control plane last received a heartbeat, by its own clock.
+	// When the control plane last received a heartbeat, by its own clock. While the
+	// cluster is CONNECTED, the value is updated every ten seconds, and an update
+	// alone is no event of a watch.
 	LastHeartbeatTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_heartbeat_timestamp,json=lastHeartbeatTimestamp,proto3" json:"last_heartbeat_timestamp,omitempty"`
 	// Present only while CONNECTED.
 	KubernetesVersion string `protobuf:"bytes,4,opt,name=kubernetes_version,json=kubernetesVersion,proto3" json:"kubernetes_version,omitempty"`

@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17, 0}
 }
 
 // ApplicationRecord is the desired state of an application.
@@ -763,8 +763,9 @@ type SessionRecord struct {
 	// The replica that holds the stream.
 	Replica string `protobuf:"bytes,1,opt,name=replica,proto3" json:"replica,omitempty"`
 	// The agent process.
-	ProcessId     string                 `protobuf:"bytes,2,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
-	Connected     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=connected,proto3" json:"connected,omitempty"`
+	ProcessId string                 `protobuf:"bytes,2,opt,name=process_id,json=processId,proto3" json:"process_id,omitempty"`
+	Connected *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=connected,proto3" json:"connected,omitempty"`
+	// The heartbeat that began the session. Later ones are in HeartbeatsRecord.
 	LastHeartbeat *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_heartbeat,json=lastHeartbeat,proto3" json:"last_heartbeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -828,6 +829,55 @@ func (x *SessionRecord) GetLastHeartbeat() *timestamppb.Timestamp {
 	return nil
 }
 
+// HeartbeatsRecord has the last heartbeats of all agents that are connected to
+// one replica. Each replica writes one record every ten seconds, so that the
+// number of writes to etcd does not depend on the number of agents.
+type HeartbeatsRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the last heartbeat was received, by cluster, in milliseconds since the
+	// Unix epoch by the clock of the replica.
+	Received      map[string]int64 `protobuf:"bytes,1,rep,name=received,proto3" json:"received,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeartbeatsRecord) Reset() {
+	*x = HeartbeatsRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeartbeatsRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeartbeatsRecord) ProtoMessage() {}
+
+func (x *HeartbeatsRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeartbeatsRecord.ProtoReflect.Descriptor instead.
+func (*HeartbeatsRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HeartbeatsRecord) GetReceived() map[string]int64 {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
 // InstallationRecord identifies the installation. It is created once.
 type InstallationRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -839,7 +889,7 @@ type InstallationRecord struct {
 
 func (x *InstallationRecord) Reset() {
 	*x = InstallationRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +901,7 @@ func (x *InstallationRecord) String() string {
 func (*InstallationRecord) ProtoMessage() {}
 
 func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[8]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +914,7 @@ func (x *InstallationRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallationRecord.ProtoReflect.Descriptor instead.
 func (*InstallationRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{8}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *InstallationRecord) GetId() string {
@@ -899,7 +949,7 @@ type OrphanRecord struct {
 
 func (x *OrphanRecord) Reset() {
 	*x = OrphanRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +961,7 @@ func (x *OrphanRecord) String() string {
 func (*OrphanRecord) ProtoMessage() {}
 
 func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[9]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +974,7 @@ func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrphanRecord.ProtoReflect.Descriptor instead.
 func (*OrphanRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{9}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *OrphanRecord) GetApiVersion() string {
@@ -987,14 +1037,17 @@ type TombstoneRecord struct {
 	OwnerUid   string                 `protobuf:"bytes,5,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
 	Created    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created,proto3" json:"created,omitempty"`
 	// The object is released instead of deleted.
-	Release       bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
+	Release bool `protobuf:"varint,7,opt,name=release,proto3" json:"release,omitempty"`
+	// Why the object is not deleted yet, as the agent last reported; absent if it has
+	// reported nothing.
+	Problem       *Problem `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TombstoneRecord) Reset() {
 	*x = TombstoneRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1059,7 @@ func (x *TombstoneRecord) String() string {
 func (*TombstoneRecord) ProtoMessage() {}
 
 func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1072,7 @@ func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TombstoneRecord.ProtoReflect.Descriptor instead.
 func (*TombstoneRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TombstoneRecord) GetApiVersion() string {
@@ -1071,6 +1124,13 @@ func (x *TombstoneRecord) GetRelease() bool {
 	return false
 }
 
+func (x *TombstoneRecord) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
 // ClaimRecord tells which resource a Kubernetes object belongs to. Environments may
 // share a namespace, but an object belongs to one resource only.
 type ClaimRecord struct {
@@ -1085,7 +1145,7 @@ type ClaimRecord struct {
 
 func (x *ClaimRecord) Reset() {
 	*x = ClaimRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1157,7 @@ func (x *ClaimRecord) String() string {
 func (*ClaimRecord) ProtoMessage() {}
 
 func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1170,7 @@ func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRecord.ProtoReflect.Descriptor instead.
 func (*ClaimRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClaimRecord) GetCollection() string {
@@ -1157,7 +1217,7 @@ type SavepointRecord struct {
 
 func (x *SavepointRecord) Reset() {
 	*x = SavepointRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1229,7 @@ func (x *SavepointRecord) String() string {
 func (*SavepointRecord) ProtoMessage() {}
 
 func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1242,7 @@ func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointRecord.ProtoReflect.Descriptor instead.
 func (*SavepointRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SavepointRecord) GetSavepoint() *v1.Savepoint {
@@ -1273,7 +1333,7 @@ type StatementRecord struct {
 
 func (x *StatementRecord) Reset() {
 	*x = StatementRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1345,7 @@ func (x *StatementRecord) String() string {
 func (*StatementRecord) ProtoMessage() {}
 
 func (x *StatementRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1358,7 @@ func (x *StatementRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementRecord.ProtoReflect.Descriptor instead.
 func (*StatementRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatementRecord) GetStatement() *v1.Statement {
@@ -1412,7 +1472,7 @@ type StatementTable struct {
 
 func (x *StatementTable) Reset() {
 	*x = StatementTable{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1484,7 @@ func (x *StatementTable) String() string {
 func (*StatementTable) ProtoMessage() {}
 
 func (x *StatementTable) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1497,7 @@ func (x *StatementTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementTable.ProtoReflect.Descriptor instead.
 func (*StatementTable) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StatementTable) GetCatalog() string {
@@ -1487,7 +1547,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1499,7 +1559,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1512,7 +1572,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -1585,7 +1645,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1597,7 +1657,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1610,7 +1670,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1680,7 +1740,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1752,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1765,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1733,7 +1793,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1805,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1818,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1788,7 +1848,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +1860,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +1873,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{19}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1918,7 +1978,12 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"process_id\x18\x02 \x01(\tR\tprocessId\x128\n" +
 	"\tconnected\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tconnected\x12A\n" +
-	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"Z\n" +
+	"\x0elast_heartbeat\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\rlastHeartbeat\"\x99\x01\n" +
+	"\x10HeartbeatsRecord\x12H\n" +
+	"\breceived\x18\x01 \x03(\v2,.cmf.store.v1.HeartbeatsRecord.ReceivedEntryR\breceived\x1a;\n" +
+	"\rReceivedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"Z\n" +
 	"\x12InstallationRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
 	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\xe4\x01\n" +
@@ -1932,7 +1997,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x06 \x01(\x03R\n" +
 	"generation\x120\n" +
-	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\xe5\x01\n" +
+	"\x05found\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05found\"\x96\x02\n" +
 	"\x0fTombstoneRecord\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1941,7 +2006,8 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x1b\n" +
 	"\towner_uid\x18\x05 \x01(\tR\bownerUid\x124\n" +
 	"\acreated\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12\x18\n" +
-	"\arelease\x18\a \x01(\bR\arelease\"\\\n" +
+	"\arelease\x18\a \x01(\bR\arelease\x12/\n" +
+	"\aproblem\x18\b \x01(\v2\x15.cmf.store.v1.ProblemR\aproblem\"\\\n" +
 	"\vClaimRecord\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -2038,7 +2104,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -2049,64 +2115,68 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*Problem)(nil),               // 6: cmf.store.v1.Problem
 	(*ClusterStatusRecord)(nil),   // 7: cmf.store.v1.ClusterStatusRecord
 	(*SessionRecord)(nil),         // 8: cmf.store.v1.SessionRecord
-	(*InstallationRecord)(nil),    // 9: cmf.store.v1.InstallationRecord
-	(*OrphanRecord)(nil),          // 10: cmf.store.v1.OrphanRecord
-	(*TombstoneRecord)(nil),       // 11: cmf.store.v1.TombstoneRecord
-	(*ClaimRecord)(nil),           // 12: cmf.store.v1.ClaimRecord
-	(*SavepointRecord)(nil),       // 13: cmf.store.v1.SavepointRecord
-	(*StatementRecord)(nil),       // 14: cmf.store.v1.StatementRecord
-	(*StatementTable)(nil),        // 15: cmf.store.v1.StatementTable
-	(*TableRecord)(nil),           // 16: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 17: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 18: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 19: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 20: cmf.store.v1.TableDistribution
-	nil,                           // 21: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 22: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 23: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 25: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 26: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 27: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 28: cmf.v1.JsonObject
+	(*HeartbeatsRecord)(nil),      // 9: cmf.store.v1.HeartbeatsRecord
+	(*InstallationRecord)(nil),    // 10: cmf.store.v1.InstallationRecord
+	(*OrphanRecord)(nil),          // 11: cmf.store.v1.OrphanRecord
+	(*TombstoneRecord)(nil),       // 12: cmf.store.v1.TombstoneRecord
+	(*ClaimRecord)(nil),           // 13: cmf.store.v1.ClaimRecord
+	(*SavepointRecord)(nil),       // 14: cmf.store.v1.SavepointRecord
+	(*StatementRecord)(nil),       // 15: cmf.store.v1.StatementRecord
+	(*StatementTable)(nil),        // 16: cmf.store.v1.StatementTable
+	(*TableRecord)(nil),           // 17: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 18: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 19: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 20: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 21: cmf.store.v1.TableDistribution
+	nil,                           // 22: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 23: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	nil,                           // 24: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 25: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 27: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 28: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 29: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 30: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	23, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	25, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	4,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
 	3,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
 	2,  // 3: cmf.store.v1.ApplicationRecord.suspension:type_name -> cmf.store.v1.Suspension
-	21, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	24, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	22, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	26, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	25, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	27, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
 	5,  // 8: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	24, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	24, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
-	24, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
-	24, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	24, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	24, // 14: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	24, // 15: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	24, // 16: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
-	26, // 17: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	27, // 18: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	25, // 19: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	28, // 20: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
-	4,  // 21: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	15, // 22: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	28, // 23: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
-	16, // 24: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
-	17, // 25: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	18, // 26: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	19, // 27: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	20, // 28: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	22, // 29: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
-	0,  // 30: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	26, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	26, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
+	26, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
+	26, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	26, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	23, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	26, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	26, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	26, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	6,  // 18: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
+	28, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	29, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	27, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	30, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	4,  // 23: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
+	16, // 24: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	30, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	17, // 26: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	18, // 27: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	19, // 28: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	20, // 29: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	21, // 30: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	24, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	0,  // 32: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -2120,7 +2190,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
