@@ -103,6 +103,10 @@ var deviations = []deviation{
 		`field added: (Savepoint|SavepointsPage) (sent|answered): (items\[\]\.)?metadata\.updateTimestamp`,
 		"All kinds share one metadata message.",
 	},
+	{
+		`field added: EventsPage answered: items\[\]\.status\.(count|lastTimestamp)`,
+		"An event that occurs again is one event with a count.",
+	},
 
 	// What the document does not promise although every answer has it.
 	{

@@ -20,7 +20,7 @@ func TestParseReportsViolations(t *testing.T) {
 		{"unknown field", &cmfv1.FlinkApplicationEvent{}, "spec",
 			[]string{`fields: "spec" is not a field in "spec" (allowed: apiVersion, kind, metadata, status).`}},
 		{"unknown field of a field", &cmfv1.FlinkApplicationEvent{}, "status.fase",
-			[]string{`fields: "fase" is not a field of "status" in "status.fase" (allowed: message, type, data).`}},
+			[]string{`fields: "fase" is not a field of "status" in "status.fase" (allowed: message, type, data, count, lastTimestamp).`}},
 		{"deep down", &cmfv1.KafkaCatalog{}, "spec.srInstance.url.x",
 			[]string{`fields: "url" is not a field of "spec.srInstance" in "spec.srInstance.url.x" (allowed: connectionConfig, connectionSecretId).`}},
 		{"in a list", &cmfv1.KafkaCatalog{}, "spec.kafkaClusters.name",
