@@ -89,6 +89,8 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 			Adoption:      adoptionAfter(before, app),
 		},
 	}
+	// Fields of a newer release, of which there may be replicas during an upgrade.
+	plan.Record.ProtoReflect().SetUnknown(before.ProtoReflect().GetUnknown())
 	if start != nil {
 		plan.Record.Start = withNonce(start, plan.Record.GetGeneration(), ownNonce(old), before.GetStart().GetNonce())
 	} else if ownNonce(spec) != ownNonce(old) {

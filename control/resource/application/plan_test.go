@@ -1,10 +1,12 @@
 package application_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -40,6 +42,23 @@ func environmentWith(defaults string) *cmfv1.Environment {
 		env.FlinkApplicationDefaults = &cmfv1.JsonObject{Json: defaults}
 	}
 	return env
+}
+
+// During an upgrade, replicas of two releases change the same records.
+func TestFieldsOfANewerReleaseAreKept(t *testing.T) {
+	first, err := application.Next(environmentWith(""), nil, applicationWith(t, "{}"), nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := protowire.AppendString(protowire.AppendTag(nil, 1000, protowire.BytesType), "from a newer release")
+	first.Record.ProtoReflect().SetUnknown(newer)
+	second, err := application.Next(environmentWith(""), first.Record, applicationWith(t, `{"job":{"parallelism":3}}`), nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := second.Record.ProtoReflect().GetUnknown(); !bytes.Equal(kept, newer) {
+		t.Errorf("the changed record has the unknown fields %q, want %q", kept, newer)
+	}
 }
 
 // history plans one version of an application after the other, each on top of
