@@ -12,12 +12,11 @@ import (
 )
 
 // versionField is the field of a request with its precondition, as specified in
-// rest.proto, and versionHeader the gRPC response header with the version of a
-// resource.
-const (
-	versionField  protoreflect.Name = "resource_version"
-	versionHeader                   = "weir-resource-version"
-)
+// rest.proto.
+const versionField protoreflect.Name = "resource_version"
+
+// versionHeader is the gRPC response header with the version of a resource.
+const versionHeader = "weir-resource-version"
 
 // The preconditions that a resource exists, and that it does not.
 const (

@@ -16,6 +16,7 @@ import (
 
 	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
+	"github.com/openweir/weir/internal/await"
 )
 
 // inBubble runs a driver with the timing of production and a clock of its own.
@@ -48,11 +49,11 @@ func TestAChangeWaitsUntilTheStatusHasNotChangedForAWhile(t *testing.T) {
 			t.Errorf("the creation took %s; want none, since there is no status yet", took)
 		}
 		s.operatorSays(`{"lifecycleState":"STABLE"}`)
-		time.Sleep(1500 * time.Millisecond)
+		await.Elapse(1500 * time.Millisecond)
 		if took := s.after(2, manifest("app", 2)); took != 500*time.Millisecond {
 			t.Errorf("a change 1.5 s after the last change of the status took %s; want 500ms", took)
 		}
-		time.Sleep(time.Minute)
+		await.Elapse(time.Minute)
 		if took := s.after(3, manifest("app", 3)); took != 0 {
 			t.Errorf("a change long after the last change of the status took %s; want none", took)
 		}
@@ -89,7 +90,7 @@ func TestAChangeWaitsNoLongerThanTheLimit(t *testing.T) {
 func TestARepairWaitsUntilTheStatusHasNotChangedForAWhile(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *testSession) {
 		s.after(1, manifest("app", 1))
-		time.Sleep(time.Minute)
+		await.Elapse(time.Minute)
 		s.operatorSays(`{"lifecycleState":"STABLE"}`)
 		begin := time.Now()
 		s.edit("app", `{"spec":{"job":{"parallelism":9}}}`)
@@ -148,7 +149,7 @@ func TestAJobThatIsResumedAtOnceStartsFromItsSavepoint(t *testing.T) {
 		generation := int64(1)
 		s.applyDeployment("app", "u1", generation, manifest("app", 1))
 		lifecycle(generation, "STABLE")
-		time.Sleep(time.Minute)
+		await.Elapse(time.Minute)
 		var want []string
 		for n := 1; n <= 5; n++ {
 			generation++
@@ -245,7 +246,7 @@ func (o *operatorWithMemory) store(object *unstructured.Unstructured, status map
 			o.t.Errorf("write the status: %s", err)
 			return
 		}
-		time.Sleep(operatorWrite)
+		await.Elapse(operatorWrite)
 	}
 	o.status = status
 }

@@ -15,8 +15,8 @@ type eventLog struct {
 	// bySeries has the newest occurrence of each series; the earlier ones are part
 	// of its count.
 	bySeries map[string]*list.Element
-	cursor  *list.Element // the last event that the session has sent; nil before the first
-	dropped uint64
+	cursor   *list.Element // the last event that the session has sent; nil before the first
+	dropped  uint64
 }
 
 func newEventLog(limit int) eventLog {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openweir/weir/control/store/storetest"
+	"github.com/openweir/weir/internal/await"
 )
 
 // TestWork tests when the work for objects is done: at once, and again where it has
@@ -45,7 +46,7 @@ func TestWork(t *testing.T) {
 		delete(w.failed, "worse")
 		for time.Since(began) < 10*time.Second {
 			w.Retry(t.Context())
-			time.Sleep(time.Second)
+			await.Elapse(time.Second)
 		}
 		expect("bad 1s", "bad 3s", "bad 7s")
 		delete(broken, "bad")
@@ -53,7 +54,7 @@ func TestWork(t *testing.T) {
 		if expect("bad 10s"); w.Failing("bad") {
 			t.Error("what has succeeded is failing")
 		}
-		time.Sleep(time.Hour)
+		await.Elapse(time.Hour)
 		w.Retry(t.Context())
 		expect()
 	})

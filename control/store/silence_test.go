@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestEtcdIsSilentWhenItDoesNotAnswer(t *testing.T) {
@@ -14,28 +16,28 @@ func TestEtcdIsSilentWhenItDoesNotAnswer(t *testing.T) {
 		do     func(s *silence)
 		silent bool
 	}{
-		"nothing is asked":                         {func(*silence) { time.Sleep(time.Hour) }, false},
-		"a request is under way":                   {func(s *silence) { s.ask(); time.Sleep(silenceLimit - 1) }, false},
-		"a request is under way for too long":      {func(s *silence) { s.ask(); time.Sleep(silenceLimit + 1) }, true},
-		"one was answered":                         {func(s *silence) { s.ask()(nil); time.Sleep(time.Hour) }, false},
-		"one was rejected":                         {func(s *silence) { s.ask()(errors.New("no")); time.Sleep(time.Hour) }, false},
-		"one was given up":                         {func(s *silence) { s.ask()(context.Canceled); time.Sleep(silenceLimit + 1) }, true},
-		"one has failed":                           {func(s *silence) { s.ask()(lost); time.Sleep(silenceLimit - 1) }, false},
-		"one has failed, and none was answered":    {func(s *silence) { s.ask()(lost); time.Sleep(silenceLimit + 1) }, true},
-		"one has failed, and the next is answered": {func(s *silence) { s.ask()(lost); s.ask()(nil); time.Sleep(time.Hour) }, false},
+		"nothing is asked":                         {func(*silence) { await.Elapse(time.Hour) }, false},
+		"a request is under way":                   {func(s *silence) { s.ask(); await.Elapse(silenceLimit - 1) }, false},
+		"a request is under way for too long":      {func(s *silence) { s.ask(); await.Elapse(silenceLimit + 1) }, true},
+		"one was answered":                         {func(s *silence) { s.ask()(nil); await.Elapse(time.Hour) }, false},
+		"one was rejected":                         {func(s *silence) { s.ask()(errors.New("no")); await.Elapse(time.Hour) }, false},
+		"one was given up":                         {func(s *silence) { s.ask()(context.Canceled); await.Elapse(silenceLimit + 1) }, true},
+		"one has failed":                           {func(s *silence) { s.ask()(lost); await.Elapse(silenceLimit - 1) }, false},
+		"one has failed, and none was answered":    {func(s *silence) { s.ask()(lost); await.Elapse(silenceLimit + 1) }, true},
+		"one has failed, and the next is answered": {func(s *silence) { s.ask()(lost); s.ask()(nil); await.Elapse(time.Hour) }, false},
 		"a slow one, while others are answered": {func(s *silence) {
 			s.ask()
 			for range 10 {
-				time.Sleep(silenceLimit / 2)
+				await.Elapse(silenceLimit / 2)
 				s.ask()(nil)
 			}
 		}, false},
-		"it answers again": {func(s *silence) { s.ask(); time.Sleep(silenceLimit + 1); s.heard() }, false},
+		"it answers again": {func(s *silence) { s.ask(); await.Elapse(silenceLimit + 1); s.heard() }, false},
 		"it answers again, and then does not": {func(s *silence) {
 			s.ask()
-			time.Sleep(silenceLimit + 1)
+			await.Elapse(silenceLimit + 1)
 			s.heard()
-			time.Sleep(silenceLimit + 1)
+			await.Elapse(silenceLimit + 1)
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
