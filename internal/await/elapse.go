@@ -1,13 +1,10 @@
 package await
 
-import (
-	"testing/synctest"
-	"time"
-)
+import "time"
 
 // Elapse lets time pass in a bubble of testing/synctest, whose clock moves when
-// everything in it waits. It panics outside of a bubble, where it would be a sleep.
+// everything in it waits. It is for nothing else: by any other clock, a sleep is too
+// short or too long.
 func Elapse(d time.Duration) {
-	synctest.Wait()
 	time.Sleep(d) //nolint:forbidigo // by the clock of the bubble
 }
