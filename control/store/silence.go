@@ -7,24 +7,32 @@ import (
 	"sync"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 )
 
 const (
 	// silenceLimit is how long nothing comes from etcd, while something was asked of
-	// it, before it counts as silent. An election of etcd's leader takes less.
+	// it and there is no connection, before it counts as silent. An election of etcd's
+	// leader takes less.
 	silenceLimit = 2 * time.Second
+	// connectedLimit is the same where there is a connection: etcd may be busy, or its
+	// disk slow.
+	connectedLimit = 6 * time.Second
 	// probeInterval is how often an etcd is asked whose last answer is missing.
 	probeInterval = 250 * time.Millisecond
 )
 
 // errSilent is why requests fail at once while etcd is silent.
-var errSilent = fmt.Errorf("%w: it has not answered for %s", ErrUnavailable, silenceLimit)
+var errSilent = fmt.Errorf("%w: it does not answer", ErrUnavailable)
 
 // silence knows whether etcd answers. While it does not, there is no use in waiting
 // until a request's own deadline.
 type silence struct {
+	connected func() bool // whether there is a connection to etcd
+
 	mu sync.Mutex
 	// pending counts the requests under way.
 	pending int
@@ -37,7 +45,16 @@ type silence struct {
 	silent bool
 }
 
-func newSilence() *silence { return &silence{broken: make(chan struct{})} }
+func newSilence(connected func() bool) *silence {
+	return &silence{connected: connected, broken: make(chan struct{})}
+}
+
+// isConnected is true if the client has a connection to etcd. The one of an embedded
+// etcd needs none.
+func isConnected(client *clientv3.Client) bool {
+	conn := client.ActiveConnection()
+	return conn == nil || conn.GetState() == connectivity.Ready
+}
 
 // Broken is closed while etcd is silent, and when it becomes so.
 func (s *silence) Broken() <-chan struct{} {
@@ -106,11 +123,21 @@ func (s *silence) await() {
 		return
 	}
 	s.unanswered = true
+	s.breakAfter(silenceLimit, connectedLimit-silenceLimit)
+}
+
+// breakAfter makes etcd count as silent if nothing comes from it for the time, and
+// while connected for longer by the respite.
+func (s *silence) breakAfter(d, respite time.Duration) {
 	var limit *time.Timer
-	limit = time.AfterFunc(silenceLimit, func() {
+	limit = time.AfterFunc(d, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.limit == limit && s.unanswered && !s.silent {
+		switch {
+		case s.limit != limit || !s.unanswered || s.silent:
+		case respite > 0 && s.connected():
+			s.breakAfter(respite, 0)
+		default:
 			s.silent = true
 			close(s.broken)
 		}

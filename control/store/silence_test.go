@@ -32,6 +32,16 @@ func TestEtcdIsSilentWhenItDoesNotAnswer(t *testing.T) {
 				s.ask()(nil)
 			}
 		}, false},
+		"a request is under way on a connection": {func(s *silence) {
+			s.connected = func() bool { return true }
+			s.ask()
+			await.Elapse(connectedLimit - 1)
+		}, false},
+		"a request is under way on a connection for too long": {func(s *silence) {
+			s.connected = func() bool { return true }
+			s.ask()
+			await.Elapse(connectedLimit + 1)
+		}, true},
 		"it answers again": {func(s *silence) { s.ask(); await.Elapse(silenceLimit + 1); s.heard() }, false},
 		"it answers again, and then does not": {func(s *silence) {
 			s.ask()
@@ -42,7 +52,7 @@ func TestEtcdIsSilentWhenItDoesNotAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newSilence()
+				s := newSilence(func() bool { return false })
 				defer s.stop()
 				test.do(s)
 				synctest.Wait()

@@ -99,7 +99,7 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 		log:      log,
 		config:   config{historyChanges: 16384, historyBytes: 32 << 20, bookmarks: 15 * time.Second},
 		barriers: newBarriers(),
-		silence:  newSilence(),
+		silence:  newSilence(func() bool { return isConnected(client) }),
 		ready:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 		rewind:   make(chan struct{}, 1),

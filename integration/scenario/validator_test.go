@@ -56,7 +56,7 @@ var refusals = []struct {
 	{name: "health-check-alone", change: `flinkConfiguration: {kubernetes.operator.cluster.health-check.enabled: true, kubernetes.operator.jm-deployment-recovery.enabled: false}`,
 		says: `spec.flinkConfiguration["kubernetes.operator.cluster.health-check.enabled"]`},
 	{name: "ingress-without-template", change: `ingress: {className: nginx}`, says: "spec.ingress.template: must be set"},
-	{name: "ingress-no-url", change: `ingress: {template: "{{name}}.example.com:http/x"}`, says: `spec.ingress.template: must make a URL`},
+	{name: "ingress-no-url", change: `ingress: {template: "{{name}}.example.com:http/x"}`, says: `spec.ingress.template: must result in a URL`},
 	{name: "logging", change: `logConfiguration: {log4j.properties: ""}`, says: `spec.logConfiguration: must not have the key "log4j.properties"`},
 	{name: "no-parallelism", change: `job: {parallelism: 0}`, says: "spec.job.parallelism: must be between 1"},
 	{name: "parallelism-unset", change: `job: {parallelism: null}`, says: "spec.job.parallelism: must be at least 1"},
