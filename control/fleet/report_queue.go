@@ -18,8 +18,9 @@ const (
 	// etcd transaction, which mostly waits for the disk.
 	reporters = 32
 	// maxWaitingEvents bounds the events of one object that wait to be stored. Of more,
-	// the newest are kept: no more than these would be kept once they are stored.
-	maxWaitingEvents = 200
+	// the oldest are dropped: they are not acknowledged, so the agent reports them
+	// again in its next session.
+	maxWaitingEvents = 1024
 	// While etcd has no space, nothing is tried for a pause that doubles from
 	// minPause to maxPause; while it is not available, for minPause.
 	minPause, maxPause = time.Second, 30 * time.Second

@@ -22,7 +22,7 @@ const (
 	leaseTTL = 5
 	// After a term or a duty that failed, the next begins after a wait that doubles
 	// from minBackoff to maxBackoff.
-	minBackoff, maxBackoff = time.Second, 30 * time.Second
+	minBackoff, maxBackoff = time.Second, 5 * time.Second
 )
 
 // Config is what an Election is made of.
