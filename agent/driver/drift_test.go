@@ -84,6 +84,8 @@ func TestDriftIsRepaired(t *testing.T) {
 			s := newEnv(t).connect()
 			s.applyDeployment("app", "u1", 1, manifest("app", 2))
 			s.reports.applied("app", 1)
+			// A watch that begins later would not show an object without the label.
+			s.awaitCached("app", func(*unstructured.Unstructured) bool { return true })
 			uid := s.get("app").GetUID()
 			changed := s.edit("app", test.patch)
 			await.Until(s.t, "the object is repaired", func() bool { return test.right(s.get("app")) })
