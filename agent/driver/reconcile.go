@@ -57,6 +57,9 @@ func (d *Driver) process(ctx context.Context, k key) {
 		return
 	}
 	r := d.reconcile(ctx, t)
+	if r.problem != nil && r.problem.reason != ReasonConflict {
+		d.endSettling(k)
+	}
 	switch {
 	case ctx.Err() != nil:
 	case r.problem == nil:

@@ -43,12 +43,12 @@ func (s *settling) delay(now time.Time, stored bool, t Timing) time.Duration {
 	if wait <= 0 && !stored {
 		wait = t.Settle // a change of the status ends the wait early
 	}
-	if wait = min(wait, s.waiting.Add(t.SettleMax).Sub(now)); wait <= 0 {
-		s.waiting = time.Time{}
-		return 0
-	}
-	return wait
+	return max(0, min(wait, s.waiting.Add(t.SettleMax).Sub(now)))
 }
+
+// end records that no write waits any more. A write that has failed because the object
+// had changed in between still does.
+func (s *settling) end() { s.waiting = time.Time{} }
 
 func statusDigest(o *unstructured.Unstructured) uint64 {
 	status, _ := o.Object["status"].(map[string]any)
@@ -81,6 +81,15 @@ func (d *Driver) settleDelay(t task, manifest, live *unstructured.Unstructured) 
 	now := time.Now()
 	r.observed.settling.note(live, now)
 	return r.observed.settling.delay(now, manifest == nil || !resumesEarly(manifest, live), d.timing)
+}
+
+// endSettling ends the wait of an object whose write has failed.
+func (d *Driver) endSettling(k key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.records[k]; r != nil {
+		r.observed.settling.end()
+	}
 }
 
 // resumesEarly reports whether a manifest starts a job again that the operator has

@@ -79,12 +79,31 @@ func TestAChangeWaitsNoLongerThanTheLimit(t *testing.T) {
 				}
 			}
 		})
+		defer running.Wait()
+		defer close(stopped)
 		if took := s.after(2, manifest("app", 2)); took < 29*time.Second || took > 31*time.Second {
 			t.Errorf("the change took %s; want 30s, since the status never stays the same for 2 s", took)
 		}
-		close(stopped)
-		running.Wait()
 	})
+}
+
+// The operator may write the status at the very moment at which the wait for it ends.
+func TestAWriteThatMeetsAConflictAtTheLimitIsNotDelayedAgain(t *testing.T) {
+	timing := Timing{Settle: 2 * time.Second, SettleMax: 30 * time.Second}
+	begin := time.Now()
+	var s settling
+	for _, step := range []struct{ at, want time.Duration }{{0, 2 * time.Second}, {29 * time.Second, time.Second}, {30 * time.Second, 0}, {30 * time.Second, 0}} {
+		now := begin.Add(step.at)
+		s.changed = now // the status has just changed
+		if got := s.delay(now, true, timing); got != step.want {
+			t.Errorf("after %s, the delay is %s; want %s", step.at, got, step.want)
+		}
+	}
+	s.end()
+	s.changed = begin.Add(time.Minute)
+	if got := s.delay(s.changed, true, timing); got != timing.Settle {
+		t.Errorf("the delay of the next write is %s; want %s", got, timing.Settle)
+	}
 }
 
 func TestARepairWaitsUntilTheStatusHasNotChangedForAWhile(t *testing.T) {
@@ -140,6 +159,11 @@ func TestAJobThatIsResumedAtOnceStartsFromItsSavepoint(t *testing.T) {
 		var running sync.WaitGroup
 		stop := make(chan struct{})
 		running.Go(func() { operator.run(stop) })
+		end := sync.OnceFunc(func() {
+			close(stop)
+			running.Wait()
+		})
+		defer end()
 
 		lifecycle := func(generation int64, state string) {
 			s.reports.status("app", func(r *agentv1.StatusReport) bool {
@@ -160,8 +184,7 @@ func TestAJobThatIsResumedAtOnceStartsFromItsSavepoint(t *testing.T) {
 			lifecycle(generation, "STABLE")
 			want = append(want, fmt.Sprintf("savepoint-%d", n))
 		}
-		close(stop)
-		running.Wait()
+		end()
 		if got := operator.startedFrom[1:]; !slices.Equal(got, want) {
 			t.Errorf("the job started from %v; want %v", got, want)
 		}

@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -150,7 +149,7 @@ func (d *Driver) recordApplied(t task, o *unstructured.Unstructured) result {
 	d.renewIfMissed(t)
 	if r := d.records[t.key]; r != nil {
 		r.observed.snapshot = newSnapshot(t.apply, o)
-		r.observed.settling.waiting = time.Time{}
+		r.observed.settling.end()
 	}
 	d.mu.Unlock()
 	d.acknowledge(t, nil)
