@@ -36,6 +36,10 @@ type Kind[R, V proto.Message] struct {
 	// do. Views are then kept beside their records, and must not be changed by anyone.
 	// It is nil where each list makes its views anew.
 	Surroundings func(at store.Reader, path string) string
+	// Related is set if a view depends on resources of other kinds. What Create and
+	// Update return then takes all of them into account that were stored before the
+	// call, even if this replica's cache does not have them yet.
+	Related bool
 	// Watched are further collections, by the same keys, whose changes change a
 	// view; those of Records and Status need not be named.
 	Watched []interface {

@@ -55,7 +55,11 @@ func (k *Kind[R, V]) Create(ctx context.Context, s *store.Store, path string, re
 			}
 		}
 		k.Records.Put(tx, key, created)
-		view = k.View(Item[R]{Object: store.NewObject(key, created), At: tx}, Detail{Single: true})
+		at, err := k.related(ctx, s, tx)
+		if err != nil {
+			return 0, err
+		}
+		view = k.View(Item[R]{Object: store.NewObject(key, created), At: at}, Detail{Single: true})
 		return 0, nil
 	})
 	return view, err
@@ -86,6 +90,9 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name, ver
 		stored.Name, stored.Uid = own.GetName(), own.GetUid()
 		stored.CreationTimestamp, stored.UpdateTimestamp = own.GetCreationTimestamp(), own.GetUpdateTimestamp()
 		k.stamp(after)
+		if before.At, err = k.related(ctx, s, tx); err != nil {
+			return 0, err
+		}
 		if proto.Equal(before.Value(), after) {
 			tx.Discard()
 			view = k.View(before, Detail{Single: true})
@@ -101,6 +108,14 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name, ver
 		return 0, nil
 	})
 	return view, err
+}
+
+// related is where the view of a written resource finds those of other kinds.
+func (k *Kind[R, V]) related(ctx context.Context, s *store.Store, tx *store.Tx) (store.Reader, error) {
+	if !k.Related {
+		return tx, nil
+	}
+	return s.View(ctx)
 }
 
 // Delete deletes a resource, if it has the version that the request requires; see

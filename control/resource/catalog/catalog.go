@@ -50,6 +50,7 @@ func New(s *store.Store, watches *resource.Watches, environments *environment.En
 		topics:       topics,
 	}
 	c.kind = &resource.Kind[*cmfv1.KafkaCatalog, *cmfv1.KafkaCatalog]{
+		Related:  true,
 		Noun:     "Kafka catalog",
 		Name:     contract.KindKafkaCatalog,
 		Records:  c.Records,
@@ -61,6 +62,7 @@ func New(s *store.Store, watches *resource.Watches, environments *environment.En
 		},
 	}
 	c.databaseKind = &resource.Kind[*cmfv1.KafkaDatabase, *cmfv1.KafkaDatabase]{
+		Related:  true,
 		Noun:     "Kafka database",
 		Name:     contract.KindKafkaDatabase,
 		Records:  c.Databases,

@@ -67,6 +67,7 @@ func New(
 		log:          log,
 	}
 	c.kind = &resource.Kind[*cmfv1.Secret, *cmfv1.Secret]{
+		Related:  true,
 		Noun:     "Secret",
 		Name:     contract.KindSecret,
 		Records:  c.Records,
