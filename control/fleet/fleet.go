@@ -53,17 +53,13 @@ type Fleet struct {
 	agentv1.UnimplementedFleetServiceServer
 	Config
 
-	objects map[string]*resource.Object // by name
 	triggers
 	reports *reports
 }
 
 // New makes a Fleet. Run has to be running for its streams to be of use.
 func New(config Config) *Fleet {
-	f := &Fleet{Config: config, objects: map[string]*resource.Object{}}
-	for _, object := range config.Registry.Objects() {
-		f.objects[object.Name] = object
-	}
+	f := &Fleet{Config: config}
 	f.triggers = f.newTriggers()
 	f.reports = newReports(f)
 	if err := f.registerMetrics(otel.GetMeterProvider()); err != nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
+	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -73,11 +73,12 @@ var errUnstorable = errors.New("the report cannot be stored")
 func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.Tx) error) error {
 	s := r.session
 	log := s.log.With("kind", r.ref.GetKind(), "namespace", r.ref.GetNamespace(), "name", r.ref.GetName())
-	revision, err := f.Store.UpdateFrom(ctx, s.stored.Load(), func(tx *store.Tx) error {
+	revision, err := f.Store.UpdateFrom(ctx, s.stored.Load(), func(tx *store.Tx) (err error) {
+		defer recovery.ToError(&err)
 		if err := s.requireNewest(tx); err != nil {
 			return err
 		}
-		return recovered(func() error { return change(tx) })
+		return change(tx)
 	})
 	switch {
 	case err == nil:
@@ -94,17 +95,6 @@ func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.
 	}
 }
 
-// recovered is the error of do, or the panic that it ends with: one object that
-// the control plane cannot deal with must not harm the others.
-func recovered(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return do()
-}
-
 // storeDeletion deletes the tombstone of an object that is gone, with what its
 // resource says goes with it.
 func (f *Fleet) storeDeletion(tx *store.Tx, cluster string, ack *agentv1.Ack) error {
@@ -114,7 +104,7 @@ func (f *Fleet) storeDeletion(tx *store.Tx, cluster string, ack *agentv1.Ack) er
 		return nil
 	}
 	if claim := f.Ownership.Claims.Get(tx, resource.ClaimKey(cluster, ref)); claim != nil && claim.Value().GetOwnerUid() == owner {
-		if object := f.objects[claim.Value().GetCollection()]; object != nil && object.Gone != nil {
+		if object := f.Registry.Object(claim.Value().GetCollection()); object != nil && object.Gone != nil {
 			if err := object.Gone(tx, cluster, ref, claim.Value()); err != nil {
 				return fmt.Errorf("end %s %s: %w", object.Name, claim.Value().GetKey(), err)
 			}
@@ -135,7 +125,7 @@ func (f *Fleet) storeObservation(tx *store.Tx, r *report) error {
 	// Without a condition: Store requires that the resource is the same.
 	claim := f.Ownership.Claims.Peek(tx, resource.ClaimKey(r.session.cluster, r.ref)).Message()
 	waits := f.storeUndeleted(tx, r, claim.GetOwnerUid())
-	object := f.objects[claim.GetCollection()]
+	object := f.Registry.Object(claim.GetCollection())
 	if object == nil || object.Store == nil {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -171,17 +172,13 @@ func (s *session) message(at *store.Snapshot, next sendable) (*agentv1.ConnectRe
 // render makes the object of a resource, nil if the cluster is to hold none. The
 // resource may not be on the session's cluster any more: its environment may have
 // been deleted, and created again on another.
-func (s *session) render(at *store.Snapshot, next sendable) (*agentv1.Apply, error) {
+func (s *session) render(at *store.Snapshot, next sendable) (_ *agentv1.Apply, err error) {
+	defer recovery.ToError(&err)
 	env := s.fleet.Environments.Of(at, next.key)
 	if env == nil || env.Value().GetKubernetesClusterName() != s.cluster {
 		return nil, nil
 	}
-	var apply *agentv1.Apply
-	err := recovered(func() (err error) {
-		apply, err = s.fleet.objects[next.object].Render(at, env, next.key)
-		return err
-	})
-	return apply, err
+	return s.fleet.Registry.Object(next.object).Render(at, env, next.key)
 }
 
 func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectResponse {
@@ -212,7 +209,7 @@ func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectRespo
 // where the stored outcome is a problem.
 func (s *session) confirmApplied(at *store.Snapshot) {
 	for _, next := range s.sendables(at) {
-		object := s.fleet.objects[next.object]
+		object := s.fleet.Registry.Object(next.object)
 		if object == nil || object.Status == nil || object.Status(at, next.key).GetProblem() == nil {
 			continue
 		}

@@ -6,9 +6,7 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -86,20 +85,13 @@ func requestID(ctx context.Context) string {
 }
 
 func unaryRecovery(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	defer recovered(&err)
+	defer recovery.ToError(&err)
 	return handler(ctx, req)
 }
 
 func streamRecovery(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	defer recovered(&err)
+	defer recovery.ToError(&err)
 	return handler(srv, stream)
-}
-
-// recovered turns a panic into an error that keeps its stack for the log.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-	}
 }
 
 // ownValidation are the methods whose service reports broken rules itself,

@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
+
+	"github.com/openweir/weir/control/recovery"
 )
 
 const (
@@ -113,11 +114,7 @@ func (e *Election) term(ctx context.Context) error {
 // protected makes a panic of a duty its error.
 func protected(duty func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
+		defer recovery.ToError(&err)
 		return duty(ctx)
 	}
 }

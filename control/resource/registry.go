@@ -49,22 +49,22 @@ func (k *Kind[R, V]) describe() description {
 type Registry struct {
 	kinds   []description
 	objects []*Object
+	byName  map[string]*Object
 }
 
 // NewRegistry registers the kinds of all rooms, in the order in which objects are
 // sent to agents. It panics if two objects have one name.
 func NewRegistry(rooms ...Room) *Registry {
-	r := &Registry{}
-	names := map[string]bool{}
+	r := &Registry{byName: map[string]*Object{}}
 	for _, room := range rooms {
 		for _, kind := range room.Kinds {
 			d := kind.describe()
 			r.kinds = append(r.kinds, d)
 			for _, o := range d.objects {
-				if names[o.Name] {
+				if r.byName[o.Name] != nil {
 					panic(fmt.Sprintf("resource: objects %s are registered twice", o.Name))
 				}
-				names[o.Name] = true
+				r.byName[o.Name] = o
 				r.objects = append(r.objects, o)
 			}
 		}
@@ -75,13 +75,9 @@ func NewRegistry(rooms ...Room) *Registry {
 // Objects are those of all kinds, in the order in which they are sent.
 func (r *Registry) Objects() []*Object { return r.objects }
 
-func (r *Registry) byName() map[string]*Object {
-	objects := make(map[string]*Object, len(r.objects))
-	for _, object := range r.objects {
-		objects[object.Name] = object
-	}
-	return objects
-}
+// Object is the one of the name; nil if there is none, as for a claim of a release
+// that had more kinds.
+func (r *Registry) Object(name string) *Object { return r.byName[name] }
 
 // Contained describes a kind whose resources are in environments.
 type Contained[R proto.Message] struct {

@@ -3,15 +3,14 @@ package resource
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/store"
 )
 
@@ -72,7 +71,7 @@ func (w *Work) Do(ctx context.Context, key string) {
 	case err == nil:
 		delete(w.failed, key)
 		w.failing.Add(ctx, -1, w.labels)
-		w.log.Info("a duty of the leader has succeeded that had failed", "duty", w.name, "key", key)
+		w.log.Info("a duty of the leader succeeded after failures", "duty", w.name, "key", key)
 		return
 	case failed == nil:
 		failed = &failure{wait: minRetry / 2}
@@ -93,11 +92,7 @@ func (w *Work) Do(ctx context.Context, key string) {
 }
 
 func (w *Work) protected(ctx context.Context, key string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer recovery.ToError(&err)
 	return w.do(ctx, key)
 }
 

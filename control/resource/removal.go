@@ -42,10 +42,9 @@ func (o *Ownership) FinishRemovals(s *store.Store, registry *Registry, log *slog
 
 // withoutResource are the claims whose resource is gone.
 func (o *Ownership) withoutResource(at store.Reader, registry *Registry) []*store.Object[*storev1.ClaimRecord] {
-	objects := registry.byName()
 	var claims []*store.Object[*storev1.ClaimRecord]
 	for claim := range o.Claims.In(at).Under("") {
-		object := objects[claim.Value().GetCollection()]
+		object := registry.Object(claim.Value().GetCollection())
 		if object != nil && !object.Resources.Has(at, claim.Value().GetKey()) {
 			claims = append(claims, claim)
 		}
@@ -63,7 +62,7 @@ func (o *Ownership) finishRemoval(ctx context.Context, s *store.Store, registry 
 		if now == nil || now.Value().GetOwnerUid() != claim.Value().GetOwnerUid() {
 			return nil
 		}
-		resources := registry.byName()[now.Value().GetCollection()].Resources
+		resources := registry.Object(now.Value().GetCollection()).Resources
 		if resources.Has(tx, now.Value().GetKey()) {
 			return nil
 		}
