@@ -203,11 +203,7 @@ func (k *Kind[R, V]) notFound(path, name string) error {
 // Get answers a request for one resource.
 func (k *Kind[R, V]) Get(ctx context.Context, s *store.Store, in Place, name string, detail Detail) (V, error) {
 	var none V
-	at, err := s.View(ctx)
-	if err != nil {
-		return none, err
-	}
-	path, err := in.path(at)
+	at, path, err := in.view(ctx, s)
 	if err != nil {
 		return none, err
 	}

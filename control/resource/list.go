@@ -31,6 +31,15 @@ func (p Place) path(at store.Reader) (string, error) {
 	return p(at)
 }
 
+// view is everything as it is now, and the path in it.
+func (p Place) view(ctx context.Context, s *store.Store) (at *store.Snapshot, path string, err error) {
+	if at, err = s.View(ctx); err != nil {
+		return nil, "", err
+	}
+	path, err = p.path(at)
+	return at, path, err
+}
+
 // In is the place of what is in a resource.
 func (k *Kind[R, V]) In(in Place, name string) Place {
 	return func(at store.Reader) (string, error) {
@@ -66,11 +75,7 @@ func List[Response any, R, V proto.Message](
 	if keep != nil {
 		q = q.Where(keep)
 	}
-	at, err := s.View(ctx)
-	if err != nil {
-		return nil, err
-	}
-	path, err := in.path(at)
+	at, path, err := in.view(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -81,15 +81,9 @@ func Watch[Response any, R, V proto.Message](
 	if err != nil {
 		return apierror.Invalid("resourceVersion: " + err.Error())
 	}
-	path := ""
-	if in != nil {
-		at, err := s.View(stream.Context())
-		if err != nil {
-			return err
-		}
-		if path, err = in(at); err != nil {
-			return err
-		}
+	_, path, err := in.view(stream.Context(), s)
+	if err != nil {
+		return err
 	}
 	watching := &watcher[R, V]{
 		Watches: w, kind: k, path: path, query: q, stream: stream,

@@ -123,6 +123,12 @@ func (c *Clusters) heartbeat(at store.Reader, cluster string) *timestamppb.Times
 	return timestamppb.New(time.UnixMilli(last))
 }
 
+// Find gives a cluster, or the error that there is none.
+func (c *Clusters) Find(at store.Reader, name string) (*store.Object[*cmfv1.KubernetesCluster], error) {
+	item, err := c.kind.Find(at, "", name)
+	return item.Object, err
+}
+
 // StaleWarning says why what agents reported of the objects of a custom resource
 // definition on a cluster may be old; empty where it is not.
 func (c *Clusters) StaleWarning(at store.Reader, name, definition string) string {
@@ -132,7 +138,7 @@ func (c *Clusters) StaleWarning(at store.Reader, name, definition string) string
 	}
 	// Most clusters are connected, and every item of a list asks.
 	if c.Sessions.In(at).Get(cluster.Key) != nil && !Decommissioned(cluster.Value()) {
-		return blindWarning(name, definition, c.Status.In(at).Get(cluster.Key).Message())
+		return unobservedWarning(name, definition, c.Status.In(at).Get(cluster.Key).Message())
 	}
 	return staleWarning(name, c.status(at, cluster))
 }

@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/store"
@@ -33,8 +32,8 @@ func (s *service) GetDeletions(ctx context.Context, req *cmfv1.GetDeletionsReque
 		return nil, err
 	}
 	name := req.GetKubernetesClusterName()
-	if s.clusters.Get(at, name) == nil {
-		return nil, apierror.NotFound("Kubernetes cluster '%s' not found.", name)
+	if _, err := s.clusters.Find(at, name); err != nil {
+		return nil, err
 	}
 	response := &cmfv1.GetDeletionsResponse{}
 	for o := range s.ownership.Tombstones.In(at).Under(store.Key(name)) {

@@ -36,8 +36,8 @@ func (s *service) GetOrphans(ctx context.Context, req *cmfv1.GetOrphansRequest) 
 		return nil, err
 	}
 	name := req.GetKubernetesClusterName()
-	if s.clusters.Get(at, name) == nil {
-		return nil, notFound(name)
+	if _, err := s.clusters.Find(at, name); err != nil {
+		return nil, err
 	}
 	response := &cmfv1.GetOrphansResponse{}
 	for o := range s.ownership.Orphans.In(at).Under(store.Key(name)) {
@@ -54,8 +54,8 @@ func (s *service) GetOrphans(ctx context.Context, req *cmfv1.GetOrphansRequest) 
 func (s *service) DeleteOrphan(ctx context.Context, req *cmfv1.DeleteOrphanRequest) (*cmfv1.DeleteOrphanResponse, error) {
 	name := req.GetKubernetesClusterName()
 	err := resource.Update(ctx, s.store, "The orphan '"+req.GetName()+"'", func(tx *store.Tx) error {
-		if s.clusters.Get(tx, name) == nil {
-			return notFound(name)
+		if _, err := s.clusters.Find(tx, name); err != nil {
+			return err
 		}
 		ref := &agentv1.ObjectRef{Kind: req.GetKind(), Namespace: req.GetNamespace(), Name: req.GetName()}
 		claim := s.ownership.Claims.Get(tx, resource.ClaimKey(name, ref))
@@ -77,8 +77,4 @@ func (s *service) DeleteOrphan(ctx context.Context, req *cmfv1.DeleteOrphanReque
 
 func refOf(o *storev1.OrphanRecord) *agentv1.ObjectRef {
 	return &agentv1.ObjectRef{ApiVersion: o.GetApiVersion(), Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
-}
-
-func notFound(cluster string) error {
-	return apierror.NotFound("Kubernetes cluster '%s' not found.", cluster)
 }
