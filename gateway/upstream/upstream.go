@@ -20,7 +20,7 @@ import (
 // A replica that does not answer at all, such as a process that is stopped, is
 // noticed in three ways:
 //   - Its requests stay under way, so that other replicas get the next ones.
-//   - A read is sent to another one after readPatience. See repeatReads.
+//   - A read is sent to another one after hedgingDelay. See retryReads.
 //   - Its connection ends after keepaliveTime and keepaliveTimeout. What was under
 //     way fails then: whether a write was carried out is not known.
 //
@@ -33,25 +33,25 @@ const (
 	// 10 s is the least that gRPC permits.
 	keepaliveTime    = 10 * time.Second
 	keepaliveTimeout = 3 * time.Second
-	// readPatience is much longer than a read takes, since one that takes longer is
+	// hedgingDelay is much longer than a read takes, since one that takes longer is
 	// carried out twice.
-	readPatience = 2 * time.Second
+	hedgingDelay = 2 * time.Second
 )
 
 // Dial gives a connection that balances requests over replicas. Several addresses
 // are one replica each; a single one is a target of gRPC, such as
 // dns:///name:port for all addresses that the name has.
 func Dial(addresses []string, transport credentials.TransportCredentials) (*grpc.ClientConn, error) {
-	return dial(addresses, transport, readPatience)
+	return dial(addresses, transport, hedgingDelay)
 }
 
-func dial(addresses []string, transport credentials.TransportCredentials, patience time.Duration) (*grpc.ClientConn, error) {
+func dial(addresses []string, transport credentials.TransportCredentials, hedgingDelay time.Duration) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableServiceConfig(), // none from DNS
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true}),
-		grpc.WithUnaryInterceptor(repeatReads(reads(), patience)),
+		grpc.WithUnaryInterceptor(retryReads(reads(), hedgingDelay)),
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler()),
 		// The control plane bounds the size of its responses.
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),

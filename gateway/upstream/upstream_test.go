@@ -114,8 +114,8 @@ func (r *replica) CreateOrUpdateEnvironment(ctx context.Context, _ *cmfv1.Create
 	return nil, status.FromContextError(ctx.Err()).Err()
 }
 
-// patience is long enough for a read on a busy machine.
-const patience = time.Second
+// testHedgingDelay is longer than a read takes on a busy machine.
+const testHedgingDelay = time.Second
 
 func connect(t *testing.T, replicas ...*replica) cmfv1.EnvironmentServiceClient {
 	t.Helper()
@@ -123,7 +123,7 @@ func connect(t *testing.T, replicas ...*replica) cmfv1.EnvironmentServiceClient 
 	for _, r := range replicas {
 		addresses = append(addresses, r.address)
 	}
-	conn, err := dial(addresses, insecure.NewCredentials(), patience)
+	conn, err := dial(addresses, insecure.NewCredentials(), testHedgingDelay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestWritesAreNotRepeated(t *testing.T) {
 	one, two := startReplica(t, "one"), startReplica(t, "two")
 	client := connect(t, one, two)
 	awaitBoth(t, client, one, two)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testHedgingDelay)
 	defer cancel()
 	if _, err := client.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{}); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("the write ended with %v, want its deadline", err)

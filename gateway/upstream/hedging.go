@@ -40,10 +40,11 @@ func reads() map[string]bool {
 // maxAttempts bounds how often a read is sent whose connections fail.
 const maxAttempts = 3
 
-// repeatReads repeats unary reads that get no answer: those whose connection fails,
-// and, while they go on, those that take longer than the patience. The latter goes to
-// another replica, as a request is under way at the first one.
-func repeatReads(reads map[string]bool, patience time.Duration) grpc.UnaryClientInterceptor {
+// retryReads retries unary reads whose connection fails, and hedges those that take
+// longer than hedgingDelay: they are sent a second time while the first attempt goes
+// on. The second attempt goes to another replica, as a request is under way at the
+// first one.
+func retryReads(reads map[string]bool, hedgingDelay time.Duration) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		if !reads[method] {
 			return invoke(ctx, method, request, reply, conn, options...)
@@ -55,7 +56,7 @@ func repeatReads(reads map[string]bool, patience time.Duration) grpc.UnaryClient
 			reply: reply.(proto.Message), options: options,
 		}
 		for n := 1; ; n++ {
-			err := r.attempt(ctx, patience)
+			err := r.hedge(ctx, hedgingDelay)
 			if err == nil || n == maxAttempts || ctx.Err() != nil || !isDisconnected(err) {
 				return err
 			}
@@ -70,22 +71,22 @@ type read struct {
 	options []grpc.CallOption
 }
 
-// attempt sends the read, and a second time if there is no answer for as long as
-// the patience. The first answer counts.
-func (r read) attempt(ctx context.Context, patience time.Duration) error {
+// hedge sends the read, and a second time if there is no answer within the delay. The
+// first answer counts.
+func (r read) hedge(ctx context.Context, delay time.Duration) error {
 	first, endFirst := context.WithCancel(ctx)
 	defer endFirst()
 	second, endSecond := context.WithCancel(ctx)
 	defer endSecond()
 	var (
-		apart     apart
+		hedged    *hedgedCall
 		secondErr error
 		ended     = make(chan struct{})
 	)
-	timer := time.AfterFunc(patience, func() {
+	timer := time.AfterFunc(delay, func() {
 		defer close(ended)
-		apart = newApart(r)
-		secondErr = r.call(second, apart.reply, apart.options)
+		hedged = newHedgedCall(r)
+		secondErr = r.call(second, hedged.reply, hedged.options)
 		if secondErr == nil || !isDisconnected(secondErr) {
 			endFirst()
 		}
@@ -103,42 +104,43 @@ func (r read) attempt(ctx context.Context, patience time.Duration) error {
 	if err == nil { // both came at the same time
 		return nil
 	}
-	apart.handOver(r.reply)
+	hedged.copyTo(r.reply)
 	return secondErr
 }
 
-// apart is where the second answer to a read goes, so that it does not meet the
-// first one.
-type apart struct {
+// hedgedCall receives the second answer to a read, so that both calls never write to
+// the same reply, header or trailer.
+type hedgedCall struct {
 	reply    proto.Message
 	options  []grpc.CallOption
-	handOver func(reply proto.Message)
+	metadata []func() // each copies a header or trailer to where the caller wants it
 }
 
-func newApart(r read) apart {
-	a := apart{reply: r.reply.ProtoReflect().New().Interface()}
-	var moves []func()
+func newHedgedCall(r read) *hedgedCall {
+	h := &hedgedCall{reply: r.reply.ProtoReflect().New().Interface()}
 	for _, option := range r.options {
 		switch o := option.(type) {
 		case grpc.HeaderCallOption:
 			var header metadata.MD
-			moves = append(moves, func() { *o.HeaderAddr = header })
+			h.metadata = append(h.metadata, func() { *o.HeaderAddr = header })
 			option = grpc.Header(&header)
 		case grpc.TrailerCallOption:
 			var trailer metadata.MD
-			moves = append(moves, func() { *o.TrailerAddr = trailer })
+			h.metadata = append(h.metadata, func() { *o.TrailerAddr = trailer })
 			option = grpc.Trailer(&trailer)
 		}
-		a.options = append(a.options, option)
+		h.options = append(h.options, option)
 	}
-	a.handOver = func(reply proto.Message) {
-		proto.Reset(reply)
-		proto.Merge(reply, a.reply)
-		for _, move := range moves {
-			move()
-		}
+	return h
+}
+
+// copyTo gives the caller what was received.
+func (h *hedgedCall) copyTo(reply proto.Message) {
+	proto.Reset(reply)
+	proto.Merge(reply, h.reply)
+	for _, set := range h.metadata {
+		set()
 	}
-	return a
 }
 
 // isDisconnected is true for failures of connections. The control plane adds details
