@@ -108,14 +108,6 @@ func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
 	return interceptor.Stream(c.config.Log)
 }
 
-// Warnings are what somebody has to do something about although requests are served.
-func (c *Control) Warnings() []string {
-	if !c.store.Space().Exhausted {
-		return nil
-	}
-	return []string{"etcd's space quota is used up: it rejects every write but deletions until space is freed"}
-}
-
 // Loaded is closed when the state is loaded and requests can be served.
 func (c *Control) Loaded() <-chan struct{} { return c.store.Ready() }
 

@@ -30,6 +30,14 @@ func (c *Control) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Warnings are what somebody has to do something about although requests are served.
+func (c *Control) Warnings() []string {
+	if !c.store.Space().Exhausted {
+		return nil
+	}
+	return []string{"etcd's space quota is used up: it rejects every write but deletions until space is freed"}
+}
+
 // followHealth keeps the status that gRPC clients see: SERVING while consistent
 // reads are possible. Clients with health checks send nothing to a replica that is
 // NOT_SERVING.

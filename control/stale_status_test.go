@@ -18,7 +18,7 @@ func TestTheStatusOfAnApplicationIsStaleWithoutItsDefinition(t *testing.T) {
 
 	a.close()
 	a = r.connect(t, hello("cluster-a", func(h *agentv1.Hello) { h.CustomResourceDefinitions = nil }))
-	stale := regexp.MustCompile(`^The status may be stale: Kubernetes cluster 'cluster-a' has not had the custom resource definition flinkdeployments.flink.apache.org since 20\S+Z.$`)
+	stale := regexp.MustCompile(`^The status may be stale: Kubernetes cluster 'cluster-a' is without the custom resource definition flinkdeployments.flink.apache.org since 20\S+Z.$`)
 	awaitEqual(t, "the warning says so", true, func() bool {
 		warning, _ := r.status(t, "prod", "orders")["warning"].(string)
 		return stale.MatchString(warning)

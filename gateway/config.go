@@ -79,6 +79,9 @@ func (c *Config) complete() error {
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
 	}
+	if c.Warnings == nil {
+		c.Warnings = func() []string { return nil }
+	}
 	if c.MaxBodyBytes == 0 {
 		c.MaxBodyBytes = DefaultMaxBodyBytes
 	}

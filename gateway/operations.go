@@ -51,7 +51,7 @@ func (g *gateway) readyz(rw *responseWriter, r *http.Request) {
 	switch {
 	case err == nil && verbose:
 		body := "[+]control plane ok\n"
-		for _, warning := range g.warnings() {
+		for _, warning := range g.config.Warnings() {
 			body += "[!]" + warning + "\n"
 		}
 		rw.text(body + "readyz check passed\n")
@@ -62,13 +62,6 @@ func (g *gateway) readyz(rw *responseWriter, r *http.Request) {
 	default:
 		rw.fail(http.StatusServiceUnavailable, "Not ready.")
 	}
-}
-
-func (g *gateway) warnings() []string {
-	if g.config.Warnings == nil {
-		return nil
-	}
-	return g.config.Warnings()
 }
 
 func queryHas(u *url.URL, name string) bool { return u.RawQuery != "" && u.Query().Has(name) }

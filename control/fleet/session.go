@@ -174,8 +174,8 @@ func receive(stream agentv1.FleetService_ConnectServer, received chan<- *agentv1
 	}
 }
 
-func firstMessage(ctx context.Context, received <-chan *agentv1.ConnectRequest, broken <-chan error, patience time.Duration) (*agentv1.Hello, error) {
-	timer := time.NewTimer(patience)
+func firstMessage(ctx context.Context, received <-chan *agentv1.ConnectRequest, broken <-chan error, timeout time.Duration) (*agentv1.Hello, error) {
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case message := <-received:

@@ -50,16 +50,16 @@ func staleWarning(name string, status *cmfv1.KubernetesClusterStatus) string {
 	}
 }
 
-// blindWarning says why the agent of a connected cluster cannot see the objects of a
+// unobservedWarning says why the agent of a connected cluster cannot see the objects of a
 // definition that it has reported on.
-func blindWarning(name, definition string, reported *storev1.ClusterStatusRecord) string {
+func unobservedWarning(name, definition string, reported *storev1.ClusterStatusRecord) string {
 	changed := reported.GetDefinitionsChanged()
 	switch {
 	case reported.GetKubernetesError() != "":
 		return "The status may be stale: the agent of Kubernetes cluster '" + name + "' has not reached the API server" +
 			sinceTime(reported.GetKubernetesErrorSince()) + ": " + reported.GetKubernetesError()
 	case changed != nil && !slices.Contains(reported.GetCustomResourceDefinitions(), definition):
-		return "The status may be stale: Kubernetes cluster '" + name + "' has not had the custom resource definition " + definition + sinceTime(changed) + "."
+		return "The status may be stale: Kubernetes cluster '" + name + "' is without the custom resource definition " + definition + sinceTime(changed) + "."
 	}
 	return ""
 }
