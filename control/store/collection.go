@@ -133,7 +133,11 @@ func (c *Collection[T]) decode(kv *mvccpb.KeyValue) any {
 	if own := c.store.written.take(kv.Key, kv.Value); own != nil {
 		value := own.value.(T)
 		o.head = c.ownHead(value)
-		o.keep(&decodedValue[T]{value: value, derived: own.derived}, own.size)
+		kept := &decodedValue[T]{value: value}
+		if own.derived != nil {
+			kept.derived.Store(&own.derived)
+		}
+		o.keep(kept, own.size)
 		return o
 	}
 	// Decoded now, so that a value which cannot be is noticed, though most are not

@@ -32,7 +32,7 @@ type Object[T proto.Message] struct {
 
 type decodedValue[T proto.Message] struct {
 	value    T
-	derived  any // nil if there is nothing
+	derived  atomic.Pointer[any]
 	attached atomic.Pointer[any]
 }
 
@@ -78,14 +78,27 @@ func (o *Object[T]) Message() T {
 	return o.Value()
 }
 
-// Derived is what WithDerived handed over with the value, such as its parsed
-// form, for as long as the value is kept; nil otherwise, and then it has to be
-// worked out again.
-func (o *Object[T]) Derived() any {
-	if known := o.decoded.Load(); known != nil {
-		return known.derived
+// Derive gives what make makes of an object's value, such as its parsed form. It is
+// kept as long as the value is, and shared by everyone who asks, so it must not be
+// changed. All who derive something from the objects of a collection derive the same
+// thing; see WithDerived.
+func Derive[T proto.Message, D any](o *Object[T], make func(T) (D, error)) (D, error) {
+	value := o.Message()
+	if o == nil {
+		return make(value)
 	}
-	return nil
+	known := o.decoded.Load()
+	if known != nil {
+		if derived := known.derived.Load(); derived != nil {
+			return (*derived).(D), nil
+		}
+	}
+	made, err := make(value)
+	if err == nil && known != nil {
+		derived := any(made)
+		known.derived.Store(&derived)
+	}
+	return made, err
 }
 
 // Attach keeps something made of the value beside it, in the place of what was

@@ -27,14 +27,29 @@ func TestAValueIsTheSameWhetherOrNotItIsKeptDecoded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	made := 0
+	derive := func(key string) int {
+		derived, err := store.Derive(c.In(at).Get(key), func(v *wrapperspb.StringValue) (int, error) {
+			made++
+			return int(v.GetValue()[0]), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return derived
+	}
+	newest := string(rune('A' + count - 1))
+	if got := derive(newest); got != count-1 || made != 0 {
+		t.Errorf("%d was derived from the newest value, in %d calls; want what was handed over with it", got, made)
+	}
 	for i := range count {
 		o := c.In(at).Get(string(rune('A' + i)))
 		if got := o.Value().GetValue(); got != text(i) {
 			t.Errorf("the value of object %d is %.10s…, of %d bytes", i, got, len(got))
 		}
 	}
-	if first := c.In(at).Get("A"); first.Derived() != nil {
-		t.Error("what was derived from the first of many large values is still there")
+	if first, again := derive("A"), derive("A"); first != 'a' || again != 'a' || made != 1 {
+		t.Errorf("%d and %d were derived from the first of many large values, in %d calls; want one call", first, again, made)
 	}
 	last := c.In(at).Get(string(rune('A' + count - 1)))
 	last.Attach("made of it")

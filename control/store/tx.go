@@ -130,7 +130,7 @@ type put struct {
 // WithLease attaches the object to a lease, with which it ends.
 func WithLease(lease clientv3.LeaseID) PutOption { return func(p *put) { p.lease = lease } }
 
-// WithDerived hands over something worked out from the value; see Object.Derived.
+// WithDerived hands over what Derive would make of the value.
 func WithDerived(derived any) PutOption { return func(p *put) { p.derived = derived } }
 
 // Put creates or replaces the object of the key. It is attached to no lease

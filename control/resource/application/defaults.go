@@ -58,8 +58,14 @@ func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
 		return nil
 	}
 	reported := a.Status.In(tx).Get(key).Message()
-	plan, err := Next(env.Value(), app.Value(), app.Value().GetApplication(), nil,
-		flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), a.currentSpec(tx, key, app.Value()))
+	spec, err := specOf(app)
+	if err != nil {
+		return err
+	}
+	plan, err := Next(Change{
+		Environment: env, Before: app, App: app.Value().GetApplication(), Spec: spec,
+		InForce: flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), Current: a.currentSpec(tx, key, app.Value()),
+	})
 	if refused, ok := errors.AsType[*apierror.Error](err); ok {
 		a.reportRefused(tx, env, app, refused)
 		return nil
@@ -69,9 +75,9 @@ func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
 	}
 	switch {
 	case plan.Instance != nil:
-		a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
+		a.write(tx, key, spec, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
 	case plan.Revised:
-		a.write(tx, key, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))
+		a.write(tx, key, spec, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))
 	}
 	return nil
 }

@@ -110,53 +110,70 @@ const (
 func (a *Applications) appendEvents(tx *store.Tx, application string, events ...*cmfv1.FlinkApplicationEvent) {
 	stored := a.events.In(tx)
 	var fresh []*cmfv1.FlinkApplicationEvent
-	repeated := map[string]*cmfv1.FlinkApplicationEvent{}
+	repeated := map[string]bool{}
 	for _, e := range newestOccurrences(events) {
-		name := e.GetMetadata().GetName()
-		before := stored.Get(store.Join(application, name))
+		key := store.Join(application, e.GetMetadata().GetName())
+		before := stored.Get(key)
 		switch {
 		case before == nil:
 			fresh = append(fresh, e)
 		case e.GetStatus().GetCount() > before.Value().GetStatus().GetCount() && len(repeated) < maxAdds:
-			repeated[name] = e
-			a.events.Put(tx, store.Join(application, name), e)
+			repeated[key] = true
+			a.events.Put(tx, key, e)
 		}
 	}
-	if len(fresh) == 0 {
-		return
-	}
-	all := make([]dated, 0, len(fresh))
-	for o := range stored.Under(application) {
-		e := o.Value()
-		if again := repeated[e.GetMetadata().GetName()]; again != nil {
-			e = again
-		}
-		all = append(all, datedOf(e, false))
-	}
-	if len(all)+len(fresh) <= a.limits.Events && len(repeated)+len(fresh) <= maxAdds {
-		for _, e := range fresh {
-			a.events.Put(tx, store.Join(application, e.GetMetadata().GetName()), e)
-		}
-		return
+	slices.SortFunc(fresh, compareOccurrence)
+	fresh = fresh[max(0, len(fresh)+len(repeated)-maxAdds):]
+	if surplus := stored.Count(application) + len(fresh) - a.limits.Events; len(fresh) > 0 && surplus > 0 {
+		fresh = a.dropOldestEvents(tx, application, fresh, repeated, surplus)
 	}
 	for _, e := range fresh {
-		all = append(all, datedOf(e, true))
+		a.events.Put(tx, store.Join(application, e.GetMetadata().GetName()), e)
 	}
-	slices.SortFunc(all, func(a, b dated) int { // the newest first
-		return cmp.Or(cmp.Compare(b.time, a.time), cmp.Compare(b.event.GetMetadata().GetName(), a.event.GetMetadata().GetName()))
-	})
-	adds, drops := len(repeated), 0
-	for i, e := range all {
-		key := store.Join(application, e.event.GetMetadata().GetName())
-		switch beyond := i >= a.limits.Events; {
-		case !e.fresh && beyond && drops < maxDrops:
-			a.events.Delete(tx, key)
-			drops++
-		case e.fresh && !beyond && adds < maxAdds:
-			a.events.Put(tx, key, e.event)
-			adds++
+}
+
+// dropOldestEvents deletes as many events as are beyond the limit, or takes them out
+// of the fresh ones, which it returns.
+func (a *Applications) dropOldestEvents(
+	tx *store.Tx, application string, fresh []*cmfv1.FlinkApplicationEvent, repeated map[string]bool, surplus int,
+) []*cmfv1.FlinkApplicationEvent {
+	var stored []*store.Object[*cmfv1.FlinkApplicationEvent]
+	for o := range a.events.In(tx).Under(application) {
+		if !repeated[o.Key] {
+			stored = append(stored, o)
 		}
 	}
+	oldest := oldestEvents(stored, min(surplus, maxDrops), lastOccurrence(fresh[0]))
+	for drops := 0; surplus > 0 && len(fresh) > 0 && drops < maxDrops; surplus-- {
+		if drops == len(oldest) || lastOccurrence(fresh[0]).Before(lastOccurrence(oldest[drops].Value())) {
+			fresh = fresh[1:]
+			continue
+		}
+		a.events.Delete(tx, oldest[drops].Key)
+		drops++
+	}
+	return fresh
+}
+
+// oldestEvents are the events of which the last occurrence is the longest ago, the
+// oldest first: at least as many as are asked for. Those written first are most likely
+// the oldest. Where what is added is newer than they are, the others are not decoded.
+func oldestEvents(stored []*store.Object[*cmfv1.FlinkApplicationEvent], count int, added time.Time) []*store.Object[*cmfv1.FlinkApplicationEvent] {
+	slices.SortFunc(stored, func(a, b *store.Object[*cmfv1.FlinkApplicationEvent]) int { return cmp.Compare(a.Revision, b.Revision) })
+	count = min(count, len(stored))
+	for 0 < count && count < len(stored) && stored[count].Revision == stored[count-1].Revision {
+		count++ // of the same transaction
+	}
+	byOccurrence := func(a, b *store.Object[*cmfv1.FlinkApplicationEvent]) int {
+		return compareOccurrence(a.Value(), b.Value())
+	}
+	oldest := stored[:count]
+	slices.SortFunc(oldest, byOccurrence)
+	if count > 0 && added.Before(lastOccurrence(oldest[count-1].Value())) {
+		slices.SortFunc(stored, byOccurrence)
+		return stored
+	}
+	return oldest
 }
 
 // newestOccurrences leaves one of the events of each name: that with the greatest
@@ -178,16 +195,13 @@ func newestOccurrences(events []*cmfv1.FlinkApplicationEvent) []*cmfv1.FlinkAppl
 	return out
 }
 
-// dated is an event with the time of its last occurrence in nanoseconds.
-type dated struct {
-	event *cmfv1.FlinkApplicationEvent
-	time  int64
-	fresh bool // not stored yet
+func lastOccurrence(e *cmfv1.FlinkApplicationEvent) time.Time {
+	return cmp.Or(e.GetStatus().GetLastTimestamp(), e.GetMetadata().GetCreationTimestamp()).AsTime()
 }
 
-func datedOf(e *cmfv1.FlinkApplicationEvent, fresh bool) dated {
-	at := cmp.Or(e.GetStatus().GetLastTimestamp(), e.GetMetadata().GetCreationTimestamp())
-	return dated{event: e, time: at.GetSeconds()*int64(time.Second) + int64(at.GetNanos()), fresh: fresh}
+// compareOccurrence orders events by their last occurrences, the oldest first.
+func compareOccurrence(a, b *cmfv1.FlinkApplicationEvent) int {
+	return cmp.Or(lastOccurrence(a).Compare(lastOccurrence(b)), cmp.Compare(a.GetMetadata().GetName(), b.GetMetadata().GetName()))
 }
 
 type eventItem = resource.Item[*cmfv1.FlinkApplicationEvent]

@@ -71,13 +71,11 @@ func NewInstance(effective *cmfv1.JsonObject) *cmfv1.FlinkApplicationInstance {
 // the limit. effective is the parsed form of its specification.
 func (a *Applications) beginInstance(tx *store.Tx, application string, instance *cmfv1.FlinkApplicationInstance, effective openjson.Object) {
 	a.instances.Put(tx, store.Join(application, instance.GetMetadata().GetName()), instance, store.WithDerived(effective))
-	var kept []string
-	for o := range a.instances.In(tx).Under(application) {
-		kept = append(kept, o.Key)
-	}
-	surplus := min(len(kept)+1-a.limits.Instances, len(kept), maxDrops)
-	for _, oldest := range kept[:max(0, surplus)] {
-		a.instances.Delete(tx, oldest)
+	stored := a.instances.In(tx)
+	count := stored.Count(application)
+	surplus := min(count+1-a.limits.Instances, count, maxDrops)
+	for _, oldest := range stored.Range(application, 0, max(0, surplus)) {
+		a.instances.Delete(tx, oldest.Key)
 	}
 }
 
@@ -158,14 +156,11 @@ func (a *Applications) currentSpec(at store.Reader, application string, record *
 	if instance == nil {
 		return nil
 	}
-	if parsed, _ := instance.Derived().(openjson.Object); parsed != nil {
-		return parsed
-	}
-	parsed, err := openjson.Parse(instance.Value().GetStatus().GetSpec())
+	effective, err := effectiveOf(instance)
 	if err != nil {
 		return nil
 	}
-	return parsed
+	return effective
 }
 
 type instanceService struct {

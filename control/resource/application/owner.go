@@ -6,7 +6,6 @@ import (
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
-	"github.com/openweir/weir/openjson"
 )
 
 // SavepointOwner gives an application as the owner of savepoints.
@@ -38,7 +37,7 @@ func (a *Applications) RequireSavepointOwner(tx *store.Tx, env, name string) (sa
 // RECONCILING until its own job is reported: the status of the application may still
 // be that of the run before.
 func (a *Applications) jobRuns(app Item) (state string, runs bool) {
-	spec, err := openjson.Parse(app.Value().GetApplication().GetSpec())
+	spec, err := specOf(app.Object)
 	if err == nil && flinkspec.DesiredState(spec) == flink.Suspended {
 		return "suspended", false
 	}

@@ -2,7 +2,6 @@ package application
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -30,8 +30,6 @@ type Plan struct {
 	Instance *cmfv1.FlinkApplicationInstance
 	// Revised is set where the current instance goes on with Effective.
 	Revised bool
-	// Spec is the parsed specification of the application.
-	Spec openjson.Object
 	// Effective is the specification with the environment's defaults.
 	Effective openjson.Object
 	// Warnings are what users should know although the specification is accepted.
@@ -40,29 +38,36 @@ type Plan struct {
 	Changed bool
 }
 
-// Next plans for the application app, whose stored record is before, nil where
-// it is new. start makes it start from a savepoint; where it is nil, a new
-// startFromSavepoint with a path in the specification does. inForce is the
-// specification that the operator carried out last, nil where it has none, and
-// current the effective specification of the current instance, nil where that is
-// not known. None of the arguments is changed.
-func Next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce, current openjson.Object) (Plan, error) {
-	spec, err := openjson.Parse(app.GetSpec())
-	if err != nil {
-		return Plan{}, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
-	}
-	return next(env, before, app, spec, start, inForce, current)
+// Change is a new version of an application or of its environment, with what has to
+// be known to plan for it.
+type Change struct {
+	Environment *store.Object[*cmfv1.Environment]
+	// Before is what is stored of the application, nil where it is new.
+	Before *store.Object[*storev1.ApplicationRecord]
+	App    *cmfv1.FlinkApplication
+	// Spec is the parsed specification of App.
+	Spec openjson.Object
+	// Start makes the application start from a savepoint. Where it is nil, a new
+	// startFromSavepoint with a path in the specification does.
+	Start *storev1.SavepointStart
+	// InForce is the specification that the operator carried out last, nil where it
+	// has none.
+	InForce openjson.Object
+	// Current is the effective specification of the current instance, nil where that
+	// is not known.
+	Current openjson.Object
 }
 
-// next is Next where the specification is parsed already.
-func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, spec openjson.Object, start *storev1.SavepointStart, inForce, current openjson.Object) (Plan, error) {
-	old, err := openjson.Parse(before.GetApplication().GetSpec())
+// Next plans for a change, which stays as it is.
+func Next(change Change) (Plan, error) {
+	before, app, spec, start := change.Before.Message(), change.App, change.Spec, change.Start
+	old, err := specOf(change.Before)
 	if err != nil {
-		return Plan{}, fmt.Errorf("stored specification of application %s: %w", app.GetMetadata().GetName(), err)
+		return Plan{}, err
 	}
-	defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults())
+	defaults, err := defaultsOf(change.Environment)
 	if err != nil {
-		return Plan{}, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
+		return Plan{}, err
 	}
 	effective := flinkspec.Effective(spec, defaults)
 	var warnings []string
@@ -77,7 +82,6 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		}
 	}
 	plan := Plan{
-		Spec:      spec,
 		Effective: effective,
 		Warnings:  warnings,
 		Record: &storev1.ApplicationRecord{
@@ -99,13 +103,13 @@ func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.
 		plan.Record.Start = nil
 	}
 	if !suspends(old, spec) {
-		if err := flinkspec.CheckChange(inForce, started(effective, plan.Record.GetStart())); err != nil {
+		if err := flinkspec.CheckChange(change.InForce, started(effective, plan.Record.GetStart())); err != nil {
 			return Plan{}, err
 		}
 	}
 	hash := flinkspec.EffectiveHash(effective)
 	same := before.GetEffectiveHash() == hash
-	goesOn := before.GetInstance() != "" && (same || current != nil && !flinkspec.Upgrades(current, effective))
+	goesOn := before.GetInstance() != "" && (same || change.Current != nil && !flinkspec.Upgrades(change.Current, effective))
 	running := flinkspec.DesiredState(spec) == flink.Running
 	switch {
 	case running && (start != nil || !goesOn || flinkspec.DesiredState(old) == flink.Suspended):

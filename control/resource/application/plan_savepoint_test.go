@@ -9,7 +9,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openweir/weir/control/apierror"
-	"github.com/openweir/weir/control/resource/application"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 )
 
@@ -63,7 +62,7 @@ func TestStartFromSavepointWaitsUntilTheApplicationRuns(t *testing.T) {
 // Starting without the state that was asked for would lose it.
 func TestStartFromAnUnknownSavepointIsRejected(t *testing.T) {
 	for _, reference := range []string{`{"uid":"u-1"}`, `{"savepointName":"u-1"}`} {
-		_, err := application.Next(environmentWith(""), nil, applicationWith(t, `{"startFromSavepoint":`+reference+`}`), nil, nil, nil)
+		_, err := next(environmentWith(""), nil, applicationWith(t, `{"startFromSavepoint":`+reference+`}`), nil, nil, nil)
 		var refused *apierror.Error
 		if !errors.As(err, &refused) || err.Error() != "spec: startFromSavepoint: savepoint 'u-1' not found" {
 			t.Errorf("%s: the error is %v", reference, err)
@@ -90,7 +89,7 @@ func TestStartFromSavepointByRequest(t *testing.T) {
 func TestPlanningDoesNotChangeTheStart(t *testing.T) {
 	h := begin(t, `{}`)
 	start := &storev1.SavepointStart{Path: "s3://sp/1"}
-	if _, err := application.Next(h.env, h.record, h.record.GetApplication(), start, nil, nil); err != nil {
+	if _, err := next(h.env, h.record, h.record.GetApplication(), start, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if start.GetNonce() != 0 {
@@ -121,7 +120,7 @@ func TestNoncesAlwaysDiffer(t *testing.T) {
 			Start:      &storev1.SavepointStart{Path: "s3://sp/0", Nonce: nonces.Draw(t, "nonce before")},
 		}
 		start := &storev1.SavepointStart{Path: "s3://sp/1", Nonce: nonces.Draw(t, "nonce wanted")}
-		plan, err := application.Next(environmentWith(""), record, app, start, nil, nil)
+		plan, err := next(environmentWith(""), record, app, start, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

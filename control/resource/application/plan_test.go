@@ -13,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -46,19 +47,33 @@ func environmentWith(defaults string) *cmfv1.Environment {
 
 // During an upgrade, replicas of two releases change the same records.
 func TestFieldsOfANewerReleaseAreKept(t *testing.T) {
-	first, err := application.Next(environmentWith(""), nil, applicationWith(t, "{}"), nil, nil, nil)
+	first, err := next(environmentWith(""), nil, applicationWith(t, "{}"), nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	newer := protowire.AppendString(protowire.AppendTag(nil, 1000, protowire.BytesType), "from a newer release")
 	first.Record.ProtoReflect().SetUnknown(newer)
-	second, err := application.Next(environmentWith(""), first.Record, applicationWith(t, `{"job":{"parallelism":3}}`), nil, nil, nil)
+	second, err := next(environmentWith(""), first.Record, applicationWith(t, `{"job":{"parallelism":3}}`), nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if kept := second.Record.ProtoReflect().GetUnknown(); !bytes.Equal(kept, newer) {
 		t.Errorf("the changed record has the unknown fields %q, want %q", kept, newer)
 	}
+}
+
+// next plans for a new version of an application whose record is before, nil where it
+// is new.
+func next(env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, start *storev1.SavepointStart, inForce, current openjson.Object) (application.Plan, error) {
+	spec, err := openjson.Parse(app.GetSpec())
+	if err != nil {
+		return application.Plan{}, err
+	}
+	change := application.Change{Environment: store.NewObject("prod", env), App: app, Spec: spec, Start: start, InForce: inForce, Current: current}
+	if before != nil {
+		change.Before = store.NewObject("prod/orders", before)
+	}
+	return application.Next(change)
 }
 
 // history plans one version of an application after the other, each on top of
@@ -79,7 +94,7 @@ func begin(t *testing.T, over string) *history {
 
 func (h *history) next(app *cmfv1.FlinkApplication, start *storev1.SavepointStart) application.Plan {
 	h.t.Helper()
-	plan, err := application.Next(h.env, h.record, app, start, nil, h.current)
+	plan, err := next(h.env, h.record, app, start, nil, h.current)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -219,7 +234,7 @@ func TestInvalidDefaultsAreRejected(t *testing.T) {
 		"suspended, but changed as well": {`{"spec":{"serviceAccount":""}}`, `{"image":"i","job":{"state":"suspended"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := application.Next(environmentWith(test.defaults), h.record, applicationWith(t, test.after), nil, nil, nil)
+			_, err := next(environmentWith(test.defaults), h.record, applicationWith(t, test.after), nil, nil, nil)
 			var refused *apierror.Error
 			if !errors.As(err, &refused) {
 				t.Errorf("the error is %v", err)
@@ -230,7 +245,7 @@ func TestInvalidDefaultsAreRejected(t *testing.T) {
 
 func TestNewApplicationsAreCheckedEvenIfSuspended(t *testing.T) {
 	app := &cmfv1.FlinkApplication{Spec: &cmfv1.JsonObject{Json: suspended}}
-	_, err := application.Next(environmentWith(""), nil, app, nil, nil, nil)
+	_, err := next(environmentWith(""), nil, app, nil, nil, nil)
 	var refused *apierror.Error
 	if !errors.As(err, &refused) {
 		t.Errorf("the error is %v", err)
@@ -240,15 +255,12 @@ func TestNewApplicationsAreCheckedEvenIfSuspended(t *testing.T) {
 func TestUnreadableRecordsAreErrors(t *testing.T) {
 	broken := &cmfv1.JsonObject{Json: "{"}
 	for name, plan := range map[string]func() (application.Plan, error){
-		"the specification": func() (application.Plan, error) {
-			return application.Next(environmentWith(""), nil, &cmfv1.FlinkApplication{Spec: broken}, nil, nil, nil)
-		},
 		"the one before": func() (application.Plan, error) {
 			record := &storev1.ApplicationRecord{Application: &cmfv1.FlinkApplication{Spec: broken}}
-			return application.Next(environmentWith(""), record, applicationWith(t, `{}`), nil, nil, nil)
+			return next(environmentWith(""), record, applicationWith(t, `{}`), nil, nil, nil)
 		},
 		"the defaults": func() (application.Plan, error) {
-			return application.Next(environmentWith("{"), nil, applicationWith(t, `{}`), nil, nil, nil)
+			return next(environmentWith("{"), nil, applicationWith(t, `{}`), nil, nil, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,7 +290,7 @@ func TestNextSeesWhatIsInForce(t *testing.T) {
 		"suspended only":            {after: suspended, wanted: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := application.Next(redeploys.env, redeploys.record, applicationWith(t, test.after), test.start, inForce, nil)
+			_, err := next(redeploys.env, redeploys.record, applicationWith(t, test.after), test.start, inForce, nil)
 			var refused *apierror.Error
 			if test.wanted && err != nil || !test.wanted && !errors.As(err, &refused) {
 				t.Errorf("got %v", err)

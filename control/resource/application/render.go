@@ -37,61 +37,47 @@ func (a *Applications) renderKey(at store.Reader, env *store.Object[*cmfv1.Envir
 	if record == nil {
 		return nil, nil // a tombstone has it deleted
 	}
-	instance := a.instances.In(at).Get(store.Join(key, record.Value().GetInstance()))
-	spec, _ := record.Derived().(openjson.Object)
-	var effective openjson.Object
-	if instance != nil {
-		effective, _ = instance.Derived().(openjson.Object)
-	}
-	return render(env.Value(), record.Value(), instance.Message(), spec, effective)
+	return Render(env, record, a.instances.In(at).Get(store.Join(key, record.Value().GetInstance())))
 }
 
 // Render makes the FlinkDeployment of an application. The instance is the current
 // one, nil where the application has never run; the specification is the
 // instance's, so that a change of the environment's defaults reaches the cluster
 // together with the instance that it begins, not before.
-func Render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance *cmfv1.FlinkApplicationInstance) (*agentv1.Apply, error) {
-	return render(env, record, instance, nil, nil)
-}
-
-// render is Render where the specifications of the application and of the instance
-// may be parsed already.
-func render(env *cmfv1.Environment, record *storev1.ApplicationRecord, instance *cmfv1.FlinkApplicationInstance, spec, effective openjson.Object) (*agentv1.Apply, error) {
-	app := record.GetApplication()
-	var err error
-	if spec == nil {
-		if spec, err = openjson.Parse(app.GetSpec()); err != nil {
-			return nil, fmt.Errorf("specification of application %s: %w", app.GetMetadata().GetName(), err)
-		}
-	}
-	defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults())
+func Render(env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.ApplicationRecord], instance *store.Object[*cmfv1.FlinkApplicationInstance]) (*agentv1.Apply, error) {
+	record := o.Value()
+	spec, err := specOf(o)
 	if err != nil {
-		return nil, fmt.Errorf("defaults of environment %s: %w", env.GetName(), err)
+		return nil, err
 	}
-	switch {
-	case instance == nil:
+	defaults, err := defaultsOf(env)
+	if err != nil {
+		return nil, err
+	}
+	var effective openjson.Object
+	if instance == nil {
 		effective = flinkspec.Effective(spec, defaults)
-	case effective != nil:
-		effective = openjson.Merge(effective, nil) // others may read it
-	default:
-		if effective, err = openjson.Parse(instance.GetStatus().GetSpec()); err != nil {
-			return nil, fmt.Errorf("specification of instance %s: %w", instance.GetMetadata().GetName(), err)
+	} else {
+		shared, err := effectiveOf(instance)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if effective == nil {
-		return nil, fmt.Errorf("instance %s has no specification", instance.GetMetadata().GetName())
+		if shared == nil {
+			return nil, fmt.Errorf("instance %s has no specification", instance.Key)
+		}
+		effective = openjson.Merge(shared, nil)
 	}
 	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
 	manifest.SetStart(effective, record.GetStart())
 	setInitialSavepoint(effective, record)
 	if instance != nil {
-		for key, value := range podMarks(record, instance.GetMetadata().GetName()) {
+		for key, value := range podMarks(record, instance.Value().GetMetadata().GetName()) {
 			openjson.Set(effective, value, append(slices.Clone(podAnnotations), key)...)
 		}
 	}
-	metadata := app.GetMetadata()
-	apply := manifest.Object(manifest.DeploymentRef(env, metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
-		manifest.Labels(env, metadata.GetLabels()), annotations(metadata, defaults), effective)
+	metadata := metadataOf(record)
+	apply := manifest.Object(manifest.DeploymentRef(env.Value(), metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
+		manifest.Labels(env.Value(), metadata.GetLabels()), annotations(metadata, defaults), effective)
 	apply.Adopt = adoptionOf(record)
 	return apply, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/manifest/manifesttest"
 	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -123,9 +124,17 @@ func renderings(t testing.TB) map[string]rendering {
 	}
 }
 
+func (r rendering) render() (*agentv1.Apply, error) {
+	var instance *store.Object[*cmfv1.FlinkApplicationInstance]
+	if r.instance != nil {
+		instance = store.NewObject("prod/orders/1", r.instance)
+	}
+	return application.Render(store.NewObject("prod", r.env), store.NewObject("prod/orders", r.record), instance)
+}
+
 func (r rendering) apply(t testing.TB) *agentv1.Apply {
 	t.Helper()
-	apply, err := application.Render(r.env, r.record, r.instance)
+	apply, err := r.render()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +196,7 @@ func TestInvalidApplicationIsNotRendered(t *testing.T) {
 		"instance whose specification is not an object": {environment(""), record(spec), &cmfv1.FlinkApplicationInstance{Status: &cmfv1.ApplicationInstanceStatus{Spec: &cmfv1.JsonObject{Json: "null"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if apply, err := application.Render(r.env, r.record, r.instance); err == nil {
+			if apply, err := r.render(); err == nil {
 				t.Errorf("it is %v", apply)
 			}
 		})

@@ -2,7 +2,6 @@ package application
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -53,7 +52,7 @@ func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.Crea
 		if err := resource.CheckVersion(req.GetResourceVersion(), what(name), resource.RevisionOf(before)); err != nil {
 			return 0, err
 		}
-		start, err := s.startOf(tx, env.Value(), before.Message(), app, spec)
+		start, err := s.startOf(tx, env.Value(), before, app, spec)
 		if err != nil {
 			return 0, err
 		}
@@ -69,11 +68,11 @@ func what(name string) string { return "Application '" + name + "'" }
 
 // startOf is where an application is to start from, if its specification newly
 // names a savepoint that Weir keeps.
-func (s *service) startOf(at store.Reader, env *cmfv1.Environment, before *storev1.ApplicationRecord, app *cmfv1.FlinkApplication, spec openjson.Object) (*storev1.SavepointStart, error) {
+func (s *service) startOf(at store.Reader, env *cmfv1.Environment, before *store.Object[*storev1.ApplicationRecord], app *cmfv1.FlinkApplication, spec openjson.Object) (*storev1.SavepointStart, error) {
 	if _, ok := flinkspec.SavepointStart(spec); !ok {
 		return nil, nil
 	}
-	old, err := openjson.Parse(before.GetApplication().GetSpec())
+	old, err := specOf(before)
 	if err != nil {
 		return nil, nil // which is noticed when the new version is planned
 	}
@@ -121,8 +120,10 @@ func (s *service) save(
 ) (view *cmfv1.FlinkApplication, unchanged int64, err error) {
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	reported := s.Status.In(tx).Get(key).Message()
-	plan, err := next(env.Value(), before.Message(), app, spec, start,
-		flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()), s.currentSpec(tx, key, before.Message()))
+	plan, err := Next(Change{
+		Environment: env, Before: before, App: app, Spec: spec, Start: start,
+		InForce: flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()), Current: s.currentSpec(tx, key, before.Message()),
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -145,13 +146,14 @@ func (s *service) save(
 			happened = append(happened, NewEvent(EventWarning, plan.Record.GetInstance(), warning))
 		}
 	}
-	s.write(tx, key, plan, happened...)
+	s.write(tx, key, spec, plan, happened...)
 	return s.view(s.kind.ItemOf(tx, store.NewObject(key, plan.Record)), resource.Detail{Single: true}), 0, nil
 }
 
-// write writes what a plan says, and events.
-func (a *Applications) write(tx *store.Tx, key string, plan Plan, events ...*cmfv1.FlinkApplicationEvent) {
-	a.Records.Put(tx, key, plan.Record, store.WithDerived(plan.Spec))
+// write writes what a plan says for an application with a parsed specification, and
+// events.
+func (a *Applications) write(tx *store.Tx, key string, spec openjson.Object, plan Plan, events ...*cmfv1.FlinkApplicationEvent) {
+	a.Records.Put(tx, key, plan.Record, store.WithDerived(spec))
 	if plan.Instance != nil {
 		a.beginInstance(tx, key, plan.Instance, plan.Effective)
 	}
@@ -253,16 +255,16 @@ func (s *service) setState(ctx context.Context, envName, name, version, desired 
 		if err := resource.CheckVersion(version, what(name), before.Revision); err != nil {
 			return 0, err
 		}
-		spec, err := openjson.Parse(before.Value().GetApplication().GetSpec())
+		stored, err := specOf(before.Object)
 		if err != nil {
-			return 0, fmt.Errorf("specification of application %s: %w", before.Key, err)
+			return 0, err
 		}
-		if flinkspec.DesiredState(spec) == desired && start == nil {
+		if flinkspec.DesiredState(stored) == desired && start == nil {
 			isSet = true
 			view = s.view(before, resource.Detail{Single: true})
 			return before.Revision, nil
 		}
-		openjson.Set(spec, desired, "job", "state")
+		spec := openjson.Merge(stored, openjson.Object{"job": openjson.Object{"state": desired}})
 		app := before.Value().GetApplication()
 		changed := written(app, app)
 		changed.Spec = openjson.Format(spec)

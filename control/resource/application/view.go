@@ -53,14 +53,13 @@ func (a *Applications) usage(i Item) *cmfv1.ResourceUsageSummary {
 	if instance == nil {
 		return none
 	}
-	effective, err := openjson.Parse(instance.Value().GetStatus().GetSpec())
+	effective, err := effectiveOf(instance)
 	if err != nil {
 		return none
 	}
-	spec, err := openjson.Parse(i.Value().GetApplication().GetSpec())
+	spec, err := specOf(i.Object)
 	if err != nil {
 		return none
 	}
-	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
-	return flinkspec.Usage(effective)
+	return flinkspec.Usage(openjson.Merge(effective, openjson.Object{"job": openjson.Object{"state": flinkspec.DesiredState(spec)}}))
 }
