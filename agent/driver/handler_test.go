@@ -221,6 +221,7 @@ func TestADecommissionedClusterIsNotChanged(t *testing.T) {
 	s := newEnv(t).connect()
 	s.applyDeployment("app", "u1", 1, manifest("app", 2))
 	s.reports.applied("app", 1)
+	s.reports.status("app", func(*agentv1.StatusReport) bool { return true }) // the only one
 	s.Decommissioned()
 	s.reports.reset()
 	changed := s.edit("app", `{"spec":{"job":{"parallelism":9}},"metadata":{"labels":{"seen":"yes"}}}`)
@@ -252,6 +253,7 @@ func TestASupersededDriverDoesNothing(t *testing.T) {
 	s := newEnv(t).connect()
 	s.applyDeployment("app", "u1", 1, manifest("app", 2))
 	s.reports.applied("app", 1)
+	s.reports.status("app", func(*agentv1.StatusReport) bool { return true }) // the only one
 	s.Disconnected(true)
 	s.reports.reset()
 	s.edit("app", `{"spec":{"job":{"parallelism":9}},"metadata":{"labels":{"seen":"yes"}}}`)

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/openweir/weir/agent/fence"
+	"github.com/openweir/weir/internal/await"
 	"github.com/openweir/weir/sandbox/apiserver"
 )
 
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fastTiming makes a driver retry as fast as a test wants it to.
 var fastTiming = Timing{
 	Probe:          100 * time.Millisecond,
-	Request:        5 * time.Second,
+	Request:        await.Patience,
 	Terminating:    50 * time.Millisecond,
 	RetryMin:       5 * time.Millisecond,
 	RetryMax:       50 * time.Millisecond,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +56,7 @@ func startFenced(t *testing.T, f *fakeFlink, fence Fence) *agent {
 	a := &agent{t: t}
 	a.driver = New(Config{Endpoints: f, Fence: fence, Reports: a, Log: slog.New(slog.DiscardHandler), Timing: Timing{
 		PollMin: time.Millisecond, PollMax: 5 * time.Millisecond, Follow: 5 * time.Millisecond, RetryMin: time.Millisecond, RetryMax: 10 * time.Millisecond,
-		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Shutdown: time.Second,
+		Lost: 50 * time.Millisecond, Settle: 50 * time.Millisecond, Shutdown: await.Patience,
 	}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -107,14 +108,32 @@ func (a *agent) held() []*agentv1.HeldObject {
 	return hello.GetHeld()
 }
 
+// last returns the status that was reported last, and its generation.
 func (a *agent) last() (status, int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var s status
 	if len(a.statuses) == 0 {
-		return s, 0
+		return status{}, 0
 	}
-	report := a.statuses[len(a.statuses)-1]
+	return a.parse(a.statuses[len(a.statuses)-1])
+}
+
+// passes waits until the job has been reported to be in a state that it may have left
+// since.
+func (a *agent) passes(job string) {
+	a.t.Helper()
+	await.Until(a.t, "a job has been "+job, func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return slices.ContainsFunc(a.statuses, func(report *agentv1.StatusReport) bool {
+			s, _ := a.parse(report)
+			return s.JobStatus != nil && s.JobStatus.State == job
+		})
+	})
+}
+
+func (a *agent) parse(report *agentv1.StatusReport) (status, int64) {
+	var s status
 	var parsed struct {
 		LifecycleState, Error string
 		JobStatus             *jobStatus

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc/test/bufconn"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -71,8 +73,28 @@ func jobManager(t *testing.T, serve http.HandlerFunc) *url.URL {
 
 func begin(t *testing.T, serve http.HandlerFunc, adjust ...func(*Config)) *trial {
 	t.Helper()
+	return beginAt(t, jobManager(t, serve), adjust...)
+}
+
+// beginInMemory is begin without sockets, for a bubble of testing/synctest.
+func beginInMemory(t *testing.T, serve http.HandlerFunc, adjust ...func(*Config)) *trial {
+	t.Helper()
+	listener, server := bufconn.Listen(64<<10), &http.Server{Handler: serve}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	tr := beginAt(t, &url.URL{Scheme: "http", Host: "127.0.0.1:8081"}, adjust...)
+	tr.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
+	t.Cleanup(func() {
+		_ = server.Close()
+		serving.Wait()
+	})
+	return tr
+}
+
+func beginAt(t *testing.T, base *url.URL, adjust ...func(*Config)) *trial {
+	t.Helper()
 	tr := &trial{T: t, replies: map[string]*reply{}, changed: make(chan struct{})}
-	config := Config{Resolver: resolver{base: jobManager(t, serve)}, Send: tr.take, Log: slog.New(slog.DiscardHandler)}
+	config := Config{Resolver: resolver{base: base}, Send: tr.take, Log: slog.New(slog.DiscardHandler)}
 	for _, f := range adjust {
 		f(&config)
 	}

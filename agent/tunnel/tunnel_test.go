@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
@@ -157,9 +158,6 @@ func TestFailures(t *testing.T) {
 		"not to be found":      {nil, resolves(nil, errors.New("the API server is away")), agentv1.TunnelFailure_TUNNEL_FAILURE_UNREACHABLE, false},
 		"nobody listens":       {nil, resolves(nobody, nil), agentv1.TunnelFailure_TUNNEL_FAILURE_UNREACHABLE, false},
 		"name of this machine": {nil, resolves(&url.URL{Scheme: "http", Host: "localhost:1"}, nil), agentv1.TunnelFailure_TUNNEL_FAILURE_UNREACHABLE, false},
-		"no answer":            {hang(""), limits(Limits{Head: 50 * time.Millisecond}), agentv1.TunnelFailure_TUNNEL_FAILURE_TIMEOUT, false},
-		"stands still":         {hang("beginning"), limits(Limits{Stall: 50 * time.Millisecond}), agentv1.TunnelFailure_TUNNEL_FAILURE_TIMEOUT, true},
-		"too long":             {hang("beginning"), limits(Limits{Total: 100 * time.Millisecond}), agentv1.TunnelFailure_TUNNEL_FAILURE_TIMEOUT, true},
 		"large by its head":    {large, limits(Limits{Body: 99}), agentv1.TunnelFailure_TUNNEL_FAILURE_BAD_ANSWER, false},
 		"large without saying": {func(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).Flush()
@@ -200,6 +198,44 @@ func TestFailures(t *testing.T) {
 			if strings.Contains(got.end.GetMessage(), "127.0.0.1") {
 				t.Errorf("the client is told an address: %s", got.end.GetMessage())
 			}
+		})
+	}
+}
+
+// TestResponsesAreLimitedInTime has Flink stop at some point, and the clock of a bubble.
+func TestResponsesAreLimitedInTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		serve  http.HandlerFunc
+		limits Limits
+		took   time.Duration
+		begun  bool // the head came
+	}{
+		"no answer":    {hang(""), Limits{Head: 10 * time.Second}, 10 * time.Second, false},
+		"stands still": {hang("beginning"), Limits{Stall: 20 * time.Second}, 20 * time.Second, true},
+		"too long": {func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				_, _ = io.WriteString(w, "a line\n")
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-time.After(time.Second):
+				case <-r.Context().Done():
+				}
+			}
+		}, Limits{Stall: 20 * time.Second, Total: 30 * time.Second}, 30 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := beginInMemory(t, test.serve, func(c *Config) { c.Limits = test.limits })
+				began := time.Now()
+				got := tr.fetch(get("one", "/"))
+				tr.expectFailure("it", got, agentv1.TunnelFailure_TUNNEL_FAILURE_TIMEOUT)
+				if took := time.Since(began); took != test.took {
+					t.Errorf("it took %s, want %s", took, test.took)
+				}
+				if (got.head != nil) != test.begun {
+					t.Errorf("the head is %v", got.head)
+				}
+			})
 		})
 	}
 }
