@@ -38,6 +38,14 @@ type trial struct {
 	client dynamic.Interface
 	// stop ends the cluster and waits for it.
 	stop func()
+	// written are the objects as the test wrote them last and has not followed them
+	// since.
+	written map[written]*unstructured.Unstructured
+}
+
+type written struct {
+	resource schema.GroupVersionResource
+	name     string
 }
 
 // run runs a cluster, with steps of a millisecond, until the test ends.
@@ -67,7 +75,7 @@ func run(t *testing.T, config Config) *trial {
 	}
 	limited, done := context.WithTimeout(ctx, await.Patience)
 	t.Cleanup(done)
-	return &trial{T: t, ctx: limited, client: client, stop: stop}
+	return &trial{T: t, ctx: limited, client: client, stop: stop, written: map[written]*unstructured.Unstructured{}}
 }
 
 func (t *trial) in(resource schema.GroupVersionResource) dynamic.ResourceInterface {
@@ -91,16 +99,18 @@ func (t *trial) create(resource schema.GroupVersionResource, name, spec string, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.written[written{resource, name}] = created
 	return created
 }
 
 // patch merges JSON into an object.
 func (t *trial) patch(resource schema.GroupVersionResource, name, patch string) {
 	t.Helper()
-	_, err := t.in(resource).Patch(t.ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	patched, err := t.in(resource).Patch(t.ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.written[written{resource, name}] = patched
 }
 
 func (t *trial) get(resource schema.GroupVersionResource, name string) *unstructured.Unstructured {
@@ -112,12 +122,23 @@ func (t *trial) get(resource schema.GroupVersionResource, name string) *unstruct
 	return object
 }
 
-// follow returns what an object is in each version from now on until, in one,
-// the condition holds; that is the last. Versions that look the same count
-// once.
+// follow returns what an object is in each version until, in one, the condition
+// holds; that is the last. It begins with the version that the test wrote, however
+// many have passed meanwhile, or with the current one if the test has followed that
+// one already. Versions that look the same count once.
 func (t *trial) follow(resource schema.GroupVersionResource, name string, look func(object) string, until func(object) bool) (seen []string, last object) {
 	t.Helper()
-	w, err := t.in(resource).Watch(t.ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	options := metav1.ListOptions{FieldSelector: "metadata.name=" + name}
+	if first := t.written[written{resource, name}]; first != nil {
+		delete(t.written, written{resource, name})
+		options.ResourceVersion = first.GetResourceVersion()
+		last = object{first}
+		seen = append(seen, look(last))
+		if until(last) {
+			return seen, last
+		}
+	}
+	w, err := t.in(resource).Watch(t.ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
