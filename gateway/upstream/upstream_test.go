@@ -33,6 +33,8 @@ type replica struct {
 	reads   atomic.Int64
 	writes  atomic.Int64
 	fails   atomic.Pointer[status.Status] // what reads are answered with, if not nil
+	held    atomic.Pointer[chan struct{}] // what reads wait for, if not nil
+	waiting atomic.Int64                  // reads that have begun to wait
 }
 
 func startReplica(t *testing.T, name string) *replica {
@@ -102,6 +104,10 @@ func (r *replica) GetEnvironment(ctx context.Context, _ *cmfv1.GetEnvironmentReq
 	if err := errors.Join(grpc.SetHeader(ctx, metadata.Pairs("name", r.name)), grpc.SetTrailer(ctx, metadata.Pairs("name", r.name))); err != nil {
 		return nil, err
 	}
+	if held := r.held.Load(); held != nil {
+		r.waiting.Add(1)
+		<-*held
+	}
 	if s := r.fails.Load(); s != nil {
 		return nil, s.Err()
 	}
@@ -119,11 +125,17 @@ const testHedgingDelay = time.Second
 
 func connect(t *testing.T, replicas ...*replica) cmfv1.EnvironmentServiceClient {
 	t.Helper()
+	return connectHedging(t, testHedgingDelay, replicas...)
+}
+
+// connectHedging connects with a hedging delay of its own.
+func connectHedging(t *testing.T, delay time.Duration, replicas ...*replica) cmfv1.EnvironmentServiceClient {
+	t.Helper()
 	var addresses []string
 	for _, r := range replicas {
 		addresses = append(addresses, r.address)
 	}
-	conn, err := dial(addresses, insecure.NewCredentials(), testHedgingDelay)
+	conn, err := dial(addresses, insecure.NewCredentials(), delay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,21 +190,36 @@ func TestReplicasThatDoNotServeGetNoRequests(t *testing.T) {
 
 func TestWritesAreNotRepeated(t *testing.T) {
 	one, two := startReplica(t, "one"), startReplica(t, "two")
-	client := connect(t, one, two)
+	client := connectHedging(t, 10*time.Millisecond, one, two)
 	awaitBoth(t, client, one, two)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*testHedgingDelay)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := client.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{}); status.Code(err) != codes.DeadlineExceeded {
-		t.Errorf("the write ended with %v, want its deadline", err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := client.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{})
+		ended <- err
+	}()
+	writes := func() int64 { return one.writes.Load() + two.writes.Load() }
+	await.Until(t, "the write arrives", func() bool { return writes() > 0 })
+	// A read that begins later, and is sent again after the same delay.
+	hold := make(chan struct{})
+	one.held.Store(&hold)
+	two.held.Store(&hold)
+	go func() { _, _ = client.GetEnvironment(ctx, &cmfv1.GetEnvironmentRequest{}) }()
+	await.Until(t, "the read is sent again", func() bool { return one.waiting.Load()+two.waiting.Load() >= 2 })
+	close(hold)
+	cancel()
+	if err := await.Receive(t, "the end of the write", ended); status.Code(err) != codes.Canceled {
+		t.Errorf("the write ended with %v, want that it was canceled", err)
 	}
-	if writes := one.writes.Load() + two.writes.Load(); writes != 1 {
-		t.Errorf("the write was sent %d times, want once", writes)
+	if sent := writes(); sent != 1 {
+		t.Errorf("the write was sent %d times, want once", sent)
 	}
 }
 
 func TestErrorsOfTheControlPlaneAreAnswers(t *testing.T) {
 	r := startReplica(t, "one")
-	client := connect(t, r)
+	client := connectHedging(t, await.Patience, r) // so that only the error could repeat it
 	refusal, err := status.New(codes.Unavailable, "etcd is not available").WithDetails(&cmfv1.RestError{})
 	if err != nil {
 		t.Fatal(err)
