@@ -23,7 +23,7 @@ func TestHeartbeatsOfAllAgentsAreOneWrite(t *testing.T) {
 			f.Clusters.Records.Put(tx, name, &cmfv1.KubernetesCluster{Metadata: &cmfv1.KubernetesClusterMetadata{Name: name}})
 		})
 	}
-	before := f.questions.Load()
+	before := f.requests.Load()
 	for range 20 {
 		for _, s := range sessions {
 			s.heartbeat(t.Context(), &agentv1.Heartbeat{})
@@ -32,7 +32,7 @@ func TestHeartbeatsOfAllAgentsAreOneWrite(t *testing.T) {
 	if err := f.recordHeartbeats(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if asked := f.questions.Load() - before; asked != 1 {
+	if asked := f.requests.Load() - before; asked != 1 {
 		t.Errorf("etcd got %d requests for %d heartbeats, want 1", asked, 20*agents)
 	}
 	at := f.view()

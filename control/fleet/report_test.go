@@ -68,11 +68,11 @@ func TestReportsAreStored(t *testing.T) {
 		{"both", reportOf(s, withAck(uid, agentv1.Outcome_OUTCOME_RETRYING), withStatus(uid, `{"a":2}`)), `{"a":2}`, "Forbidden", true},
 		{"a status back to one before", reportOf(s, withStatus(uid, `{"a":1}`)), `{"a":1}`, "Forbidden", true},
 	} {
-		before := f.questions.Load()
+		before := f.requests.Load()
 		if err := f.storeReport(t.Context(), step.report); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
 		}
-		if asked := f.questions.Load() - before; asked != 0 && !step.writes || asked != 1 && step.writes {
+		if asked := f.requests.Load() - before; asked != 0 && !step.writes || asked != 1 && step.writes {
 			t.Errorf("%s: etcd got %d requests", step.what, asked)
 		}
 		status := f.status.In(f.view()).Get(thing).Message()

@@ -47,14 +47,16 @@ func TestTransactionsThatWaitGoTogether(t *testing.T) {
 	const writers = 60
 	counted.hold.Lock()
 	var wg sync.WaitGroup
+	var begun atomic.Int64
 	errs := make(chan error, writers)
 	for n := range writers {
 		wg.Go(func() {
+			begun.Add(1)
 			_, err := c.Create(within(t, await.Patience), fmt.Sprintf("k%d", n), wrapperspb.String("x"))
 			errs <- err
 		})
 	}
-	await.Until(t, "requests are on their way", func() bool { return counted.sent.Load() == 2 })
+	await.Until(t, "all have begun and requests are on their way", func() bool { return begun.Load() == writers && counted.sent.Load() == 2 })
 	counted.hold.Unlock()
 	wg.Wait()
 	close(errs)

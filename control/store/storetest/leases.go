@@ -11,15 +11,16 @@ import (
 )
 
 var leases = map[string]func(t *testing.T, client *clientv3.Client){
-	"an object goes when its lease expires, and caches see it go": func(t *testing.T, client *clientv3.Client) {
+	"an object goes with its lease, and caches see it go": func(t *testing.T, client *clientv3.Client) {
 		prefix := newPrefix()
 		replicas := []*replica{start(t, client, prefix), start(t, client, prefix)}
-		lease := must(client.Grant(t.Context(), 1)).ID
+		lease := must(client.Grant(t.Context(), 60)).ID
 		w := must(replicas[1].things.Watch(t.Context(), "", 0))
 		must(replicas[0].Commit(t.Context(), nil, []op{replicas[0].things.PutLeased("a", text("x"), lease)}))
 		if o := must(replicas[1].things.Get(t.Context(), "a")); o.Lease != lease {
 			t.Errorf("the object has lease %x, want %x", o.Lease, lease)
 		}
+		must(client.Revoke(t.Context(), lease)) // as etcd does when it expires
 		await.Until(t, "the watch sees the object go", func() bool {
 			for _, event := range must(w.Next(within(t))) {
 				if event.Object == nil && event.Key == "a" {
