@@ -1,12 +1,10 @@
 package conformance
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/openweir/weir/internal/await"
 )
@@ -111,13 +109,10 @@ func running(s *scene) {
 	s.awaits(oneApp, "status.jobStatus.state", "RUNNING")
 }
 
-// patience is how long a step of the sandbox may take on a busy machine.
-const patience = 20 * time.Second
-
 // awaits waits until a resource has a value at a path.
 func (s *scene) awaits(resource, path, want string) {
 	s.t.Helper()
-	await.Within(s.t, patience, resource+" has "+path+" "+want, func(context.Context) error {
+	await.Success(s.t, resource+" has "+path+" "+want, func() error {
 		a := s.ask("GET", s.fill(resource), "", "")
 		if got := a.at(path); got != want {
 			return fmt.Errorf("%s: %s is %v", a.request, path, got)

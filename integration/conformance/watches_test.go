@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/openweir/weir/internal/await"
 )
 
 // TestEveryListCanBeWatched reads the first change of every list, which is of
@@ -40,7 +42,7 @@ func TestEveryListCanBeWatched(t *testing.T) {
 // begins so.
 func (s *scene) firstLine(path, accept, prefix string) (mediaType, line string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), await.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+s.fill(path), nil)
 	if err != nil {

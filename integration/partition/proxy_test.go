@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/openweir/weir/integration/partition"
+	"github.com/openweir/weir/internal/await"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,7 +65,7 @@ func TestCutResetsConnectionsAndAcceptsNewOnes(t *testing.T) {
 	hear(t, conn)
 
 	p.Cut()
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(await.Patience))
 	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("after the cut: %v, want a reset", err)
 	}
@@ -122,7 +123,7 @@ func say(t *testing.T, conn net.Conn, line string) {
 
 func hear(t *testing.T, conn net.Conn) string {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(await.Patience))
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
