@@ -113,7 +113,7 @@ func emptyUnderRace(t *testing.T, client *clientv3.Client) {
 	prefix := newPrefix()
 	a, b := start(t, client, prefix), start(t, client, prefix)
 	outcomes := map[string]int{}
-	for round := range 150 {
+	for round := range 50 {
 		parent := fmt.Sprintf("parent%d", round)
 		child := store.Key(parent, "child")
 		must(a.things.Create(t.Context(), parent, text("x")))
