@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,6 +22,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/internal/await"
@@ -52,6 +54,16 @@ func TestDialOverTLS(t *testing.T) {
 			defer client.Close()
 			if !test.works {
 				s := store.New(client, "/tls", slog.New(slog.DiscardHandler))
+				store.NewCollection[*wrapperspb.StringValue](s, "things")
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- s.Run(ctx) }()
+				defer func() {
+					stop()
+					if err := <-ended; err != nil {
+						t.Errorf("the store ended with %v", err)
+					}
+				}()
 				if _, err := s.View(within(t, time.Second)); !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("the error is %v, want ErrUnavailable", err)
 				}
