@@ -13,9 +13,10 @@ type proxy struct {
 	target   string
 	running  sync.WaitGroup
 
-	mu    sync.Mutex
-	down  bool
-	conns map[net.Conn]struct{}
+	mu      sync.Mutex
+	down    bool
+	refused int // how many connections
+	conns   map[net.Conn]struct{}
 }
 
 func startProxy(t testing.TB, target string) *proxy {
@@ -46,6 +47,13 @@ func (p *proxy) heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.down = false
+}
+
+// refusals is how many connections were refused.
+func (p *proxy) refusals() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
 }
 
 func (p *proxy) accept() {
@@ -88,6 +96,7 @@ func (p *proxy) keep(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.down {
+		p.refused++
 		return false
 	}
 	p.conns[conn] = struct{}{}

@@ -63,20 +63,21 @@ func TestSilentAgentIsDisconnected(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *control.Config) { c.Heartbeat = minimal })
 	a := r.connect(t, hello("cluster-a"))
+	sent := time.Now()
 	next := a.beat("").GetNextHeartbeat().AsDuration()
 	if next < minimal*9/10 || next > minimal*11/10 {
 		t.Errorf("next heartbeat is %s, want %s and a tenth", next, minimal)
 	}
-	last := time.Now()
+	replied := time.Now()
 	a.awaitEnd(codes.DeadlineExceeded, "The agent has missed its heartbeats.")
-	if silence := time.Since(last); silence < 2*minimal {
+	if silence := time.Since(sent); silence < 3*minimal {
 		t.Errorf("the session ended after %s, want three heartbeats", silence)
 	}
-	disconnected(t, r, "The agent has missed its heartbeats.", last)
+	disconnected(t, r, "The agent has missed its heartbeats.", replied)
 }
 
 // disconnected waits until cluster-a is so with a message, and checks that its
-// last heartbeat was at about the time.
+// last heartbeat was not long before the time, and not after it.
 func disconnected(t testing.TB, r *replica, message string, last time.Time) {
 	t.Helper()
 	await.Success(t, "the disconnect", func() error {
@@ -84,7 +85,7 @@ func disconnected(t testing.TB, r *replica, message string, last time.Time) {
 		return difference([]string{"DISCONNECTED", message}, []string{status.GetState(), status.GetMessage()})
 	})
 	got := r.cluster(t, "cluster-a").GetStatus().GetLastHeartbeatTimestamp().AsTime()
-	if got.Before(last.Add(-30*time.Second)) || got.After(last.Add(time.Second)) {
+	if got.Before(last.Add(-await.Patience)) || got.After(last) {
 		t.Errorf("last heartbeat was at %s, want about %s", got, last)
 	}
 }
