@@ -3,16 +3,17 @@ package main
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/openweir/weir/gateway"
 	"github.com/openweir/weir/internal/await"
 )
 
@@ -62,27 +63,34 @@ func start(t *testing.T, args ...string) *process {
 	return p
 }
 
-// signalled sends a signal and tells how long the process took to end.
-func (p *process) signalled(t *testing.T, signal os.Signal) (time.Duration, error) {
+// signalled sends a signal and returns how the process ended.
+func (p *process) signalled(t *testing.T, signal os.Signal) error {
 	t.Helper()
-	sent := time.Now()
 	if err := p.cmd.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
-	err := await.Receive(t, "weir to end on "+signal.String(), p.ended)
-	return time.Since(sent), err
+	return await.Receive(t, "weir to end on "+signal.String(), p.ended)
 }
 
-// freeAddress is an unused loopback address.
-func freeAddress(t *testing.T) string {
+// endsInTime sends a signal, and checks that weir ends by itself and has not waited for
+// anything until it had to be cut off.
+func (p *process) endsInTime(t *testing.T, signal os.Signal) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	sent := time.Now()
+	if err := p.signalled(t, signal); err != nil {
+		t.Errorf("after %s: %v", signal, err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	if took := time.Since(sent); took >= gateway.ShutdownGrace {
+		t.Errorf("after %s: ended in %s, want less than the grace of %s", signal, took, gateway.ShutdownGrace)
+	}
 }
+
+// anyPort makes weir choose its ports. One that the test had found unused could be
+// taken by another process before weir listens.
+const anyPort = "127.0.0.1:0"
+
+// addresses are those of REST and gRPC in what weir dev prints.
+var addresses = regexp.MustCompile(`(?s)REST +http://(\S+)/cmf.*gRPC +(\S+)\n`)
 
 // dev is a running `weir dev` that is ready.
 type dev struct {
@@ -92,9 +100,15 @@ type dev struct {
 
 func startDev(t *testing.T, args ...string) *dev {
 	t.Helper()
-	d := &dev{rest: freeAddress(t), grpc: freeAddress(t)}
-	d.process = start(t, append([]string{"dev", "--http", d.rest, "--grpc", d.grpc, "--pace", "10ms"}, args...)...)
-	await.Until(t, "weir dev says what is running", func() bool { return strings.Contains(d.printed(), "Weir is running.") })
+	d := &dev{process: start(t, append([]string{"dev", "--http", anyPort, "--grpc", anyPort, "--pace", "10ms"}, args...)...)}
+	await.Until(t, "weir dev prints its addresses", func() bool {
+		printed := addresses.FindStringSubmatch(d.printed())
+		if printed == nil {
+			return false
+		}
+		d.rest, d.grpc = printed[1], printed[2]
+		return true
+	})
 	return d
 }
 
