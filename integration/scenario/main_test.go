@@ -98,7 +98,7 @@ type workload struct {
 }
 
 func startWorkload(ctx context.Context, dir, name string) (*workload, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	cluster, err := kube.Start(ctx, kube.Config{
 		APIServer: programs.apiServer, Etcd: programs.etcd, Name: name, Dir: dir,

@@ -20,6 +20,10 @@ import (
 // heartbeat is short, so that a lost agent is soon known as such.
 const heartbeat = time.Second
 
+// startLimit bounds the start of a server with those that it needs. Several start at
+// once, on a machine that may have few processors.
+const startLimit = 5 * time.Minute
+
 // plane is a control plane with its etcd and a gateway, each a process.
 type plane struct {
 	t testing.TB
@@ -42,7 +46,7 @@ func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority str
 	t.Helper()
 	p := &plane{t: t, dir: dir}
 	t.Cleanup(p.printLogs)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	var err error
 	if p.etcd, err = etcd.Start(ctx, etcd.Config{Binary: programs.etcd, Name: "etcd", Dir: p.dir}); err != nil {
@@ -70,7 +74,7 @@ func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority str
 // startControl runs the control plane, at the address that it had before.
 func (p *plane) startControl() {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(p.t.Context(), startLimit)
 	defer cancel()
 	var err error
 	if p.control, err = p.config.Start(ctx); err != nil {
@@ -82,7 +86,7 @@ func (p *plane) startControl() {
 // its gRPC address.
 func (p *plane) startReplica() (replica *process.Process, address string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(p.t.Context(), startLimit)
 	defer cancel()
 	config := p.config
 	config.Name, config.GRPC, config.Admin = "control-replica", freeAddress(p.t), freeAddress(p.t)

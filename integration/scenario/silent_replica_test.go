@@ -18,7 +18,7 @@ import (
 // Its connections stay open and nothing answers on them.
 func TestASilentReplicaDoesNotStopReads(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	dir := t.TempDir()
 	store, err := etcd.Start(ctx, etcd.Config{Binary: programs.etcd, Name: "etcd", Dir: dir})
