@@ -13,7 +13,7 @@ import (
 )
 
 // countInterval is how old counts of resources may be when metrics are read: to
-// count 100,000 applications by state takes tens of milliseconds.
+// count 100,000 applications by state takes about 90 ms of processor time.
 const countInterval = 30 * time.Second
 
 // counts is how many resources there are.

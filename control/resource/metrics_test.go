@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -22,7 +23,18 @@ import (
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
-func TestResourcesAreCountedByState(t *testing.T) {
+// counted is a store with the resources that are counted.
+type counted struct {
+	store        *store.Store
+	ownership    *resource.Ownership
+	environments *environment.Environments
+	applications *application.Applications
+	registry     *resource.Registry
+	reader       *sdk.ManualReader
+}
+
+func newCounted(t testing.TB) counted {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	s := store.New(storetest.Etcd(t), "/test", quiet)
 	ownership, watches := resource.NewOwnership(s), resource.NewWatches()
@@ -30,21 +42,31 @@ func TestResourcesAreCountedByState(t *testing.T) {
 	environments := environment.New(s, watches, clusters)
 	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
 	applications := application.New(s, ownership, watches, clusters, environments, savepoints, application.DefaultLimits, quiet)
-	reader := sdk.NewManualReader()
-	registry := resource.NewRegistry(environments.Room(), applications.Room())
-	if err := resource.RegisterMetrics(sdk.NewMeterProvider(sdk.WithReader(reader)), s, registry, ownership); err != nil {
+	c := counted{s, ownership, environments, applications, resource.NewRegistry(environments.Room(), applications.Room()), sdk.NewManualReader()}
+	if err := resource.RegisterMetrics(sdk.NewMeterProvider(sdk.WithReader(c.reader)), s, c.registry, ownership); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Start(t, s)
+	return c
+}
+
+// put puts an application with a status.
+func (c counted) put(tx *store.Tx, name, lifecycleState string) {
+	key := store.Key("prod", name)
+	c.applications.Records.Put(tx, key, &storev1.ApplicationRecord{
+		Application: &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: name, Uid: name}},
+	})
+	c.applications.Status.Put(tx, key, &storev1.StatusRecord{OwnerUid: name, LifecycleState: lifecycleState})
+}
+
+func TestResourcesAreCountedByState(t *testing.T) {
+	c := newCounted(t)
+	s, ownership, reader := c.store, c.ownership, c.reader
 	made := time.Now().Add(-time.Hour)
 	if _, err := s.Update(t.Context(), func(tx *store.Tx) error {
-		environments.Records.Put(tx, "prod", &cmfv1.Environment{Name: "prod"})
+		c.environments.Records.Put(tx, "prod", &cmfv1.Environment{Name: "prod"})
 		for name, state := range map[string]string{"one": "STABLE", "two": "STABLE", "three": "SUSPENDED", "four": "", "five": "invented"} {
-			key := store.Key("prod", name)
-			applications.Records.Put(tx, key, &storev1.ApplicationRecord{
-				Application: &cmfv1.FlinkApplication{Metadata: &cmfv1.ObjectMeta{Name: name, Uid: name}},
-			})
-			applications.Status.Put(tx, key, &storev1.StatusRecord{OwnerUid: name, LifecycleState: state})
+			c.put(tx, name, state)
 		}
 		for name, created := range map[string]time.Time{"older": made, "newer": time.Now()} {
 			ownership.Tombstones.Put(tx, store.Key("cluster-a", name), &storev1.TombstoneRecord{Created: timestamppb.New(created)})
@@ -103,4 +125,31 @@ func TestWhatIsCostlyToCountIsCountedOnceInAnInterval(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkCountResources is what it costs to count 100,000 applications by state,
+// which is done at most once in countInterval.
+func BenchmarkCountResources(b *testing.B) {
+	const applications, batch = 100_000, 50
+	c := newCounted(b)
+	states := []string{"STABLE", "DEPLOYED", "SUSPENDED", "FAILED"}
+	for first := 0; first < applications; first += batch {
+		if _, err := c.store.Update(b.Context(), func(tx *store.Tx) error {
+			for i := first; i < first+batch; i++ {
+				c.put(tx, fmt.Sprintf("application-%d", i), states[i%len(states)])
+			}
+			return nil
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	at, err := c.store.View(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if got := resource.CountAll(at, c.registry, c.ownership); got != 1+len(states) {
+			b.Fatalf("there are %d kinds and states, want %d", got, 1+len(states))
+		}
+	}
 }
