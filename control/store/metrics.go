@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -86,18 +87,25 @@ func (s *Store) registerSpace(meter metric.Meter) error {
 	inUse, errInUse := gauge("weir.etcd.database.in_use", "By", "The part of the database file that is in use; the rest is free and returned by defragmentation.")
 	quota, errQuota := gauge("weir.etcd.database.quota", "By", "Size of the database file beyond which etcd rejects writes.")
 	exhausted, errExhausted := gauge("weir.etcd.space.exhausted", "", "1 while etcd rejects writes because its space quota is used up, else 0.")
-	if err := errors.Join(errSize, errInUse, errQuota, errExhausted); err != nil {
+	reachable, errReachable := gauge("weir.etcd.reachable", "", "1 if a member of etcd answered when it was last asked for its status, else 0. It is asked every 10 s.")
+	if err := errors.Join(errSize, errInUse, errQuota, errExhausted, errReachable); err != nil {
 		return err
 	}
 	_, err := meter.RegisterCallback(func(_ context.Context, observer metric.Observer) error {
 		now := s.Space()
 		for _, member := range now.Members {
-			endpoint := metric.WithAttributes(attribute.String("endpoint", member.Endpoint))
+			endpoint := ofEndpoint(member.Endpoint)
 			observer.ObserveInt64(size, member.Size, endpoint)
 			observer.ObserveInt64(inUse, member.InUse, endpoint)
 			if member.Quota > 0 {
 				observer.ObserveInt64(quota, member.Quota, endpoint)
 			}
+			if !slices.Contains(now.Unreachable, member.Endpoint) {
+				observer.ObserveInt64(reachable, 1, endpoint)
+			}
+		}
+		for _, endpoint := range now.Unreachable {
+			observer.ObserveInt64(reachable, 0, ofEndpoint(endpoint))
 		}
 		raised := int64(0)
 		if now.Exhausted {
@@ -105,6 +113,10 @@ func (s *Store) registerSpace(meter metric.Meter) error {
 		}
 		observer.ObserveInt64(exhausted, raised)
 		return nil
-	}, size, inUse, quota, exhausted)
+	}, size, inUse, quota, exhausted, reachable)
 	return err
+}
+
+func ofEndpoint(endpoint string) metric.ObserveOption {
+	return metric.WithAttributes(attribute.String("endpoint", endpoint))
 }

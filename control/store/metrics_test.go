@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -15,6 +16,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/control/store/storetest"
+	"github.com/openweir/weir/internal/await"
 )
 
 // measured reads the metrics of a store: values by name, and of histograms how
@@ -123,5 +125,43 @@ func TestRestartsOfTheWatchAreCounted(t *testing.T) {
 	create(t, c, "after")
 	if got := measured(t, reader); got["weir.store.watch.restarts"] != 1 || got["weir.store.reloads"] != 1 {
 		t.Errorf("got %v, want one restart, which needs no further reload", got)
+	}
+}
+
+func TestTheMembersOfEtcdThatAnswerAreMeasured(t *testing.T) {
+	server := storetest.Server(t, embedded.Config{Listen: "127.0.0.1:0"})
+	client := dial(t, server)
+	answers, silent := client.Endpoints()[0], "127.0.0.1:1"
+	client.SetEndpoints(answers, silent)
+	reader := sdk.NewManualReader()
+	s := store.New(client, "/measured", quiet, store.WithMeterProvider(sdk.NewMeterProvider(sdk.WithReader(reader))))
+	store.NewCollection[*wrapperspb.StringValue](s, "things")
+	storetest.Start(t, s)
+	await.Until(t, "every member was asked", func() bool { return len(s.Space().Unreachable) > 0 })
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		data, ok := m.Data.(metricdata.Gauge[int64])
+		if !ok {
+			continue
+		}
+		for _, point := range data.DataPoints {
+			endpoint, _ := point.Attributes.Value("endpoint")
+			got[m.Name+" "+endpoint.AsString()] = point.Value > 0
+		}
+	}
+	want := map[string]bool{
+		"weir.etcd.reachable " + answers:       true,
+		"weir.etcd.reachable " + silent:        false,
+		"weir.etcd.database.size " + answers:   true,
+		"weir.etcd.database.in_use " + answers: true,
+		"weir.etcd.database.quota " + answers:  true,
+		"weir.etcd.space.exhausted ":           false,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("whether the metrics are above 0 (-want +got):\n%s", diff)
 	}
 }
