@@ -5,14 +5,17 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
+	"k8s.io/client-go/rest"
 
 	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/fence"
@@ -48,6 +51,10 @@ type Agent struct {
 	health  HealthSource
 	// results is nil if the cluster runs no statements.
 	results ResultSource
+	// connected is set while there is a session with the control plane.
+	connected atomic.Bool
+	requests  *requests
+	repairs   func() int64
 }
 
 // New makes an agent. It sends nothing before Run.
@@ -59,6 +66,9 @@ func New(config Config) (*Agent, error) {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	config.Log = config.Log.With("cluster", config.Cluster)
+	requests := newRequests()
+	config.Kubernetes = rest.CopyConfig(config.Kubernetes)
+	config.Kubernetes.Wrap(requests.count)
 	outbox := link.NewOutbox(maxEvents)
 	sessions, err := fence.New(fence.Config{
 		Cluster: config.Cluster, Namespace: config.fenceNamespace(), Kubernetes: config.Kubernetes, Log: config.Log,
@@ -86,15 +96,26 @@ func New(config Config) (*Agent, error) {
 		tunnel: tunnel.New(tunnel.Config{
 			Resolver: config.Flink, Namespaces: config.Namespaces, Send: outbox.TunnelReply, Log: config.Log,
 		}),
-		drivers: []ObjectDriver{kubernetes},
-		health:  kubernetes,
-		results: config.Results,
+		drivers:  []ObjectDriver{kubernetes},
+		health:   kubernetes,
+		results:  config.Results,
+		requests: requests,
+		repairs:  kubernetes.Repairs,
 	}
 	if config.Flink != nil {
 		statements := sql.New(sql.Config{Endpoints: config.Flink, Fence: sessions, Reports: outbox, Log: config.Log})
 		a.drivers, a.results = append(a.drivers, statements), statements
 	}
 	return a, nil
+}
+
+// Ready returns why the agent does not do what the control plane desires now; nil if
+// it does.
+func (a *Agent) Ready(context.Context) error {
+	if !a.connected.Load() {
+		return errors.New("the agent is not connected to the control plane")
+	}
+	return nil
 }
 
 // Run acts until ctx ends, and returns when everything has stopped. An identity
@@ -107,12 +128,18 @@ func (a *Agent) Run(ctx context.Context) error {
 		Handler: &dispatcher{
 			HealthSource: a.health, config: &a.config, processID: uuid.NewString(), drivers: a.drivers, fence: a.fence, ack: a.outbox.Ack,
 		},
-		Outbox:  a.outbox,
-		Fetch:   a.fetch(),
-		Tunnel:  a.tunnel,
-		Log:     a.config.Log,
-		Backoff: a.config.Timing.Backoff,
+		Outbox:    a.outbox,
+		Fetch:     a.fetch(),
+		Tunnel:    a.tunnel,
+		Connected: &a.connected,
+		Log:       a.config.Log,
+		Backoff:   a.config.Timing.Backoff,
 	})
+	unregister, err := a.registerMetrics(a.config.meters())
+	if err != nil {
+		a.config.Log.Warn("metrics of the agent cannot be registered", "error", err)
+	}
+	defer unregister()
 	var running sync.WaitGroup
 	for _, driver := range a.drivers {
 		running.Go(func() { driver.Run(ctx) })

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/grpc"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/client-go/rest"
@@ -45,6 +47,8 @@ type Config struct {
 	Version string
 	// Nothing is logged if Log is nil.
 	Log *slog.Logger
+	// MeterProvider receives the metrics. Nil means OpenTelemetry's global one.
+	MeterProvider metric.MeterProvider
 	// DialOptions are added to those of Identity.
 	DialOptions []grpc.DialOption
 	// Timing is for tests and sandboxes; production leaves it zero.
@@ -56,6 +60,13 @@ func (c Config) fenceNamespace() string {
 		return c.Namespaces[0]
 	}
 	return cmp.Or(c.FenceNamespace, "default")
+}
+
+func (c Config) meters() metric.MeterProvider {
+	if c.MeterProvider == nil {
+		return otel.GetMeterProvider()
+	}
+	return c.MeterProvider
 }
 
 // Validate returns every error of the configuration.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -46,6 +48,8 @@ type Control struct {
 	health *health.Server
 	opened chan struct{} // closed when the listener is open
 	unary  unaryCalls
+	// serving is set while consistent reads are possible.
+	serving atomic.Bool
 }
 
 // New builds a replica. Its error lists everything that is wrong with the
@@ -62,6 +66,9 @@ func New(config Config) (*Control, error) {
 	healthv1.RegisterHealthServer(c.server, c.health)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	reflection.Register(c.server)
+	if err := c.registerMetrics(otel.GetMeterProvider()); err != nil {
+		config.Log.Warn("metrics of the replica cannot be registered", "error", err)
+	}
 	return c, nil
 }
 

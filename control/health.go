@@ -52,6 +52,7 @@ func (c *Control) followHealth(ctx context.Context) error {
 		}
 		if status != was {
 			c.health.SetServingStatus("", status)
+			c.serving.Store(status == healthv1.HealthCheckResponse_SERVING)
 			c.config.Log.Info("health changed", "status", status.String(), "error", err)
 			was = status
 		}

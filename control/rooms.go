@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 
+	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/control/fleet"
@@ -102,6 +103,9 @@ func newRooms(s *store.Store, config Config) *rooms {
 	}
 	registry := resource.NewRegistry(kinds...)
 	environments.SetRegistry(registry)
+	if err := resource.RegisterMetrics(otel.GetMeterProvider(), s, registry, ownership); err != nil {
+		config.Log.Warn("metrics of resources cannot be registered", "error", err)
+	}
 
 	r := &rooms{watches: watches}
 	r.all = append(kinds,

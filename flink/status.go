@@ -4,14 +4,23 @@ import "github.com/openweir/weir/openjson"
 
 // Values of status.lifecycleState.
 const (
-	LifecycleCreated   = "CREATED"
-	LifecycleSuspended = "SUSPENDED"
-	LifecycleUpgrading = "UPGRADING"
-	LifecycleDeployed  = "DEPLOYED"
-	LifecycleStable    = "STABLE"
-	LifecycleFailed    = "FAILED"
-	LifecycleDeleting  = "DELETING"
+	LifecycleCreated     = "CREATED"
+	LifecycleSuspended   = "SUSPENDED"
+	LifecycleUpgrading   = "UPGRADING"
+	LifecycleDeployed    = "DEPLOYED"
+	LifecycleStable      = "STABLE"
+	LifecycleRollingBack = "ROLLING_BACK"
+	LifecycleRolledBack  = "ROLLED_BACK"
+	LifecycleFailed      = "FAILED"
+	LifecycleDeleting    = "DELETING"
+	LifecycleDeleted     = "DELETED"
 )
+
+// LifecycleStates are all of the above.
+var LifecycleStates = []string{
+	LifecycleCreated, LifecycleSuspended, LifecycleUpgrading, LifecycleDeployed, LifecycleStable,
+	LifecycleRollingBack, LifecycleRolledBack, LifecycleFailed, LifecycleDeleting, LifecycleDeleted,
+}
 
 // Values of status.jobManagerDeploymentStatus.
 const (

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -75,6 +76,7 @@ type Driver struct {
 	queue    workqueue.TypedDelayingInterface[key] // created by Run, as ctx is
 	probeNow chan struct{}                         // holds a token when a probe is requested
 
+	repairs    atomic.Int64 // of drift
 	health     health
 	namespaces namespaces
 	deleted    deletedOwners
@@ -131,6 +133,9 @@ func (d *Driver) Run(ctx context.Context) {
 	d.queue.ShutDown()
 	d.running.Wait()
 }
+
+// Repairs is the number of changes by other clients that were reverted.
+func (d *Driver) Repairs() int64 { return d.repairs.Load() }
 
 // requeueAll reconciles every object again. The caller holds d.mu.
 func (d *Driver) requeueAll() {

@@ -217,6 +217,7 @@ func (d *Driver) eventWatches() []*eventWatch {
 
 // reportDrift reports that a change by another client was reverted.
 func (d *Driver) reportDrift(t task, reason, id, message string) {
+	d.repairs.Add(1)
 	d.mu.Lock()
 	var repairs repairPacer
 	if r := d.records[t.key]; r != nil {

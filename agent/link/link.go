@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -55,7 +56,9 @@ type Config struct {
 	// Tunnel replies to requests for Flink's REST API. If nil, the agent replies
 	// that it cannot.
 	Tunnel Tunnel
-	Log    *slog.Logger
+	// Connected is set while there is a session; nil if nobody wants to know.
+	Connected *atomic.Bool
+	Log       *slog.Logger
 	// Backoff is DefaultBackoff if it is zero.
 	Backoff Backoff
 	// WelcomeTimeout bounds the time from dialing to Welcome; 30 s if zero.
@@ -95,6 +98,9 @@ func New(config Config) *Link {
 	}
 	if config.Tunnel == nil {
 		config.Tunnel = noTunnel{config.Outbox}
+	}
+	if config.Connected == nil {
+		config.Connected = new(atomic.Bool)
 	}
 	if config.WelcomeTimeout == 0 {
 		config.WelcomeTimeout = 30 * time.Second
@@ -204,14 +210,16 @@ func (l *Link) session(ctx context.Context) error {
 	defer func() { _ = conn.Close() }()
 
 	s := &session{
-		handler: l.config.Handler,
-		outbox:  l.config.Outbox,
-		fetch:   l.config.Fetch,
-		tunnel:  l.config.Tunnel,
-		log:     l.config.Log,
-		timeout: l.config.WelcomeTimeout,
+		handler:   l.config.Handler,
+		outbox:    l.config.Outbox,
+		fetch:     l.config.Fetch,
+		tunnel:    l.config.Tunnel,
+		log:       l.config.Log,
+		timeout:   l.config.WelcomeTimeout,
+		connected: l.config.Connected,
 	}
 	cause := s.run(ctx, agentv1.NewFleetServiceClient(conn), hello)
+	l.config.Connected.Store(false)
 	if s.welcomed {
 		l.config.Tunnel.Reset()
 		l.config.Handler.Disconnected(status.Code(cause) == codes.Aborted)

@@ -41,6 +41,8 @@ type Outbox struct {
 	tunnels tunnelReplies
 	// suspended is true while the cluster is decommissioned: nothing is sent.
 	suspended bool
+	// outcomes counts the Acks that were added.
+	outcomes map[agentv1.Outcome]int64
 	// source is the next one to send from, in turn, so that none starves.
 	source int
 
@@ -51,15 +53,17 @@ type Outbox struct {
 // NewOutbox returns an empty outbox that keeps at most maxEvents events.
 func NewOutbox(maxEvents int) *Outbox {
 	return &Outbox{
-		pending: make(map[slot]*agentv1.ConnectRequest),
-		events:  newEventLog(maxEvents),
-		ready:   make(chan struct{}, 1),
-		renew:   make(chan string, 1),
+		pending:  make(map[slot]*agentv1.ConnectRequest),
+		outcomes: make(map[agentv1.Outcome]int64),
+		events:   newEventLog(maxEvents),
+		ready:    make(chan struct{}, 1),
+		renew:    make(chan string, 1),
 	}
 }
 
 // Ack adds the reply to an Apply or Delete.
 func (o *Outbox) Ack(ack *agentv1.Ack) {
+	o.count(ack.GetOutcome())
 	o.put(slotOf("ack", ack.GetRef(), ack.GetOwnerUid()),
 		&agentv1.ConnectRequest{Message: &agentv1.ConnectRequest_Ack{Ack: ack}})
 }
@@ -121,6 +125,27 @@ func (o *Outbox) DroppedEvents() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.events.dropped
+}
+
+// Waiting is the number of reports that wait to be sent or, in the case of events,
+// acknowledged.
+func (o *Outbox) Waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.order) + o.events.entries.Len()
+}
+
+// Acks is the number of Acks with an outcome that were added.
+func (o *Outbox) Acks(outcome agentv1.Outcome) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.outcomes[outcome]
+}
+
+func (o *Outbox) count(outcome agentv1.Outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.outcomes[outcome]++
 }
 
 func (o *Outbox) put(s slot, m *agentv1.ConnectRequest) {

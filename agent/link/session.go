@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,14 +18,15 @@ import (
 // session is one stream. One goroutine receives and one sends. A timer ends both
 // if the peer no longer replies, which neither can detect while blocked.
 type session struct {
-	handler  Handler
-	outbox   *Outbox
-	fetch    func(*agentv1.FetchResults)
-	tunnel   Tunnel
-	log      *slog.Logger
-	timeout  time.Duration // until Welcome
-	welcomed bool          // not to be read before run has returned
-	idle     bool          // the cluster is decommissioned; used by the receiver only
+	handler   Handler
+	outbox    *Outbox
+	fetch     func(*agentv1.FetchResults)
+	tunnel    Tunnel
+	log       *slog.Logger
+	timeout   time.Duration // until Welcome
+	connected *atomic.Bool  // set from Welcome on
+	welcomed  bool          // not to be read before run has returned
+	idle      bool          // the cluster is decommissioned; used by the receiver only
 }
 
 type stream = grpc.BidiStreamingClient[agentv1.ConnectRequest, agentv1.ConnectResponse]
@@ -82,6 +84,7 @@ func causeOf(ctx context.Context, err error) error {
 
 func (s *session) welcome(w *agentv1.Welcome) {
 	s.welcomed = true
+	s.connected.Store(true)
 	s.outbox.begin()
 	s.idle = w.GetLifecycle().GetDecommissioned()
 	if s.idle {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -20,6 +23,7 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 		config     agent.Config
 		kubeconfig string
 		localFlink bool
+		admin      string
 	)
 	cmd := &cobra.Command{
 		Use:   "agent",
@@ -44,16 +48,22 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 			config.Flink = flink
 			config.Version = buildVersion().Version
 			config.Log = log()
+			telemetry, err := startTelemetry(cmd.Context(), "weir-agent")
+			if err != nil {
+				return err
+			}
+			defer telemetry.stop(cmd.Context(), config.Log)
 			a, err := agent.New(config)
 			if err != nil {
 				return err
 			}
-			return a.Run(cmd.Context())
+			return runAgent(cmd.Context(), a, admin, telemetry.metrics, config.Log)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&config.ControlPlane, "control", "127.0.0.1:9090", "address of the control plane's gRPC API")
 	f.StringVar(&config.Cluster, "cluster", "", "name of the workload cluster (required)")
+	f.StringVar(&admin, "admin", "", "address to serve /healthz, /readyz and /metrics on; empty to disable")
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster (default: the service account of the pod)")
 	f.BoolVar(&localFlink, "local-flink", false, "reach Flink clusters as local processes started by a sandbox instead of as pods")
 	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "namespaces to manage (default: all)")
@@ -67,6 +77,20 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&config.Identity.ServerName, "tls-server-name", "", "server name to verify in the certificate of the control plane (default: the host of --control)")
 	f.BoolVar(&config.Identity.Insecure, "insecure", false, "connect to the control plane without TLS; for tests on one machine")
 	return cmd
+}
+
+// runAgent runs the agent and, unless admin is empty, serves its probes and metrics.
+func runAgent(ctx context.Context, a *agent.Agent, admin string, metrics http.Handler, log *slog.Logger) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if admin != "" {
+		listener, err := listen("--admin", admin)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return serveAdmin(ctx, listener, a.Ready, func() []string { return nil }, metrics, log) })
+	}
+	group.Go(func() error { return a.Run(ctx) })
+	return group.Wait()
 }
 
 // flinkResolver returns the resolver of the endpoints of Flink clusters.

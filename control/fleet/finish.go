@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -22,7 +21,8 @@ const finishTimeout = time.Second
 // their cluster. Of a session that was superseded nothing is recorded.
 func (s *session) finish(err error) {
 	s.fleet.Sessions.remove(s)
-	message := disconnectMessage(err)
+	message, reason := disconnection(err)
+	s.fleet.metrics.ends[reason].Add(1)
 	s.log.Info("agent disconnected", "epoch", s.epoch, "reason", message)
 	// Detached from the stream's context, which has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.stream.Context()), finishTimeout)
@@ -46,13 +46,15 @@ func (s *session) revoke(ctx context.Context) {
 	}
 }
 
-func disconnectMessage(err error) string {
-	switch {
-	case err == nil, errors.Is(err, io.EOF):
-		return "The agent closed its connection."
-	case slices.Contains(reasons, err):
-		return status.Convert(err).Message()
-	default:
-		return "The connection to the agent was lost."
+// disconnection says why a session has ended, to users and to metrics.
+func disconnection(err error) (message, reason string) {
+	if err == nil || errors.Is(err, io.EOF) {
+		return "The agent closed its connection.", endClosed
 	}
+	for _, known := range reasons {
+		if known.err == err { //nolint:errorlint // what an agent or gRPC returns is never one of these
+			return status.Convert(err).Message(), known.name
+		}
+	}
+	return "The connection to the agent was lost.", endLost
 }

@@ -55,11 +55,12 @@ type Fleet struct {
 
 	triggers
 	reports *reports
+	metrics *metrics
 }
 
 // New makes a Fleet. Run has to be running for its streams to be of use.
 func New(config Config) *Fleet {
-	f := &Fleet{Config: config}
+	f := &Fleet{Config: config, metrics: newMetrics()}
 	f.triggers = f.newTriggers()
 	f.reports = newReports(f)
 	if err := f.registerMetrics(otel.GetMeterProvider()); err != nil {

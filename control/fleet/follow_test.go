@@ -21,7 +21,7 @@ import (
 // taken adds what waits in an outbox to what was taken before.
 func taken(o *outbox, all map[sendable]bool) {
 	for {
-		_, next, more := o.next()
+		_, next, _, more := o.next()
 		if !more {
 			return
 		}
@@ -127,7 +127,7 @@ func TestSessionsLearnOfTheirCluster(t *testing.T) {
 	fire()
 	fire()
 	var messages []*agentv1.ConnectResponse
-	for message, _, more := s.out.next(); more; message, _, more = s.out.next() {
+	for message, _, _, more := s.out.next(); more; message, _, _, more = s.out.next() {
 		messages = append(messages, message)
 	}
 	if len(messages) != 1 || !messages[0].GetLifecycle().GetDecommissioned() {

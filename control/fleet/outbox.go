@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"sync"
+	"time"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -24,19 +25,20 @@ type outbox struct {
 	// can be applied.
 	deletions []sendable
 	order     []sendable
-	pending   map[sendable]bool
-	ready     chan struct{}
+	// pending is when each of both was first noted.
+	pending map[sendable]time.Time
+	ready   chan struct{}
 }
 
 func newOutbox() *outbox {
-	return &outbox{pending: map[sendable]bool{}, ready: make(chan struct{}, 1)}
+	return &outbox{pending: map[sendable]time.Time{}, ready: make(chan struct{}, 1)}
 }
 
 // changed notes that something may have to be sent.
 func (o *outbox) changed(s sendable) {
 	o.mu.Lock()
-	if !o.pending[s] {
-		o.pending[s] = true
+	if _, noted := o.pending[s]; !noted {
+		o.pending[s] = time.Now()
 		if s.object == tombstones {
 			o.deletions = append(o.deletions, s)
 		} else {
@@ -87,22 +89,30 @@ func (o *outbox) takeMessage() *agentv1.ConnectResponse {
 	return m
 }
 
-// next takes the next message, or else the next sendable; false if there is
-// neither.
-func (o *outbox) next() (*agentv1.ConnectResponse, sendable, bool) {
+// next takes the next message, or else the next sendable and when it was first
+// noted; false if there is neither.
+func (o *outbox) next() (*agentv1.ConnectResponse, sendable, time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if m := o.takeMessage(); m != nil {
-		return m, sendable{}, true
+		return m, sendable{}, time.Time{}, true
 	}
 	for _, queue := range []*[]sendable{&o.deletions, &o.order} {
 		if len(*queue) > 0 {
 			s := (*queue)[0]
 			*queue = (*queue)[1:]
+			noted := o.pending[s]
 			delete(o.pending, s)
-			return nil, s, true
+			return nil, s, noted, true
 		}
 		*queue = nil
 	}
-	return nil, sendable{}, false
+	return nil, sendable{}, time.Time{}, false
+}
+
+// depth is how much waits.
+func (o *outbox) depth() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.messages) + len(o.deletions) + len(o.order)
 }

@@ -120,6 +120,13 @@ func (r *reports) add(s *session, ref *agentv1.ObjectRef, note func(*report)) {
 	r.wake()
 }
 
+// depth is how many objects have reports that wait to be stored.
+func (r *reports) depth() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting)
+}
+
 func (r *reports) wake() {
 	select {
 	case r.ready <- struct{}{}:

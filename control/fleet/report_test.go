@@ -145,7 +145,7 @@ func TestEventsAreAcknowledgedOnceStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	acknowledged := map[string]bool{}
-	for message, _, more := s.out.next(); more; message, _, more = s.out.next() {
+	for message, _, _, more := s.out.next(); more; message, _, _, more = s.out.next() {
 		acknowledged[message.GetEventAck().GetId()] = true
 	}
 	at := f.view()
@@ -159,7 +159,7 @@ func TestEventsAreAcknowledgedOnceStored(t *testing.T) {
 	if err := f.storeReport(t.Context(), reportOf(s, withEvents("uid-0", 1))); err != nil {
 		t.Fatal(err)
 	}
-	if message, _, _ := s.out.next(); message.GetEventAck().GetId() != "0" {
+	if message, _, _, _ := s.out.next(); message.GetEventAck().GetId() != "0" {
 		t.Errorf("got %v", message)
 	}
 }

@@ -34,7 +34,7 @@ func (s *session) sendAll(ctx context.Context) error {
 		if s.idle.Load() {
 			break
 		}
-		sent, err := s.send(next)
+		sent, err := s.send(next, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -54,6 +54,7 @@ func (s *session) sendAll(ctx context.Context) error {
 			if err := s.stream.Send(syncedMessage(count)); err != nil {
 				return fmt.Errorf("send Synced: %w", err)
 			}
+			s.progress.synced.Store(true)
 			s.log.Debug("agent synchronized", "sent", count)
 		}
 		sent, err := s.drain(ctx)
@@ -80,7 +81,7 @@ func (s *session) sendAll(ctx context.Context) error {
 // the session, which may have ended because another acts for the cluster now.
 func (s *session) drain(ctx context.Context) (count int32, err error) {
 	for ctx.Err() == nil {
-		message, next, more := s.out.next()
+		message, next, noted, more := s.out.next()
 		switch {
 		case !more:
 			return count, nil
@@ -89,7 +90,7 @@ func (s *session) drain(ctx context.Context) (count int32, err error) {
 				return count, err
 			}
 		case !s.idle.Load():
-			sent, err := s.send(next)
+			sent, err := s.send(next, noted)
 			if err != nil {
 				return count, err
 			}
@@ -126,10 +127,12 @@ func (s *session) sendables(at *store.Snapshot) []sendable {
 }
 
 // send sends something as it now is, unless the agent has it so already. It
-// returns how many messages that took.
-func (s *session) send(next sendable) (int32, error) {
+// returns how many messages that took. noted is when the change was noted that it
+// is sent for; zero for no change.
+func (s *session) send(next sendable, noted time.Time) (int32, error) {
 	at := s.fleet.Store.Cached()
 	message, err := s.message(at, next)
+	defer func() { s.progress.unrendered.Store(int64(len(s.unrendered))) }()
 	if err != nil {
 		s.renderFailed(at, next, err) // the others can be rendered
 		return 0, nil
@@ -141,6 +144,9 @@ func (s *session) send(next sendable) (int32, error) {
 			s.confirm(at, next)
 		}
 		return 0, nil
+	}
+	if apply := message.GetApply(); apply != nil && !noted.IsZero() {
+		s.progress.sends(apply, noted)
 	}
 	if err := s.stream.Send(message); err != nil {
 		return 0, fmt.Errorf("send %s %s: %w", next.object, next.key, err)

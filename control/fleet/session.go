@@ -33,8 +33,25 @@ var (
 	errLifecycle  = status.Error(codes.Unavailable, "The lifecycle state of the cluster has changed. Connect again.")
 )
 
-// reasons are all of the above.
-var reasons = []error{errStopping, errSilent, errUnread, errSuperseded, errExpired, errUnstored, errLifecycle}
+// reasons are all of the above, with what metrics call them.
+var reasons = []struct {
+	err  error
+	name string
+}{
+	{errStopping, "stopping"},
+	{errSilent, "silent"},
+	{errUnread, "unread"},
+	{errSuperseded, "superseded"},
+	{errExpired, "expired"},
+	{errUnstored, "unstored"},
+	{errLifecycle, "lifecycle"},
+}
+
+// What metrics call the ends that are not the control plane's doing.
+const (
+	endClosed = "closed" // by the agent
+	endLost   = "lost"
+)
 
 // session is one agent's stream.
 type session struct {
@@ -70,6 +87,8 @@ type session struct {
 	// unrendered is what could not be rendered when it was last to be sent, and why.
 	// Only the goroutine that sends uses it.
 	unrendered map[sendable]string
+	// progress is how far the session is, for metrics.
+	progress progress
 
 	ended chan error
 	// rows are the requests for rows that the agent has not answered yet.
@@ -309,10 +328,14 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 	case *agentv1.ConnectRequest_TunnelReply:
 		s.tunnels.answer(m.TunnelReply)
 	case *agentv1.ConnectRequest_Ack:
+		s.acknowledged(ctx, m.Ack)
 		s.fleet.reports.addAck(s, m.Ack)
 	case *agentv1.ConnectRequest_Status:
 		s.fleet.reports.addStatus(s, m.Status)
 	case *agentv1.ConnectRequest_Event:
+		if m.Event.GetSource() == agentv1.EventSource_EVENT_SOURCE_DRIFT {
+			s.fleet.metrics.drifts.Add(1)
+		}
 		s.fleet.reports.addEvent(s, m.Event)
 	}
 }

@@ -105,7 +105,7 @@ func TestOutboxIsBounded(t *testing.T) {
 	}
 	messages, resources := 0, 0
 	for {
-		message, _, more := o.next()
+		message, _, _, more := o.next()
 		if !more {
 			break
 		}

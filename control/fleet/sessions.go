@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/openweir/weir/control/apierror"
@@ -47,6 +49,13 @@ func (s *Sessions) close() {
 	}
 	s.mu.Unlock()
 	s.streams.Wait()
+}
+
+// all are the sessions of this replica.
+func (s *Sessions) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.byCluster))
 }
 
 // Count is how many agents are connected to this replica.

@@ -14,6 +14,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
+	"go.opentelemetry.io/otel"
 
 	"github.com/openweir/weir/control/recovery"
 )
@@ -44,10 +45,17 @@ type Election struct {
 	Config
 	// backoff is the first wait after a failure.
 	backoff time.Duration
+	terms
 }
 
 // New makes an Election.
-func New(config Config) *Election { return &Election{Config: config, backoff: minBackoff} }
+func New(config Config) *Election {
+	e := &Election{Config: config, backoff: minBackoff}
+	if err := e.registerMetrics(otel.GetMeterProvider()); err != nil {
+		config.Log.Warn("metrics of the election cannot be registered", "error", err)
+	}
+	return e
+}
 
 // Run stands for election, and leads whenever elected, until the context ends.
 func (e *Election) Run(ctx context.Context) error {
@@ -96,6 +104,7 @@ func (e *Election) term(ctx context.Context) error {
 		return fmt.Errorf("stand for election: %w", err)
 	}
 	e.Log.Info("leading", "replica", e.Replica)
+	defer e.begin()()
 	var duties sync.WaitGroup
 	defer duties.Wait()
 	inner, end := context.WithCancel(ctx)

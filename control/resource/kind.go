@@ -52,6 +52,9 @@ type Kind[R, V proto.Message] struct {
 	// Count counts the resources for resource information, whose maps are there; nil
 	// for kinds that it has no field for, and those that Contained.Usage counts.
 	Count func(at store.Reader, counts *cmfv1.ResourceCounts)
+	// State is the state of a resource that metrics count it by, one of a fixed set;
+	// nil for kinds without. It must do with the heads of the record and the status.
+	State func(Item[R]) string
 	// Contained is for kinds in an environment: the first segment of their paths
 	// is its name. nil for others.
 	Contained *Contained[R]

@@ -35,10 +35,17 @@ type description struct {
 	objects      []*Object
 	count        func(at store.Reader, counts *cmfv1.ResourceCounts)
 	contained    *contained
+	// collection is the name of that of the records, and states how many there are by
+	// state.
+	collection string
+	states     func(at store.Reader) map[string]int64
 }
 
 func (k *Kind[R, V]) describe() description {
-	d := description{noun: k.Noun, plural: k.List.Plural, objects: k.Objects, count: k.Count}
+	d := description{noun: k.Noun, plural: k.List.Plural, objects: k.Objects, count: k.Count, states: k.countStates}
+	if k.Records != nil {
+		d.collection = k.Records.Name()
+	}
 	if k.Contained != nil {
 		d.contained = k.contained()
 	}

@@ -17,7 +17,9 @@ import (
 // that arrived before the question was put. A reader that comes later cannot
 // share it, for a write may have been acknowledged in between.
 type barrier struct {
-	passed   chan struct{}
+	passed chan struct{}
+	// asked is when the question was put; zero for a barrier without one.
+	asked    time.Time
 	err      error // set before passed is closed
 	revision int64
 	since    time.Time
@@ -39,16 +41,17 @@ type barriers struct {
 	next    *barrier   // the question not put yet; nil if nobody has one
 	waiting []*barrier // for the caches to come to their revisions, in the order of these
 
-	revision int64  // of the caches
-	history  int    // counts the times that etcd was put back
-	cluster  uint64 // etcd's cluster id
+	revision int64     // of the caches
+	matched  time.Time // the latest time whose state of etcd the caches are known to contain
+	history  int       // counts the times that etcd was put back
+	cluster  uint64    // etcd's cluster id
 
 	asked   chan struct{} // holds one signal while next is there
 	lagging chan struct{} // holds one signal after a barrier began to wait
 }
 
 func newBarriers() *barriers {
-	return &barriers{asked: make(chan struct{}, 1), lagging: make(chan struct{}, 1)}
+	return &barriers{matched: time.Now(), asked: make(chan struct{}, 1), lagging: make(chan struct{}, 1)}
 }
 
 // position is where the caches are in which history.
@@ -91,7 +94,7 @@ func (b *barriers) await(waiter *barrier, history int, revision int64) {
 	case history != b.history:
 		waiter.pass(errHistoryChanged)
 	case revision <= b.revision:
-		waiter.pass(nil)
+		b.reached(waiter)
 	default:
 		waiter.revision, waiter.since = revision, time.Now()
 		at, _ := slices.BinarySearchFunc(b.waiting, revision+1, func(other *barrier, r int64) int { return cmp.Compare(other.revision, r) })
@@ -106,9 +109,24 @@ func (b *barriers) advance(revision int64) {
 	defer b.mu.Unlock()
 	b.revision = max(b.revision, revision)
 	for len(b.waiting) > 0 && b.waiting[0].revision <= b.revision {
-		b.waiting[0].pass(nil)
+		b.reached(b.waiting[0])
 		b.waiting = b.waiting[1:]
 	}
+}
+
+// reached lets a barrier pass that the caches have come to. The caller holds b.mu.
+func (b *barriers) reached(waiter *barrier) {
+	if waiter.asked.After(b.matched) {
+		b.matched = waiter.asked
+	}
+	waiter.pass(nil)
+}
+
+// age is how long ago the caches last were known to be as etcd was.
+func (b *barriers) age() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Since(b.matched)
 }
 
 // restart says that the caches were filled anew, possibly from another history.
@@ -181,6 +199,7 @@ func (s *Store) answer(ctx context.Context, b *barrier) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	before := s.barriers.position()
+	b.asked = time.Now()
 	header, err := s.currentHeader(ctx)
 	if err != nil {
 		b.pass(translate(err))
@@ -200,9 +219,10 @@ func (p position) precedes(header *etcdserverpb.ResponseHeader) bool {
 
 // currentHeader asks etcd for nothing but the header of a linearizable answer.
 func (s *Store) currentHeader(ctx context.Context) (*etcdserverpb.ResponseHeader, error) {
-	answered := s.silence.ask()
+	began, answered := time.Now(), s.silence.ask()
 	response, err := s.client.Get(ctx, s.prefix, clientv3.WithCountOnly())
 	answered(err)
+	s.metrics.observeRequest(ctx, operationRead, began)
 	if err != nil {
 		return nil, fmt.Errorf("ask etcd for its revision: %w", err)
 	}

@@ -36,6 +36,7 @@ const (
 type committer struct {
 	client  *clientv3.Client
 	silence *silence
+	metrics *metrics
 	// ask asks etcd something that it answers without writing.
 	ask func()
 
@@ -184,9 +185,7 @@ func (c *committer) take(cancel context.CancelFunc) []*pendingCommit {
 func (c *committer) sendGroup(ctx context.Context, group []*pendingCommit) {
 	if len(group) == 1 {
 		tx := group[0].tx
-		answered := c.silence.ask()
-		response, err := c.client.Txn(ctx).If(tx.conditions...).Then(tx.ops...).Commit()
-		answered(err)
+		response, err := c.request(ctx, c.client.Txn(ctx).If(tx.conditions...).Then(tx.ops...))
 		if err != nil {
 			group[0].finish(0, translate(err))
 			return
@@ -198,9 +197,7 @@ func (c *committer) sendGroup(ctx context.Context, group []*pendingCommit) {
 	for i, p := range group {
 		ops[i] = clientv3.OpTxn(p.tx.conditions, p.tx.ops, nil)
 	}
-	answered := c.silence.ask()
-	response, err := c.client.Txn(ctx).Then(ops...).Commit()
-	answered(err)
+	response, err := c.request(ctx, c.client.Txn(ctx).Then(ops...))
 	switch {
 	case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrDuplicateKey):
 		// One of them is to blame; which one shows when each goes by itself.
@@ -225,6 +222,14 @@ func (c *committer) sendGroup(ctx context.Context, group []*pendingCommit) {
 			p.conclude(response.Header.Revision, response.Responses[i].GetResponseTxn().GetSucceeded())
 		}
 	}
+}
+
+func (c *committer) request(ctx context.Context, txn clientv3.Txn) (*clientv3.TxnResponse, error) {
+	began, answered := time.Now(), c.silence.ask()
+	response, err := txn.Commit()
+	answered(err)
+	c.metrics.observeRequest(ctx, operationCommit, began)
+	return response, err
 }
 
 func (p *pendingCommit) conclude(revision int64, succeeded bool) {

@@ -63,6 +63,7 @@ func (m *mirror) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		m.metrics.restarts.Add(1)
 		m.setTrouble(err)
 		wait := retryDelay(m.retries)
 		m.retries++
@@ -142,6 +143,7 @@ func (m *mirror) load(ctx context.Context) error {
 		return err
 	}
 	m.replace(tables, header.Revision, header.ClusterId)
+	m.metrics.reloads.Add(1)
 	m.log.Info("loaded from etcd", "prefix", m.prefix, "objects", count, "revision", header.Revision, "took", time.Since(began))
 	if !m.isReady() {
 		close(m.ready)

@@ -29,8 +29,10 @@ type Member struct {
 
 // Space is what is known of etcd's space.
 type Space struct {
-	// Members are those that answered.
+	// Members are those that answered; all that did before, if none does.
 	Members []Member
+	// Unreachable are the endpoints that gave no answer when they were last asked.
+	Unreachable []string
 	// Exhausted is true while etcd rejects writes because its space quota is used up.
 	Exhausted bool
 }
@@ -85,17 +87,19 @@ func (s *Store) askSpace(ctx context.Context) {
 	}
 	rejections := s.rejections()
 	var members []Member
-	var alarms []string
+	var unreachable, alarms []string
 	for _, endpoint := range endpoints {
 		status, err := s.memberStatus(ctx, endpoint)
 		if err != nil {
 			s.log.Debug("status of etcd is unknown", "endpoint", endpoint, "error", err)
+			unreachable = append(unreachable, endpoint)
 			continue
 		}
 		members = append(members, Member{Endpoint: endpoint, Size: status.DbSize, InUse: status.DbSizeInUse, Quota: status.DbSizeQuota})
 		alarms = append(alarms, status.Errors...)
 	}
 	if len(members) == 0 {
+		s.setUnreachable(unreachable)
 		return
 	}
 	raised := func(alarm etcdserverpb.AlarmType) bool {
@@ -108,7 +112,7 @@ func (s *Store) askSpace(ctx context.Context) {
 	}
 	// A write that was rejected meanwhile knows better.
 	exhausted := raised(etcdserverpb.AlarmType_NOSPACE) || s.rejections() != rejections
-	s.setSpace(Space{Members: members, Exhausted: exhausted}, raised(etcdserverpb.AlarmType_CORRUPT))
+	s.setSpace(Space{Members: members, Unreachable: unreachable, Exhausted: exhausted}, raised(etcdserverpb.AlarmType_CORRUPT))
 }
 
 func (s *Store) rejections() int {
@@ -139,6 +143,12 @@ func (s *Store) isCorrupt() bool {
 	s.space.mu.Lock()
 	defer s.space.mu.Unlock()
 	return s.space.corrupt
+}
+
+func (s *Store) setUnreachable(endpoints []string) {
+	s.space.mu.Lock()
+	defer s.space.mu.Unlock()
+	s.space.now.Unreachable = endpoints
 }
 
 func (s *Store) setSpace(now Space, corrupt bool) {

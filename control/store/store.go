@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 )
 
 const (
@@ -26,10 +27,11 @@ const (
 
 // Store is all collections under one prefix of one etcd.
 type Store struct {
-	client *clientv3.Client
-	prefix string // with the slash at its end
-	log    *slog.Logger
-	config config
+	client  *clientv3.Client
+	prefix  string // with the slash at its end
+	log     *slog.Logger
+	config  config
+	metrics *metrics
 
 	collections []collection // by number; fixed once Run has started
 	barriers    *barriers
@@ -75,6 +77,7 @@ type collection interface {
 type config struct {
 	historyChanges, historyBytes int
 	bookmarks                    time.Duration
+	meters                       metric.MeterProvider
 }
 
 // Option changes how a Store works.
@@ -91,15 +94,22 @@ func WithHistory(changes, bytes int) Option {
 // is 15 s.
 func WithBookmarks(every time.Duration) Option { return func(c *config) { c.bookmarks = every } }
 
+// WithMeterProvider sets what receives the metrics of the store. The default is
+// OpenTelemetry's global one.
+func WithMeterProvider(meters metric.MeterProvider) Option {
+	return func(c *config) { c.meters = meters }
+}
+
 // New makes the store of a prefix. Collections are added to it before Run.
 func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Option) *Store {
 	s := &Store{
 		client:   client,
 		prefix:   strings.TrimSuffix(prefix, "/") + "/",
 		log:      log,
-		config:   config{historyChanges: 16384, historyBytes: 32 << 20, bookmarks: 15 * time.Second},
+		config:   config{historyChanges: 16384, historyBytes: 32 << 20, bookmarks: 15 * time.Second, meters: otel.GetMeterProvider()},
 		barriers: newBarriers(),
 		silence:  newSilence(func() bool { return isConnected(client) }),
+		metrics:  newMetrics(),
 		ready:    make(chan struct{}),
 		stopped:  make(chan struct{}),
 		rewind:   make(chan struct{}, 1),
@@ -112,11 +122,11 @@ func New(client *clientv3.Client, prefix string, log *slog.Logger, options ...Op
 	for _, option := range options {
 		option(&s.config)
 	}
-	s.committer.client, s.committer.silence = client, s.silence
+	s.committer.client, s.committer.silence, s.committer.metrics = client, s.silence, s.metrics
 	s.committer.ask = func() { s.barriers.join() }
 	s.history = history{maxChanges: s.config.historyChanges, maxBytes: s.config.historyBytes}
 	s.current.Store(&Snapshot{})
-	if err := s.registerMetrics(otel.GetMeterProvider()); err != nil {
+	if err := s.registerMetrics(s.config.meters); err != nil {
 		log.Warn("metrics of the store cannot be registered", "error", err)
 	}
 	return s

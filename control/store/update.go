@@ -96,6 +96,7 @@ func (s *Store) update(ctx context.Context, base *Snapshot, sufficient bool, cha
 			if err == nil || !errors.Is(err, ErrConflict) {
 				return revision, err
 			}
+			s.metrics.conflicts.Add(1)
 		case !errors.Is(err, ErrConflict) && sufficient:
 			return base.revision, err
 		case !errors.Is(err, ErrConflict):

@@ -44,6 +44,7 @@ var releases = map[string]chart.Release{
 		"gateway":        values{"replicas": 3, "maxBodyBytes": 4 << 20},
 		"networkPolicy":  values{"gatewayFrom": []any{values{"namespaceSelector": values{}}}, "metricsFrom": []any{values{"namespaceSelector": values{}}}},
 		"serviceMonitor": values{"enabled": true},
+		"monitoring":     values{"enabled": true},
 	}},
 	"agent-everywhere": {Chart: "weir-agent", Name: "weir-agent", Namespace: "weir-system", Values: values{
 		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9090",

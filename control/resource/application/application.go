@@ -97,6 +97,7 @@ func New(
 				usage.Summary = flinkspec.AddUsage(usage.Summary, a.usage(i))
 			},
 		},
+		State:   lifecycleState,
 		Objects: []*resource.Object{a.deployment()},
 	}
 	a.instancesKind = a.newInstancesKind()

@@ -1,6 +1,8 @@
 package application
 
 import (
+	"slices"
+
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/resource"
@@ -44,6 +46,19 @@ func jobState(i Item) string {
 		return state
 	}
 	return flink.JobReconciling
+}
+
+// lifecycleState is the state that the operator reports of an application: UNKNOWN
+// before it has reported any, and OTHER for those that it is not known to report.
+func lifecycleState(i Item) string {
+	switch state := i.ReportedHead().GetLifecycleState(); {
+	case state == "":
+		return "UNKNOWN"
+	case slices.Contains(flink.LifecycleStates, state):
+		return state
+	default:
+		return "OTHER"
+	}
 }
 
 // usage is what an application asks its cluster for.

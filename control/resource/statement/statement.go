@@ -83,6 +83,7 @@ func New(
 				usage.Summary = flinkspec.AddUsage(usage.Summary, room.usage(item, env))
 			},
 		},
+		State:   phaseOf,
 		Objects: []*resource.Object{room.jobs(), room.sessionClusters()},
 	}
 	pools.SetStatements(room)
