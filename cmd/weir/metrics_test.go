@@ -147,8 +147,8 @@ func TestMetricsAreServed(t *testing.T) {
 	if err := os.WriteFile(tokens, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := &dev{rest: freeAddress(t), grpc: freeAddress(t)}
-	controlAdmin, agentAdmin := freeAddress(t), freeAddress(t)
+	d := &dev{rest: ownAddress(t), grpc: ownAddress(t)}
+	controlAdmin, agentAdmin := ownAddress(t), ownAddress(t)
 	d.process = start(t, "control", "--etcd-dir", filepath.Join(dir, "etcd"), "--agent-token-file", tokens, "--grpc", d.grpc, "--http", d.rest, "--admin", controlAdmin)
 	await.Until(t, "the control plane is ready", func() bool { return get("http://"+controlAdmin+"/readyz") != "" })
 	start(t, "agent", "--cluster", "default-k8s-cluster", "--control", d.grpc, "--kubeconfig", kubeconfig, "--token-file", tokens, "--insecure", "--admin", agentAdmin)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -88,6 +90,19 @@ func (p *process) endsInTime(t *testing.T, signal os.Signal) {
 // anyPort makes weir choose its ports. One that the test had found unused could be
 // taken by another process before weir listens.
 const anyPort = "127.0.0.1:0"
+
+// ownAddress is an address for a process that does not print the port it has chosen.
+// The host is of this test's process alone, so that no other process is given the port.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	pid := os.Getpid()
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16%254, pid>>8&255, 1+pid%254))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
 
 // addresses are those of REST and gRPC in what weir dev prints.
 var addresses = regexp.MustCompile(`(?s)REST +http://(\S+)/cmf.*gRPC +(\S+)\n`)
