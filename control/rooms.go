@@ -58,6 +58,7 @@ import (
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	orphans              <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	installation         id
+//	restores             last
 const Prefix = "/weir/v1"
 
 // leaderPrefix is what the keys begin with that leaders are elected by.

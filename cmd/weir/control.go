@@ -54,12 +54,8 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
 	f.StringVar(&flags.http, "http", "", "address to serve REST on from this process, without a separate gateway; empty to disable")
 	f.StringVar(&flags.admin, "admin", "127.0.0.1:9091", "address to serve /healthz, /readyz and /metrics on; empty to disable")
-	f.StringSliceVar(&flags.etcd.Endpoints, "etcd-endpoints", nil, "endpoints of an external etcd, such as https://etcd-0:2379,https://etcd-1:2379")
-	f.StringVar(&flags.etcd.CAFile, "etcd-ca", "", "PEM file with the CA certificates that verify the certificates of etcd")
-	f.StringVar(&flags.etcd.CertFile, "etcd-cert", "", "client certificate for etcd")
-	f.StringVar(&flags.etcd.KeyFile, "etcd-key", "", "private key of the client certificate for etcd")
-	f.StringVar(&flags.etcd.Username, "etcd-username", "", "user name for etcd; the password is read from the environment variable WEIR_ETCD_PASSWORD")
 	f.StringVar(&flags.etcdDir, "etcd-dir", "", "data directory of an etcd embedded in this process")
+	addEtcdFlags(cmd, &flags.etcd)
 	f.DurationVar(&flags.history, "etcd-history-retention", control.DefaultHistoryRetention, "how long an external etcd keeps its history before it is compacted; 0 leaves that to the --auto-compaction-retention of etcd")
 	f.StringVar(&flags.tokenFile, "agent-token-file", "", "file with the bootstrap tokens of agents: one per line, optionally followed by the only cluster it is valid for")
 	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that encrypt secrets (see weir keyset); its content can be given in WEIR_KEYSET instead")
@@ -70,11 +66,22 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
 	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
+	return cmd
+}
+
+// addEtcdFlags adds the flags that say how to reach an external etcd, to a command that
+// has --etcd-dir for an embedded one.
+func addEtcdFlags(cmd *cobra.Command, etcd *store.DialConfig) {
+	f := cmd.Flags()
+	f.StringSliceVar(&etcd.Endpoints, "etcd-endpoints", nil, "endpoints of an external etcd, such as https://etcd-0:2379,https://etcd-1:2379")
+	f.StringVar(&etcd.CAFile, "etcd-ca", "", "PEM file with the CA certificates that verify the certificates of etcd")
+	f.StringVar(&etcd.CertFile, "etcd-cert", "", "client certificate for etcd")
+	f.StringVar(&etcd.KeyFile, "etcd-key", "", "private key of the client certificate for etcd")
+	f.StringVar(&etcd.Username, "etcd-username", "", "user name for etcd; the password is read from the environment variable WEIR_ETCD_PASSWORD")
+	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
 	cmd.MarkFlagsMutuallyExclusive("etcd-endpoints", "etcd-dir")
 	cmd.MarkFlagsOneRequired("etcd-endpoints", "etcd-dir")
-	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
-	cmd.MarkFlagsRequiredTogether("etcd-cert", "etcd-key")
-	return cmd
 }
 
 func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error {
@@ -204,22 +211,31 @@ func localConn(replica *control.Control, log *slog.Logger) *inprocess.Conn {
 // openEtcd dials the external etcd or starts the embedded one.
 func openEtcd(ctx context.Context, flags controlFlags, log *slog.Logger) (*clientv3.Client, func(), error) {
 	if flags.etcdDir != "" {
-		server, err := embedded.Start(ctx, embedded.Config{Dir: flags.etcdDir, Log: log})
+		server, err := embedded.Start(ctx, embedded.Config{Dir: flags.etcdDir, Listen: backupListener(flags.etcdDir, log), Log: log})
 		if err != nil {
 			return nil, nil, fmt.Errorf("start etcd in %s: %w", flags.etcdDir, err)
 		}
 		return server.Client(), server.Close, nil
 	}
-	flags.etcd.Password = os.Getenv("WEIR_ETCD_PASSWORD")
-	client, err := store.Dial(flags.etcd)
+	client, err := dialEtcd(flags.etcd)
 	if err != nil {
-		return nil, nil, fmt.Errorf("dial etcd: %w", err)
+		return nil, nil, err
 	}
 	return client, func() {
 		if err := client.Close(); err != nil {
 			log.Debug("failed to close the connection to etcd", "error", err)
 		}
 	}, nil
+}
+
+// dialEtcd makes a client of the external etcd.
+func dialEtcd(etcd store.DialConfig) (*clientv3.Client, error) {
+	etcd.Password = os.Getenv("WEIR_ETCD_PASSWORD")
+	client, err := store.Dial(etcd)
+	if err != nil {
+		return nil, fmt.Errorf("dial etcd: %w", err)
+	}
+	return client, nil
 }
 
 // replicaName is the name given, or one that no other live process has.

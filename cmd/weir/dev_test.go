@@ -104,7 +104,12 @@ func TestInvalidFlagsAreReported(t *testing.T) {
 		"control without agents": {[]string{"control", "--etcd-dir", t.TempDir()},
 			"no agent could connect: set --agent-token-file, or --tls-cert, --tls-key and --agent-ca"},
 		"agent without cluster": {[]string{"agent", "--kubeconfig", "/nonexistent"}, "--kubeconfig: "},
-		"no such token file":    {[]string{"control", "--etcd-dir", t.TempDir(), "--agent-token-file", "/nonexistent"}, "read agent tokens: open /nonexistent"},
+		"backup without etcd":   {[]string{"backup", "--out", "/nonexistent"}, "at least one of the flags in the group [etcd-endpoints etcd-dir] is required"},
+		"backup to nowhere":     {[]string{"backup", "--etcd-dir", t.TempDir()}, `required flag(s) "out" not set`},
+		"restore of no file":    {[]string{"restore", "/nonexistent", "--data-dir", t.TempDir()}, "open /nonexistent: no such file or directory"},
+		"restore of a member": {[]string{"restore", "/nonexistent", "--data-dir", t.TempDir(), "--name", "etcd-0"},
+			"they must all be set: [name initial-advertise-peer-urls initial-cluster]"},
+		"no such token file": {[]string{"control", "--etcd-dir", t.TempDir(), "--agent-token-file", "/nonexistent"}, "read agent tokens: open /nonexistent"},
 	} {
 		out, err := command(test.args...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), test.want) {

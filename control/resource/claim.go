@@ -22,6 +22,7 @@ type Ownership struct {
 	Orphans *store.Collection[*storev1.OrphanRecord]
 
 	installation *store.Collection[*storev1.InstallationRecord]
+	restores     *store.Collection[*storev1.RestoreRecord]
 }
 
 // NewOwnership adds the collections to the store.
@@ -31,6 +32,7 @@ func NewOwnership(s *store.Store) *Ownership {
 		Tombstones:   store.NewCollection[*storev1.TombstoneRecord](s, "tombstones"),
 		Orphans:      store.NewCollection[*storev1.OrphanRecord](s, "orphans"),
 		installation: store.NewCollection[*storev1.InstallationRecord](s, "installation"),
+		restores:     store.NewCollection[*storev1.RestoreRecord](s, restoresName),
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -46,6 +45,12 @@ const (
 	// waits for nothing else by these.
 	heartbeatMillis, electionMillis = 20, 100
 )
+
+const memberName = "embedded"
+
+// nobody is the URL of the member for its peers. There are none, but a member cannot
+// be without one.
+var nobody = url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 
 // Server is an etcd that runs in this process.
 type Server struct {
@@ -115,8 +120,8 @@ func (s *Server) maintainSpace(ctx context.Context, quota int64, log *slog.Logge
 
 func (s *Server) settings(config Config) (*embed.Config, error) {
 	settings := embed.NewConfig()
-	settings.Name = "embedded"
-	settings.Dir = filepath.Join(config.Dir, "etcd")
+	settings.Name = memberName
+	settings.Dir = DataDir(config.Dir)
 	settings.UnsafeNoFsync = s.temporary != ""
 	settings.TickMs, settings.ElectionMs = heartbeatMillis, electionMillis
 	settings.AutoCompactionMode, settings.AutoCompactionRetention = embed.CompactorModePeriodic, historyKept
@@ -131,8 +136,6 @@ func (s *Server) settings(config Config) (*embed.Config, error) {
 	}
 	settings.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(core{handler(config.Log)}))
 
-	// There are no peers, but a member cannot be without a name for them.
-	nobody := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	settings.ListenPeerUrls = nil
 	settings.AdvertisePeerUrls = []url.URL{nobody}
 	settings.InitialCluster = settings.InitialClusterFromName(settings.Name)

@@ -76,7 +76,7 @@ func (x TableColumn_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TableColumn_Kind.Descriptor instead.
 func (TableColumn_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17, 0}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18, 0}
 }
 
 // ApplicationRecord is the desired state of an application.
@@ -84,7 +84,9 @@ type ApplicationRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Metadata and specification as the user wrote them; never a status.
 	Application *v1.FlinkApplication `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
-	// The number of changes of the desired state on the cluster, from 1.
+	// Increases with every change of the desired state on the cluster, from 1. The first
+	// change after a restore makes it the revision in RestoreRecord, since the cluster may
+	// have any smaller one.
 	Generation int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	// The uid of the current instance; empty until the application first runs.
 	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
@@ -931,6 +933,54 @@ func (x *InstallationRecord) GetCreated() *timestamppb.Timestamp {
 	return nil
 }
 
+// RestoreRecord says that etcd was restored from a backup. `weir restore` writes it.
+// Clusters may have what is newer than the backup.
+type RestoreRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revision of etcd after the restore. It is greater than every revision before
+	// the restore, and smaller than that of everything that has been stored since.
+	Revision      int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreRecord) Reset() {
+	*x = RestoreRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreRecord) ProtoMessage() {}
+
+func (x *RestoreRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreRecord.ProtoReflect.Descriptor instead.
+func (*RestoreRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RestoreRecord) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // OrphanRecord is an object on a cluster that has the mark of the installation, or
 // of none, and belongs to a resource that does not exist.
 type OrphanRecord struct {
@@ -949,7 +999,7 @@ type OrphanRecord struct {
 
 func (x *OrphanRecord) Reset() {
 	*x = OrphanRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1011,7 @@ func (x *OrphanRecord) String() string {
 func (*OrphanRecord) ProtoMessage() {}
 
 func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[10]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1024,7 @@ func (x *OrphanRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrphanRecord.ProtoReflect.Descriptor instead.
 func (*OrphanRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{10}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OrphanRecord) GetApiVersion() string {
@@ -1047,7 +1097,7 @@ type TombstoneRecord struct {
 
 func (x *TombstoneRecord) Reset() {
 	*x = TombstoneRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1109,7 @@ func (x *TombstoneRecord) String() string {
 func (*TombstoneRecord) ProtoMessage() {}
 
 func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[11]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1122,7 @@ func (x *TombstoneRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TombstoneRecord.ProtoReflect.Descriptor instead.
 func (*TombstoneRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{11}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TombstoneRecord) GetApiVersion() string {
@@ -1145,7 +1195,7 @@ type ClaimRecord struct {
 
 func (x *ClaimRecord) Reset() {
 	*x = ClaimRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1207,7 @@ func (x *ClaimRecord) String() string {
 func (*ClaimRecord) ProtoMessage() {}
 
 func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[12]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1220,7 @@ func (x *ClaimRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimRecord.ProtoReflect.Descriptor instead.
 func (*ClaimRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{12}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ClaimRecord) GetCollection() string {
@@ -1200,7 +1250,9 @@ type SavepointRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Metadata and specification with the defaults filled in; never a status.
 	Savepoint *v1.Savepoint `protobuf:"bytes,1,opt,name=savepoint,proto3" json:"savepoint,omitempty"`
-	// The number of changes of the desired state on the cluster, from 1.
+	// Increases with every change of the desired state on the cluster, from 1. The first
+	// change after a restore makes it the revision in RestoreRecord, since the cluster may
+	// have any smaller one.
 	Generation int64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	// The savepoint was deleted. The record is deleted when its files have been
 	// disposed of.
@@ -1217,7 +1269,7 @@ type SavepointRecord struct {
 
 func (x *SavepointRecord) Reset() {
 	*x = SavepointRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1281,7 @@ func (x *SavepointRecord) String() string {
 func (*SavepointRecord) ProtoMessage() {}
 
 func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[13]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1294,7 @@ func (x *SavepointRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavepointRecord.ProtoReflect.Descriptor instead.
 func (*SavepointRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{13}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SavepointRecord) GetSavepoint() *v1.Savepoint {
@@ -1294,7 +1346,9 @@ type StatementRecord struct {
 	// Metadata, specification with the defaults filled in, and the result if Weir
 	// executed the statement itself; never a status.
 	Statement *v1.Statement `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
-	// The number of changes of the desired state on the cluster, from 1.
+	// Increases with every change of the desired state on the cluster, from 1. The first
+	// change after a restore makes it the revision in RestoreRecord, since the cluster may
+	// have any smaller one.
 	Generation int64               `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Traits     *v1.StatementTraits `protobuf:"bytes,3,opt,name=traits,proto3" json:"traits,omitempty"`
 	// The phase of a statement for which nothing is deployed: COMPLETED or FAILED.
@@ -1333,7 +1387,7 @@ type StatementRecord struct {
 
 func (x *StatementRecord) Reset() {
 	*x = StatementRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1399,7 @@ func (x *StatementRecord) String() string {
 func (*StatementRecord) ProtoMessage() {}
 
 func (x *StatementRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[14]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1412,7 @@ func (x *StatementRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementRecord.ProtoReflect.Descriptor instead.
 func (*StatementRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{14}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StatementRecord) GetStatement() *v1.Statement {
@@ -1472,7 +1526,7 @@ type StatementTable struct {
 
 func (x *StatementTable) Reset() {
 	*x = StatementTable{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1538,7 @@ func (x *StatementTable) String() string {
 func (*StatementTable) ProtoMessage() {}
 
 func (x *StatementTable) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[15]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1551,7 @@ func (x *StatementTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatementTable.ProtoReflect.Descriptor instead.
 func (*StatementTable) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{15}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StatementTable) GetCatalog() string {
@@ -1547,7 +1601,7 @@ type TableRecord struct {
 
 func (x *TableRecord) Reset() {
 	*x = TableRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1613,7 @@ func (x *TableRecord) String() string {
 func (*TableRecord) ProtoMessage() {}
 
 func (x *TableRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[16]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1626,7 @@ func (x *TableRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableRecord.ProtoReflect.Descriptor instead.
 func (*TableRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{16}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TableRecord) GetColumns() []*TableColumn {
@@ -1645,7 +1699,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1657,7 +1711,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[17]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1670,7 +1724,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{17}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TableColumn) GetName() string {
@@ -1740,7 +1794,7 @@ type TablePrimaryKey struct {
 
 func (x *TablePrimaryKey) Reset() {
 	*x = TablePrimaryKey{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +1806,7 @@ func (x *TablePrimaryKey) String() string {
 func (*TablePrimaryKey) ProtoMessage() {}
 
 func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[18]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +1819,7 @@ func (x *TablePrimaryKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TablePrimaryKey.ProtoReflect.Descriptor instead.
 func (*TablePrimaryKey) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{18}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TablePrimaryKey) GetName() string {
@@ -1793,7 +1847,7 @@ type TableWatermark struct {
 
 func (x *TableWatermark) Reset() {
 	*x = TableWatermark{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +1859,7 @@ func (x *TableWatermark) String() string {
 func (*TableWatermark) ProtoMessage() {}
 
 func (x *TableWatermark) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[19]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +1872,7 @@ func (x *TableWatermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableWatermark.ProtoReflect.Descriptor instead.
 func (*TableWatermark) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{19}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TableWatermark) GetColumn() []string {
@@ -1848,7 +1902,7 @@ type TableDistribution struct {
 
 func (x *TableDistribution) Reset() {
 	*x = TableDistribution{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[20]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +1914,7 @@ func (x *TableDistribution) String() string {
 func (*TableDistribution) ProtoMessage() {}
 
 func (x *TableDistribution) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[20]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +1927,7 @@ func (x *TableDistribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableDistribution.ProtoReflect.Descriptor instead.
 func (*TableDistribution) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{20}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TableDistribution) GetAlgorithm() string {
@@ -1986,7 +2040,9 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"Z\n" +
 	"\x12InstallationRecord\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
-	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"\xe4\x01\n" +
+	"\acreated\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\"+\n" +
+	"\rRestoreRecord\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x03R\brevision\"\xe4\x01\n" +
 	"\fOrphanRecord\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -2104,7 +2160,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -2117,60 +2173,61 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*SessionRecord)(nil),         // 8: cmf.store.v1.SessionRecord
 	(*HeartbeatsRecord)(nil),      // 9: cmf.store.v1.HeartbeatsRecord
 	(*InstallationRecord)(nil),    // 10: cmf.store.v1.InstallationRecord
-	(*OrphanRecord)(nil),          // 11: cmf.store.v1.OrphanRecord
-	(*TombstoneRecord)(nil),       // 12: cmf.store.v1.TombstoneRecord
-	(*ClaimRecord)(nil),           // 13: cmf.store.v1.ClaimRecord
-	(*SavepointRecord)(nil),       // 14: cmf.store.v1.SavepointRecord
-	(*StatementRecord)(nil),       // 15: cmf.store.v1.StatementRecord
-	(*StatementTable)(nil),        // 16: cmf.store.v1.StatementTable
-	(*TableRecord)(nil),           // 17: cmf.store.v1.TableRecord
-	(*TableColumn)(nil),           // 18: cmf.store.v1.TableColumn
-	(*TablePrimaryKey)(nil),       // 19: cmf.store.v1.TablePrimaryKey
-	(*TableWatermark)(nil),        // 20: cmf.store.v1.TableWatermark
-	(*TableDistribution)(nil),     // 21: cmf.store.v1.TableDistribution
-	nil,                           // 22: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 23: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	nil,                           // 24: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 25: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 27: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 28: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 29: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 30: cmf.v1.JsonObject
+	(*RestoreRecord)(nil),         // 11: cmf.store.v1.RestoreRecord
+	(*OrphanRecord)(nil),          // 12: cmf.store.v1.OrphanRecord
+	(*TombstoneRecord)(nil),       // 13: cmf.store.v1.TombstoneRecord
+	(*ClaimRecord)(nil),           // 14: cmf.store.v1.ClaimRecord
+	(*SavepointRecord)(nil),       // 15: cmf.store.v1.SavepointRecord
+	(*StatementRecord)(nil),       // 16: cmf.store.v1.StatementRecord
+	(*StatementTable)(nil),        // 17: cmf.store.v1.StatementTable
+	(*TableRecord)(nil),           // 18: cmf.store.v1.TableRecord
+	(*TableColumn)(nil),           // 19: cmf.store.v1.TableColumn
+	(*TablePrimaryKey)(nil),       // 20: cmf.store.v1.TablePrimaryKey
+	(*TableWatermark)(nil),        // 21: cmf.store.v1.TableWatermark
+	(*TableDistribution)(nil),     // 22: cmf.store.v1.TableDistribution
+	nil,                           // 23: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 24: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	nil,                           // 25: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 26: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 28: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 29: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 30: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 31: cmf.v1.JsonObject
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	25, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	26, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	4,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
 	3,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
 	2,  // 3: cmf.store.v1.ApplicationRecord.suspension:type_name -> cmf.store.v1.Suspension
-	22, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	26, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	23, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	27, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	27, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	28, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
 	5,  // 8: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	26, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	26, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
-	26, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
-	26, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	26, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	23, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	26, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	26, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	26, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	27, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	27, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
+	27, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
+	27, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	27, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	24, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	27, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	27, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	27, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
 	6,  // 18: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
-	28, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	29, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	27, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	30, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	29, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	30, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	28, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	31, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
 	4,  // 23: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
-	16, // 24: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	30, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
-	17, // 26: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
-	18, // 27: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
-	19, // 28: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
-	20, // 29: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
-	21, // 30: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	24, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	17, // 24: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
+	31, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	18, // 26: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
+	19, // 27: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
+	20, // 28: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
+	21, // 29: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
+	22, // 30: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
+	25, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
 	0,  // 32: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
 	33, // [33:33] is the sub-list for method output_type
 	33, // [33:33] is the sub-list for method input_type
@@ -2190,7 +2247,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
