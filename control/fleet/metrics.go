@@ -66,6 +66,8 @@ func (f *Fleet) registerMetrics(meters metric.MeterProvider) error {
 		f.observePerCluster(func(at store.Reader, cluster string) int { return f.Ownership.Orphans.In(at).Count(cluster) }))
 	gauge("weir.deletions", "Objects on a workload cluster that are being deleted or released.",
 		f.observePerCluster(func(at store.Reader, cluster string) int { return f.Ownership.Tombstones.In(at).Count(cluster) }))
+	gauge("weir.cluster.ahead", "Objects on a workload cluster that are newer than their resource, which was restored from a backup. Only the replica that the agent is connected to counts them.",
+		f.observePerCluster(func(_ store.Reader, cluster string) int { return f.Sessions.ahead(cluster) }))
 	gauge("weir.cluster.connected", "1 while the agent of a cluster is connected to a replica, else 0. Decommissioned clusters are left out.", f.observeClusters)
 	gauge("weir.sessions", "Sessions of agents with this replica.", f.observeSessions)
 	gauge("weir.outbox.depth", "What waits to be sent to the agents of this replica: changed resources and messages.", func(observer metric.Int64Observer) {

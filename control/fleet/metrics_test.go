@@ -86,6 +86,7 @@ func TestOrphansAndDeletionsAreCountedByCluster(t *testing.T) {
 	f.view()
 	equal(t, "orphans", map[string]int64{"cluster-a": 2, "cluster-b": 0}, read("weir.orphans"))
 	equal(t, "deletions", map[string]int64{"cluster-a": 0, "cluster-b": 1}, read("weir.deletions"))
+	equal(t, "objects that are ahead", map[string]int64{"cluster-a": 0, "cluster-b": 0}, read("weir.cluster.ahead"))
 }
 
 func TestClustersAreConnectedWhileTheyHaveASession(t *testing.T) {

@@ -59,7 +59,7 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommiss
 	var other *storev1.SessionRecord
 	epoch, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
 		now := resource.Now()
-		s.installation = s.fleet.Ownership.Installation(tx)
+		s.installation, s.restored = s.fleet.Ownership.Installation(tx), s.fleet.Ownership.Restored(tx)
 		record := clusters.Records.Get(tx, key)
 		decommissioned = cluster.Decommissioned(record.Message())
 		if record == nil {

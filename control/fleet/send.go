@@ -170,6 +170,14 @@ func (s *session) message(at *store.Snapshot, next sendable) (*agentv1.ConnectRe
 	if s.held[ref] == mark {
 		return nil, nil
 	}
+	if held := s.held[ref]; isAhead(held, mark) {
+		if ack := s.ahead.keep(apply, held.generation); ack != nil {
+			s.log.Warn("the cluster is ahead of a resource, which was restored from a backup", "object", next.object, "key", next.key, "held", held.generation, "generation", mark.generation)
+			s.fleet.reports.addAck(s, ack)
+		}
+		return nil, nil
+	}
+	s.ahead.end(ref)
 	s.held[ref] = mark
 	s.reportAwaiting(at, apply)
 	return &agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_Apply{Apply: apply}}, nil
@@ -201,6 +209,7 @@ func (s *session) deletion(at *store.Snapshot, key string) *agentv1.ConnectRespo
 	ref := &agentv1.ObjectRef{ApiVersion: t.GetApiVersion(), Kind: t.GetKind(), Namespace: t.GetNamespace(), Name: t.GetName()}
 	if s.held[objectOf(ref)].owner == t.GetOwnerUid() {
 		delete(s.held, objectOf(ref))
+		s.ahead.end(objectOf(ref))
 	}
 	if s.rendered != nil && s.rendered[objectOf(ref)] == "" {
 		s.rendered[objectOf(ref)] = t.GetOwnerUid() // it is no orphan, though it may be gone before Synced

@@ -64,8 +64,10 @@ type session struct {
 	lease clientv3.LeaseID
 	// epoch is the etcd revision that began the session.
 	epoch int64
-	// installation is the one that the control plane belongs to.
+	// installation is the one that the control plane belongs to, and restored the
+	// revision of its last restore from a backup.
 	installation string
+	restored     int64
 	// stored is the latest revision at which the session's reports were stored, at
 	// first its epoch.
 	stored atomic.Int64
@@ -76,7 +78,8 @@ type session struct {
 	// idle is set while the cluster is decommissioned.
 	idle atomic.Bool
 	// held is what the agent has, by object. Only the goroutine that sends uses it.
-	held map[object]mark
+	held  map[object]mark
+	ahead ahead
 	// deletions are those that the agent was told of, by the keys of their tombstones.
 	// Only the goroutine that sends uses it.
 	deletions map[string]deletionMark
@@ -229,6 +232,7 @@ func (s *session) serve(received <-chan *agentv1.ConnectRequest, broken <-chan e
 		Lifecycle:     &agentv1.Lifecycle{Decommissioned: decommissioned},
 		ServerVersion: s.fleet.Version,
 		Installation:  s.installation,
+		Restored:      s.restored,
 	}}})
 	if err := s.fleet.Sessions.add(s); err != nil {
 		return err
@@ -329,7 +333,7 @@ func (s *session) handle(ctx context.Context, message *agentv1.ConnectRequest) {
 		s.tunnels.answer(m.TunnelReply)
 	case *agentv1.ConnectRequest_Ack:
 		s.acknowledged(ctx, m.Ack)
-		s.fleet.reports.addAck(s, m.Ack)
+		s.fleet.reports.addAck(s, s.ahead.replace(m.Ack))
 	case *agentv1.ConnectRequest_Status:
 		s.fleet.reports.addStatus(s, m.Status)
 	case *agentv1.ConnectRequest_Event:

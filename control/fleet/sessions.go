@@ -99,6 +99,15 @@ func (s *Sessions) of(cluster string) *session {
 	return s.byCluster[cluster]
 }
 
+// ahead is how many objects of a cluster, by its key, are newer than their resources.
+func (s *Sessions) ahead(key string) int {
+	session := s.of(store.Segments(key)[0])
+	if session == nil {
+		return 0
+	}
+	return session.ahead.count()
+}
+
 // heartbeats are the last ones of all sessions, by the key of their cluster.
 func (s *Sessions) heartbeats() map[string]int64 {
 	s.mu.Lock()

@@ -58,12 +58,15 @@ func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
 		return nil
 	}
 	reported := a.Status.In(tx).Get(key).Message()
+	if resource.IsBehind(metadataOf(app.Value()).GetUid(), app.Value().GetGeneration(), reported) {
+		return nil // what runs is kept until a user changes the application
+	}
 	spec, err := specOf(app)
 	if err != nil {
 		return err
 	}
 	plan, err := Next(Change{
-		Environment: env, Before: app, App: app.Value().GetApplication(), Spec: spec,
+		Environment: env, Before: a.renew(tx, app, reported), App: app.Value().GetApplication(), Spec: spec,
 		InForce: flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), Current: a.currentSpec(tx, key, app.Value()),
 	})
 	if refused, ok := errors.AsType[*apierror.Error](err); ok {

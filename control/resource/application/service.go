@@ -120,12 +120,16 @@ func (s *service) save(
 ) (view *cmfv1.FlinkApplication, unchanged int64, err error) {
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	reported := s.Status.In(tx).Get(key).Message()
+	inForce := flinkspec.SpecInForce(reported, app.GetMetadata().GetUid())
 	plan, err := Next(Change{
-		Environment: env, Before: before, App: app, Spec: spec, Start: start,
-		InForce: flinkspec.SpecInForce(reported, app.GetMetadata().GetUid()), Current: s.currentSpec(tx, key, before.Message()),
+		Environment: env, Before: s.renew(tx, before, reported), App: app, Spec: spec, Start: start,
+		InForce: inForce, Current: s.currentSpec(tx, key, before.Message()),
 	})
 	if err != nil {
 		return nil, 0, err
+	}
+	if resource.IsBehind(app.GetMetadata().GetUid(), before.Message().GetGeneration(), reported) {
+		plan.continueRunning(inForce)
 	}
 	if before != nil && !plan.Changed {
 		tx.Discard()

@@ -54,7 +54,7 @@ func setInitialSavepoint(effective openjson.Object, record *storev1.ApplicationR
 // if it stays the same, and the event of it, if there is one.
 func followSuspension(record *storev1.ApplicationRecord, report *agentv1.StatusReport, status openjson.Object) (*storev1.ApplicationRecord, *cmfv1.FlinkApplicationEvent) {
 	s := record.GetSuspension()
-	if s == nil || s.GetResumed() || status == nil || report.GetDeleting() {
+	if s == nil || s.GetResumed() || status == nil || report.GetDeleting() || report.GetGeneration() > record.GetGeneration() {
 		return nil, nil
 	}
 	after := proto.CloneOf(record)

@@ -74,7 +74,7 @@ func (s *Savepoints) Delete(tx *store.Tx, owner Owner, name, version string, for
 	case !savepoint.Value().GetDeleting():
 		after := proto.CloneOf(savepoint.Value())
 		after.Deleting = true
-		after.Generation++
+		after.Generation = s.ownership.NextGeneration(tx, after.GetGeneration())
 		s.Records.Put(tx, savepoint.Key, after)
 	}
 	return nil

@@ -45,6 +45,9 @@ func (s *service) updated(ctx context.Context, tx *store.Tx, env *cmfv1.Environm
 		return nil, err
 	}
 	record := proto.CloneOf(before.Value())
+	if resource.IsBehind(metadataOf(record).GetUid(), record.GetGeneration(), before.ReportedHead()) {
+		record.Start = nil // the job has long been started from that savepoint
+	}
 	record.Statement.Spec = updateSpec(stored.GetSpec(), update.GetSpec())
 	// Clients leave out what they do not mean to change.
 	if labels := update.GetMetadata().GetLabels(); labels != nil {
@@ -60,7 +63,7 @@ func (s *service) updated(ctx context.Context, tx *store.Tx, env *cmfv1.Environm
 		return record, s.act(ctx, tx, env, before, record, actions)
 	}
 	if IsDeployed(record) {
-		record.Generation++ // labels and annotations are the object's too
+		record.Generation = s.ownership.NextGeneration(tx, record.GetGeneration()) // labels and annotations are the object's too
 	}
 	return record, nil
 }
@@ -76,7 +79,7 @@ func (s *service) act(ctx context.Context, tx *store.Tx, env *cmfv1.Environment,
 		return err
 	}
 	spec := record.GetStatement().GetSpec()
-	record.Generation++
+	record.Generation = s.ownership.NextGeneration(tx, record.GetGeneration())
 	record.Action = string(actions[len(actions)-1])
 	if slices.Equal(actions, []event{userStops}) {
 		return nil

@@ -87,6 +87,17 @@
 // The refusal describes the object that was found. The control plane may decide to
 // take it over, and then sends Apply with adopt.
 //
+// # Restores
+//
+// After a restore of etcd from a backup, the cluster may be ahead of the control
+// plane. An object that Hello lists with a greater generation than its resource has
+// is not sent: the agent goes on to maintain it as it is, and the resource has the
+// problem ClusterAhead. Once the resource is changed, its generation is greater than
+// that of the object, and the object is sent. Objects without a resource are orphans.
+// So are jobs of statements that the agent does not know, if a session with a smaller
+// epoch than Welcome.restored has submitted them: the agent lists them in Hello, and
+// does not cancel them before a Delete.
+//
 // # Requests of waiting clients
 //
 // FetchResults and the Tunnel messages carry no state: they serve a client that
@@ -1068,7 +1079,10 @@ type Welcome struct {
 	ServerVersion string `protobuf:"bytes,4,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
 	// The installation of the control plane. It stays the same as long as its etcd
 	// exists. Control planes that are older than this field leave it empty.
-	Installation  string `protobuf:"bytes,5,opt,name=installation,proto3" json:"installation,omitempty"`
+	Installation string `protobuf:"bytes,5,opt,name=installation,proto3" json:"installation,omitempty"`
+	// The revision at which etcd was last restored from a backup; 0 if it never was.
+	// What a session with a smaller epoch has begun may be newer than the backup.
+	Restored      int64 `protobuf:"varint,6,opt,name=restored,proto3" json:"restored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1136,6 +1150,13 @@ func (x *Welcome) GetInstallation() string {
 		return x.Installation
 	}
 	return ""
+}
+
+func (x *Welcome) GetRestored() int64 {
+	if x != nil {
+		return x.Restored
+	}
+	return 0
 }
 
 // Heartbeat shows that the agent is alive. The agent sends one when the time in
@@ -1306,8 +1327,8 @@ type Apply struct {
 	Ref   *ObjectRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
 	// The uid of the Weir resource that the object belongs to; see Ownership.
 	OwnerUid string `protobuf:"bytes,2,opt,name=owner_uid,json=ownerUid,proto3" json:"owner_uid,omitempty"`
-	// Increases with every change of the resource. The agent ignores an Apply with a
-	// lower generation than the object has for the same owner.
+	// Increases with every change of the resource, by one or more. The agent ignores an
+	// Apply with a lower generation than the object has for the same owner.
 	Generation int64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Identifies the content of the manifest.
 	Hash string `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
@@ -2770,13 +2791,14 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"apiVersion\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1c\n" +
 	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\"\xe3\x01\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\"\xff\x01\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12@\n" +
 	"\x0enext_heartbeat\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rnextHeartbeat\x125\n" +
 	"\tlifecycle\x18\x03 \x01(\v2\x17.cmf.agent.v1.LifecycleR\tlifecycle\x12%\n" +
 	"\x0eserver_version\x18\x04 \x01(\tR\rserverVersion\x12\"\n" +
-	"\finstallation\x18\x05 \x01(\tR\finstallation\"e\n" +
+	"\finstallation\x18\x05 \x01(\tR\finstallation\x12\x1a\n" +
+	"\brestored\x18\x06 \x01(\x03R\brestored\"e\n" +
 	"\tHeartbeat\x12)\n" +
 	"\x10kubernetes_error\x18\x01 \x01(\tR\x0fkubernetesError\x12-\n" +
 	"\x12kubernetes_version\x18\x02 \x01(\tR\x11kubernetesVersion\"R\n" +

@@ -87,6 +87,17 @@
 // The refusal describes the object that was found. The control plane may decide to
 // take it over, and then sends Apply with adopt.
 //
+// # Restores
+//
+// After a restore of etcd from a backup, the cluster may be ahead of the control
+// plane. An object that Hello lists with a greater generation than its resource has
+// is not sent: the agent goes on to maintain it as it is, and the resource has the
+// problem ClusterAhead. Once the resource is changed, its generation is greater than
+// that of the object, and the object is sent. Objects without a resource are orphans.
+// So are jobs of statements that the agent does not know, if a session with a smaller
+// epoch than Welcome.restored has submitted them: the agent lists them in Hello, and
+// does not cancel them before a Delete.
+//
 // # Requests of waiting clients
 //
 // FetchResults and the Tunnel messages carry no state: they serve a client that
