@@ -41,10 +41,10 @@ func (d *dispatcher) Hello(ctx context.Context) (*agentv1.Hello, error) {
 }
 
 // Welcome begins a session of all drivers.
-func (d *dispatcher) Welcome(installation string, epoch int64, decommissioned bool) {
+func (d *dispatcher) Welcome(installation string, epoch, restored int64, decommissioned bool) {
 	d.fence.Welcome(installation, epoch)
 	for _, driver := range d.drivers {
-		driver.Welcome(installation, epoch, decommissioned)
+		driver.Welcome(installation, epoch, restored, decommissioned)
 	}
 }
 

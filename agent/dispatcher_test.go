@@ -31,12 +31,12 @@ func (s *statements) Describe(_ context.Context, hello *agentv1.Hello) error {
 	hello.Held = append(hello.Held, &agentv1.HeldObject{Ref: statementRef("held"), OwnerUid: "u"})
 	return nil
 }
-func (s *statements) Welcome(string, int64, bool) { s.calls <- "welcome" }
-func (s *statements) Delete(m *agentv1.Delete)    { s.calls <- "delete " + m.GetRef().GetName() }
-func (s *statements) Orphan(m *agentv1.Orphan)    { s.calls <- "orphan " + m.GetRef().GetName() }
-func (s *statements) Synced()                     { s.calls <- "synced" }
-func (s *statements) Decommissioned()             { s.calls <- "decommissioned" }
-func (s *statements) Disconnected(bool)           { s.calls <- "disconnected" }
+func (s *statements) Welcome(string, int64, int64, bool) { s.calls <- "welcome" }
+func (s *statements) Delete(m *agentv1.Delete)           { s.calls <- "delete " + m.GetRef().GetName() }
+func (s *statements) Orphan(m *agentv1.Orphan)           { s.calls <- "orphan " + m.GetRef().GetName() }
+func (s *statements) Synced()                            { s.calls <- "synced" }
+func (s *statements) Decommissioned()                    { s.calls <- "decommissioned" }
+func (s *statements) Disconnected(bool)                  { s.calls <- "disconnected" }
 
 func (s *statements) Apply(a *agentv1.Apply) {
 	s.calls <- "apply " + a.GetRef().GetName()

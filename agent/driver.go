@@ -17,8 +17,9 @@ type ObjectDriver interface {
 	Handles(*agentv1.ObjectRef) bool
 	// Describe adds to a Hello what the driver supports and holds.
 	Describe(ctx context.Context, hello *agentv1.Hello) error
-	// Welcome begins a session. Everything is to be reported again.
-	Welcome(installation string, epoch int64, decommissioned bool)
+	// Welcome begins a session. Everything is to be reported again. What a session
+	// with a smaller epoch than restored has begun may be unknown to the control plane.
+	Welcome(installation string, epoch, restored int64, decommissioned bool)
 	// Apply, Delete, Orphan and Synced are the messages of these names.
 	Apply(*agentv1.Apply)
 	Delete(*agentv1.Delete)

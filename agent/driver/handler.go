@@ -13,7 +13,7 @@ func (d *Driver) Handles(ref *agentv1.ObjectRef) bool { return kindOf(keyOf(ref)
 func (d *Driver) Heartbeat() *agentv1.Heartbeat { return d.health.heartbeat() }
 
 // Welcome begins a session. Everything is reconciled and reported again.
-func (d *Driver) Welcome(installation string, epoch int64, decommissioned bool) {
+func (d *Driver) Welcome(installation string, epoch, _ int64, decommissioned bool) {
 	d.mu.Lock()
 	wasActive := d.session.mode == active
 	d.session.welcome(installation, epoch, decommissioned)

@@ -173,7 +173,7 @@ func (s *testSession) Welcome(epoch int64, decommissioned bool) {
 
 func (s *testSession) welcomeOf(installation string, epoch int64, decommissioned bool) {
 	s.fence.Welcome(installation, epoch)
-	s.Driver.Welcome(installation, epoch, decommissioned)
+	s.Driver.Welcome(installation, epoch, 0, decommissioned)
 }
 
 // start runs a driver until the test ends, and begins no session.

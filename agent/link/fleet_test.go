@@ -166,7 +166,7 @@ func (h *handler) Heartbeat() *agentv1.Heartbeat {
 	return &agentv1.Heartbeat{KubernetesVersion: "v1.37.2"}
 }
 
-func (h *handler) Welcome(_ string, epoch int64, decommissioned bool) {
+func (h *handler) Welcome(_ string, epoch, _ int64, decommissioned bool) {
 	call := "Welcome " + string(rune('0'+epoch))
 	if decommissioned {
 		call += " decommissioned"

@@ -26,8 +26,9 @@ type Handler interface {
 	Hello(ctx context.Context) (*agentv1.Hello, error)
 	// Heartbeat describes the health of the API server.
 	Heartbeat() *agentv1.Heartbeat
-	// Welcome begins a session.
-	Welcome(installation string, epoch int64, decommissioned bool)
+	// Welcome begins a session. restored is the epoch from which on the control plane
+	// knows everything that sessions have begun.
+	Welcome(installation string, epoch, restored int64, decommissioned bool)
 	// Apply, Delete, Orphan and Synced are the messages of the same names.
 	Apply(*agentv1.Apply)
 	Delete(*agentv1.Delete)

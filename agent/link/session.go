@@ -95,7 +95,7 @@ func (s *session) welcome(w *agentv1.Welcome) {
 	if dropped := s.outbox.DroppedEvents(); dropped > 0 {
 		s.log.Warn("events were dropped because too many were not acknowledged", "count", dropped)
 	}
-	s.handler.Welcome(w.GetInstallation(), w.GetEpoch(), s.idle)
+	s.handler.Welcome(w.GetInstallation(), w.GetEpoch(), w.GetRestored(), s.idle)
 }
 
 // receive passes messages to the handler until the stream ends.

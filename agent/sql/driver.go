@@ -32,6 +32,8 @@ type Reporter interface {
 	Ack(*agentv1.Ack)
 	Status(*agentv1.StatusReport)
 	Event(*agentv1.EventReport)
+	// Renew requests a new session, whose Hello lists the statements again.
+	Renew(reason string)
 }
 
 // Endpoints finds the Flink of session clusters.
@@ -84,9 +86,14 @@ type Driver struct {
 	mu           sync.Mutex      // locked before that of a statement
 	ctx          context.Context //nolint:containedctx // Run's, which workers that begin later belong to; nil before and after it
 	installation string          // of the session
+	epoch        int64           // of the session
+	restored     int64           // what sessions with smaller epochs have begun may be unknown to the control plane
 	statements   map[identity]*statement
 	// released are statements whose jobs were released; those are not orphans.
 	released map[identity]bool
+	// kept are statements that the control plane has no record of, and whose jobs may
+	// be newer than the backup that it was restored from.
+	kept map[identity]bool
 }
 
 // errAbandoned ends the work on a statement and leaves its job running.
@@ -108,6 +115,7 @@ func New(config Config) *Driver {
 		orphans:    make(chan struct{}, 1),
 		statements: map[identity]*statement{},
 		released:   map[identity]bool{},
+		kept:       map[identity]bool{},
 	}
 }
 

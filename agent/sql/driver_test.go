@@ -30,6 +30,7 @@ type agent struct {
 	acks     []*agentv1.Ack
 	statuses []*agentv1.StatusReport
 	events   []*agentv1.EventReport
+	renewals []string
 }
 
 func (a *agent) Ack(m *agentv1.Ack) { a.note(func() { a.acks = append(a.acks, m) }) }
@@ -37,6 +38,8 @@ func (a *agent) Status(m *agentv1.StatusReport) {
 	a.note(func() { a.statuses = append(a.statuses, m) })
 }
 func (a *agent) Event(m *agentv1.EventReport) { a.note(func() { a.events = append(a.events, m) }) }
+
+func (a *agent) Renew(reason string) { a.note(func() { a.renewals = append(a.renewals, reason) }) }
 
 func (a *agent) note(what func()) {
 	a.mu.Lock()
@@ -66,7 +69,7 @@ func startFenced(t *testing.T, f *fakeFlink, fence Fence) *agent {
 		running.Wait()
 	}
 	t.Cleanup(a.end)
-	a.driver.Welcome("installation", 1, false)
+	a.driver.Welcome("installation", 1, 0, false)
 	return a
 }
 
@@ -379,6 +382,44 @@ func TestStrayJobsAreCancelledAfterSynced(t *testing.T) {
 	}
 }
 
+// The statement of a job that was submitted before the control plane was restored from
+// a backup may be newer than the backup.
+func TestJobsThatMayBeNewerThanABackupAreKeptAndListed(t *testing.T) {
+	f := newFlink(t)
+	f.jobs = []*job{
+		{id: "1", name: "weir/u-newer/n/newer", state: "RUNNING", parameters: "weir.spec:abc,weir.nonce:0,weir.generation:3,weir.epoch:90"},
+		{id: "2", name: "weir/u-released/n/released", state: "RUNNING", parameters: "weir.spec:abc,weir.nonce:0"},
+		{id: "3", name: "weir/u-later/n/later", state: "RUNNING", parameters: "weir.spec:abc,weir.nonce:0,weir.generation:3,weir.epoch:1001"},
+		{id: "4", name: "weir/u-query/n/query", state: "RUNNING"},
+	}
+	a := start(t, f)
+	a.driver.Welcome("installation", 1002, 1000, false)
+	a.driver.Synced()
+	await.Until(t, "the jobs of a later session and of a query are cancelled, and a session is requested for each of the others", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(f.alive()) == 2 && len(a.renewals) == 2
+	})
+	var listed []string
+	for _, held := range a.held() {
+		listed = append(listed, held.GetRef().GetName()+" "+held.GetOwnerUid()+" "+held.GetInstallation())
+	}
+	slices.Sort(listed)
+	if want := []string{"newer u-newer installation", "released u-released installation"}; !slices.Equal(listed, want) {
+		t.Errorf("listed are %v, want %v", listed, want)
+	}
+
+	// A user has one of them deleted.
+	a.driver.Delete(&agentv1.Delete{Ref: &agentv1.ObjectRef{ApiVersion: APIVersion, Kind: Kind, Namespace: "n", Name: "newer"}, OwnerUid: "u-newer"})
+	a.acked(agentv1.Outcome_OUTCOME_DELETED)
+	if left := f.alive(); len(left) != 1 || left[0].id != "2" {
+		t.Errorf("left are %v", left)
+	}
+	if held := a.held(); len(held) != 1 {
+		t.Errorf("listed are %v", held)
+	}
+}
+
 func TestInvalidManifestsAreRefused(t *testing.T) {
 	a := start(t, newFlink(t))
 	a.driver.Apply(&agentv1.Apply{Ref: ref(), OwnerUid: "u", Generation: 1, Manifest: `{}`})
@@ -400,7 +441,7 @@ func TestEverythingIsReportedAgainAfterWelcome(t *testing.T) {
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 	a.driver.Disconnected(false)
 	a.note(func() { a.statuses, a.acks = nil, nil })
-	a.driver.Welcome("installation", 1, false)
+	a.driver.Welcome("installation", 1, 0, false)
 	a.reaches(1, "STABLE", "RUNNING")
 	a.acked(agentv1.Outcome_OUTCOME_APPLIED)
 }

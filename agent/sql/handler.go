@@ -15,7 +15,8 @@ func (d *Driver) Handles(ref *agentv1.ObjectRef) bool {
 	return ref.GetApiVersion() == APIVersion && ref.GetKind() == Kind
 }
 
-// Describe adds the capability and the statements of this process to a Hello.
+// Describe adds to a Hello the capability, the statements of this process, and those
+// whose jobs were kept although they are not known.
 func (d *Driver) Describe(_ context.Context, hello *agentv1.Hello) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -25,11 +26,17 @@ func (d *Driver) Describe(_ context.Context, hello *agentv1.Hello) error {
 			hello.Held = append(hello.Held, h)
 		}
 	}
+	for id := range d.kept {
+		hello.Held = append(hello.Held, &agentv1.HeldObject{
+			Ref:      &agentv1.ObjectRef{ApiVersion: APIVersion, Kind: Kind, Namespace: id.namespace, Name: id.name},
+			OwnerUid: id.owner, Installation: d.installation,
+		})
+	}
 	return nil
 }
 
 // Welcome begins a session. Everything is reported again.
-func (d *Driver) Welcome(installation string, _ int64, decommissioned bool) {
+func (d *Driver) Welcome(installation string, epoch, restored int64, decommissioned bool) {
 	if decommissioned {
 		d.deactivate()
 		return
@@ -37,7 +44,7 @@ func (d *Driver) Welcome(installation string, _ int64, decommissioned bool) {
 	d.synced.Store(false)
 	d.active.Store(true)
 	d.mu.Lock()
-	d.installation = installation
+	d.installation, d.epoch, d.restored = installation, epoch, restored
 	statements := d.all()
 	d.mu.Unlock()
 	for _, s := range statements {
@@ -65,6 +72,7 @@ func (d *Driver) deactivate() {
 	statements := d.all()
 	clear(d.statements)
 	clear(d.released)
+	clear(d.kept)
 	d.mu.Unlock()
 	for _, s := range statements {
 		s.abandonWork()
@@ -104,6 +112,7 @@ func (d *Driver) Apply(a *agentv1.Apply) {
 			s.setRemoved(false)
 		}
 	}
+	delete(d.kept, id)
 	s := d.statements[id]
 	if s == nil {
 		s = newStatement(d, id, a.GetRef())
@@ -121,6 +130,7 @@ func (d *Driver) Delete(m *agentv1.Delete) {
 	if !d.active.Load() {
 		return
 	}
+	delete(d.kept, id)
 	s := d.statements[id]
 	if s == nil {
 		s = newStatement(d, id, m.GetRef())

@@ -18,6 +18,9 @@ type insert struct {
 	nonce       int64
 	job         string
 	state       string
+	// generation is that of the statement when the job was submitted; 0 if it is not
+	// known.
+	generation int64
 	// stopped is true if the job was stopped to be resumed later, from savepoint if
 	// there is one.
 	stopped   bool
@@ -39,6 +42,19 @@ func (i *insert) isRunning() bool {
 	return i.job != "" && !flinkrest.Ended(i.state) && !i.stopped && !i.refused
 }
 
+// isAhead reports whether the job was submitted from a newer generation of the
+// statement: the control plane was restored from a backup. The job continues until the
+// statement is changed.
+func (i *insert) isAhead(w *revision) bool {
+	return i != nil && w != nil && i.isRunning() && i.generation > w.generation
+}
+
+func (i *insert) explainAhead(w *revision) string {
+	return fmt.Sprintf("The job is newer than this statement, which was restored from a backup: it was submitted from generation %d, "+
+		"and the statement has generation %d. The job continues. To apply this statement in its place, change the statement, for example one of its labels.",
+		i.generation, w.generation)
+}
+
 // matches reports whether the job was submitted from a spec.
 func (i *insert) matches(spec *Spec) bool {
 	return i.fingerprint == spec.fingerprint() && i.nonce == spec.SavepointRedeployNonce
@@ -53,6 +69,8 @@ func (s *statement) stepInsert(ctx context.Context, w *revision) (time.Duration,
 	}
 	i := s.insert
 	switch {
+	case i.isAhead(w):
+		return s.follow(ctx, w)
 	case w.spec.suspended() && i.isRunning():
 		return s.stop(ctx, w, true)
 	case w.spec.suspended():
@@ -116,6 +134,7 @@ func (s *statement) adopt(ctx context.Context, w *revision) error {
 	if fingerprint := parameters[parameterSpec]; fingerprint != "" {
 		i.fingerprint = fingerprint
 		i.nonce, _ = strconv.ParseInt(parameters[parameterNonce], 10, 64)
+		i.generation, _ = strconv.ParseInt(parameters[parameterGeneration], 10, 64)
 	}
 	if flinkrest.Ended(i.state) {
 		if err := s.adoptEnded(ctx, ends.rest, i, known); err != nil {
@@ -293,7 +312,7 @@ func (s *statement) submit(ctx context.Context, w *revision, from string) error 
 	if err := s.driver.checkFence(ctx); err != nil {
 		return err
 	}
-	job, planned, err := launch(ctx, ends.gateway, s.id, w.spec, from)
+	job, planned, err := s.launch(ctx, ends.gateway, w, from)
 	if ctx.Err() == nil && gateway.IsFailure(err) && !gateway.IsLost(err) && !gateway.IsTransient(err) {
 		before := s.insert
 		s.insert = &insert{
@@ -306,7 +325,7 @@ func (s *statement) submit(ctx context.Context, w *revision, from string) error 
 	if err != nil {
 		return err
 	}
-	s.insert = &insert{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, job: job, state: flink.JobCreated}
+	s.insert = &insert{fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, generation: w.generation, job: job, state: flink.JobCreated}
 	s.log.Info("submitted the job of a statement", "job", job, "from", from)
 	s.update(func(st *status) {
 		st.Traits, st.Exceptions, st.LifecycleState = planned, nil, flink.LifecycleDeployed
@@ -316,12 +335,13 @@ func (s *statement) submit(ctx context.Context, w *revision, from string) error 
 }
 
 // launch submits a statement and closes its session; the job keeps running.
-func launch(ctx context.Context, client *gateway.Client, id identity, spec *Spec, from string) (job string, planned *traits, err error) {
+func (s *statement) launch(ctx context.Context, client *gateway.Client, w *revision, from string) (job string, planned *traits, err error) {
+	spec := w.spec
 	version, err := client.Version(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	session, err := prepare(ctx, client, id, spec)
+	session, err := s.prepare(ctx, client, w)
 	if session != nil {
 		defer func() { _ = session.Close(context.WithoutCancel(ctx)) }() // otherwise it expires
 	}

@@ -225,3 +225,29 @@ func TestAnInsertOfAnEarlierProcessIsDeleted(t *testing.T) {
 		t.Errorf("left are the jobs %v", left)
 	}
 }
+
+// The control plane was restored from a backup, and the agent was restarted since.
+func TestAJobOfANewerGenerationContinuesUntilTheStatementIsChanged(t *testing.T) {
+	f := newFlink(t)
+	first := start(t, f)
+	newer := insertion()
+	newer.Parallelism = 4
+	first.apply(7, newer)
+	running := first.reaches(7, "STABLE", "RUNNING").JobStatus.JobID
+	first.kill()
+
+	second := start(t, f)
+	second.apply(3, insertion())
+	ack := second.acked(agentv1.Outcome_OUTCOME_RETRYING)
+	if ack.GetReason() != "ClusterAhead" || !strings.Contains(ack.GetMessage(), "it was submitted from generation 7, and the statement has generation 3") {
+		t.Errorf("the Ack is %v", ack)
+	}
+	if job := second.reaches(3, "STABLE", "RUNNING").JobStatus.JobID; job != running {
+		t.Errorf("job %s has replaced %s", job, running)
+	}
+	second.apply(1000, insertion())
+	second.acked(agentv1.Outcome_OUTCOME_APPLIED)
+	if job := second.reaches(1000, "STABLE", "RUNNING").JobStatus.JobID; job == running {
+		t.Error("the changed statement is not applied")
+	}
+}

@@ -75,11 +75,11 @@ func TestOptionsOfSessions(t *testing.T) {
 		}},
 		"insert": {Spec{Detached: true, SavepointRedeployNonce: 4, Statement: "INSERT", Configuration: map[string]string{"pipeline.global-job-parameters": "a:b"}}, map[string]string{
 			"pipeline.name": "m", "table.dml-sync": "false",
-			"pipeline.global-job-parameters": "a:b,weir.spec:" + (&Spec{Statement: "INSERT", Configuration: map[string]string{"pipeline.global-job-parameters": "a:b"}}).fingerprint() + ",weir.nonce:4",
+			"pipeline.global-job-parameters": "a:b,weir.spec:" + (&Spec{Statement: "INSERT", Configuration: map[string]string{"pipeline.global-job-parameters": "a:b"}}).fingerprint() + ",weir.nonce:4,weir.generation:7,weir.epoch:9",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, sessionOptions(&test.spec, "m")); diff != "" {
+			if diff := cmp.Diff(test.want, sessionOptions(&test.spec, "m", 7, 9)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

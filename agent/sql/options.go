@@ -21,10 +21,15 @@ const (
 const (
 	parameterSpec  = "weir.spec"
 	parameterNonce = "weir.nonce"
+	// parameterEpoch is the epoch of the session that the job was submitted in, and
+	// parameterGeneration the generation of the statement then.
+	parameterEpoch      = "weir.epoch"
+	parameterGeneration = "weir.generation"
 )
 
-// sessionOptions returns the options of the session of a statement.
-func sessionOptions(s *Spec, marker string) map[string]string {
+// sessionOptions returns the options of the session of a statement, in a session with
+// the control plane that has an epoch.
+func sessionOptions(s *Spec, marker string, generation, epoch int64) map[string]string {
 	out := maps.Clone(s.Configuration)
 	if out == nil {
 		out = map[string]string{}
@@ -35,7 +40,8 @@ func sessionOptions(s *Spec, marker string) map[string]string {
 	}
 	if s.Detached {
 		out[optionParameters] = joinParameters(out[optionParameters],
-			parameterSpec+":"+s.fingerprint(), parameterNonce+":"+strconv.FormatInt(s.SavepointRedeployNonce, 10))
+			parameterSpec+":"+s.fingerprint(), parameterNonce+":"+strconv.FormatInt(s.SavepointRedeployNonce, 10),
+			parameterGeneration+":"+strconv.FormatInt(generation, 10), parameterEpoch+":"+strconv.FormatInt(epoch, 10))
 		// The operation ends when the job is submitted, not when it finishes.
 		out[optionSync] = "false"
 		return out

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/openweir/weir/agent/flinkendpoint"
@@ -81,10 +82,13 @@ func (d *Driver) awaitStarted(ctx context.Context, rest *flinkrest.Client, marke
 	}
 }
 
+// selection reports whether a job of a statement is to be cancelled.
+type selection func(ctx context.Context, rest *flinkrest.Client, job string, of identity) (bool, error)
+
 // cancelOn cancels the jobs of some statements on one cluster. A cluster that does
 // not exist has none.
-func (d *Driver) cancelOn(ctx context.Context, on flinkendpoint.Deployment, whose func(identity) bool) error {
-	err := d.cancelJobs(ctx, on, whose)
+func (d *Driver) cancelOn(ctx context.Context, on flinkendpoint.Deployment, which selection) error {
+	err := d.cancelJobs(ctx, on, which)
 	if err == nil {
 		return nil
 	}
@@ -95,7 +99,7 @@ func (d *Driver) cancelOn(ctx context.Context, on flinkendpoint.Deployment, whos
 	return err
 }
 
-func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, whose func(identity) bool) error {
+func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, which selection) error {
 	rest, err := d.rest(ctx, on.Namespace, on.Name)
 	if err != nil {
 		return err
@@ -106,7 +110,12 @@ func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, wh
 	}
 	for _, job := range jobs {
 		id, marked := readMarker(job.Name)
-		if !marked || job.Ended() || !whose(id) {
+		if !marked || job.Ended() {
+			continue
+		}
+		if selected, err := which(ctx, rest, job.ID, id); err != nil {
+			return err
+		} else if !selected {
 			continue
 		}
 		d.awaitStarted(ctx, rest, job.Name)
@@ -120,7 +129,7 @@ func (d *Driver) cancelJobs(ctx context.Context, on flinkendpoint.Deployment, wh
 
 // cancelEverywhere cancels the jobs of some statements on every reachable cluster
 // of the installation. Jobs on others are orphans, or another installation's.
-func (d *Driver) cancelEverywhere(ctx context.Context, whose func(identity) bool) error {
+func (d *Driver) cancelEverywhere(ctx context.Context, which selection) error {
 	d.mu.Lock()
 	installation := d.installation
 	d.mu.Unlock()
@@ -129,7 +138,7 @@ func (d *Driver) cancelEverywhere(ctx context.Context, whose func(identity) bool
 		return fmt.Errorf("list the session clusters: %w", err)
 	}
 	for _, on := range deployments {
-		if err := d.cancelJobs(ctx, on, whose); err != nil {
+		if err := d.cancelJobs(ctx, on, which); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -155,9 +164,47 @@ func (d *Driver) cancelOrphans(ctx context.Context) {
 		if !d.synced.Load() {
 			continue
 		}
-		if err := d.cancelEverywhere(ctx, d.isOrphan); err != nil && ctx.Err() == nil {
+		if err := d.cancelEverywhere(ctx, d.isStray); err != nil && ctx.Err() == nil {
 			d.log.Warn("failed to cancel the jobs of statements that no longer exist", "error", err)
 		}
+	}
+}
+
+// isStray selects the jobs of statements that do not exist. The statement of a job
+// that was submitted before the control plane was restored from a backup may be newer
+// than the backup. Such a job is kept and reported as an orphan. Jobs of queries are not:
+// nobody can read their rows any more.
+func (d *Driver) isStray(ctx context.Context, rest *flinkrest.Client, job string, of identity) (bool, error) {
+	if !d.isOrphan(of) {
+		return false, nil
+	}
+	d.mu.Lock()
+	restored := d.restored
+	d.mu.Unlock()
+	if restored == 0 {
+		return true, nil
+	}
+	parameters, err := rest.Parameters(ctx, job)
+	if err != nil {
+		return false, err
+	}
+	epoch, _ := strconv.ParseInt(parameters[parameterEpoch], 10, 64) // 0 for jobs of earlier releases
+	if parameters[parameterSpec] == "" || epoch >= restored {
+		return true, nil
+	}
+	d.keep(of)
+	return false, nil
+}
+
+// keep notes a statement whose job is kept, and has the control plane told of it.
+func (d *Driver) keep(id identity) {
+	d.mu.Lock()
+	known := d.kept[id]
+	d.kept[id] = true
+	d.mu.Unlock()
+	if reports := d.reporter(); !known && reports != nil {
+		d.log.Warn("the control plane has no record of the statement of a job; the job is kept", "statement", id.namespace+"/"+id.name, "owner", id.owner)
+		reports.Renew("the job of the unknown statement " + id.namespace + "/" + id.name + " was found")
 	}
 }
 

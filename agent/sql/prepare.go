@@ -20,12 +20,15 @@ func (d *Driver) acquirePlanner(ctx context.Context) (release func(), err error)
 
 // prepare opens the session of a statement and runs its setup. It may return a
 // session together with an error; the caller closes the session.
-func prepare(ctx context.Context, client *gateway.Client, id identity, spec *Spec) (*gateway.Session, error) {
-	session, err := client.OpenSession(ctx, id.namespace+"/"+id.name, sessionOptions(spec, id.marker()))
+func (s *statement) prepare(ctx context.Context, client *gateway.Client, w *revision) (*gateway.Session, error) {
+	s.driver.mu.Lock()
+	epoch := s.driver.epoch
+	s.driver.mu.Unlock()
+	session, err := client.OpenSession(ctx, s.id.namespace+"/"+s.id.name, sessionOptions(w.spec, s.id.marker(), w.generation, epoch))
 	if err != nil {
 		return nil, err
 	}
-	for _, statement := range spec.Setup {
+	for _, statement := range w.spec.Setup {
 		if _, err := run(ctx, session, statement, nil); err != nil {
 			return session, err
 		}

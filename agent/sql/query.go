@@ -80,7 +80,7 @@ func (s *statement) beginQuery(ctx context.Context, w *revision) error {
 		fingerprint: w.spec.fingerprint(), nonce: w.spec.SavepointRedeployNonce, deployment: w.spec.Deployment,
 		format: gateway.JSON, usedAt: time.Now(),
 	}
-	q.session, err = prepare(ctx, ends.gateway, s.id, w.spec)
+	q.session, err = s.prepare(ctx, ends.gateway, w)
 	if q.session != nil {
 		s.query = q // so that the session is closed in any case
 	}

@@ -260,7 +260,10 @@ func (s *statement) step(ctx context.Context, w desired) (pause time.Duration, g
 	} else {
 		pause, err = s.stepQuery(ctx, w.revision)
 	}
-	if err == nil {
+	switch {
+	case err == nil && s.insert.isAhead(w.revision):
+		s.acknowledge(w, agentv1.Outcome_OUTCOME_RETRYING, "ClusterAhead", s.insert.explainAhead(w.revision))
+	case err == nil:
 		s.acknowledge(w, agentv1.Outcome_OUTCOME_APPLIED, "", "")
 	}
 	return pause, false, err
@@ -283,7 +286,9 @@ func (s *statement) tearDown(ctx context.Context, w desired) error {
 	return s.driver.cancelEverywhere(ctx, s.isOwn)
 }
 
-func (s *statement) isOwn(id identity) bool { return id == s.id }
+func (s *statement) isOwn(_ context.Context, _ *flinkrest.Client, _ string, id identity) (bool, error) {
+	return id == s.id, nil
+}
 
 // shutdown closes the session of a query when the process ends, since its rows
 // cannot be read afterwards. It does so within a short time; otherwise the next

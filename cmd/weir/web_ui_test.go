@@ -50,14 +50,14 @@ type idle struct{}
 func (idle) Hello(context.Context) (*agentv1.Hello, error) {
 	return &agentv1.Hello{Cluster: "edge", ProcessId: "process-1", Namespaces: &agentv1.NamespacesReport{Names: []string{"flink"}}}, nil
 }
-func (idle) Heartbeat() *agentv1.Heartbeat { return &agentv1.Heartbeat{} }
-func (idle) Welcome(string, int64, bool)   {}
-func (idle) Apply(*agentv1.Apply)          {}
-func (idle) Delete(*agentv1.Delete)        {}
-func (idle) Orphan(*agentv1.Orphan)        {}
-func (idle) Synced()                       {}
-func (idle) Decommissioned()               {}
-func (idle) Disconnected(bool)             {}
+func (idle) Heartbeat() *agentv1.Heartbeat      { return &agentv1.Heartbeat{} }
+func (idle) Welcome(string, int64, int64, bool) {}
+func (idle) Apply(*agentv1.Apply)               {}
+func (idle) Delete(*agentv1.Delete)             {}
+func (idle) Orphan(*agentv1.Orphan)             {}
+func (idle) Synced()                            {}
+func (idle) Decommissioned()                    {}
+func (idle) Disconnected(bool)                  {}
 
 // tunnelled is a gateway and a control plane with an agent that reaches one
 // Flink cluster, which application app1 of environment test runs on.

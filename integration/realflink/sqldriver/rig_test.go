@@ -70,6 +70,9 @@ func (a *agent) Status(m *agentv1.StatusReport) {
 	a.statuses[m.GetRef().GetName()] = m.GetStatus()
 }
 
+// Renew does nothing: there is only one session.
+func (a *agent) Renew(string) {}
+
 func (a *agent) Event(m *agentv1.EventReport) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,7 +100,7 @@ func start(t *testing.T, cluster *session.Cluster) *agent {
 		<-done
 	}
 	t.Cleanup(a.end)
-	a.driver.Welcome("installation", 1, false)
+	a.driver.Welcome("installation", 1, 0, false)
 	return a
 }
 
