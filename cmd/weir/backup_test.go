@@ -25,8 +25,8 @@ func startControl(t *testing.T, dir, keyset string) *installation {
 	if err := os.WriteFile(tokens, []byte("token\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	i := &installation{rest: "http://" + freeAddress(t) + "/cmf/api/v1", dir: dir}
-	i.process = start(t, "control", "--grpc", freeAddress(t), "--http", strings.TrimSuffix(strings.TrimPrefix(i.rest, "http://"), "/cmf/api/v1"),
+	i := &installation{rest: "http://" + ownAddress(t) + "/cmf/api/v1", dir: dir}
+	i.process = start(t, "control", "--grpc", ownAddress(t), "--http", strings.TrimSuffix(strings.TrimPrefix(i.rest, "http://"), "/cmf/api/v1"),
 		"--admin", "", "--etcd-dir", dir, "--agent-token-file", tokens, "--keyset", keyset)
 	await.Until(t, "the control plane serves", func() bool {
 		response, err := http.Get(i.rest + "/secrets")
@@ -102,7 +102,7 @@ func TestABackupOfARunningControlPlaneIsRestored(t *testing.T) {
 	if out, err := weir("restore", file, "--data-dir", first.dir); err == nil || !strings.Contains(out, "the directory is not empty") {
 		t.Errorf("restore to the directory in use: %v: %s", err, out)
 	}
-	if _, err := first.signalled(t, os.Interrupt); err != nil {
+	if err := first.signalled(t, os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := weir("backup", "--etcd-dir", first.dir, "--out", file+"-2"); err == nil || !strings.Contains(out, "no control plane runs with this directory") {
