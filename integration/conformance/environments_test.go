@@ -38,9 +38,9 @@ var environmentLines = []line{
 	{clause: "POST /cmf/api/v1/environments 400", when: "no body", says: []string{"body"}},
 	{clause: "GET /cmf/api/v1/environments 200", when: "all environments", given: []step{environment}, query: "size=2000", says: []string{"{envName}"}},
 	{
-		clause: "GET /cmf/api/v1/environments 200", when: "with the resources in them", given: []step{suspended},
+		clause: "GET /cmf/api/v1/environments 200", when: "with the resources in them", given: []step{atRest},
 		query: "filter=name={envName}&include-resource-information=true",
-		then:  all(has("items.0.status.resources.applications.RECONCILING", 1.0), has("items.0.status.resourceSummary.jobManager.count", 0.0)),
+		then:  all(has("items.0.status.resources.applications.SUSPENDED", 1.0), has("items.0.status.resourceSummary.jobManager.count", 0.0)),
 	},
 	{clause: "GET /cmf/api/v1/environments 304", when: "nothing changed", given: []step{environment}, query: "filter=name={envName}", unchanged: true},
 	{clause: "GET /cmf/api/v1/environments 400", when: "a page below zero", query: "page=-1", says: []string{"page"}},

@@ -96,6 +96,12 @@ func application(s *scene) { s.application("running") }
 
 func suspended(s *scene) { s.application("suspended") }
 
+// atRest is a suspended application whose state will not change.
+func atRest(s *scene) {
+	suspended(s)
+	s.awaits(oneApp, "status.jobStatus.state", "SUSPENDED")
+}
+
 func (s *scene) application(state string) {
 	environment(s)
 	if !s.known("appName") {
