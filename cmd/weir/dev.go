@@ -30,9 +30,6 @@ import (
 	"github.com/openweir/weir/sandbox"
 )
 
-// devHeartbeat is short, so that a disconnected cluster is soon seen as such.
-const devHeartbeat = time.Second
-
 // devNamespaces are there in every sandbox cluster.
 var devNamespaces = []string{"default", "flink"}
 
@@ -129,7 +126,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	tokens.Add(token, "")
 	replica, err := control.New(control.Config{
 		Etcd: etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
-		Heartbeat: devHeartbeat, Version: buildVersion(), Log: log,
+		Version: buildVersion(), Log: log,
 	})
 	if err != nil {
 		return err
