@@ -38,7 +38,7 @@ func backedUp(t *testing.T) (r *replica, save func() string) {
 func restored(t *testing.T, path string) *replica {
 	t.Helper()
 	dir := t.TempDir()
-	must(control.Restore(path, embedded.DataDir(dir), embedded.Member()))(t)
+	must(control.Restore(t.Context(), path, embedded.DataDir(dir), embedded.Member()))(t)
 	return startReplica(t, storetest.Server(t, embedded.Config{Dir: dir}).Client(), "restored")
 }
 

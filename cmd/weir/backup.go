@@ -74,7 +74,7 @@ func restoreCommand() *cobra.Command {
 			if member.Name == "" {
 				data, of = embedded.DataDir(dir), embedded.Member()
 			}
-			revision, err := control.Restore(args[0], data, of)
+			revision, err := control.Restore(cmd.Context(), args[0], data, of)
 			if err != nil {
 				return err
 			}

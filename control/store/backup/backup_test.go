@@ -84,7 +84,7 @@ func TestARestoredEtcdHasWhatWasSavedAndGreaterRevisions(t *testing.T) {
 	later := put(t, etcd, "c", "1")
 
 	dir := t.TempDir()
-	continues, err := backup.Restore(path, target(dir))
+	continues, err := backup.Restore(t.Context(), path, target(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestWhatIsNoBackupIsNotRestored(t *testing.T) {
 			if test.change != nil {
 				test.change(&to)
 			}
-			_, err := backup.Restore(file, to)
+			_, err := backup.Restore(t.Context(), file, to)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("the error is %v, want %q", err, test.want)
 			}
@@ -196,10 +196,10 @@ func TestWhatIsNoBackupIsNotRestored(t *testing.T) {
 func TestARestoreReplacesNothing(t *testing.T) {
 	path, _, _ := saved(t)
 	dir := t.TempDir()
-	if _, err := backup.Restore(path, target(dir)); err != nil {
+	if _, err := backup.Restore(t.Context(), path, target(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backup.Restore(path, target(dir)); err == nil || !strings.Contains(err.Error(), "the directory is not empty") {
+	if _, err := backup.Restore(t.Context(), path, target(dir)); err == nil || !strings.Contains(err.Error(), "the directory is not empty") {
 		t.Errorf("the error is %v", err)
 	}
 	if got := names(t, embedded.DataDir(dir)); !slices.Equal(got, []string{"member"}) {
@@ -218,7 +218,7 @@ func TestMembersOfOneClusterAreRestoredAlike(t *testing.T) {
 			Name: name, PeerURL: "http://" + name + ":2380", Token: "restored",
 			Cluster: "etcd-0=http://etcd-0:2380,etcd-1=http://etcd-1:2380",
 		}
-		revision, err := backup.Restore(path, to)
+		revision, err := backup.Restore(t.Context(), path, to)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,15 +47,15 @@ type Target struct {
 // backup. The members of one cluster are restored from the same file, each with a
 // directory of its own. It returns the revision that the cluster continues from.
 // Unless it succeeds, it leaves nothing in the directory.
-func Restore(path string, to Target) (int64, error) {
-	revision, err := restore(path, to)
+func Restore(ctx context.Context, path string, to Target) (int64, error) {
+	revision, err := restore(ctx, path, to)
 	if err != nil {
 		return 0, fmt.Errorf("restore %s to %s: %w", path, to.Dir, err)
 	}
 	return revision, nil
 }
 
-func restore(path string, to Target) (int64, error) {
+func restore(ctx context.Context, path string, to Target) (int64, error) {
 	if err := checkEmpty(to.Dir); err != nil {
 		return 0, err
 	}
@@ -67,24 +67,24 @@ func restore(path string, to Target) (int64, error) {
 	if err := os.MkdirAll(to.Dir, 0o700); err != nil {
 		return 0, err
 	}
-	revision, err := restoreTo(path, to)
+	revision, err := restoreTo(ctx, path, to)
 	if err != nil && made {
 		_ = os.Remove(to.Dir)
 	}
 	return revision, err
 }
 
-func restoreTo(path string, to Target) (int64, error) {
+func restoreTo(ctx context.Context, path string, to Target) (int64, error) {
 	work, err := os.MkdirTemp(to.Dir, ".restore-")
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	database := filepath.Join(work, "database")
 	if err := copyFile(database, path); err != nil {
 		return 0, err
 	}
-	revision, err := mark(database, to)
+	revision, err := mark(ctx, database, to)
 	if err != nil {
 		return 0, err
 	}
@@ -125,7 +125,7 @@ func copyFile(to, from string) error {
 	if err != nil {
 		return err
 	}
-	defer source.Close()
+	defer func() { _ = source.Close() }()
 	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -136,12 +136,12 @@ func copyFile(to, from string) error {
 
 // mark adds the entry of a target to a database, whose keys it checks, and returns
 // the revision that the restored etcd continues from. It is the same for each member.
-func mark(database string, to Target) (int64, error) {
+func mark(ctx context.Context, database string, to Target) (int64, error) {
 	be := backend.NewDefaultBackend(zap.NewNop(), database)
-	defer be.Close()
+	defer func() { _ = be.Close() }()
 	kv := mvcc.NewStore(zap.NewNop(), be, &lease.FakeLessor{}, mvcc.StoreConfig{})
-	defer kv.Close()
-	found, err := kv.Range(context.Background(), []byte(to.Prefix), prefixEnd(to.Prefix), mvcc.RangeOptions{Limit: 1})
+	defer func() { _ = kv.Close() }()
+	found, err := kv.Range(ctx, []byte(to.Prefix), prefixEnd(to.Prefix), mvcc.RangeOptions{Limit: 1})
 	if err != nil {
 		return 0, fmt.Errorf("read the backup: %w", err)
 	}

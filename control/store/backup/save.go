@@ -40,7 +40,7 @@ func save(ctx context.Context, client *clientv3.Client, path string) (Info, erro
 	if err != nil {
 		return Info{}, err
 	}
-	defer os.Remove(partial.Name())
+	defer func() { _ = os.Remove(partial.Name()) }()
 	err = download(ctx, client, partial)
 	if err = errors.Join(err, partial.Close()); err != nil {
 		return Info{}, err
