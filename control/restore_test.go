@@ -114,6 +114,7 @@ func (c *aheadCluster) reconnect(t *testing.T) *agent {
 		}
 		return nil
 	})
+	awaitEqual(t, "the state of the job", "RUNNING", func() string { return c.jobState(t, "prod", "orders") })
 	return a
 }
 
@@ -124,7 +125,6 @@ func TestWhatIsNewerThanTheBackupIsKeptAndReported(t *testing.T) {
 	equal(t, "problem", "ClusterAhead: The FlinkDeployment 'orders' on the cluster is newer than this resource, which was restored from a backup: "+
 		"it has generation 3, and the resource generation 1. It is kept as it is, and what runs continues. "+
 		"To apply this resource in its place, change the resource, for example one of its labels.", c.problemOf(t, "orders"))
-	equal(t, "state of the job", "RUNNING", c.jobState(t, "prod", "orders"))
 	if events := c.history(t, "prod", "orders"); !slices.ContainsFunc(events, func(e string) bool { return strings.HasPrefix(e, "WARNING ClusterAhead: ") }) {
 		t.Errorf("no event says so: %v", events)
 	}

@@ -108,7 +108,7 @@ func TestInvalidFlagsAreReported(t *testing.T) {
 		"backup to nowhere":     {[]string{"backup", "--etcd-dir", t.TempDir()}, `required flag(s) "out" not set`},
 		"restore of no file":    {[]string{"restore", "/nonexistent", "--data-dir", t.TempDir()}, "open /nonexistent: no such file or directory"},
 		"restore of a member": {[]string{"restore", "/nonexistent", "--data-dir", t.TempDir(), "--name", "etcd-0"},
-			"they must all be set: [name initial-advertise-peer-urls initial-cluster]"},
+			"missing [initial-advertise-peer-urls initial-cluster]"},
 		"no such token file": {[]string{"control", "--etcd-dir", t.TempDir(), "--agent-token-file", "/nonexistent"}, "read agent tokens: open /nonexistent"},
 	} {
 		out, err := command(test.args...).CombinedOutput()
