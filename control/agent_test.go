@@ -87,7 +87,7 @@ func (r *replica) connect(t testing.TB, h *agentv1.Hello) *agent {
 	a.begin(h)
 	await.Success(t, "Synced", func() error {
 		if a.synced() == nil {
-			return fmt.Errorf("got %d messages, error %v", len(a.messages()), a.err)
+			return fmt.Errorf("got %d messages, error %v", len(a.messages()), a.failure())
 		}
 		return nil
 	})
@@ -119,6 +119,13 @@ func (a *agent) receive() {
 		a.got = append(a.got, message)
 		a.mu.Unlock()
 	}
+}
+
+// failure is why the stream ended, nil while it goes on.
+func (a *agent) failure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err
 }
 
 // pause stops reading after at most one more message, until resume.
