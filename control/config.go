@@ -14,6 +14,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/information"
@@ -37,6 +38,8 @@ type Config struct {
 	TLS *TLSFiles
 	// Replica names this replica to the others. Required.
 	Replica string
+	// Authenticate returns who the caller of an RPC of the public API is. Required.
+	Authenticate access.Authenticate
 	// AgentTokens are the bootstrap tokens of agents.
 	AgentTokens fleet.Tokens
 	// Keys seal secrets. Without any, secrets cannot be created or read.
@@ -83,6 +86,9 @@ func (c *Config) complete() error {
 	}
 	if c.Replica == "" {
 		wrong = append(wrong, errors.New("replica: a name is required"))
+	}
+	if c.Authenticate == nil {
+		wrong = append(wrong, errors.New("authenticate: is required"))
 	}
 	if c.Log == nil {
 		wrong = append(wrong, errors.New("log: is required"))

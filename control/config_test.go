@@ -21,6 +21,7 @@ func TestAllConfigurationErrorsAreReported(t *testing.T) {
 	}
 	equal(t, "error", strings.Split(`configuration of the control plane: etcd: a client is required
 replica: a name is required
+authenticate: is required
 log: is required
 heartbeat: must be at least 1s, got 1ms
 limits: at least one event and one instance of each application must be kept

@@ -85,8 +85,8 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
-		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{c.unary.count}, interceptor.Unary(c.config.Log)...)...),
-		grpc.ChainStreamInterceptor(interceptor.Stream(c.config.Log)...),
+		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{c.unary.count}, c.UnaryInterceptors()...)...),
+		grpc.ChainStreamInterceptor(c.StreamInterceptors()...),
 		grpc.StatsHandler(otelgrpc.NewServerHandler()),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(readBuffer),
@@ -107,12 +107,16 @@ func (c *Control) Services(server grpc.ServiceRegistrar) { c.rooms.register(serv
 // UnaryInterceptors and StreamInterceptors are what every RPC must pass through
 // on a server of the same process.
 func (c *Control) UnaryInterceptors() []grpc.UnaryServerInterceptor {
-	return interceptor.Unary(c.config.Log)
+	return interceptor.Unary(c.interceptors())
 }
 
 // StreamInterceptors are UnaryInterceptors for streams.
 func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
-	return interceptor.Stream(c.config.Log)
+	return interceptor.Stream(c.interceptors())
+}
+
+func (c *Control) interceptors() interceptor.Config {
+	return interceptor.Config{Authenticate: c.config.Authenticate, Log: c.config.Log}
 }
 
 // Loaded is closed when the state is loaded and requests can be served.

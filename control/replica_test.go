@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/store/storetest"
@@ -76,13 +77,14 @@ func launch(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*c
 	t.Helper()
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	config := control.Config{
-		Etcd:        etcd,
-		Listen:      func() (net.Listener, error) { return listener, nil },
-		Replica:     name,
-		AgentTokens: fleet.Tokens{},
-		Heartbeat:   longHeartbeat,
-		Version:     information.Version{Version: "1.2.3", Revision: "0123abc"},
-		Log:         slog.New(slog.NewTextHandler(testLog{t, name}, nil)),
+		Etcd:         etcd,
+		Listen:       func() (net.Listener, error) { return listener, nil },
+		Replica:      name,
+		Authenticate: access.AllowAnonymous,
+		AgentTokens:  fleet.Tokens{},
+		Heartbeat:    longHeartbeat,
+		Version:      information.Version{Version: "1.2.3", Revision: "0123abc"},
+		Log:          slog.New(slog.NewTextHandler(testLog{t, name}, nil)),
 	}
 	config.AgentTokens.Add(anyToken, "")
 	config.AgentTokens.Add(oneToken, "cluster-a")

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/store"
@@ -177,14 +178,15 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
 	}
 	config := control.Config{
-		Replica:     replicaName(f.replica),
-		AgentTokens: tokens,
-		Keys:        keys,
-		Heartbeat:   f.heartbeat,
-		Kafka:       f.kafka,
-		Limits:      application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
-		Version:     buildVersion(),
-		Log:         log,
+		Replica:      replicaName(f.replica),
+		Authenticate: access.AllowAnonymous,
+		AgentTokens:  tokens,
+		Keys:         keys,
+		Heartbeat:    f.heartbeat,
+		Kafka:        f.kafka,
+		Limits:       application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
+		Version:      buildVersion(),
+		Log:          log,
 	}
 	if f.etcdDir == "" {
 		config.HistoryRetention = f.history // the embedded etcd compacts by itself

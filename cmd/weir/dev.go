@@ -22,6 +22,7 @@ import (
 	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/flinkendpoint"
 	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store/embedded"
@@ -125,7 +126,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	tokens := fleet.Tokens{}
 	tokens.Add(token, "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
+		Etcd: etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
 		Version: buildVersion(), Log: log,
 	})
 	if err != nil {

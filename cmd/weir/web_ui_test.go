@@ -23,6 +23,7 @@ import (
 	"github.com/openweir/weir/agent/link"
 	"github.com/openweir/weir/agent/tunnel"
 	"github.com/openweir/weir/control"
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/store/storetest"
 	"github.com/openweir/weir/gateway"
@@ -82,7 +83,7 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 	tokens := fleet.Tokens{}
 	tokens.Add("token", "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd, Listen: func() (net.Listener, error) { return agents, nil }, Replica: "replica-1", AgentTokens: tokens, Heartbeat: time.Minute, Log: log,
+		Etcd: etcd, Listen: func() (net.Listener, error) { return agents, nil }, Replica: "replica-1", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Heartbeat: time.Minute, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package interceptor is what every RPC of the control plane passes through,
 // unary and streaming alike: panics become internal errors, errors become
-// statuses, requests are held to the rules of the proto.
+// statuses, callers are authenticated, requests are held to the rules of the proto.
 package interceptor
 
 import (
@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/validate"
@@ -24,14 +25,22 @@ import (
 // requestIDHeader carries the id that the gateway gave a request.
 const requestIDHeader = "x-request-id"
 
+// Config is what the interceptors need. Everything is required.
+type Config struct {
+	// Authenticate returns who the caller of a method of the public API is.
+	Authenticate access.Authenticate
+	// Log receives the errors that are not the caller's.
+	Log *slog.Logger
+}
+
 // Unary is the chain for unary RPCs, outermost first.
-func Unary(log *slog.Logger) []grpc.UnaryServerInterceptor {
-	return []grpc.UnaryServerInterceptor{unaryErrors(log), unaryRecovery, unaryValidation}
+func Unary(config Config) []grpc.UnaryServerInterceptor {
+	return []grpc.UnaryServerInterceptor{unaryErrors(config.Log), unaryRecovery, unaryAuthentication(config.Authenticate), unaryValidation}
 }
 
 // Stream is the chain for streaming RPCs: the same as Unary.
-func Stream(log *slog.Logger) []grpc.StreamServerInterceptor {
-	return []grpc.StreamServerInterceptor{streamErrors(log), streamRecovery, streamValidation}
+func Stream(config Config) []grpc.StreamServerInterceptor {
+	return []grpc.StreamServerInterceptor{streamErrors(config.Log), streamRecovery, streamAuthentication(config.Authenticate), streamValidation}
 }
 
 func unaryErrors(log *slog.Logger) grpc.UnaryServerInterceptor {

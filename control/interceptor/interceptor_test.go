@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/interceptor"
 	"github.com/openweir/weir/control/store"
@@ -85,9 +86,10 @@ func serve(t *testing.T, do func() error) (*grpc.ClientConn, *log) {
 	t.Helper()
 	logged := &log{}
 	logger := slog.New(slog.NewTextHandler(logged, nil))
+	config := interceptor.Config{Authenticate: access.AllowAnonymous, Log: logger}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(interceptor.Unary(logger)...),
-		grpc.ChainStreamInterceptor(interceptor.Stream(logger)...),
+		grpc.ChainUnaryInterceptor(interceptor.Unary(config)...),
+		grpc.ChainStreamInterceptor(interceptor.Stream(config)...),
 	)
 	s := &service{do: do}
 	cmfv1.RegisterEnvironmentServiceServer(server, s)

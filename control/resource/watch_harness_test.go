@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/interceptor"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/application"
@@ -59,9 +60,10 @@ func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	config := interceptor.Config{Authenticate: access.AllowAnonymous, Log: quiet}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(interceptor.Unary(quiet)...),
-		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{r.noteEnd}, interceptor.Stream(quiet)...)...))
+		grpc.ChainUnaryInterceptor(interceptor.Unary(config)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{r.noteEnd}, interceptor.Stream(config)...)...))
 	r.applications.Room().Register(server)
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) })

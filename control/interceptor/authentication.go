@@ -1,0 +1,50 @@
+package interceptor
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"github.com/openweir/weir/control/access"
+)
+
+// publicAPI begins the names of the methods whose callers are authenticated here.
+// Agents are authenticated by their own service, from the first message; health
+// and reflection are for everybody who can connect.
+const publicAPI = "/cmf.v1."
+
+func unaryAuthentication(authenticate access.Authenticate) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if !strings.HasPrefix(info.FullMethod, publicAPI) {
+			return handler(ctx, req)
+		}
+		principal, err := authenticate(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return handler(access.WithPrincipal(ctx, principal), req)
+	}
+}
+
+func streamAuthentication(authenticate access.Authenticate) grpc.StreamServerInterceptor {
+	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		if !strings.HasPrefix(info.FullMethod, publicAPI) {
+			return handler(srv, stream)
+		}
+		principal, err := authenticate(stream.Context())
+		if err != nil {
+			return err
+		}
+		return handler(srv, authenticatedStream{stream, access.WithPrincipal(stream.Context(), principal)})
+	}
+}
+
+// authenticatedStream is a stream whose context has its principal.
+type authenticatedStream struct {
+	grpc.ServerStream
+	ctx context.Context //nolint:containedctx // grpc.ServerStream has its context as a method
+}
+
+// Context returns the context of the stream, with the principal.
+func (s authenticatedStream) Context() context.Context { return s.ctx }
