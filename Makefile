@@ -6,7 +6,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run build test lint generate integration conformance flink kafka operator e2e bench bench-growth fuzz clean \
-	lint-format lint-go lint-proto lint-breaking lint-generated
+	vulncheck sbom reproducible lint-format lint-go lint-proto lint-breaking lint-generated
 
 TOOLS := $(CURDIR)/.build/tools
 export PATH := $(TOOLS):$(PATH)
@@ -105,6 +105,17 @@ bench-growth: ## Measure what grows with the number of applications.
 fuzz: ## Run every fuzz target for FUZZTIME.
 	tools/fuzz.sh $(FUZZTIME)
 
+vulncheck: $(TOOLS)/.supplychain.stamp ## Look for known vulnerabilities in the dependencies of all modules.
+	rm -rf .build/vulndb
+	indexdb -vulns "$$(cd tools/supplychain && go list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out .build/vulndb
+	vulncheck -db .build/vulndb $(MODULES)
+
+sbom: build $(TOOLS)/.supplychain.stamp ## Write the software bill of materials of bin/weir to bin/weir.cdx.json (CycloneDX).
+	cyclonedx-gomod bin -json -output-version 1.6 -version $(VERSION) -output bin/weir.cdx.json bin/weir
+
+reproducible: ## Build weir twice, in two directories, and compare.
+	tools/supplychain/reproducible.sh
+
 clean: ## Remove what was built.
 	rm -rf .build bin
 
@@ -112,6 +123,12 @@ clean: ## Remove what was built.
 $(TOOLS)/.stamp: tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
 	@mkdir -p $(TOOLS)
 	cd tools && go build -o $(TOOLS)/ tool
+	@touch $@
+
+# The database of vulnerabilities is a module too, so its release is pinned there.
+$(TOOLS)/.supplychain.stamp: tools/supplychain/go.mod tools/supplychain/go.sum $(wildcard tools/supplychain/*/*.go)
+	@mkdir -p $(TOOLS)
+	cd tools/supplychain && go vet ./... && go test ./... && go build -o $(TOOLS)/ tool ./vulncheck
 	@touch $@
 
 # golangci-lint takes minutes to build, and only lint-go needs it.
