@@ -26,6 +26,9 @@ type replica struct {
 	stop         func()
 }
 
+// errPanic makes the duty panic instead of failing.
+var errPanic = errors.New("panic")
+
 func stand(t *testing.T, etcd *clientv3.Client, name string) *replica {
 	t.Helper()
 	r := &replica{begun: make(chan string, 10), ended: make(chan string, 10), others: make(chan string, 10), fail: make(chan error)}
@@ -37,6 +40,9 @@ func stand(t *testing.T, etcd *clientv3.Client, name string) *replica {
 				defer func() { r.ended <- name }()
 				select {
 				case err := <-r.fail:
+					if errors.Is(err, errPanic) {
+						panic(err)
+					}
 					return err
 				case <-ctx.Done():
 					return ctx.Err()
@@ -89,9 +95,9 @@ func TestOneReplicaLeadsAndAnotherSucceedsIt(t *testing.T) {
 
 func TestAFailedDutyBeginsAgainAndTheOthersGoOn(t *testing.T) {
 	r := stand(t, storetest.Etcd(t), "one")
-	for begin := range 3 {
+	for begin, failure := range []error{errors.New("broken"), errPanic, errors.New("broken again")} {
 		await.Receive(t, fmt.Sprintf("begin %d of the duty", begin), r.begun)
-		r.fail <- errors.New("broken")
+		r.fail <- failure
 		await.Receive(t, "its end", r.ended)
 	}
 	await.Receive(t, "the duty after its failures", r.begun)

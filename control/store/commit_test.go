@@ -1,10 +1,16 @@
 package store
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"testing"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"pgregory.net/rapid"
 )
 
@@ -74,5 +80,111 @@ func TestAGroupIsBounded(t *testing.T) {
 	large.add(&Tx{size: maxGroupBytes - 10})
 	if large.admits(&Tx{size: 11}) {
 		t.Error("a group grows beyond its bytes")
+	}
+}
+
+// answers is an etcd that answers every request as its function does.
+type answers func(ops []clientv3.Op) error
+
+func (a answers) Txn(context.Context) clientv3.Txn { return &answered{answer: a} }
+
+// answered is one request.
+type answered struct {
+	answer answers
+	ops    []clientv3.Op
+}
+
+func (a *answered) If(...clientv3.Cmp) clientv3.Txn      { return a }
+func (a *answered) Then(ops ...clientv3.Op) clientv3.Txn { a.ops = ops; return a }
+func (a *answered) Else(...clientv3.Op) clientv3.Txn     { return a }
+func (a *answered) Commit() (*clientv3.TxnResponse, error) {
+	if err := a.answer(a.ops); err != nil {
+		return nil, err
+	}
+	return &clientv3.TxnResponse{Header: &etcdserverpb.ResponseHeader{Revision: 7}, Succeeded: true}, nil
+}
+
+// keyValues makes answers the KV of a client.
+type keyValues struct {
+	clientv3.KV
+	answers
+}
+
+func (k keyValues) Txn(ctx context.Context) clientv3.Txn { return k.answers.Txn(ctx) }
+
+func storeOver(t *testing.T, answer answers) *Store {
+	client := clientv3.NewCtxClient(t.Context())
+	client.KV = keyValues{answers: answer}
+	s := New(client, "/test", slog.New(slog.DiscardHandler))
+	t.Cleanup(s.silence.stop)
+	return s
+}
+
+// pendingOf is a transaction of one operation that waits for its commit.
+func pendingOf(op clientv3.Op) *pendingCommit {
+	tx := &Tx{ops: []clientv3.Op{op}}
+	if op.IsPut() {
+		tx.own = []ownWrite{{string(op.KeyBytes()), &ownValue{}}}
+	}
+	return &pendingCommit{tx: tx, done: make(chan struct{})}
+}
+
+func TestATransactionThatEtcdRejectsHarmsNoOtherOfItsGroup(t *testing.T) {
+	put, large, remove := clientv3.OpPut("small", ""), clientv3.OpPut("large", ""), clientv3.OpDelete("old")
+	tests := []struct {
+		name  string
+		etcd  error // of a group, and of what is to blame for it
+		blame string
+		group []clientv3.Op
+		want  []error
+	}{
+		{"one is too large", rpctypes.ErrRequestTooLarge, "large", []clientv3.Op{put, large, remove}, []error{nil, ErrTooLarge, nil}},
+		{"one has too many operations", rpctypes.ErrTooManyOps, "large", []clientv3.Op{large, put}, []error{ErrTooLarge, nil}},
+		{"there is only space for deletions", rpctypes.ErrNoSpace, "large", []clientv3.Op{large, remove}, []error{ErrNoSpace, nil}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := storeOver(t, func(ops []clientv3.Op) error {
+				if ops[0].IsTxn() || string(ops[0].KeyBytes()) == test.blame {
+					return test.etcd
+				}
+				return nil
+			})
+			var group []*pendingCommit
+			for _, op := range test.group {
+				group = append(group, pendingOf(op))
+			}
+			s.committer.sendGroup(t.Context(), group)
+			for i, p := range group {
+				<-p.done
+				if !errors.Is(p.err, test.want[i]) || p.err == nil && p.revision != 7 {
+					t.Errorf("transaction %d ends with revision %d, error %v; want error %v", i, p.revision, p.err, test.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestValuesThatWereNotWrittenAreForgotten(t *testing.T) {
+	lost := true
+	s := storeOver(t, func([]clientv3.Op) error {
+		if lost {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	tx := &Tx{ops: []clientv3.Op{clientv3.OpPut("a", "")}, own: []ownWrite{{"a", &ownValue{encoded: []byte("x")}}}}
+	if _, err := s.commit(t.Context(), tx); err == nil {
+		t.Fatal("the commit succeeded")
+	}
+	if len(s.written.values) != 0 {
+		t.Error("a value that was not written is kept for the watch, which may never bring it")
+	}
+	lost = false
+	if _, err := s.commit(t.Context(), tx); err != nil {
+		t.Fatal(err)
+	}
+	if s.written.take([]byte("a"), []byte("x")) == nil {
+		t.Error("a value that was written is not known")
 	}
 }
