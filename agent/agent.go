@@ -77,14 +77,15 @@ func New(config Config) (*Agent, error) {
 		return nil, fmt.Errorf("invalid agent configuration: %w", err)
 	}
 	kubernetes, err := driver.New(driver.Config{
-		Cluster:    config.Cluster,
-		Version:    config.Version,
-		Kubernetes: config.Kubernetes,
-		Namespaces: config.Namespaces,
-		Fence:      sessions,
-		Reports:    outbox,
-		Log:        config.Log,
-		Timing:     config.Timing.Driver,
+		Cluster:     config.Cluster,
+		Version:     config.Version,
+		Kubernetes:  config.Kubernetes,
+		Namespaces:  config.Namespaces,
+		PodSecurity: config.PodSecurity,
+		Fence:       sessions,
+		Reports:     outbox,
+		Log:         config.Log,
+		Timing:      config.Timing.Driver,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("invalid agent configuration: %w", err)

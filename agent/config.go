@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/openweir/weir/agent/sql"
+	"github.com/openweir/weir/flink/podsecurity"
 )
 
 // Config configures an agent.
@@ -30,6 +31,9 @@ type Config struct {
 	// Namespaces restricts the agent to these namespaces. If empty, it watches
 	// all, which requires a ClusterRole.
 	Namespaces []string
+	// PodSecurity is the level of the Pod Security Standards that Flink clusters are
+	// held to, whatever the control plane allows. Empty means podsecurity.Baseline.
+	PodSecurity podsecurity.Level
 	// FenceNamespace is the namespace of the ConfigMap that records the newest session
 	// of the cluster. If empty, it is the first of Namespaces, or else "default".
 	FenceNamespace string
@@ -95,6 +99,9 @@ func (c Config) Validate() error {
 	}
 	if n := c.FenceNamespace; n != "" && len(validation.ValidateNamespaceName(n, false)) > 0 {
 		wrong("fence namespace: %q is not a valid namespace name", n)
+	}
+	if _, err := podsecurity.ParseLevel(string(c.PodSecurity)); err != nil {
+		wrong("pod security: %w", err)
 	}
 	problems = append(problems, c.Identity.problems()...)
 	return errors.Join(problems...)

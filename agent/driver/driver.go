@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/openweir/weir/flink/podsecurity"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	Kubernetes *rest.Config
 	// Namespaces restricts the driver to these namespaces. Empty means all.
 	Namespaces []string
+	// PodSecurity is the level of the Pod Security Standards that Flink clusters are
+	// held to, whatever the control plane allows.
+	PodSecurity podsecurity.Level
 	// Fence says whether a newer session of the cluster has begun. The sessions of
 	// the driver are made known to it by the caller.
 	Fence   Fence

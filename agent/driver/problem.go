@@ -24,6 +24,9 @@ const (
 	ReasonMissingNamespace = "MissingNamespace"
 	// ReasonForbidden: RBAC, a quota or an admission policy refused the request.
 	ReasonForbidden = "Forbidden"
+	// ReasonPodSecurity: the agent does not apply what the Pod Security Standard that it
+	// enforces forbids.
+	ReasonPodSecurity = "PodSecurity"
 	// ReasonInvalid: the API server or an admission webhook refused the object.
 	ReasonInvalid = "Invalid"
 	// ReasonNotOwned: an object that Weir did not create has the name.

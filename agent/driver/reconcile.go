@@ -191,6 +191,9 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 	if err != nil {
 		return failed(refused(ReasonInvalid, "%s cannot be applied: %s", t.key, err))
 	}
+	if p := d.checkPodSecurity(t, manifest); p != nil {
+		return failed(p)
+	}
 	m, _ := marksOf(live)
 	switch decide(t.apply, live, t.known, t.installation, t.epoch) {
 	case create:

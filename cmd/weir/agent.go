@@ -16,6 +16,7 @@ import (
 	"github.com/openweir/weir/agent"
 	"github.com/openweir/weir/agent/flinkendpoint"
 	"github.com/openweir/weir/agent/sql"
+	"github.com/openweir/weir/flink/podsecurity"
 )
 
 func agentCommand(log func() *slog.Logger) *cobra.Command {
@@ -67,6 +68,7 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster (default: the service account of the pod)")
 	f.BoolVar(&localFlink, "local-flink", false, "reach Flink clusters as local processes started by a sandbox instead of as pods")
 	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "namespaces to manage (default: all)")
+	f.StringVar((*string)(&config.PodSecurity), "pod-security", string(podsecurity.Baseline), "level of the Pod Security Standards that Flink clusters are held to, whatever the control plane allows: baseline or privileged")
 	f.StringVar(&config.FenceNamespace, "fence-namespace", "", "namespace of the ConfigMap that records the newest session of the cluster "+
 		"(default: that of the pod, else the first of --namespaces, else default)")
 	f.StringToStringVar(&config.Labels, "labels", nil, "labels to register the cluster with, such as region=eu,env=prod")

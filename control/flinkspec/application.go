@@ -8,6 +8,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/podsecurity"
 	"github.com/openweir/weir/flink/validation"
 	"github.com/openweir/weir/openjson"
 )
@@ -62,14 +63,18 @@ func DesiredState(spec openjson.Object) string {
 
 // CheckEffective notes what the Flink operator would refuse: a user learns of it at
 // once and not from a status later. Only rules that hold whatever the operator's own
-// configuration is are checked here; the others are in the warnings.
-func CheckEffective(effective openjson.Object) (warnings []string, err error) {
+// configuration is are checked here; the others are in the warnings. What the level
+// of the Pod Security Standards forbids is refused too.
+func CheckEffective(effective openjson.Object, level podsecurity.Level) (warnings []string, err error) {
 	problems := validation.Deployment(effective)
 	v := refusals(problems)
 	for i := range v {
 		if v[i] == "spec.serviceAccount: must be set" {
 			v[i] += ", in the application or in the environment's flinkApplicationDefaults"
 		}
+	}
+	if len(v) == 0 {
+		v = refusals(podsecurity.Check(level, effective))
 	}
 	if effective["job"] == nil {
 		v.Addf("spec.job: must be set: a FlinkApplication runs one job")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/podsecurity"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -81,7 +82,7 @@ func TestCheckEffective(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			effective := openjson.Merge(object(t, runnable), object(t, test.over))
-			_, err := flinkspec.CheckEffective(effective)
+			_, err := flinkspec.CheckEffective(effective, podsecurity.Baseline)
 			same(t, messages(t, err), test.want)
 		})
 	}

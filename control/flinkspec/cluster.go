@@ -7,6 +7,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/podsecurity"
 	"github.com/openweir/weir/flink/validation"
 	"github.com/openweir/weir/openjson"
 )
@@ -70,9 +71,12 @@ func CheckPoolDefaults(v *apierror.Violations, defaults openjson.Object) {
 // CheckClusterSpec notes what the Flink operator would refuse in the
 // specification that a pool's clusters have, by itself and because of the one in
 // force.
-func CheckClusterSpec(inForce, effective openjson.Object) error {
+func CheckClusterSpec(inForce, effective openjson.Object, level podsecurity.Level) error {
 	cluster := openjson.Without(effective, "job")
 	v := refusals(validation.Deployment(cluster))
+	if len(v) == 0 {
+		v = refusals(podsecurity.Check(level, cluster))
+	}
 	if mode := openjson.Field(effective, "job", "upgradeMode"); mode != nil && !slices.Contains(flink.UpgradeModes, fmt.Sprint(mode)) {
 		v.Addf("spec.job.upgradeMode: must be one of %s, got %q", strings.Join(flink.UpgradeModes, ", "), fmt.Sprint(mode))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink/podsecurity"
 	"github.com/openweir/weir/openjson"
 )
 
@@ -49,7 +50,7 @@ func TestClusterSpecThatTheOperatorWouldRefuse(t *testing.T) {
 		"spec.clusterSpec.serviceAccount: must be set",
 		`spec.clusterSpec.job.upgradeMode: must be one of stateless, savepoint, last-state, got "never"`,
 	}
-	if diff := cmp.Diff(want, messages(t, flinkspec.CheckClusterSpec(nil, effective))); diff != "" {
+	if diff := cmp.Diff(want, messages(t, flinkspec.CheckClusterSpec(nil, effective, podsecurity.Baseline))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

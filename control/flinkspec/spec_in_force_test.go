@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink/podsecurity"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -33,7 +34,7 @@ func TestCheckChange(t *testing.T) {
 	same(t, messages(t, flinkspec.CheckChange(object(t, `{}`), object(t, `{"mode":"standalone"}`))),
 		[]string{"spec.mode: cannot change after the cluster was deployed: it is native"})
 	cluster := object(t, `{"flinkVersion":"v2_0","serviceAccount":"flink","mode":"standalone","job":{"parallelism":1}}`)
-	same(t, messages(t, flinkspec.CheckClusterSpec(nil, cluster)), []string(nil))
-	same(t, messages(t, flinkspec.CheckClusterSpec(object(t, `{}`), cluster)),
+	same(t, messages(t, flinkspec.CheckClusterSpec(nil, cluster, podsecurity.Baseline)), []string(nil))
+	same(t, messages(t, flinkspec.CheckClusterSpec(object(t, `{}`), cluster, podsecurity.Baseline)),
 		[]string{"spec.clusterSpec.mode: cannot change after the cluster was deployed: it is native"})
 }

@@ -4,16 +4,17 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/flink/podsecurity"
 )
 
 // Defaults of the environment meet what an application asks for, and ask for
 // what it lacks.
 func TestTheOperatorSeesTheEnvironmentsDefaults(t *testing.T) {
 	spec := object(t, `{"flinkVersion":"v1_20","serviceAccount":"flink","jobManager":{"replicas":2},"flinkConfiguration":{"high-availability.type":"NONE"},"job":{"parallelism":1}}`)
-	if _, err := flinkspec.CheckEffective(flinkspec.Effective(spec, object(t, `{"spec":{"flinkConfiguration":{"high-availability":{"type":"kubernetes"}}}}`))); err != nil {
+	if _, err := flinkspec.CheckEffective(flinkspec.Effective(spec, object(t, `{"spec":{"flinkConfiguration":{"high-availability":{"type":"kubernetes"}}}}`)), podsecurity.Baseline); err != nil {
 		t.Errorf("with high availability by default: %v", err)
 	}
-	_, err := flinkspec.CheckEffective(flinkspec.Effective(spec, object(t, `{"spec":{"flinkVersion":"v1_13"}}`)))
+	_, err := flinkspec.CheckEffective(flinkspec.Effective(spec, object(t, `{"spec":{"flinkVersion":"v1_13"}}`)), podsecurity.Baseline)
 	same(t, messages(t, err), []string{
 		`spec.flinkVersion: must be v1_15 or newer, got "v1_13"`,
 		"spec.jobManager.replicas: needs high availability, by high-availability.type, where it is more than 1",
@@ -45,7 +46,7 @@ func TestWarnings(t *testing.T) {
 		"memory as options of Flink": {`{"flinkConfiguration":{"jobmanager.memory.flink.size":"1g","taskmanager.memory.process.size":"1g"},"job":{"upgradeMode":"stateless"}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			warnings, _ := flinkspec.CheckEffective(object(t, test.spec))
+			warnings, _ := flinkspec.CheckEffective(object(t, test.spec), podsecurity.Baseline)
 			same(t, warnings, test.want)
 		})
 	}

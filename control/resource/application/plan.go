@@ -9,6 +9,7 @@ import (
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -72,7 +73,7 @@ func Next(change Change) (Plan, error) {
 	effective := flinkspec.Effective(spec, defaults)
 	var warnings []string
 	if !suspends(old, spec) {
-		if warnings, err = flinkspec.CheckEffective(effective); err != nil {
+		if warnings, err = flinkspec.CheckEffective(effective, environment.PodSecurity(change.Environment.Value())); err != nil {
 			return Plan{}, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/flinkspec"
+	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -46,5 +47,5 @@ func checkCluster(env *cmfv1.Environment, pool *cmfv1.ComputePool, inForce openj
 	if err != nil {
 		return err
 	}
-	return flinkspec.CheckClusterSpec(inForce, effective)
+	return flinkspec.CheckClusterSpec(inForce, effective, environment.PodSecurity(env))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/validate"
+	"github.com/openweir/weir/flink/podsecurity"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
 )
@@ -20,12 +21,27 @@ func check(v *apierror.Violations, env *cmfv1.Environment) {
 	case inMetadata != "" && inMetadata != env.GetName():
 		v.Addf("metadata.name: must equal name where both are given")
 	}
+	if _, err := podsecurity.ParseLevel(env.GetMetadata().GetLabels()[podsecurity.Label]); err != nil {
+		v.Addf("metadata.labels[%q]: %v", podsecurity.Label, err)
+	}
 	if defaults, err := openjson.Parse(env.GetFlinkApplicationDefaults()); err == nil {
 		flinkspec.CheckApplicationDefaults(v, defaults)
+		flinkspec.CheckDefaultsPodSecurity(v, defaults, PodSecurity(env))
 	}
 	if defaults, err := openjson.Parse(env.GetComputePoolDefaults()); err == nil {
 		flinkspec.CheckPoolDefaults(v, defaults)
+		flinkspec.CheckPoolDefaultsPodSecurity(v, defaults, PodSecurity(env))
 	}
+}
+
+// PodSecurity is the level of the Pod Security Standards for the Flink clusters of an
+// environment: that of its label, else the baseline.
+func PodSecurity(env *cmfv1.Environment) podsecurity.Level {
+	level, err := podsecurity.ParseLevel(env.GetMetadata().GetLabels()[podsecurity.Label])
+	if err != nil {
+		return podsecurity.Baseline // stored before the label was checked
+	}
+	return level
 }
 
 // placement is what is known of the cluster that a new environment is to be on.
@@ -41,6 +57,8 @@ func checkPlacement(v *apierror.Violations, env *cmfv1.Environment, cluster plac
 	switch {
 	case namespace == "":
 		v.Addf("kubernetesNamespace: must not be empty")
+	case podsecurity.IsSystemNamespace(namespace):
+		v.Addf("kubernetesNamespace: must not be '%s', a namespace of Kubernetes itself", namespace)
 	case !slices.Contains(cluster.namespaces, namespace):
 		v.Addf("Environment's kubernetesNamespace '%s' does not exist.", namespace)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/validate"
 	"github.com/openweir/weir/flink"
+	"github.com/openweir/weir/flink/podsecurity"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -25,6 +26,9 @@ func check(statement *cmfv1.Statement) error {
 		if slices.Contains(flink.ReservedOptions, key) {
 			v.Addf("spec.flinkConfiguration: must not set %q, which the operator sets", key)
 		}
+	}
+	for _, problem := range podsecurity.CheckOptions("spec.flinkConfiguration", statement.GetSpec().GetFlinkConfiguration()) {
+		v.Addf("%s", problem.Error())
 	}
 	return v.Unprocessable()
 }
