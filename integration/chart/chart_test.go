@@ -116,6 +116,7 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		"an agent without an identity":     {"weir-agent", values{"cluster": "edge", "control": "weir:9090"}, "identity"},
 		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9090", "identity": tokens}, "cluster"},
 		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "replicas": 2}, "replicas"},
+		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
 		"nobody could connect":             {"weir", values{}, "no agent could connect"},
 		"replicas without external etcd":   {"weir", values{"agents": tokens, "control": values{"replicas": 3}}, "external etcd"},
 		"certificates without TLS":         {"weir", values{"control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "need TLS"},
