@@ -3,9 +3,12 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/sql/ddl"
+	"github.com/openweir/weir/control/sql/metadata"
+	"github.com/openweir/weir/control/sql/token"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -50,6 +53,38 @@ func (c *Catalogs) NeedsSecret(at store.Reader, table *storev1.StatementTable) b
 	return ddl.OnKafka(table.GetDefinition()) &&
 		(needsSecret(secretOf(catalog), catalog.GetSpec().GetSrInstance().GetConnectionConfig()) ||
 			needsSecret(databaseSecretOf(database), database.GetSpec().GetKafkaCluster().GetConnectionConfig()))
+}
+
+// CheckRedirects refuses options by which a table that is reached by means of a
+// secret could send it elsewhere. hints are the options that the hints of a statement
+// set.
+func (c *Catalogs) CheckRedirects(at store.Reader, table *storev1.StatementTable, hints map[string][]string) error {
+	if !c.NeedsSecret(at, table) {
+		return nil
+	}
+	path := metadata.Path{Catalog: table.GetCatalog(), Database: table.GetDatabase(), Table: table.GetName()}
+	for _, option := range slices.Sorted(maps.Keys(table.GetDefinition().GetOptions())) {
+		if ddl.Redirects(option) {
+			return &redirectError{path, "its option", option}
+		}
+	}
+	for _, option := range slices.Sorted(maps.Keys(hints)) {
+		if ddl.Redirects(option) {
+			return &redirectError{path, "a hint with the option", option}
+		}
+	}
+	return nil
+}
+
+// redirectError is why a table cannot be used with the secret of its database.
+type redirectError struct {
+	path         metadata.Path
+	what, option string
+}
+
+func (e *redirectError) Error() string {
+	return fmt.Sprintf("Table %s cannot be used with %s %s: its database or catalog has credentials, so they alone say where and how to connect.",
+		e.path, e.what, token.QuoteString(e.option))
 }
 
 // places gives a catalog and a database of it, nil if there is none.

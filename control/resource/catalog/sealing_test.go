@@ -238,3 +238,36 @@ func TestRotationSealsConnectionsAgain(t *testing.T) {
 		t.Errorf("sealed again: %v, %v", again, err)
 	}
 }
+
+// The sales database has a secret, cellar has none.
+func TestOptionsThatSendSecretsElsewhere(t *testing.T) {
+	f := newFixture(t)
+	const elsewhere = "WITH ('properties.bootstrap.servers' = 'elsewhere:9092')"
+	refused(t, "create", f.run("CREATE TABLE orders (id BIGINT) "+elsewhere, nil), "Table `shop`.`sales`.`orders` cannot be used with its option 'properties.bootstrap.servers': "+
+		"its database or catalog has credentials, so they alone say where and how to connect.")
+	if err := f.run("CREATE TABLE orders (id BIGINT)", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.run("ALTER TABLE orders SET ('value.avro-confluent.url' = 'http://elsewhere')", nil); err == nil {
+		t.Error("the registry of a table can be altered")
+	}
+	table := func(database, option string) *storev1.StatementTable {
+		return &storev1.StatementTable{Catalog: "shop", Database: database, Name: "orders", Definition: &storev1.TableRecord{Options: map[string]string{"connector": "kafka", option: "x"}}}
+	}
+	hint := map[string][]string{"properties.bootstrap.servers": {"elsewhere:9092"}}
+	for name, test := range map[string]struct {
+		table   *storev1.StatementTable
+		hints   map[string][]string
+		refused bool
+	}{
+		"an option":                    {table("sales", "properties.bootstrap.servers"), nil, true},
+		"a hint":                       {table("sales", "topic"), hint, true},
+		"other options":                {table("sales", "topic"), map[string][]string{"scan.startup.mode": {"earliest-offset"}}, false},
+		"no secret":                    {table("cellar", "properties.bootstrap.servers"), hint, false},
+		"a table that is not on Kafka": {&storev1.StatementTable{Catalog: "shop", Database: "sales", Definition: &storev1.TableRecord{Options: map[string]string{"connector": "jdbc", "url": "x"}}}, hint, false},
+	} {
+		if err := f.CheckRedirects(f.view(), test.table, test.hints); (err != nil) != test.refused {
+			t.Errorf("%s: %v, want an error: %v", name, err, test.refused)
+		}
+	}
+}
