@@ -42,6 +42,9 @@ func (s *Statements) deploy(ctx context.Context, at store.Reader, env *cmfv1.Env
 	if refusal := s.redirected(at, record); refusal != "" {
 		return refusal, nil
 	}
+	if refusal := restrictionOf(pool).refusal(spec, record.GetTables()); refusal != "" {
+		return refusal, nil
+	}
 	runsSQL, shared := s.clusters.RunsSQL(at, env.GetKubernetesClusterName()), computepool.IsShared(pool)
 	if record.GetObjectKind() == "" {
 		record.ObjectKind = s.objectKind(at, record, job, runsSQL, shared)
