@@ -79,7 +79,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 	watches, ownership := resource.NewWatches(), resource.NewOwnership(s)
 	var topics *kafka.Reader
 	if config.Kafka {
-		topics = kafka.NewReader()
+		topics = kafka.NewReader(config.KafkaNetwork)
 	}
 	clusters := cluster.New(s, watches)
 	sessions := fleet.NewSessions(s, clusters, config.Replica)
