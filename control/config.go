@@ -16,6 +16,7 @@ import (
 
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/seal"
@@ -53,6 +54,8 @@ type Config struct {
 	// with tables. Without it, tables are those that DDL made, and there are no
 	// connections to Kafka.
 	Kafka bool
+	// KafkaNetwork says which Kafka clusters and schema registries may be connected to.
+	KafkaNetwork kafka.Network
 	// Limits bound what is kept of each application; zero means DefaultLimits.
 	Limits application.Limits
 	// Version is what users and agents see.

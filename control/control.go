@@ -28,6 +28,10 @@ import (
 // Limits of the gRPC server.
 const (
 	maxMessage = 16 << 20
+	// maxStreams is per connection. A gateway has all its requests and watches on one.
+	maxStreams = 1000
+	// maxHeaders is the size of the metadata of a request, in bytes.
+	maxHeaders = 64 << 10
 	// An idle agent's connection should cost little. gRPC holds the buffer for
 	// writing only while something is written, so it may be as large as pages want.
 	readBuffer  = 8 << 10
@@ -88,6 +92,9 @@ func (c *Control) serverOptions() []grpc.ServerOption {
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{c.unary.count}, c.UnaryInterceptors()...)...),
 		grpc.ChainStreamInterceptor(c.StreamInterceptors()...),
 		grpc.StatsHandler(otelgrpc.NewServerHandler()),
+		grpc.InTapHandle(interceptor.Tap(c.config.Authenticate)),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(readBuffer),
 		grpc.WriteBufferSize(writeBuffer),

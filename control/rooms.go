@@ -79,13 +79,13 @@ func newRooms(s *store.Store, config Config) *rooms {
 	watches, ownership := resource.NewWatches(), resource.NewOwnership(s)
 	var topics *kafka.Reader
 	if config.Kafka {
-		topics = kafka.NewReader()
+		topics = kafka.NewReader(config.KafkaNetwork)
 	}
 	clusters := cluster.New(s, watches)
 	sessions := fleet.NewSessions(s, clusters, config.Replica)
 	environments := environment.New(s, watches, clusters)
 	secrets := secret.New(s, ownership, watches, environments, config.Keys, config.Log)
-	catalogs := catalog.New(s, watches, environments, secrets, topics)
+	catalogs := catalog.New(s, watches, environments, secrets, config.Keys, topics)
 	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
 	pools := computepool.New(s, ownership, watches, clusters, environments)
 	statements := statement.New(s, ownership, watches, clusters, environments, catalogs, savepoints, pools)

@@ -273,6 +273,9 @@ func TestSecretsOfTablesReachOnlyTheDriver(t *testing.T) {
 			t.Errorf("%s has the password", kv.Key)
 		}
 	}
+	hinted := must(s.post(t.Context(), statementOf("hinted", "dedicated", "SELECT * FROM orders /*+ OPTIONS('properties.bootstrap.servers'='elsewhere:9092') */")))(t)
+	equal(t, "a hint that sends the password elsewhere", "FAILED: Table `shop`.`sales`.`orders` cannot be used with a hint with the option 'properties.bootstrap.servers': "+
+		"its database or catalog has credentials, so they alone say where and how to connect.", hinted.GetStatus().GetPhase()+": "+hinted.GetStatus().GetDetail())
 	must(secrets.UpdateSecret(t.Context(), &cmfv1.UpdateSecretRequest{SecretName: "kafka", Secret: keep("second-password")}))(t)
 	a.close()
 	a = r.connect(t, hello("cluster-a", runsSQL, holding(apply)))
@@ -295,6 +298,18 @@ func clusters(a *agent, name string) []*agentv1.Apply {
 		}
 	}
 	return out
+}
+
+func TestStatementsOfSharedPoolsAreRestricted(t *testing.T) {
+	r := start(t)
+	a := r.connect(t, hello("cluster-a", runsSQL))
+	s := r.shop(t)
+	r.sharedPoolRunning(t, a)
+	statement := statementOf("loading", "shared", "SELECT * FROM orders")
+	statement.Spec.FlinkConfiguration = map[string]string{"pipeline.jars": "https://elsewhere/x.jar"}
+	created := must(s.post(t.Context(), statement))(t)
+	equal(t, "a statement that loads code", "FAILED: Option pipeline.jars is not allowed in the Flink configuration of statements of this compute pool; its annotation weir.dev/sql-options can allow it.",
+		created.GetStatus().GetPhase()+": "+created.GetStatus().GetDetail())
 }
 
 func TestPoolGetsItsGatewayWithAnAgentThatRunsSQL(t *testing.T) {

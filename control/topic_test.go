@@ -20,7 +20,12 @@ func topicShop(t *testing.T) (statements, *srfake.Registry) {
 	t.Cleanup(broker.Close)
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
-	r := start(t, func(c *control.Config) { c.Kafka = true })
+	r := start(t, func(c *control.Config) {
+		c.Kafka = true
+		if err := c.KafkaNetwork.Allow("127.0.0.0/8"); err != nil {
+			t.Fatal(err)
+		}
+	})
 	r.connect(t, hello("cluster-a"))
 	r.saveEnvironment(t, "prod", func(*cmfv1.Environment) {})
 	must(r.pools("prod").create(t.Context(), poolOf("dedicated", "DEDICATED", "")))(t)

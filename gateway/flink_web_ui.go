@@ -72,7 +72,7 @@ func (g *gateway) flinkWebUI(rw *responseWriter, at string, request *cmfv1.Fetch
 		rw.fail(http.StatusBadRequest, badWebUIPath)
 		return
 	}
-	request.Method, request.Path, request.Query, request.Headers = r.Method, path, r.URL.RawQuery, webUIRequestHeaders(r.Header)
+	request.Method, request.Path, request.Query, request.Headers = r.Method, path, validUTF8(r.URL.RawQuery), webUIRequestHeaders(r.Header)
 	g.relayWebUI(rw, r, request)
 }
 

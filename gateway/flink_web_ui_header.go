@@ -20,11 +20,15 @@ func webUIRequestHeaders(h http.Header) []*cmfv1.FlinkWebUIHeader {
 	var out []*cmfv1.FlinkWebUIHeader
 	for _, name := range webUIRequestHeader {
 		if values := h[name]; len(values) > 0 {
-			out = append(out, &cmfv1.FlinkWebUIHeader{Name: name, Value: joined(values)})
+			out = append(out, &cmfv1.FlinkWebUIHeader{Name: name, Value: validUTF8(joined(values))})
 		}
 	}
 	return out
 }
+
+// validUTF8 replaces what cannot be sent in a message to the control plane. HTTP
+// permits any bytes.
+func validUTF8(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // webUIResponseHeader are the only headers of Flink that are passed to a client,
 // beside Location. The body is passed on unchanged, so those that describe it

@@ -36,6 +36,7 @@ type controlFlags struct {
 	heartbeat         time.Duration
 	eventsPerResource int
 	kafka             bool
+	kafkaAllow        []string
 }
 
 func controlCommand(log func() *slog.Logger) *cobra.Command {
@@ -67,6 +68,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
 	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
+	f.StringSliceVar(&flags.kafkaAllow, "kafka-allow", nil, "addresses, networks and host names (.example.com for all below it) of Kafka clusters and schema registries that are refused otherwise: of this machine, link-local ones, and services of the Kubernetes cluster")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return cmd
 }
@@ -187,6 +189,10 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		Limits:       application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
 		Version:      buildVersion(),
 		Log:          log,
+	}
+	config.KafkaNetwork.KubernetesService = os.Getenv("KUBERNETES_SERVICE_HOST")
+	if err := config.KafkaNetwork.Allow(f.kafkaAllow...); err != nil {
+		return control.Config{}, fmt.Errorf("--kafka-allow: %w", err)
 	}
 	if f.etcdDir == "" {
 		config.HistoryRetention = f.history // the embedded etcd compacts by itself

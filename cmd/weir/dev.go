@@ -24,6 +24,7 @@ import (
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store/embedded"
 	"github.com/openweir/weir/gateway"
@@ -125,8 +126,13 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	token := rand.Text()
 	tokens := fleet.Tokens{}
 	tokens.Add(token, "")
+	var network kafka.Network
+	if err := network.Allow("127.0.0.0/8", "::1"); err != nil {
+		return err
+	}
 	replica, err := control.New(control.Config{
-		Etcd: etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
+		KafkaNetwork: network,
+		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
 		Version: buildVersion(), Log: log,
 	})
 	if err != nil {

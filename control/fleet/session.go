@@ -162,11 +162,12 @@ func (f *Fleet) connect(stream agentv1.FleetService_ConnectServer) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Tokens.authenticate(stream.Context(), hello.GetCluster()); err != nil {
-		f.Log.Warn("agent refused", "cluster", hello.GetCluster(), "error", err)
+	// What an unknown caller says is logged only once it is known to be short.
+	if err := checkHello(hello); err != nil {
 		return err
 	}
-	if err := checkHello(hello); err != nil {
+	if err := f.Tokens.authenticate(stream.Context(), hello.GetCluster()); err != nil {
+		f.Log.Warn("agent refused", "cluster", hello.GetCluster(), "error", err)
 		return err
 	}
 	s, decommissioned, err := f.begin(stream, hello)
@@ -214,11 +215,21 @@ func firstMessage(ctx context.Context, received <-chan *agentv1.ConnectRequest, 
 	}
 }
 
+// maxHelloString bounds what is logged and stored of Hello, in bytes.
+const maxHelloString = 253
+
 func checkHello(hello *agentv1.Hello) error {
 	var v apierror.Violations
 	validate.Name(&v, "cluster", hello.GetCluster())
 	if hello.GetProcessId() == "" {
 		v.Addf("process_id: must not be empty")
+	}
+	for field, value := range map[string]string{
+		"process_id": hello.GetProcessId(), "agent_version": hello.GetAgentVersion(), "kubernetes_version": hello.GetKubernetesVersion(),
+	} {
+		if len(value) > maxHelloString {
+			v.Addf("%s: must not be longer than %d bytes", field, maxHelloString)
+		}
 	}
 	return v.Invalid()
 }

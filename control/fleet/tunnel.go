@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
@@ -31,6 +33,9 @@ const (
 // replica, fetch from Flink's REST API. send gets the head, then the body in
 // pieces; while it blocks, no more than a window of the body waits.
 func (s *Sessions) FetchFlinkWebUI(ctx context.Context, cluster string, request *agentv1.TunnelRequest, send func(*cmfv1.FetchFlinkWebUIResponse) error) error {
+	if err := checkTunnelRequest(request); err != nil {
+		return err
+	}
 	session := s.of(cluster)
 	if session == nil {
 		replica, err := s.unreachable(cluster, "reach web UIs there", "no web UI can be reached there")
@@ -52,6 +57,19 @@ func (s *Sessions) FetchFlinkWebUI(ctx context.Context, cluster string, request 
 		session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: request.GetRequestId()}}})
 	}
 	return err
+}
+
+// checkTunnelRequest refuses strings that cannot be sent: a message with one would end
+// the session of the agent. Callers of the same process can send any.
+func checkTunnelRequest(request *agentv1.TunnelRequest) error {
+	texts := []string{request.GetMethod(), request.GetPath(), request.GetQuery()}
+	for _, header := range request.GetHeaders() {
+		texts = append(texts, header.GetName(), header.GetValue())
+	}
+	if slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+		return apierror.Invalid("The path, the query and the headers of a request for a web UI must be UTF-8.")
+	}
+	return nil
 }
 
 // replicaTrailer names the replica that could have answered, for a gateway that

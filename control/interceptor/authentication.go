@@ -19,7 +19,7 @@ func unaryAuthentication(authenticate access.Authenticate) grpc.UnaryServerInter
 		if !strings.HasPrefix(info.FullMethod, publicAPI) {
 			return handler(ctx, req)
 		}
-		principal, err := authenticate(ctx)
+		principal, err := authenticated(ctx, authenticate)
 		if err != nil {
 			return nil, err
 		}
@@ -32,12 +32,21 @@ func streamAuthentication(authenticate access.Authenticate) grpc.StreamServerInt
 		if !strings.HasPrefix(info.FullMethod, publicAPI) {
 			return handler(srv, stream)
 		}
-		principal, err := authenticate(stream.Context())
+		principal, err := authenticated(stream.Context(), authenticate)
 		if err != nil {
 			return err
 		}
 		return handler(srv, authenticatedStream{stream, access.WithPrincipal(stream.Context(), principal)})
 	}
+}
+
+// authenticated returns the caller of a method: that of Tap, or of the caller in the
+// same process, which has none.
+func authenticated(ctx context.Context, authenticate access.Authenticate) (*access.Principal, error) {
+	if principal := access.PrincipalOf(ctx); principal != nil {
+		return principal, nil
+	}
+	return authenticate(ctx)
 }
 
 // authenticatedStream is a stream whose context has its principal.

@@ -36,12 +36,12 @@ func parseAvro(s *subject) (schema *avroSchema, text string, err error) {
 	var cache avro.SchemaCache
 	for _, ref := range s.references {
 		if _, err := cache.Parse(ref.text); err != nil {
-			return nil, "", fmt.Errorf("the schema %s is not valid: %w", ref.name, brief(err))
+			return nil, "", fmt.Errorf("the schema %s is not valid: %w", ref.name, oneLine(err))
 		}
 	}
 	parsed, err := cache.Parse(s.text)
 	if err != nil {
-		return nil, "", fmt.Errorf("the schema is not valid: %w", brief(err))
+		return nil, "", fmt.Errorf("the schema is not valid: %w", oneLine(err))
 	}
 	schema = &avroSchema{root: parsed.Root(), definitions: map[string]*avro.SchemaNode{}, changed: len(s.references) > 0}
 	schema.resolve(schema.root, "")
@@ -52,7 +52,7 @@ func parseAvro(s *subject) (schema *avroSchema, text string, err error) {
 		return schema, s.text, nil
 	}
 	if parsed, err = schema.root.Schema(); err != nil {
-		return nil, "", fmt.Errorf("write the schema: %w", brief(err))
+		return nil, "", fmt.Errorf("write the schema: %w", oneLine(err))
 	}
 	return schema, parsed.String(), nil
 }

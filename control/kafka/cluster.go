@@ -15,14 +15,11 @@ import (
 // maxTopics is how many topics are listed as tables.
 const maxTopics = 10000
 
-// maxReason is the maximum length of an error of a client, in bytes.
-const maxReason = 300
-
 const cleanupPolicy = "cleanup.policy"
 
 // withCluster calls do with a client of a Kafka cluster. Errors name the cluster.
-func withCluster(ctx context.Context, properties map[string]string, do func(context.Context, *kadm.Client) error) error {
-	options, err := clientOptions(properties)
+func withCluster(ctx context.Context, network *Network, properties map[string]string, do func(context.Context, *kadm.Client) error) error {
+	options, err := clientOptions(network, properties)
 	if err != nil {
 		return fmt.Errorf("its Kafka connection is misconfigured: %w", err)
 	}
@@ -39,22 +36,10 @@ func withCluster(ctx context.Context, properties map[string]string, do func(cont
 	return nil
 }
 
-// brief returns the error of a client as one line of bounded length.
-func brief(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no response within %s", timeout)
-	}
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
-	}
-	return errors.New(text)
-}
-
 // topicNames lists the topics that are tables, in order.
-func topicNames(ctx context.Context, properties map[string]string) ([]string, error) {
+func topicNames(ctx context.Context, network *Network, properties map[string]string) ([]string, error) {
 	var names []string
-	err := withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+	err := withCluster(ctx, network, properties, func(ctx context.Context, client *kadm.Client) error {
 		topics, err := client.ListTopics(ctx)
 		if err != nil {
 			return err
@@ -86,9 +71,9 @@ type topicState struct {
 	exists, compacted bool
 }
 
-func describeTopic(ctx context.Context, properties map[string]string, topic string) (topicState, error) {
+func describeTopic(ctx context.Context, network *Network, properties map[string]string, topic string) (topicState, error) {
 	var state topicState
-	err := withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+	err := withCluster(ctx, network, properties, func(ctx context.Context, client *kadm.Client) error {
 		topics, err := client.ListTopics(ctx, topic)
 		if err != nil {
 			return err
@@ -128,7 +113,7 @@ type Topic struct {
 	CleanupPolicy string
 }
 
-func createTopic(ctx context.Context, properties map[string]string, topic Topic) (created bool, err error) {
+func createTopic(ctx context.Context, network *Network, properties map[string]string, topic Topic) (created bool, err error) {
 	configs := map[string]*string{}
 	if topic.CleanupPolicy != "" {
 		configs[cleanupPolicy] = &topic.CleanupPolicy
@@ -137,13 +122,13 @@ func createTopic(ctx context.Context, properties map[string]string, topic Topic)
 	if partitions == 0 {
 		partitions = -1
 	}
-	err = withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
-		response, err := client.CreateTopic(ctx, partitions, -1, configs, topic.Name)
+	err = withCluster(ctx, network, properties, func(ctx context.Context, client *kadm.Client) error {
+		_, err := client.CreateTopic(ctx, partitions, -1, configs, topic.Name)
 		if errors.Is(err, kerr.TopicAlreadyExists) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("create topic %s: %w", topic.Name, withMessage(err, response.ErrMessage))
+			return fmt.Errorf("create topic %s: %w", topic.Name, err)
 		}
 		created = true
 		return nil
@@ -151,16 +136,9 @@ func createTopic(ctx context.Context, properties map[string]string, topic Topic)
 	return created, err
 }
 
-func withMessage(err error, message string) error {
-	if message == "" {
-		return err
-	}
-	return fmt.Errorf("%w: %s", err, message)
-}
-
 // deleteTopic deletes a topic. It is not an error if the topic does not exist.
-func deleteTopic(ctx context.Context, properties map[string]string, topic string) error {
-	return withCluster(ctx, properties, func(ctx context.Context, client *kadm.Client) error {
+func deleteTopic(ctx context.Context, network *Network, properties map[string]string, topic string) error {
+	return withCluster(ctx, network, properties, func(ctx context.Context, client *kadm.Client) error {
 		if _, err := client.DeleteTopic(ctx, topic); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return fmt.Errorf("delete topic %s: %w", topic, err)
 		}

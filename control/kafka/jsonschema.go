@@ -122,7 +122,7 @@ type jsonReader struct {
 func (r jsonReader) parse(name, text string) (any, error) {
 	var tree any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {
-		return nil, fmt.Errorf("the schema is not valid JSON: %w", brief(err))
+		return nil, fmt.Errorf("the schema is not valid JSON: %w", oneLine(err))
 	}
 	r.documents[name] = tree
 	return tree, nil

@@ -29,7 +29,7 @@ const (
 
 // clientOptions are the options of a client for properties of Kafka's Java
 // client.
-func clientOptions(properties map[string]string) ([]kgo.Opt, error) {
+func clientOptions(network *Network, properties map[string]string) ([]kgo.Opt, error) {
 	servers := list(properties[propertyServers])
 	if len(servers) == 0 {
 		return nil, fmt.Errorf("property %s is required", propertyServers)
@@ -37,13 +37,13 @@ func clientOptions(properties map[string]string) ([]kgo.Opt, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(servers...),
 		kgo.ClientID(clientID),
-		kgo.DialTimeout(dialTimeout),
 		kgo.RequestTimeoutOverhead(timeout),
 		kgo.RequestRetries(retries),
 		kgo.RetryBackoffFn(func(int) time.Duration { return retryBackoff }),
 		kgo.FetchMaxBytes(maxBrokerBytes),
 		kgo.BrokerMaxReadBytes(maxBrokerBytes),
 	}
+	dial := network.dial
 	protocol := strings.ToUpper(properties[propertyProtocol])
 	switch protocol {
 	case "", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL":
@@ -55,8 +55,9 @@ func clientOptions(properties map[string]string) ([]kgo.Opt, error) {
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, kgo.DialTLSConfig(config))
+		dial = network.dialTLS(config)
 	}
+	options = append(options, kgo.Dialer(dial))
 	if strings.HasPrefix(protocol, "SASL_") {
 		mechanism, err := saslMechanism(properties)
 		if err != nil {

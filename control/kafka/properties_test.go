@@ -52,7 +52,7 @@ func TestInvalidConnections(t *testing.T) {
 			if len(test.properties) > 0 {
 				test.properties["bootstrap.servers"] = "kafka:9092"
 			}
-			_, err := clientOptions(test.properties)
+			_, err := clientOptions(&Network{}, test.properties)
 			if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") {
 				t.Fatalf("got %v, want %q", err, test.says)
 			}
@@ -61,7 +61,7 @@ func TestInvalidConnections(t *testing.T) {
 }
 
 func TestOtherPropertiesAreIgnored(t *testing.T) {
-	if _, err := clientOptions(map[string]string{
+	if _, err := clientOptions(&Network{}, map[string]string{
 		"bootstrap.servers": " a:1 , b:2", "group.id": "x", "security.protocol": "sasl_ssl", "sasl.mechanism": "SCRAM-SHA-512", "sasl.jaas.config": plainJAAS,
 		"ssl.endpoint.identification.algorithm": "", "ssl.truststore.location": "",
 	}); err != nil {

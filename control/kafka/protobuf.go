@@ -31,7 +31,7 @@ func protobufMessage(ctx context.Context, s *subject) (message, error) {
 	}
 	files, err := compiler.Compile(ctx, main)
 	if err != nil {
-		return message{}, fmt.Errorf("the schema is not valid: %w", brief(err))
+		return message{}, fmt.Errorf("the schema is not valid: %w", oneLine(err))
 	}
 	messages := files[0].Messages()
 	if messages.Len() == 0 {

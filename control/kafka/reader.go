@@ -41,16 +41,18 @@ type Database struct {
 // Reader reads databases. It is safe for concurrent use. The zero value is not
 // usable: use NewReader.
 type Reader struct {
-	slots chan struct{}
-	now   func() time.Time
+	network *Network
+	slots   chan struct{}
+	now     func() time.Time
 
 	mu   sync.Mutex
 	kept map[question]*answer
 }
 
-// NewReader returns a reader with an empty cache.
-func NewReader() *Reader {
-	return &Reader{slots: make(chan struct{}, maxAtOnce), now: time.Now, kept: map[question]*answer{}}
+// NewReader returns a reader with an empty cache, which connects to what the network
+// permits.
+func NewReader(network Network) *Reader {
+	return &Reader{network: &network, slots: make(chan struct{}, maxAtOnce), now: time.Now, kept: map[question]*answer{}}
 }
 
 // question is the key of a cached answer. The topic is empty for the list of all
@@ -73,7 +75,7 @@ type answer struct {
 func (r *Reader) Topics(ctx context.Context, database Database) ([]string, error) {
 	got, err := r.ask(ctx, database, "", func(ctx context.Context, a *answer) error {
 		var err error
-		a.names, err = topicNames(ctx, database.Kafka)
+		a.names, err = topicNames(ctx, r.network, database.Kafka)
 		return err
 	})
 	return got.names, err
@@ -87,18 +89,18 @@ func (r *Reader) Table(ctx context.Context, database Database, topic string) (*s
 	}
 	got, err := r.ask(ctx, database, topic, func(ctx context.Context, a *answer) error {
 		var err error
-		a.table, err = readTable(ctx, database, topic)
+		a.table, err = readTable(ctx, r.network, database, topic)
 		return err
 	})
 	return got.table, err
 }
 
-func readTable(ctx context.Context, database Database, topic string) (*storev1.TableRecord, error) {
-	state, err := describeTopic(ctx, database.Kafka, topic)
+func readTable(ctx context.Context, network *Network, database Database, topic string) (*storev1.TableRecord, error) {
+	state, err := describeTopic(ctx, network, database.Kafka, topic)
 	if err != nil || !state.exists {
 		return nil, err
 	}
-	registry, err := newRegistry(database.Registry)
+	registry, err := newRegistry(network, database.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func readTable(ctx context.Context, database Database, topic string) (*storev1.T
 // CreateTopic creates a topic, and reports whether it did not exist before.
 func (r *Reader) CreateTopic(ctx context.Context, database Database, topic Topic) (created bool, err error) {
 	err = r.slot(ctx, func() error {
-		created, err = createTopic(ctx, database.Kafka, topic)
+		created, err = createTopic(ctx, r.network, database.Kafka, topic)
 		return err
 	})
 	r.forget(topic.Name)
@@ -127,10 +129,10 @@ func (r *Reader) CreateTopic(ctx context.Context, database Database, topic Topic
 // exist.
 func (r *Reader) DeleteTopic(ctx context.Context, database Database, topic string) error {
 	err := r.slot(ctx, func() error {
-		if err := deleteTopic(ctx, database.Kafka, topic); err != nil {
+		if err := deleteTopic(ctx, r.network, database.Kafka, topic); err != nil {
 			return err
 		}
-		registry, err := newRegistry(database.Registry)
+		registry, err := newRegistry(r.network, database.Registry)
 		if err != nil {
 			return err
 		}

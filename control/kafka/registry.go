@@ -33,7 +33,7 @@ type registry struct {
 }
 
 // newRegistry is nil where the options name no registry.
-func newRegistry(options map[string]string) (*registry, error) {
+func newRegistry(network *Network, options map[string]string) (*registry, error) {
 	urls := list(options[registryURL])
 	if len(urls) == 0 {
 		return nil, nil
@@ -41,6 +41,7 @@ func newRegistry(options map[string]string) (*registry, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
 	transport.Proxy = nil
+	transport.DialContext = network.dial
 	config, err := tlsConfig(options, registrySSL)
 	if err != nil {
 		return nil, fmt.Errorf("the schema registry connection is misconfigured: %w", err)
@@ -156,7 +157,7 @@ func (r *registry) resolve(ctx context.Context, references []sr.SchemaReference,
 		}
 		seen[ref.Name] = true
 		if len(seen) > maxReferences {
-			return fmt.Errorf("the schema refers to more than %d others", maxReferences)
+			return errTooManySchemas
 		}
 		found, err := r.client.SchemaByVersion(ctx, ref.Subject, ref.Version)
 		if err != nil {

@@ -109,9 +109,15 @@ func FromFile(path string, create bool) (*Keys, error) {
 	return Parse(text)
 }
 
+// IsSealed reports whether a text has the form of a sealed value.
+func IsSealed(text string) bool { return strings.HasPrefix(text, prefix) }
+
+// Available is true if there are keys.
+func (k *Keys) Available() bool { return k != nil && k.primitive != nil }
+
 // Seal encrypts a value for a place.
 func (k *Keys) Seal(place, value string) (string, error) {
-	if k == nil || k.primitive == nil {
+	if !k.Available() {
 		return "", ErrNoKey
 	}
 	sealed, err := k.primitive.Encrypt([]byte(value), []byte(place))
@@ -123,7 +129,7 @@ func (k *Keys) Seal(place, value string) (string, error) {
 
 // Open decrypts what was sealed for the same place.
 func (k *Keys) Open(place, sealed string) (string, error) {
-	if k == nil || k.primitive == nil {
+	if !k.Available() {
 		return "", ErrNoKey
 	}
 	raw, err := decode(sealed)
@@ -140,7 +146,7 @@ func (k *Keys) Open(place, sealed string) (string, error) {
 // Current reports whether a value is sealed with the primary key. If not, it should
 // be sealed again.
 func (k *Keys) Current(sealed string) bool {
-	if k == nil || k.primitive == nil {
+	if !k.Available() {
 		return true
 	}
 	raw, err := decode(sealed)

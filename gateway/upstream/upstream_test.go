@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -244,5 +245,28 @@ func TestReadsAreTheMethodsThatChangeNothing(t *testing.T) {
 		if all[method] != want {
 			t.Errorf("%s is taken for a read: %t, want %t", method, all[method], want)
 		}
+	}
+}
+
+// ListEnvironments returns a page of 6 MiB.
+func (r *replica) ListEnvironments(context.Context, *cmfv1.ListEnvironmentsRequest) (*cmfv1.EnvironmentsPage, error) {
+	page := &cmfv1.EnvironmentsPage{}
+	for range 6 {
+		page.Items = append(page.Items, &cmfv1.Environment{Name: strings.Repeat("x", 1<<20)})
+	}
+	return page, nil
+}
+
+// The same pages pass as in a control plane that serves REST itself.
+func TestLargePagesPass(t *testing.T) {
+	r := startReplica(t, "one")
+	conn, err := Dial([]string{r.address}, insecure.NewCredentials())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	page, err := cmfv1.NewEnvironmentServiceClient(conn).ListEnvironments(t.Context(), &cmfv1.ListEnvironmentsRequest{})
+	if err != nil || len(page.GetItems()) != 6 {
+		t.Fatalf("got %d items, %v", len(page.GetItems()), err)
 	}
 }

@@ -64,6 +64,7 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 		"--heartbeat=" + c.Heartbeat.String(),
 		"--agent-token-file=" + tokens,
 		"--kafka=" + strconv.FormatBool(c.Kafka),
+		"--kafka-allow=127.0.0.0/8",
 	}
 	if len(c.Etcd) > 0 {
 		args = append(args, "--etcd-endpoints="+strings.Join(c.Etcd, ","))

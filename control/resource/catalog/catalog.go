@@ -4,6 +4,8 @@
 package catalog
 
 import (
+	"context"
+
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/control/contract"
@@ -11,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/resource/secret"
+	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -29,6 +32,7 @@ type Catalogs struct {
 	watches      *resource.Watches
 	environments *environment.Environments
 	secrets      *secret.Secrets
+	keys         *seal.Keys
 	// topics is nil if topics are not tables and nothing connects to Kafka.
 	topics *kafka.Reader
 
@@ -36,9 +40,13 @@ type Catalogs struct {
 	databaseKind *resource.Kind[*cmfv1.KafkaDatabase, *cmfv1.KafkaDatabase]
 }
 
-// New adds the collections to the store. With a reader of topics, topics are tables,
+// New adds the collections to the store. Without keys, sensitive values of
+// connections cannot be written. With a reader of topics, topics are tables,
 // and topics are created and deleted with the tables of DDL; it may be nil.
-func New(s *store.Store, watches *resource.Watches, environments *environment.Environments, secrets *secret.Secrets, topics *kafka.Reader) *Catalogs {
+func New(
+	s *store.Store, watches *resource.Watches, environments *environment.Environments,
+	secrets *secret.Secrets, keys *seal.Keys, topics *kafka.Reader,
+) *Catalogs {
 	c := &Catalogs{
 		Records:      store.NewCollection[*cmfv1.KafkaCatalog](s, "catalogs"),
 		Databases:    store.NewCollection[*cmfv1.KafkaDatabase](s, "databases"),
@@ -47,6 +55,7 @@ func New(s *store.Store, watches *resource.Watches, environments *environment.En
 		watches:      watches,
 		environments: environments,
 		secrets:      secrets,
+		keys:         keys,
 		topics:       topics,
 	}
 	c.kind = &resource.Kind[*cmfv1.KafkaCatalog, *cmfv1.KafkaCatalog]{
@@ -81,13 +90,18 @@ func (c *Catalogs) Room() resource.Room {
 			cmfv1.RegisterKafkaCatalogServiceServer(server, &service{Catalogs: c})
 			cmfv1.RegisterKafkaDatabaseServiceServer(server, &databaseService{Catalogs: c})
 		},
+		Duties: []func(context.Context) error{
+			resource.Reseal(c.store, "reseal-catalogs", c.Records, c.resealedCatalog),
+			resource.Reseal(c.store, "reseal-databases", c.Databases, c.resealedDatabase),
+		},
 	}
 }
 
 func (c *Catalogs) view(i item, _ resource.Detail) *cmfv1.KafkaCatalog {
 	catalog := i.Value()
 	return &cmfv1.KafkaCatalog{
-		ApiVersion: catalog.GetApiVersion(), Kind: catalog.GetKind(), Metadata: catalog.GetMetadata(), Spec: catalog.GetSpec(),
+		ApiVersion: catalog.GetApiVersion(), Kind: catalog.GetKind(), Metadata: catalog.GetMetadata(),
+		Spec:   maskedCatalog(catalog.GetSpec()),
 		Status: &cmfv1.KafkaCatalogStatus{EnvironmentsWithAccess: c.environmentsWithAccess(i.At, secretOf(catalog))},
 	}
 }
@@ -98,7 +112,8 @@ func (c *Catalogs) databaseView(i databaseItem, _ resource.Detail) *cmfv1.KafkaD
 	database := i.Value()
 	catalog := c.Records.In(i.At).Get(store.Key(store.Segments(i.Key)[0])).Message()
 	return &cmfv1.KafkaDatabase{
-		ApiVersion: database.GetApiVersion(), Kind: database.GetKind(), Metadata: database.GetMetadata(), Spec: database.GetSpec(),
+		ApiVersion: database.GetApiVersion(), Kind: database.GetKind(), Metadata: database.GetMetadata(),
+		Spec: maskedDatabase(database.GetSpec()),
 		Status: &cmfv1.KafkaDatabaseStatus{
 			EnvironmentsWithAccess: c.environmentsWithAccess(i.At, secretOf(catalog), databaseSecretOf(database)),
 		},

@@ -53,7 +53,7 @@ func newFixture(t *testing.T) *fixture {
 	ownership, watches := resource.NewOwnership(s), resource.NewWatches()
 	environments := environment.New(s, watches, cluster.New(s, watches))
 	secrets := secret.New(s, ownership, watches, environments, keys, slog.New(slog.DiscardHandler))
-	c := New(s, watches, environments, secrets, nil)
+	c := New(s, watches, environments, secrets, keys, nil)
 	storetest.Start(t, s)
 	f := &fixture{Catalogs: c, t: t, catalogs: &service{Catalogs: c}, databases: &databaseService{Catalogs: c}}
 	sealed, err := keys.Seal("secrets/kafka/password", "s3cret")

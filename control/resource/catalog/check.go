@@ -44,12 +44,19 @@ func checkDistinct(names []string, field string) error {
 // checkUpdate refuses changes of what cannot change. database gives the database
 // of a name that the catalog has, nil if there is none: the inline databases of an
 // update must be equal to them, so that what was created can be sent again.
-func checkUpdate(update *cmfv1.KafkaCatalog, database func(name string) *cmfv1.KafkaDatabase) error {
+func (c *Catalogs) checkUpdate(update *cmfv1.KafkaCatalog, database func(name string) *cmfv1.KafkaDatabase) error {
 	for i, inline := range inlineDatabases(update) {
-		is, given := database(inline.GetMetadata().GetName()).GetSpec().GetKafkaCluster(), inline.GetSpec().GetKafkaCluster()
-		if is == nil || !proto.Equal(is, given) {
-			return apierror.Unprocessable(fmt.Sprintf("spec.kafkaClusters[%d]: cannot change after creation; create, update and delete the catalog's databases instead", i))
+		is := database(inline.GetMetadata().GetName())
+		if is != nil {
+			given, err := c.sealedInlineDatabase(update, i, inline, is)
+			if err != nil {
+				return err
+			}
+			if proto.Equal(is.GetSpec().GetKafkaCluster(), given.GetKafkaCluster()) {
+				continue
+			}
 		}
+		return apierror.Unprocessable(fmt.Sprintf("spec.kafkaClusters[%d]: cannot change after creation; create, update and delete the catalog's databases instead", i))
 	}
 	return nil
 }

@@ -25,9 +25,13 @@ func (s *databaseService) CreateKafkaDatabase(ctx context.Context, req *cmfv1.Cr
 	if err := checkDatabase(database); err != nil {
 		return nil, err
 	}
+	spec, err := s.sealedDatabase(req.GetCatName(), database, nil)
+	if err != nil {
+		return nil, err
+	}
 	return s.databaseKind.Create(ctx, s.store, catalog.Key, &cmfv1.KafkaDatabase{
 		Metadata: resource.UserMetadata(database.GetMetadata()),
-		Spec:     database.GetSpec(),
+		Spec:     spec,
 	}, func(tx *store.Tx, _ *cmfv1.KafkaDatabase) error {
 		catalog, err := s.kind.Find(tx, "", req.GetCatName())
 		if err == nil {
@@ -61,8 +65,9 @@ func (s *databaseService) UpdateKafkaDatabase(ctx context.Context, req *cmfv1.Up
 		}
 		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
-		after.Spec = update.GetSpec()
-		return after, nil
+		var err error
+		after.Spec, err = s.sealedDatabase(req.GetCatName(), update, before.Value())
+		return after, err
 	})
 }
 

@@ -23,6 +23,10 @@ func (c *Catalogs) Effect(ctx context.Context, tx *store.Tx, effect *metadata.Ef
 		return nil
 	}
 	path := effect.Path
+	table := &storev1.StatementTable{Catalog: path.Catalog, Database: path.Database, Name: path.Table, Definition: effect.Table}
+	if err := c.CheckRedirects(seen.at, table, nil); err != nil && effect.Action != metadata.Drop {
+		return err
+	}
 	if err := c.topicEffect(ctx, effect, seen); err != nil {
 		return err
 	}

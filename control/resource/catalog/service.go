@@ -24,11 +24,21 @@ func (s *service) CreateKafkaCatalog(ctx context.Context, req *cmfv1.CreateKafka
 	if err := check(catalog); err != nil {
 		return nil, err
 	}
+	spec, err := s.sealedCatalog(catalog, nil)
+	if err != nil {
+		return nil, err
+	}
+	databases := inlineDatabases(catalog)
+	for i, database := range databases {
+		if database.Spec, err = s.sealedInlineDatabase(catalog, i, database, nil); err != nil {
+			return nil, err
+		}
+	}
 	return s.kind.Create(ctx, s.store, "", &cmfv1.KafkaCatalog{
 		Metadata: resource.UserMetadata(catalog.GetMetadata()),
-		Spec:     &cmfv1.KafkaCatalogSpec{SrInstance: catalog.GetSpec().GetSrInstance()},
+		Spec:     spec,
 	}, func(tx *store.Tx, _ *cmfv1.KafkaCatalog) error {
-		for _, database := range inlineDatabases(catalog) {
+		for _, database := range databases {
 			database.ApiVersion, database.Kind = contract.APIVersion, contract.KindKafkaDatabase
 			database.Metadata.Uid = uuid.NewString()
 			database.Metadata.CreationTimestamp = resource.Now()
@@ -57,15 +67,16 @@ func (s *service) UpdateKafkaCatalog(ctx context.Context, req *cmfv1.UpdateKafka
 		if err := check(update); err != nil {
 			return nil, err
 		}
-		if err := checkUpdate(update, func(name string) *cmfv1.KafkaDatabase {
+		if err := s.checkUpdate(update, func(name string) *cmfv1.KafkaDatabase {
 			return s.Databases.Get(tx, store.Key(req.GetCatName(), name)).Message()
 		}); err != nil {
 			return nil, err
 		}
 		after := proto.CloneOf(before.Value())
 		after.Metadata = resource.UserMetadata(update.GetMetadata())
-		after.Spec = &cmfv1.KafkaCatalogSpec{SrInstance: update.GetSpec().GetSrInstance()}
-		return after, nil
+		var err error
+		after.Spec, err = s.sealedCatalog(update, before.Value())
+		return after, err
 	})
 }
 

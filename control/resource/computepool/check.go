@@ -10,12 +10,25 @@ import (
 	"github.com/openweir/weir/openjson"
 )
 
+// Annotations of a pool that widen what its statements may use, each a list separated
+// by commas, in which * stands for everything. Who may change a pool chooses the
+// image and the pods of its clusters too.
+const (
+	// ConnectorsAnnotation lists connectors of tables.
+	ConnectorsAnnotation = validate.MarkPrefix + "sql-connectors"
+	// PathsAnnotation lists what paths on the machines of the pool begin with.
+	PathsAnnotation = validate.MarkPrefix + "sql-paths"
+	// OptionsAnnotation lists what the names of options in the Flink configuration of
+	// statements begin with.
+	OptionsAnnotation = validate.MarkPrefix + "sql-options"
+)
+
 // check validates a pool without its environment.
 func check(pool *cmfv1.ComputePool) error {
 	var v apierror.Violations
 	validate.ObjectName(&v, "metadata.name", pool.GetMetadata().GetName())
 	validate.Kind(&v, pool.GetKind(), contract.KindComputePool)
-	validate.ObjectMetadata(&v, pool.GetMetadata())
+	validate.ObjectMetadata(&v, pool.GetMetadata(), ConnectorsAnnotation, PathsAnnotation, OptionsAnnotation)
 	if err := v.Invalid(); err != nil {
 		return err
 	}

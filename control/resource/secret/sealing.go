@@ -1,16 +1,13 @@
 package secret
 
 import (
-	"context"
 	"errors"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
-	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/seal"
-	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -46,51 +43,9 @@ func (s *Secrets) seals(place, sealed, value string) bool {
 	return err == nil && opened == value && s.keys.Current(sealed)
 }
 
-// reseal seals again whatever is sealed with a key that has been rotated out, so
-// that the old key can be removed from the keyset.
-func (s *Secrets) reseal(ctx context.Context) error {
-	feed := s.store.Changes(s.Records.Scope(""))
-	defer feed.Close()
-	work := resource.NewWork("reseal-secrets", s.store, s.resealOne)
-	defer work.End()
-	return work.Follow(ctx, feed, func(changed []store.Ref) {
-		for _, ref := range changed {
-			work.Do(ctx, ref.Key)
-		}
-	})
-}
-
-func (s *Secrets) resealOne(ctx context.Context, key string) error {
-	if secret := s.Records.In(s.store.Cached()).Get(key); secret == nil || !s.outdated(secret.Value()) {
-		return nil
-	}
-	_, err := s.store.Update(ctx, func(tx *store.Tx) error {
-		before := s.Records.Get(tx, key)
-		if before == nil {
-			return nil
-		}
-		after, err := s.resealed(before.Value())
-		if err == nil && !proto.Equal(before.Value(), after) {
-			s.Records.Put(tx, key, after)
-		}
-		return err
-	})
-	return err
-}
-
-// outdated is true if a value is sealed with another key than the current one.
-func (s *Secrets) outdated(secret *cmfv1.Secret) bool {
-	for _, sealed := range secret.GetSpec().GetData() {
-		if !s.keys.Current(sealed) {
-			return true
-		}
-	}
-	return false
-}
-
 // resealed is the secret with every value under the current key. The version
 // stays, as the values do.
-func (s *Secrets) resealed(secret *cmfv1.Secret) (*cmfv1.Secret, error) {
+func (s *Secrets) resealed(_ string, secret *cmfv1.Secret) (*cmfv1.Secret, error) {
 	after := proto.CloneOf(secret)
 	name := secret.GetMetadata().GetName()
 	for key, sealed := range secret.GetSpec().GetData() {

@@ -102,7 +102,7 @@ func (s *Secrets) Room() resource.Room {
 			cmfv1.RegisterSecretServiceServer(server, &service{Secrets: s})
 			cmfv1.RegisterSecretMappingServiceServer(server, &mappingService{Secrets: s})
 		},
-		Duties: []func(context.Context) error{s.reseal},
+		Duties: []func(context.Context) error{resource.Reseal(s.store, "reseal-secrets", s.Records, s.resealed)},
 	}
 }
 

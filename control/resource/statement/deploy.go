@@ -39,6 +39,12 @@ func (s *Statements) deploy(ctx context.Context, at store.Reader, env *cmfv1.Env
 	}
 	record.Detail = job.remark()
 	s.declare(ctx, at, env, record)
+	if refusal := s.redirected(at, record); refusal != "" {
+		return refusal, nil
+	}
+	if refusal := restrictionOf(pool).refusal(spec, record.GetTables()); refusal != "" {
+		return refusal, nil
+	}
 	runsSQL, shared := s.clusters.RunsSQL(at, env.GetKubernetesClusterName()), computepool.IsShared(pool)
 	if record.GetObjectKind() == "" {
 		record.ObjectKind = s.objectKind(at, record, job, runsSQL, shared)
@@ -95,6 +101,21 @@ func (s *Statements) refuseApplication(at store.Reader, record *storev1.Statemen
 // needsSecret is true if a table of a statement is reached by means of a secret.
 func (s *Statements) needsSecret(at store.Reader, record *storev1.StatementRecord) bool {
 	return slices.ContainsFunc(record.GetTables(), func(table *storev1.StatementTable) bool { return s.catalogs.NeedsSecret(at, table) })
+}
+
+// redirected says why a statement could send the secrets of its tables elsewhere than
+// their databases and catalogs say; empty if it cannot.
+func (s *Statements) redirected(at store.Reader, record *storev1.StatementRecord) string {
+	hints, err := sql.HintOptions(record.GetStatement().GetSpec().GetStatement())
+	if err != nil {
+		return err.Error()
+	}
+	for _, table := range record.GetTables() {
+		if err := s.catalogs.CheckRedirects(at, table, hints); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
 }
 
 // setup is what a script begins with, without secrets.

@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 
@@ -54,6 +55,10 @@ func (s *Statements) renderJob(at store.Reader, env *store.Object[*cmfv1.Environ
 	}
 	if item.Value().GetObjectKind() != manifest.KindStatement {
 		return operatorManifest(env.Value(), item.Value())
+	}
+	// Its databases may have been given credentials since it was created.
+	if refusal := s.redirected(at, item.Value()); refusal != "" {
+		return nil, errors.New(refusal)
 	}
 	connect, err := s.catalogs.Connections(at, env.Value().GetName(), item.Value().GetTables())
 	if err != nil {

@@ -161,8 +161,9 @@ func (s *site) clusterSpec() map[string]any {
 func (s *site) pool(name, kind string) {
 	s.t.Helper()
 	s.post("compute-pools", map[string]any{
-		"apiVersion": "cmf.confluent.io/v1", "kind": "ComputePool", "metadata": map[string]any{"name": name},
-		"spec": map[string]any{"type": kind, "clusterSpec": s.clusterSpec()},
+		"apiVersion": "cmf.confluent.io/v1", "kind": "ComputePool",
+		"metadata": map[string]any{"name": name, "annotations": map[string]string{"weir.dev/sql-connectors": "filesystem", "weir.dev/sql-paths": "file:"}},
+		"spec":     map[string]any{"type": kind, "clusterSpec": s.clusterSpec()},
 	}, 200)
 	if kind == "DEDICATED" {
 		return

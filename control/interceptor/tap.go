@@ -1,0 +1,25 @@
+package interceptor
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc/tap"
+
+	"github.com/openweir/weir/control/access"
+)
+
+// Tap authenticates callers of the public API from the headers of a request, so that
+// nothing more is read of those who are refused.
+func Tap(authenticate access.Authenticate) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if !strings.HasPrefix(info.FullMethodName, publicAPI) {
+			return ctx, nil
+		}
+		principal, err := authenticate(ctx)
+		if err != nil {
+			return nil, toStatus(err).Err()
+		}
+		return access.WithPrincipal(ctx, principal), nil
+	}
+}
