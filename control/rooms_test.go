@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/storetest"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -36,7 +37,7 @@ func put[T proto.Message](s *store.Store, collection string) func(tx *store.Tx, 
 // change what is there.
 func serve(t *testing.T, etcd *clientv3.Client) *grpc.ClientConn {
 	t.Helper()
-	config := Config{Etcd: etcd, Replica: "replica-1", Log: slog.New(slog.DiscardHandler)}
+	config := Config{Etcd: etcd, Replica: "replica-1", Authenticate: access.AllowAnonymous, Log: slog.New(slog.DiscardHandler)}
 	if err := config.complete(); err != nil {
 		t.Fatal(err)
 	}

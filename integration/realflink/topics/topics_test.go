@@ -78,9 +78,19 @@ func definition(t *testing.T, table *storev1.TableRecord) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
+// reader may connect to the broker of the test, which is on this machine.
+func reader(t *testing.T) *topics.Reader {
+	t.Helper()
+	var network topics.Network
+	if err := network.Allow("127.0.0.1"); err != nil {
+		t.Fatal(err)
+	}
+	return topics.NewReader(network)
+}
+
 func read(t *testing.T, topic string) *storev1.TableRecord {
 	t.Helper()
-	table, err := topics.NewReader().Table(t.Context(), database(), topic)
+	table, err := reader(t).Table(t.Context(), database(), topic)
 	if err != nil {
 		t.Fatalf("read %s: %v", topic, err)
 	}
@@ -138,7 +148,7 @@ func TestARealBrokerRequiresAuthentication(t *testing.T) {
 		signedIn("PLAIN", "plain.PlainLoginModule", kafka.Password),
 		signedIn("SCRAM-SHA-256", "scram.ScramLoginModule", kafka.Password),
 	} {
-		names, err := topics.NewReader().Topics(t.Context(), database)
+		names, err := reader(t).Topics(t.Context(), database)
 		if err != nil || !slices.Contains(names, "guarded") {
 			t.Errorf("%s: got %v, %v", database.Kafka["sasl.mechanism"], names, err)
 		}
@@ -147,7 +157,7 @@ func TestARealBrokerRequiresAuthentication(t *testing.T) {
 		signedIn("PLAIN", "plain.PlainLoginModule", "wrong"),
 		signedIn("SCRAM-SHA-256", "scram.ScramLoginModule", "wrong"),
 	} {
-		_, err := topics.NewReader().Topics(t.Context(), database)
+		_, err := reader(t).Topics(t.Context(), database)
 		if err == nil || !strings.Contains(err.Error(), "SASL_AUTHENTICATION_FAILED") {
 			t.Errorf("%s with a wrong password: %v", database.Kafka["sasl.mechanism"], err)
 		}
@@ -155,13 +165,13 @@ func TestARealBrokerRequiresAuthentication(t *testing.T) {
 	plain := database()
 	plain.Kafka = maps.Clone(plain.Kafka)
 	plain.Kafka["bootstrap.servers"] = broker.SASL
-	if names, err := topics.NewReader().Topics(t.Context(), plain); err == nil {
+	if names, err := reader(t).Topics(t.Context(), plain); err == nil {
 		t.Errorf("without credentials: %v", names)
 	}
 }
 
 func TestTopicsAreCreatedAndDeleted(t *testing.T) {
-	reader := topics.NewReader()
+	reader := reader(t)
 	topic := topics.Topic{Name: "made", Partitions: 3, CleanupPolicy: "compact"}
 	for _, want := range []bool{true, false} {
 		created, err := reader.CreateTopic(t.Context(), database(), topic)
