@@ -404,7 +404,7 @@ func TestAWebUIRequestEndsWhenItsClientDisconnects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s/log HTTP/1.1\r\nHost: weir\r\n\r\n", webUI); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s/log HTTP/1.1\r\nHost: localhost\r\n\r\n", webUI); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
