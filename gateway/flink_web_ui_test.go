@@ -233,7 +233,7 @@ func TestPathsOfWebUIs(t *testing.T) {
 		webUI + "/a;b":                                  refused,
 		webUI + "/%ff":                                  refused,
 		webUI + "/%C3%A9":                               refused,
-		"http://evil.example" + webUI + "/":             refused,
+		"http://localhost" + webUI + "/":                refused,
 	} {
 		w := flinkAnswering(nil, headPart(200, "Content-Type: text/plain"))
 		got := rawGet(t, startWebUIs(t, w), target)

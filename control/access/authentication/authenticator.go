@@ -80,8 +80,8 @@ func New(config Config, log *slog.Logger) (*Authenticator, error) {
 // names, whatever certificate the connection has.
 func (a *Authenticator) Authenticate(ctx context.Context) (*access.Principal, error) {
 	principal, err := a.authenticate(ctx)
-	if err == nil {
-		return principal, nil
+	if err == nil || errors.Is(err, access.ErrWouldWait) {
+		return principal, err
 	}
 	level := slog.LevelInfo
 	if errors.Is(err, errNoCredentials) {

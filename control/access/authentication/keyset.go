@@ -10,6 +10,8 @@ import (
 
 	jose "github.com/go-jose/go-jose/v4"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/openweir/weir/control/access"
 )
 
 const (
@@ -37,6 +39,7 @@ type keySet struct {
 	keys     []jose.JSONWebKey
 	loaded   time.Time // when keys was fetched
 	tried    time.Time // when a fetch began last
+	underWay bool      // a fetch has begun and not ended
 }
 
 // VerifySignature returns the payload of a token whose signature is by a key of the
@@ -52,7 +55,7 @@ func (s *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 		return payload, nil
 	}
 	keys, err = s.refetch(ctx)
-	if err != nil && verified { // by a key that the issuer has not withdrawn so far
+	if err != nil && verified && !errors.Is(err, access.ErrWouldWait) { // by a key that the issuer has not withdrawn so far
 		return payload, nil
 	}
 	if err != nil {
@@ -74,23 +77,32 @@ func (s *keySet) known() (keys []jose.JSONWebKey, stale bool) {
 // refetch fetches the keys, unless that was done a moment ago. Callers at the same
 // time wait for the same fetch, which does not end with any of them.
 func (s *keySet) refetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+	if !access.MayWait(ctx) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.underWay || s.due() {
+			return nil, access.ErrWouldWait
+		}
+		return s.keys, nil
+	}
 	fetched := s.fetching.DoChan("", func() (any, error) {
 		s.mu.Lock()
-		if time.Since(s.tried) < refetchInterval {
+		if !s.due() {
 			defer s.mu.Unlock()
 			return s.keys, nil
 		}
-		s.tried = time.Now()
+		s.tried, s.underWay = time.Now(), true
 		s.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		keys, err := s.fetch(ctx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.underWay = false
 		if err != nil {
 			s.log.Warn("failed to fetch the keys of an issuer", "error", err)
 			return nil, err
 		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.keys, s.loaded = keys, time.Now()
 		return keys, nil
 	})
@@ -102,6 +114,9 @@ func (s *keySet) refetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 		return nil, context.Cause(ctx)
 	}
 }
+
+// due is true if the keys may be fetched now. It needs the lock.
+func (s *keySet) due() bool { return time.Since(s.tried) >= refetchInterval }
 
 // verifyWith verifies a signature by the key that it names, or if it names none, by
 // any.

@@ -26,22 +26,24 @@ var algorithms = []jose.SignatureAlgorithm{
 	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 }
 
+// algorithmNames are the algorithms as the verifier takes them.
+var algorithmNames = func() []string {
+	var names []string
+	for _, algorithm := range algorithms {
+		names = append(names, string(algorithm))
+	}
+	return names
+}()
+
 // minRSA is the least size of an RSA key, in bits.
 const minRSA = 2048
 
 // issuer verifies the tokens of one issuer.
 type issuer struct {
-	verifier  *oidc.IDTokenVerifier
+	name      string // the claim iss
+	keys      oidc.KeySet
 	audiences []string // one of them is required; empty if any will do
 	claims    ClaimsConfig
-}
-
-func newIssuer(name string, keys oidc.KeySet, audiences []string, claims ClaimsConfig) *issuer {
-	config := &oidc.Config{SkipClientIDCheck: true} // verify checks the audience
-	for _, algorithm := range algorithms {
-		config.SupportedSigningAlgs = append(config.SupportedSigningAlgs, string(algorithm))
-	}
-	return &issuer{verifier: oidc.NewVerifier(name, keys, config), audiences: audiences, claims: claims}
 }
 
 func newOIDCIssuer(config IssuerConfig, log *slog.Logger) (*issuer, error) {
@@ -50,7 +52,7 @@ func newOIDCIssuer(config IssuerConfig, log *slog.Logger) (*issuer, error) {
 		return nil, err
 	}
 	keys := &keySet{fetch: discovery.keys, log: log.With("issuer", config.URL)}
-	return newIssuer(config.URL, keys, config.Audiences, config.ClaimsConfig), nil
+	return &issuer{config.URL, keys, config.Audiences, config.ClaimsConfig}, nil
 }
 
 func newKeyIssuer(config PublicKeyConfig) (*issuer, error) {
@@ -59,13 +61,19 @@ func newKeyIssuer(config PublicKeyConfig) (*issuer, error) {
 		return nil, fmt.Errorf("keyFile: %w", err)
 	}
 	keys := &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}}
-	return newIssuer(config.Issuer, keys, config.Audiences, config.ClaimsConfig), nil
+	return &issuer{config.Issuer, keys, config.Audiences, config.ClaimsConfig}, nil
 }
 
 // verify returns the principal of a token. Issuer, signature and times are checked
 // by the verifier; a token without an expiry has expired.
 func (i *issuer) verify(ctx context.Context, raw string) (*access.Principal, error) {
-	token, err := i.verifier.Verify(ctx, raw)
+	keys := &causeKeeper{KeySet: i.keys}
+	// The audience is checked below.
+	config := &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algorithmNames}
+	token, err := oidc.NewVerifier(i.name, keys, config).Verify(ctx, raw)
+	if keys.err != nil {
+		return nil, keys.err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +85,18 @@ func (i *issuer) verify(ctx context.Context, raw string) (*access.Principal, err
 		return nil, fmt.Errorf("read the claims of the token: %w", err)
 	}
 	return i.claims.principal(claims, token.Expiry)
+}
+
+// causeKeeper keeps the error of a key set, of which the verifier reports the text only.
+type causeKeeper struct {
+	oidc.KeySet
+	err error
+}
+
+// VerifySignature keeps the error.
+func (k *causeKeeper) VerifySignature(ctx context.Context, token string) (payload []byte, err error) {
+	payload, k.err = k.KeySet.VerifySignature(ctx, token)
+	return payload, k.err
 }
 
 // readPublicKey reads a public key in PEM, as PKIX or PKCS #1.

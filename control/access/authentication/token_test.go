@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -201,7 +202,7 @@ func TestTokensOfAMetadataServiceAreVerifiedByItsKey(t *testing.T) {
 	}{
 		"valid":                      {config, sign(t, jose.RS256, "", rsaKey(), ok), ""},
 		"another audience":           {strict, sign(t, jose.RS256, "", rsaKey(), ok), "audience of the token"},
-		"another key":                {config, sign(t, jose.ES256, "", ecdsaKey(t), ok), "verify jwt"},
+		"another key":                {config, sign(t, jose.ES256, "", ecdsaKey(t), ok), "no public keys able to verify jwt"},
 		"the public key as a secret": {config, sign(t, jose.HS256, "", publicPEM(t, rsaKey()), ok), "unexpected signature algorithm"},
 		"not signed":                 {config, unsigned(t, ok), "unexpected signature algorithm"},
 		"expired":                    {config, sign(t, jose.RS256, "", rsaKey(), ok.with(claims{"exp": 1})), "expired"},
@@ -251,6 +252,25 @@ func TestUnknownKeysDoNotFloodTheIssuer(t *testing.T) {
 	if _, err := a.Authenticate(withToken(t.Context(), sign(t, jose.RS256, "rsa", rsaKey(), valid(idp.url)))); err != nil {
 		t.Errorf("a valid token after the flood: %v", err)
 	}
+}
+
+// Requests of a connection are not held up by one whose keys have to be fetched.
+func TestTokensAreNotWaitedForWithoutWaiting(t *testing.T) {
+	idp := newIssuer(t, public("rsa", rsaKey()))
+	a, log := authenticator(t, authentication.Config{Issuers: []authentication.IssuerConfig{{URL: idp.url, Audiences: []string{"weir"}, CAFile: idp.caFile}}})
+	ctx := withToken(t.Context(), sign(t, jose.RS256, "rsa", rsaKey(), valid(idp.url)))
+	if _, err := a.Authenticate(access.WithoutWaiting(ctx)); !errors.Is(err, access.ErrWouldWait) || idp.fetches.Load() != 0 {
+		t.Errorf("without keys: %v after %d fetches, want %v", err, idp.fetches.Load(), access.ErrWouldWait)
+	}
+	if _, err := a.Authenticate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Authenticate(access.WithoutWaiting(ctx)); err != nil {
+		t.Errorf("with keys: %v", err)
+	}
+	forged := withToken(t.Context(), sign(t, jose.ES256, "unknown", ecdsaKey(t), valid(idp.url)))
+	_, err := a.Authenticate(access.WithoutWaiting(forged))
+	refused(t, err, log, "no key of the issuer")
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
