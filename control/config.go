@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -62,6 +64,8 @@ type Config struct {
 	KafkaNetwork kafka.Network
 	// Limits bound what is kept of each application; zero means DefaultLimits.
 	Limits application.Limits
+	// Reflection serves gRPC reflection.
+	Reflection bool
 	// Version is what users and agents see.
 	Version information.Version
 	// Log receives what happens. Required.
@@ -74,6 +78,9 @@ type TLSFiles struct {
 	Cert, Key string
 	// ClientCA verifies the certificates of agents; empty where they use tokens.
 	ClientCA string
+	// UserCAs verify the certificates of users and gateways, which Config.Authenticate
+	// looks at. They sign none of agents.
+	UserCAs []string
 }
 
 // minHeartbeat keeps leases, which count in seconds, meaningful.
@@ -116,11 +123,32 @@ func (c *Config) complete() error {
 		wrong = append(wrong, errors.New("limits: at least one event and one instance of each application must be kept"))
 	}
 	if c.TLS != nil {
-		if _, err := c.TLS.config(); err != nil {
+		if err := c.TLS.Check(); err != nil {
 			wrong = append(wrong, err)
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// Check reports what is wrong with the files.
+func (f *TLSFiles) Check() error {
+	_, err := f.config()
+	return err
+}
+
+// ServerConfig is for a server of some protocols, such as h2.
+func (f *TLSFiles) ServerConfig(protocols ...string) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: protocols,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			config, err := f.config()
+			if err == nil {
+				config.NextProtos = protocols
+			}
+			return config, err
+		},
+	}
 }
 
 func (f *TLSFiles) config() (*tls.Config, error) {
@@ -131,20 +159,55 @@ func (f *TLSFiles) config() (*tls.Config, error) {
 	out := &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		Certificates: []tls.Certificate{cert},
-		NextProtos:   []string{"h2"},
 		// A resumed session would not show its certificate again.
 		SessionTicketsDisabled: true,
 	}
+	agents, all := x509.NewCertPool(), x509.NewCertPool()
 	if f.ClientCA != "" {
-		pem, err := os.ReadFile(f.ClientCA)
-		if err != nil {
-			return nil, fmt.Errorf("tls: read client CA: %w", err)
+		if err := addCAs(f.ClientCA, agents, all); err != nil {
+			return nil, err
 		}
-		out.ClientCAs = x509.NewCertPool()
-		if !out.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls: %s holds no PEM certificate", f.ClientCA)
+	}
+	for _, file := range f.UserCAs {
+		if err := addCAs(file, all); err != nil {
+			return nil, err
 		}
+	}
+	if f.ClientCA != "" || len(f.UserCAs) > 0 {
+		out.ClientCAs = all
 		out.ClientAuth = tls.VerifyClientCertIfGiven
 	}
+	if len(f.UserCAs) > 0 {
+		out.VerifyConnection = func(state tls.ConnectionState) error { return checkAgent(state.PeerCertificates, agents) }
+	}
 	return out, nil
+}
+
+func addCAs(file string, to ...*x509.CertPool) error {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("tls: read client CA: %w", err)
+	}
+	for _, pool := range to {
+		if !pool.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("tls: %s holds no PEM certificate", file)
+		}
+	}
+	return nil
+}
+
+// checkAgent refuses certificates that name a cluster and that no CA of agents has
+// signed: who signs those of users cannot make agents.
+func checkAgent(chain []*x509.Certificate, agents *x509.CertPool) error {
+	if len(chain) == 0 || !slices.ContainsFunc(chain[0].URIs, func(uri *url.URL) bool { return uri.Scheme == "weir" && uri.Host == "cluster" }) {
+		return nil
+	}
+	options := x509.VerifyOptions{Roots: agents, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	for _, intermediate := range chain[1:] {
+		options.Intermediates.AddCert(intermediate)
+	}
+	if _, err := chain[0].Verify(options); err != nil {
+		return fmt.Errorf("tls: verify the certificate of an agent: %w", err)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -87,7 +86,9 @@ func New(config Config) (*Control, error) {
 	c.rooms.fleet.Register(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
-	reflection.Register(c.server)
+	if config.Reflection {
+		reflection.Register(c.server)
+	}
 	if err := c.registerMetrics(otel.GetMeterProvider()); err != nil {
 		config.Log.Warn("metrics of the replica cannot be registered", "error", err)
 	}
@@ -97,13 +98,7 @@ func New(config Config) (*Control, error) {
 func (c *Control) serverOptions() []grpc.ServerOption {
 	creds := insecure.NewCredentials()
 	if files := c.config.TLS; files != nil {
-		creds = credentials.NewTLS(&tls.Config{
-			MinVersion: tls.VersionTLS12,
-			NextProtos: []string{"h2"},
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				return files.config()
-			},
-		})
+		creds = credentials.NewTLS(files.ServerConfig("h2"))
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),

@@ -30,6 +30,9 @@ type Config struct {
 	// SharedReplies says that Conn hands on messages that are in use elsewhere and
 	// never change, so that an item of a list which comes again is known.
 	SharedReplies bool
+	// PassCertificates passes the certificates that clients authenticate with on to a
+	// control plane in another process. One in the same process learns of them anyway.
+	PassCertificates bool
 	// Log receives what goes wrong. Required.
 	Log *slog.Logger
 	// Ready reports whether requests can be served; nil means always. Its error

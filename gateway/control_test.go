@@ -205,7 +205,7 @@ func startWith(t testing.TB, conn grpc.ClientConnInterface, configure ...func(*g
 	listener := listen(t)
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := gateway.Serve(ctx, listener, handler, quiet()); err != nil {
+		if err := gateway.Serve(ctx, listener, handler, nil, quiet()); err != nil {
 			t.Errorf("serve: %v", err)
 		}
 	})

@@ -233,7 +233,7 @@ func TestPathsOfWebUIs(t *testing.T) {
 		webUI + "/a;b":                                  refused,
 		webUI + "/%ff":                                  refused,
 		webUI + "/%C3%A9":                               refused,
-		"http://evil.example" + webUI + "/":             refused,
+		"http://localhost" + webUI + "/":                refused,
 	} {
 		w := flinkAnswering(nil, headPart(200, "Content-Type: text/plain"))
 		got := rawGet(t, startWebUIs(t, w), target)
@@ -404,7 +404,7 @@ func TestAWebUIRequestEndsWhenItsClientDisconnects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s/log HTTP/1.1\r\nHost: weir\r\n\r\n", webUI); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s/log HTTP/1.1\r\nHost: localhost\r\n\r\n", webUI); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {

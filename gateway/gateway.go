@@ -44,6 +44,7 @@ func New(config Config) (http.Handler, error) {
 		runtime.WithRoutingErrorHandler(g.routingError),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
+		runtime.WithMetadata(g.clientCertificate),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithForwardResponseRewriter(forwardResponse),
@@ -76,6 +77,7 @@ func New(config Config) (http.Handler, error) {
 
 // ServeHTTP serves one request.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = withClientCertificate(r)
 	rw := g.begin(w, r)
 	defer g.end(rw)
 	if u := normalize(r.URL); u != r.URL || r.Method == http.MethodHead {

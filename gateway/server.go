@@ -25,13 +25,14 @@ const (
 	ShutdownGrace = 10 * time.Second
 )
 
-// Serve serves HTTP on a listener until ctx ends, and closes it. Requests
+// Serve serves HTTP on a listener until ctx ends, and closes it. hosts are the names
+// that requests may be addressed to, see checkHost. Requests
 // under way then have ShutdownGrace to end; those that do not are cut off, and
 // watches end at once.
 // The error is nil after an orderly end.
-func Serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+func Serve(ctx context.Context, listener net.Listener, handler http.Handler, hosts []string, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           checkHost(listener.Addr(), hosts, handler),
 		BaseContext:       withStopping(ctx),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,

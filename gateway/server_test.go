@@ -18,7 +18,7 @@ func serve(t *testing.T, handler http.Handler) (address string, stop context.Can
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	listener, done := listen(t), make(chan error, 1)
-	go func() { done <- gateway.Serve(ctx, listener, handler, quiet()) }()
+	go func() { done <- gateway.Serve(ctx, listener, handler, nil, quiet()) }()
 	return listener.Addr().String(), cancel, done
 }
 
@@ -29,7 +29,7 @@ func get(t *testing.T, address string) *http.Response {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: weir\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -74,7 +74,7 @@ func TestShutdownIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: weir\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-begun
@@ -89,7 +89,7 @@ func TestServeReturnsTheCause(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	err := gateway.Serve(t.Context(), listener, http.NotFoundHandler(), quiet())
+	err := gateway.Serve(t.Context(), listener, http.NotFoundHandler(), nil, quiet())
 	if err == nil || !strings.Contains(err.Error(), listener.Addr().String()) {
 		t.Errorf("error %v", err)
 	}

@@ -250,7 +250,7 @@ func TestWatchesEndWhenTheServerStops(t *testing.T) {
 	defer stop()
 	listener := listen(t)
 	served := make(chan error, 1)
-	go func(l net.Listener) { served <- gateway.Serve(ctx, l, handler, quiet()) }(listener)
+	go func(l net.Listener) { served <- gateway.Serve(ctx, l, handler, nil, quiet()) }(listener)
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	response, err := client.Get("http://" + listener.Addr().String() + watchPath)

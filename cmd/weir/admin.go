@@ -32,5 +32,5 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func(context.C
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return gateway.Serve(ctx, listener, mux, log)
+	return gateway.Serve(ctx, listener, mux, nil, log)
 }

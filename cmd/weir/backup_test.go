@@ -26,7 +26,7 @@ func startControl(t *testing.T, dir, keyset string) *installation {
 		t.Fatal(err)
 	}
 	i := &installation{rest: "http://" + ownAddress(t) + "/cmf/api/v1", dir: dir}
-	i.process = start(t, "control", "--grpc", ownAddress(t), "--http", strings.TrimSuffix(strings.TrimPrefix(i.rest, "http://"), "/cmf/api/v1"),
+	i.process = start(t, "control", "--auth", "none", "--grpc", ownAddress(t), "--http", strings.TrimSuffix(strings.TrimPrefix(i.rest, "http://"), "/cmf/api/v1"),
 		"--admin", "", "--etcd-dir", dir, "--agent-token-file", tokens, "--keyset", keyset)
 	await.Until(t, "the control plane serves", func() bool {
 		response, err := http.Get(i.rest + "/secrets")

@@ -38,6 +38,9 @@ type controlFlags struct {
 	eventsPerResource int
 	kafka             bool
 	kafkaAllow        []string
+	auth              string
+	rest              httpFlags
+	reflection        bool
 }
 
 func controlCommand(log func() *slog.Logger) *cobra.Command {
@@ -71,6 +74,10 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
 	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
 	f.StringSliceVar(&flags.kafkaAllow, "kafka-allow", nil, "addresses, networks and host names (.example.com for all below it) of Kafka clusters and schema registries that are refused otherwise: of this machine, link-local ones, and services of the Kubernetes cluster")
+	f.StringVar(&flags.auth, "auth", "", "how callers of the API are authenticated: the path of a configuration file, see docs/security.md, "+
+		"or none, with which everybody who can connect is an administrator (required)")
+	f.BoolVar(&flags.reflection, "reflection", false, "serve gRPC reflection, which lists the methods of the API to everybody who can connect")
+	flags.rest.add(cmd)
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return cmd
 }
@@ -90,7 +97,15 @@ func addEtcdFlags(cmd *cobra.Command, etcd *store.DialConfig) {
 }
 
 func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error {
-	config, err := flags.config(log)
+	authenticate, userCAs, err := openAuth(flags.auth, log)
+	if err != nil {
+		return err
+	}
+	config, err := flags.config(authenticate, userCAs, log)
+	if err != nil {
+		return err
+	}
+	secure, err := flags.rest.secure(userCAs)
 	if err != nil {
 		return err
 	}
@@ -107,7 +122,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 			if err != nil {
 				return nil, err
 			}
-			restListener <- listener
+			restListener <- secure(listener)
 		}
 		return listen("--grpc", flags.grpc)
 	}
@@ -149,7 +164,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 		group.Go(func() error {
 			select {
 			case listener := <-restListener:
-				return gateway.Serve(ctx, listener, rest, log)
+				return gateway.Serve(ctx, listener, rest, flags.rest.allowedHosts, log)
 			case <-ctx.Done():
 				return nil
 			}
@@ -160,7 +175,10 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 }
 
 // config is the part of the configuration that comes from the flags alone.
-func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
+func (f controlFlags) config(authenticate access.Authenticate, userCAs []string, log *slog.Logger) (control.Config, error) {
+	if len(userCAs) > 0 && f.tls.Cert == "" && f.rest.cert == "" {
+		return control.Config{}, errors.New("--auth: certificates need TLS: set --tls-cert, or --http-tls-cert")
+	}
 	tokens := fleet.Tokens{}
 	if f.tokenFile != "" {
 		var err error
@@ -183,14 +201,15 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 	}
 	config := control.Config{
 		Replica:      replicaName(f.replica),
-		Authenticate: access.AllowAnonymous,
 		RoleBindings: f.roleBindings,
+		Authenticate: authenticate,
 		AgentTokens:  tokens,
 		Keys:         keys,
 		Heartbeat:    f.heartbeat,
 		Kafka:        f.kafka,
 		Limits:       application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
 		Version:      buildVersion(),
+		Reflection:   f.reflection,
 		Log:          log,
 	}
 	config.KafkaNetwork.KubernetesService = os.Getenv("KUBERNETES_SERVICE_HOST")
@@ -201,6 +220,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		config.HistoryRetention = f.history // the embedded etcd compacts by itself
 	}
 	if f.tls.Cert != "" {
+		f.tls.UserCAs = userCAs
 		config.TLS = &f.tls
 	}
 	return config, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/openweir/weir/agent"
 	"github.com/openweir/weir/agent/driver"
@@ -42,6 +43,8 @@ type devFlags struct {
 	pace       time.Duration
 	flinkHomes []string
 	kafka      bool
+
+	allowedHosts []string
 }
 
 func devCommand(log func() *slog.Logger) *cobra.Command {
@@ -72,6 +75,7 @@ func devCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringSliceVar(&flags.flinkHomes, "flink-home", nil, "directories of Flink distributions to run Flink from; spec.flinkVersion selects one")
 	f.DurationVar(&flags.pace, "pace", sandbox.DefaultPace, "duration of each step of the simulated operator")
 	f.BoolVar(&flags.kafka, "kafka", false, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
+	addAllowedHosts(cmd, &flags.allowedHosts)
 	return cmd
 }
 
@@ -123,17 +127,24 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	token := rand.Text()
+	agentToken := rand.Text()
 	tokens := fleet.Tokens{}
-	tokens.Add(token, "")
+	tokens.Add(agentToken, "")
+	authenticate, token := access.AllowAnonymous, ""
+	if flags.needsToken(restListener.Addr(), grpcListener.Addr()) {
+		if token, err = flags.token(); err != nil {
+			return err
+		}
+		authenticate = requireToken(token)
+	}
 	var network kafka.Network
 	if err := network.Allow("127.0.0.0/8", "::1"); err != nil {
 		return err
 	}
 	replica, err := control.New(control.Config{
 		KafkaNetwork: network,
-		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
-		Version: buildVersion(), Log: log,
+		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: authenticate, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
+		Version: buildVersion(), Reflection: true, Log: log,
 	})
 	if err != nil {
 		return err
@@ -144,23 +155,23 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	clusters, err := sandboxes(flags, flinkDir, token, grpcListener.Addr().String(), log)
+	clusters, err := sandboxes(flags, flinkDir, agentToken, grpcListener.Addr().String(), log)
 	if err != nil {
 		return err
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return replica.Run(ctx) })
-	group.Go(func() error { return gateway.Serve(ctx, restListener, handler, log) })
+	group.Go(func() error { return gateway.Serve(ctx, restListener, handler, flags.allowedHosts, log) })
 	for _, cluster := range clusters {
 		group.Go(func() error { return cluster.sandbox.Run(ctx) })
 		group.Go(func() error { return cluster.agent.Run(ctx) })
 	}
 	group.Go(func() error {
-		if err := connected(ctx, local, len(clusters)); err != nil {
+		if err := connected(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token), local, len(clusters)); err != nil {
 			return err
 		}
-		return welcome(out, restListener.Addr(), grpcListener.Addr(), flags, len(clusters))
+		return welcome(out, restListener.Addr(), grpcListener.Addr(), token, flags, len(clusters))
 	})
 	return group.Wait()
 }
@@ -259,7 +270,7 @@ func connected(ctx context.Context, conn grpc.ClientConnInterface, want int) err
 }
 
 // welcome prints the addresses and some commands to try.
-func welcome(out io.Writer, rest, grpc net.Addr, flags devFlags, clusters int) error {
+func welcome(out io.Writer, rest, grpc net.Addr, token string, flags devFlags, clusters int) error {
 	url := "http://" + rest.String()
 	state := "a temporary directory, removed on exit (use --data-dir to keep it)"
 	if flags.dataDir != "" {
@@ -269,27 +280,32 @@ func welcome(out io.Writer, rest, grpc net.Addr, flags devFlags, clusters int) e
 	if len(flags.flinkHomes) > 0 {
 		flink = "Flink runs as local processes from " + strings.Join(flags.flinkHomes, ", ") + "."
 	}
+	access, header := "everybody on this machine is an administrator", ""
+	if token != "" {
+		access, header = "required is the token "+token, ` -H "Authorization: Bearer $TOKEN"`
+	}
 	_, err := fmt.Fprintf(out, `
 Weir is running.
 
   REST      %[1]s/cmf/api/v1
   gRPC      %[2]s
+  access    %[6]s
   state     %[3]s
   clusters  %[4]d sandbox clusters, the first is default-k8s-cluster; namespaces default and flink.
             %[5]s
 
 Try:
 
-  curl -H 'Content-Type: application/json' %[1]s/cmf/api/v1/environments \
+  curl%[7]s -H 'Content-Type: application/json' %[1]s/cmf/api/v1/environments \
     -d '{"name":"test","kubernetesNamespace":"default"}'
 
-  curl -H 'Content-Type: application/yaml' --data-binary @docs/examples/flink-application.yaml \
+  curl%[7]s -H 'Content-Type: application/yaml' --data-binary @docs/examples/flink-application.yaml \
     %[1]s/cmf/api/v1/environments/test/applications
 
-  curl %[1]s/cmf/api/v1/environments/test/applications/curl-example
+  curl%[7]s %[1]s/cmf/api/v1/environments/test/applications/curl-example
 
 Press Ctrl-C to stop.
-`, url, grpc, state, clusters, flink)
+`, url, grpc, state, clusters, flink, access, header)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,8 +26,11 @@ type gatewayFlags struct {
 	control    []string
 	ca         string
 	serverName string
+	cert, key  string
 	insecure   bool
 	maxBody    int64
+	rest       httpFlags
+	clientCA   string
 }
 
 func gatewayCommand(log func() *slog.Logger) *cobra.Command {
@@ -45,15 +49,32 @@ func gatewayCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringSliceVar(&flags.control, "control", []string{"127.0.0.1:9090"}, "addresses of the gRPC API of the control plane's replicas; dns:///name:port stands for every address of the name")
 	f.StringVar(&flags.ca, "tls-ca", "", "PEM file with the CA certificates that verify the certificate of the control plane (default: the CAs of the system)")
 	f.StringVar(&flags.serverName, "tls-server-name", "", "server name to verify in the certificate of the control plane (default: the host of --control)")
+	f.StringVar(&flags.cert, "tls-cert", "", "client certificate for the control plane, with the URI SAN weir://gateway/<name>; required to pass on the certificates of users")
+	f.StringVar(&flags.key, "tls-key", "", "private key of the client certificate for the control plane")
+	flags.rest.add(cmd)
+	f.StringVar(&flags.clientCA, "http-client-ca", "", "PEM file with the CA certificates that verify the client certificates of users")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	f.BoolVar(&flags.insecure, "insecure", false, "connect to the control plane without TLS; for a single machine or a protected network")
 	f.Int64Var(&flags.maxBody, "max-body-bytes", gateway.DefaultMaxBodyBytes, "maximum size of a request body, in bytes")
 	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-ca")
 	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-server-name")
+	cmd.MarkFlagsMutuallyExclusive("insecure", "tls-cert")
 	return cmd
 }
 
 func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error {
 	transport, err := flags.credentials()
+	if err != nil {
+		return err
+	}
+	var clientCAs []string
+	if flags.clientCA != "" {
+		if flags.rest.cert == "" || flags.cert == "" {
+			return errors.New("--http-client-ca needs --http-tls-cert, as certificates come with TLS, and --tls-cert, without which the control plane does not believe the gateway")
+		}
+		clientCAs = []string{flags.clientCA}
+	}
+	secure, err := flags.rest.secure(clientCAs)
 	if err != nil {
 		return err
 	}
@@ -73,14 +94,14 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	}
 	defer conn.Close()
 	handler, err := gateway.New(gateway.Config{
-		Conn: conn, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
+		Conn: conn, PassCertificates: len(clientCAs) > 0, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
 		Ready: func(ctx context.Context) error { return controlReady(ctx, conn) },
 	})
 	if err != nil {
 		return err
 	}
 	log.Info("gateway", "http", listener.Addr().String(), "control", strings.Join(flags.control, ","))
-	return gateway.Serve(ctx, listener, handler, log)
+	return gateway.Serve(ctx, secure(listener), handler, flags.rest.allowedHosts, log)
 }
 
 // readyTimeout bounds the question whether a replica serves.
@@ -114,6 +135,17 @@ func (f gatewayFlags) credentials() (credentials.TransportCredentials, error) {
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("--tls-ca: %s does not contain a PEM certificate", f.ca)
 		}
+	}
+	if f.cert != "" {
+		read := func() (*tls.Certificate, error) {
+			certificate, err := tls.LoadX509KeyPair(f.cert, f.key)
+			return &certificate, err
+		}
+		if _, err := read(); err != nil {
+			return nil, fmt.Errorf("--tls-cert: %w", err)
+		}
+		// At each handshake, so that the certificate can be renewed in place.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return read() }
 	}
 	return credentials.NewTLS(config), nil
 }

@@ -149,7 +149,7 @@ func TestMetricsAreServed(t *testing.T) {
 	}
 	d := &dev{rest: ownAddress(t), grpc: ownAddress(t)}
 	controlAdmin, agentAdmin := ownAddress(t), ownAddress(t)
-	d.process = start(t, "control", "--etcd-dir", filepath.Join(dir, "etcd"), "--agent-token-file", tokens, "--grpc", d.grpc, "--http", d.rest, "--admin", controlAdmin)
+	d.process = start(t, "control", "--auth", "none", "--etcd-dir", filepath.Join(dir, "etcd"), "--agent-token-file", tokens, "--grpc", d.grpc, "--http", d.rest, "--admin", controlAdmin)
 	await.Until(t, "the control plane is ready", func() bool { return get("http://"+controlAdmin+"/readyz") != "" })
 	start(t, "agent", "--cluster", "default-k8s-cluster", "--control", d.grpc, "--kubeconfig", kubeconfig, "--token-file", tokens, "--insecure", "--admin", agentAdmin)
 	await.Until(t, "the agent is ready", func() bool { return get("http://"+agentAdmin+"/readyz") != "" })

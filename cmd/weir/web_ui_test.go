@@ -119,7 +119,7 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 		return func() { cancel(); <-ended }
 	}
 	stopControl := run("control", replica.Run)
-	stopGateway := run("gateway", func(ctx context.Context) error { return gateway.Serve(ctx, rest, handler, log) })
+	stopGateway := run("gateway", func(ctx context.Context) error { return gateway.Serve(ctx, rest, handler, nil, log) })
 	stopAgent := run("agent", func(ctx context.Context) error { stream.Run(ctx); webUIs.Close(); return nil })
 	t.Cleanup(func() {
 		stopGateway()

@@ -40,8 +40,8 @@ func streamAuthentication(authenticate access.Authenticate) grpc.StreamServerInt
 	}
 }
 
-// authenticated returns the caller of a method: that of Tap, or of the caller in the
-// same process, which has none.
+// authenticated returns the caller of a method. Tap has found most; it does not wait,
+// and there is none in the same process.
 func authenticated(ctx context.Context, authenticate access.Authenticate) (*access.Principal, error) {
 	if principal := access.PrincipalOf(ctx); principal != nil {
 		return principal, nil

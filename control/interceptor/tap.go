@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"google.golang.org/grpc/tap"
@@ -16,7 +17,11 @@ func Tap(authenticate access.Authenticate) tap.ServerInHandle {
 		if !strings.HasPrefix(info.FullMethodName, publicAPI) {
 			return ctx, nil
 		}
-		principal, err := authenticate(ctx)
+		// All requests of a connection pass here one by one.
+		principal, err := authenticate(access.WithoutWaiting(ctx))
+		if errors.Is(err, access.ErrWouldWait) {
+			return ctx, nil // the interceptors authenticate the caller
+		}
 		if err != nil {
 			return nil, toStatus(err).Err()
 		}

@@ -44,7 +44,7 @@ func serverContext(client context.Context, t *transport, options []grpc.CallOpti
 	}
 	ctx, cancel := context.WithCancel(wire{client})
 	ctx = metadata.NewIncomingContext(ctx, md)
-	ctx = peer.NewContext(ctx, &peer.Peer{Addr: address{}, LocalAddr: address{}})
+	ctx = peer.NewContext(ctx, &peer.Peer{Addr: address{}, LocalAddr: address{}, AuthInfo: authInfo(client)})
 	ctx = grpc.NewContextWithServerTransportStream(ctx, t)
 	if span := trace.SpanContextFromContext(client); span.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, span)

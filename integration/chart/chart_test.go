@@ -27,10 +27,16 @@ type values = map[string]any
 // releases are installations of every shape that the charts have.
 var releases = map[string]chart.Release{
 	"weir-small": {Chart: "weir", Name: "weir", Namespace: "weir", Values: values{
+		"auth":   "none",
 		"agents": values{"tokenSecret": values{"name": "weir-agents"}},
 	}},
 	"weir-production": {Chart: "weir", Name: "fleet", Namespace: "weir", Values: values{
 		"image": values{"digest": "sha256:" + strings.Repeat("0", 64)},
+		"auth": values{
+			"issuers":      []any{values{"url": "https://idp.example.com/realms/flink", "audiences": []any{"weir"}}},
+			"certificates": values{"caFile": "/etc/weir/auth-files/users-ca.crt"},
+		},
+		"authFiles": values{"secretName": "weir-auth"},
 		"control": values{
 			"replicas": 3,
 			"service":  values{"type": "LoadBalancer"},
@@ -118,11 +124,14 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9090", "identity": tokens}, "cluster"},
 		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "replicas": 2}, "replicas"},
 		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
+		"no authentication":                {"weir", values{"agents": tokens}, "auth: is required"},
+		"another authentication":           {"weir", values{"agents": tokens, "auth": "all"}, "auth"},
+		"an unknown authentication":        {"weir", values{"agents": tokens, "auth": values{"ldap": values{}}}, "ldap"},
 		"nobody could connect":             {"weir", values{}, "no agent could connect"},
 		"replicas without external etcd":   {"weir", values{"agents": tokens, "control": values{"replicas": 3}}, "external etcd"},
 		"certificates without TLS":         {"weir", values{"control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "need TLS"},
 		"an endpoint that is no URL":       {"weir", values{"agents": tokens, "etcd": values{"endpoints": []any{"etcd-0:2379"}}}, "endpoints"},
-		"a user of etcd without password":  {"weir", values{"agents": tokens, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
+		"a user of etcd without password":  {"weir", values{"auth": "none", "agents": tokens, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 type Client struct {
 	// Base is the address, such as "http://127.0.0.1:8080".
 	Base string
+	// Token is the bearer token to present; empty for none.
+	Token string
 }
 
 // Answer is what the API answers.
@@ -35,6 +37,9 @@ func (c Client) Do(ctx context.Context, method, path, body string) (Answer, erro
 	request, err := http.NewRequestWithContext(ctx, method, c.Base+"/cmf/api"+path, content)
 	if err != nil {
 		return Answer{}, err
+	}
+	if c.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	switch {
 	case strings.HasPrefix(body, "{"):

@@ -59,6 +59,7 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	}
 	args := []string{
 		"control",
+		"--auth=none",
 		"--grpc=" + c.GRPC,
 		"--admin=" + c.Admin,
 		"--heartbeat=" + c.Heartbeat.String(),

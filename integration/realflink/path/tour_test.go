@@ -50,6 +50,12 @@ func tour(t *testing.T, release, home string, blocks [][]string) {
 			s.showLogs(dir)
 		}
 	})
+	token, err := os.ReadFile(filepath.Join(dir, "data", "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("WEIR_TOKEN", strings.TrimSpace(string(token)))
+	s.Token = strings.TrimSpace(string(token))
 	s.Base = "http://" + http
 	s.await("the sandbox to be connected", func(ctx context.Context) error {
 		cluster, err := s.Object(ctx, "GET", "/v1/kubernetes-clusters/default-k8s-cluster", "", 200)

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openweir/weir/control"
+)
+
+// httpFlags are those of commands that serve REST.
+type httpFlags struct {
+	cert, key    string
+	allowedHosts []string
+}
+
+func (f *httpFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.cert, "http-tls-cert", "", "certificate to serve REST with; if not set, REST is served without TLS")
+	flags.StringVar(&f.key, "http-tls-key", "", "private key of the certificate")
+	cmd.MarkFlagsRequiredTogether("http-tls-cert", "http-tls-key")
+	addAllowedHosts(cmd, &f.allowedHosts)
+}
+
+func addAllowedHosts(cmd *cobra.Command, hosts *[]string) {
+	cmd.Flags().StringSliceVar(hosts, "allowed-hosts", nil, "names that requests of REST may be addressed to, besides IP addresses and localhost "+
+		"(default: any, but only loopback addresses and localhost if REST is served on a loopback address)")
+}
+
+// secure checks the files and returns what makes a listener serve TLS, if there are
+// any. Clients may authenticate with certificates that the CAs in clientCAs have
+// signed.
+func (f httpFlags) secure(clientCAs []string) (func(net.Listener) net.Listener, error) {
+	if f.cert == "" {
+		return func(l net.Listener) net.Listener { return l }, nil
+	}
+	files := &control.TLSFiles{Cert: f.cert, Key: f.key, UserCAs: clientCAs}
+	if err := files.Check(); err != nil {
+		return nil, fmt.Errorf("--http-tls-cert: %w", err)
+	}
+	config := files.ServerConfig("h2", "http/1.1")
+	return func(l net.Listener) net.Listener { return tls.NewListener(l, config) }, nil
+}
