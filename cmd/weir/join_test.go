@@ -73,6 +73,15 @@ func TestAnAgentJoinsRenewsAndIsBanned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	api, err := apiserver.New(apiserver.Config{Namespaces: []string{"default"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(api)
+	defer func() {
+		web.CloseClientConnections()
+		web.Close()
+	}()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -112,15 +121,6 @@ func TestAnAgentJoinsRenewsAndIsBanned(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	api, err := apiserver.New(apiserver.Config{Namespaces: []string{"default"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(api)
-	defer func() {
-		web.CloseClientConnections()
-		web.Close()
-	}()
 	a, err := agent.New(agent.Config{
 		ControlPlane: listener.Addr().String(), Cluster: "edge", Kubernetes: &rest.Config{Host: web.URL},
 		Identity: agent.Identity{JoinTokenFile: tokenFile, CAFile: certificate}, Log: log,
