@@ -74,7 +74,7 @@ func TestATokenFileIsReadForEveryConnection(t *testing.T) {
 		{" \n", "", "is empty"},
 		{"a b", "", "printable ASCII"},
 	}
-	if _, err := id.dialOptions(); err == nil {
+	if _, err := id.dialOptions(nil); err == nil {
 		t.Error("a token file that is absent went unnoticed")
 	}
 	for _, test := range tests {

@@ -19,6 +19,7 @@ import (
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/kafka"
+	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/seal"
@@ -32,13 +33,18 @@ const DefaultHeartbeat = 5 * time.Second
 type Config struct {
 	// Etcd holds the application. It stays the caller's to close, after Run. Required.
 	Etcd *clientv3.Client
-	// Listen opens the listener for gRPC connections, of clients and agents. Run
-	// calls it once the state is loaded, so that nobody connects to a replica that
-	// cannot serve yet, and closes the listener. nil where only in-process clients
-	// are served.
+	// Listen opens the listener of the public API. Run calls it once the state is
+	// loaded, so that nobody connects to a replica that cannot serve yet, and closes
+	// the listener. nil where only in-process clients are served.
 	Listen func() (net.Listener, error)
 	// TLS of the listener; nil serves without encryption.
 	TLS *TLSFiles
+	// ListenAgents opens the listener of the agents, as Listen does that of the
+	// public API. nil where no agents are served.
+	ListenAgents func() (net.Listener, error)
+	// AgentTLS is the TLS of that listener. Without it, agents authenticate with
+	// AgentTokens alone.
+	AgentTLS *TLSFiles
 	// Replica names this replica to the others. Required.
 	Replica string
 	// Authenticate returns who the caller of an RPC of the public API is. Required.
@@ -47,8 +53,11 @@ type Config struct {
 	// first administrator and for emergencies; see docs/authorization.md. It is read
 	// again when it changes. Empty for none.
 	RoleBindings string
-	// AgentTokens are the bootstrap tokens of agents.
+	// AgentTokens are the static tokens of agents, for sandboxes and tests.
 	AgentTokens fleet.Tokens
+	// AgentCertificateLifetime is how long the certificates are valid that agents join
+	// for; 0 means agentidentity.DefaultLifetime.
+	AgentCertificateLifetime time.Duration
 	// Keys seal secrets. Without any, secrets cannot be created or read.
 	Keys *seal.Keys
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
@@ -110,6 +119,12 @@ func (c *Config) complete() error {
 	if c.Heartbeat == 0 {
 		c.Heartbeat = DefaultHeartbeat
 	}
+	if c.AgentCertificateLifetime == 0 {
+		c.AgentCertificateLifetime = agentidentity.DefaultLifetime
+	}
+	if c.AgentCertificateLifetime < 0 {
+		wrong = append(wrong, errors.New("agent certificate lifetime: must be greater than 0"))
+	}
 	if c.Heartbeat < minHeartbeat {
 		wrong = append(wrong, fmt.Errorf("heartbeat: must be at least %s, got %s", minHeartbeat, c.Heartbeat))
 	}
@@ -122,8 +137,11 @@ func (c *Config) complete() error {
 	if c.Limits.Events < 1 || c.Limits.Instances < 1 {
 		wrong = append(wrong, errors.New("limits: at least one event and one instance of each application must be kept"))
 	}
-	if c.TLS != nil {
-		if err := c.TLS.Check(); err != nil {
+	for _, files := range []*TLSFiles{c.TLS, c.AgentTLS} {
+		if files == nil {
+			continue
+		}
+		if err := files.Check(); err != nil {
 			wrong = append(wrong, err)
 		}
 	}

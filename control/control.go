@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -48,12 +50,13 @@ type Control struct {
 	config Config
 	store  *store.Store
 	rooms  *rooms
-	server *grpc.Server
+	server *grpc.Server // of the public API
+	agents *grpc.Server // of the fleet service
 	health *health.Server
 	// authorizer and methods judge every call of the public API.
 	authorizer *access.Authorizer
 	methods    access.Table
-	opened     chan struct{} // closed when the listener is open
+	opened     chan struct{} // closed when the listeners are open
 	unary      unaryCalls
 	// serving is set while consistent reads are possible.
 	serving atomic.Bool
@@ -81,10 +84,12 @@ func New(config Config) (*Control, error) {
 		}
 		c.authorizer.SetFile(bindings)
 	}
-	c.server = grpc.NewServer(c.serverOptions()...)
+	c.server = grpc.NewServer(c.serverOptions(config.TLS, nil)...)
 	c.rooms.register(c.server)
-	c.rooms.fleet.Register(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
+	c.agents = grpc.NewServer(c.serverOptions(config.AgentTLS, c.trustAgents)...)
+	c.rooms.fleet.Register(c.agents)
+	healthv1.RegisterHealthServer(c.agents, c.health)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	if config.Reflection {
 		reflection.Register(c.server)
@@ -95,10 +100,34 @@ func New(config Config) (*Control, error) {
 	return c, nil
 }
 
-func (c *Control) serverOptions() []grpc.ServerOption {
+// trustAgents makes a listener accept the certificates that agents joined for.
+func (c *Control) trustAgents(config *tls.Config) {
+	if config.ClientCAs == nil {
+		config.ClientCAs = x509.NewCertPool()
+	}
+	for _, authority := range c.rooms.identities.Authorities.Trusted(c.store.Cached()) {
+		config.ClientCAs.AddCert(authority)
+	}
+	config.ClientAuth = tls.VerifyClientCertIfGiven
+}
+
+// serverOptions are those of a listener. complete, if not nil, completes the TLS
+// configuration of each handshake.
+func (c *Control) serverOptions(files *TLSFiles, complete func(*tls.Config)) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
-	if files := c.config.TLS; files != nil {
-		creds = credentials.NewTLS(files.ServerConfig("h2"))
+	if files != nil {
+		config := files.ServerConfig("h2")
+		if complete != nil {
+			perHandshake := config.GetConfigForClient
+			config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+				config, err := perHandshake(hello)
+				if err == nil {
+					complete(config)
+				}
+				return config, err
+			}
+		}
+		creds = credentials.NewTLS(config)
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
@@ -164,8 +193,15 @@ func (c *Control) Run(ctx context.Context) error {
 		if file := c.config.RoleBindings; file != "" {
 			group.Go(func() error { return access.FollowFile(inner, file, c.authorizer, c.config.Log) })
 		}
-		listener, err := c.listen()
+		listener, err := listen("gRPC", c.config.Listen)
 		if err != nil {
+			return err
+		}
+		agents, err := listen("agents", c.config.ListenAgents)
+		if err != nil {
+			if listener != nil {
+				_ = listener.Close()
+			}
 			return err
 		}
 		close(c.opened)
@@ -173,7 +209,10 @@ func (c *Control) Run(ctx context.Context) error {
 		group.Go(func() error { return c.rooms.election.Run(inner) })
 		group.Go(func() error { return c.followHealth(inner) })
 		if listener != nil {
-			group.Go(func() error { return c.serve(inner, listener) })
+			group.Go(func() error { return c.serve(inner, c.server, listener) })
+		}
+		if agents != nil {
+			group.Go(func() error { return c.serve(inner, c.agents, agents) })
 		}
 		return nil
 	})
@@ -182,14 +221,14 @@ func (c *Control) Run(ctx context.Context) error {
 	return errors.Join(err, <-stored)
 }
 
-// listen opens the listener; nil where there is none.
-func (c *Control) listen() (net.Listener, error) {
-	if c.config.Listen == nil {
+// listen opens a listener; nil where there is none.
+func listen(of string, open func() (net.Listener, error)) (net.Listener, error) {
+	if open == nil {
 		return nil, nil
 	}
-	listener, err := c.config.Listen()
+	listener, err := open()
 	if err != nil {
-		return nil, fmt.Errorf("listen for gRPC: %w", err)
+		return nil, fmt.Errorf("listen for %s: %w", of, err)
 	}
 	return listener, nil
 }

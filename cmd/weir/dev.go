@@ -102,6 +102,12 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 		return err
 	}
 	defer grpcListener.Close()
+	// Only the agents of this process connect here.
+	agentListener, err := listen("agents", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer agentListener.Close()
 	unlock, err := lockFolder(flags.dataDir)
 	if err != nil {
 		return err
@@ -143,7 +149,8 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	}
 	replica, err := control.New(control.Config{
 		KafkaNetwork: network,
-		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: authenticate, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
+		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil },
+		ListenAgents: func() (net.Listener, error) { return agentListener, nil }, Replica: "dev", Authenticate: authenticate, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
 		Version: buildVersion(), Reflection: true, Log: log,
 	})
 	if err != nil {
@@ -155,7 +162,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	clusters, err := sandboxes(flags, flinkDir, agentToken, grpcListener.Addr().String(), log)
+	clusters, err := sandboxes(flags, flinkDir, agentToken, agentListener.Addr().String(), log)
 	if err != nil {
 		return err
 	}

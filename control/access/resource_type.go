@@ -18,6 +18,9 @@ const (
 	// FlinkDatabase resources are named <catalog>/<database>.
 	FlinkDatabase
 	DetachedSavepoint
+	AgentToken
+	// AgentIdentity is the bans of agents and the authorities of their certificates.
+	AgentIdentity
 	// Installation is the counts of resources.
 	Installation
 	FlinkApplication
@@ -42,10 +45,12 @@ var types = [typeCount]struct {
 }{
 	FlinkEnvironment: {"FlinkEnvironment", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
 	// Clusters are created by their agents.
-	KubernetesCluster:        {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Place)},
+	KubernetesCluster:        {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place)},
 	Secret:                   {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use)},
 	FlinkCatalog:             {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
 	FlinkDatabase:            {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
+	AgentToken:               {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
+	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update)},
 	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
 	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get)},
 	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI)},

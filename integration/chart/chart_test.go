@@ -27,8 +27,9 @@ type values = map[string]any
 // releases are installations of every shape that the charts have.
 var releases = map[string]chart.Release{
 	"weir-small": {Chart: "weir", Name: "weir", Namespace: "weir", Values: values{
-		"auth":   "none",
-		"agents": values{"tokenSecret": values{"name": "weir-agents"}},
+		"auth":    "none",
+		"keyset":  values{"secretName": "weir-keyset"},
+		"control": values{"tls": values{"secretName": "weir-control-tls"}},
 	}},
 	"weir-production": {Chart: "weir", Name: "fleet", Namespace: "weir", Values: values{
 		"image": values{"digest": "sha256:" + strings.Repeat("0", 64)},
@@ -37,9 +38,9 @@ var releases = map[string]chart.Release{
 			"certificates": values{"caFile": "/etc/weir/auth-files/users-ca.crt"},
 		},
 		"authFiles": values{"secretName": "weir-auth"},
+		"agents":    values{"service": values{"type": "LoadBalancer"}},
 		"control": values{
 			"replicas": 3,
-			"service":  values{"type": "LoadBalancer"},
 			"tls":      values{"secretName": "weir-control-tls", "agentCAKey": "agents-ca.crt"},
 		},
 		"etcd": values{
@@ -54,8 +55,8 @@ var releases = map[string]chart.Release{
 		"monitoring":     values{"enabled": true},
 	}},
 	"agent-everywhere": {Chart: "weir-agent", Name: "weir-agent", Namespace: "weir-system", Values: values{
-		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9090",
-		"identity":      values{"tokenSecret": values{"name": "weir-token"}},
+		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9092",
+		"identity":      values{"joinTokenSecret": values{"name": "weir-token"}},
 		"clusterLabels": values{"region": "eu"},
 	}},
 	"agent-in-two-namespaces": {Chart: "weir-agent", Name: "edge", Namespace: "weir-system", Values: values{
@@ -112,26 +113,27 @@ func TestChartsMatchTheirGoldenFiles(t *testing.T) {
 }
 
 func TestChartsRejectInvalidValues(t *testing.T) {
-	tokens := values{"tokenSecret": values{"name": "weir-agents"}}
+	tokens := values{"joinTokenSecret": values{"name": "weir-token"}}
+	keyset, tls := values{"secretName": "weir-keyset"}, values{"secretName": "weir-control-tls"}
 	cases := map[string]struct {
 		chart  string
 		values values
 		want   string
 	}{
-		"an agent of no cluster":           {"weir-agent", values{"control": "weir:9090", "identity": tokens}, "cluster"},
+		"an agent of no cluster":           {"weir-agent", values{"control": "weir:9092", "identity": tokens}, "cluster"},
 		"an agent without a control plane": {"weir-agent", values{"cluster": "edge", "identity": tokens}, "control"},
-		"an agent without an identity":     {"weir-agent", values{"cluster": "edge", "control": "weir:9090"}, "identity"},
-		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9090", "identity": tokens}, "cluster"},
-		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "replicas": 2}, "replicas"},
-		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
-		"no authentication":                {"weir", values{"agents": tokens}, "auth: is required"},
-		"another authentication":           {"weir", values{"agents": tokens, "auth": "all"}, "auth"},
-		"an unknown authentication":        {"weir", values{"agents": tokens, "auth": values{"ldap": values{}}}, "ldap"},
-		"nobody could connect":             {"weir", values{}, "no agent could connect"},
-		"replicas without external etcd":   {"weir", values{"agents": tokens, "control": values{"replicas": 3}}, "external etcd"},
-		"certificates without TLS":         {"weir", values{"control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "need TLS"},
-		"an endpoint that is no URL":       {"weir", values{"agents": tokens, "etcd": values{"endpoints": []any{"etcd-0:2379"}}}, "endpoints"},
-		"a user of etcd without password":  {"weir", values{"auth": "none", "agents": tokens, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
+		"an agent without an identity":     {"weir-agent", values{"cluster": "edge", "control": "weir:9092"}, "identity"},
+		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9092", "identity": tokens}, "cluster"},
+		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "replicas": 2}, "replicas"},
+		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
+		"nobody could connect":             {"weir", values{"auth": "none", "control": values{"tls": tls}}, "no agent could connect"},
+		"replicas without external etcd":   {"weir", values{"auth": "none", "keyset": keyset, "control": values{"tls": tls, "replicas": 3}}, "external etcd"},
+		"certificates without TLS":         {"weir", values{"auth": "none", "control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "with TLS only"},
+		"an endpoint that is no URL":       {"weir", values{"auth": "none", "keyset": keyset, "control": values{"tls": tls}, "etcd": values{"endpoints": []any{"etcd-0:2379"}}}, "endpoints"},
+		"a user of etcd without password":  {"weir", values{"auth": "none", "keyset": keyset, "control": values{"tls": tls}, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
+		"no authentication":                {"weir", values{"keyset": keyset, "control": values{"tls": tls}}, "auth: is required"},
+		"another authentication":           {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": "all"}, "auth"},
+		"an unknown authentication":        {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": values{"ldap": values{}}}, "ldap"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
