@@ -181,7 +181,7 @@ func TestTopicsAreCreatedAndDeleted(t *testing.T) {
 	}
 	register(t, "made-value", sr.Schema{Schema: `{"type":"record","name":"Made","fields":[{"name":"n","type":"int"}]}`})
 	equal(t, "what was made", "( `key` BYTES NOT NULL, `n` INT NOT NULL, PRIMARY KEY (`key`) NOT ENFORCED )", definition(t, read(t, "made")))
-	if _, err := reader.CreateTopic(t.Context(), database(), topics.Topic{Name: "bad", Partitions: 1, CleanupPolicy: "melt"}); err == nil || !strings.Contains(err.Error(), "create topic bad: INVALID_CONFIG") {
+	if _, err := reader.CreateTopic(t.Context(), database(), topics.Topic{Name: "bad", Partitions: 1, CleanupPolicy: "melt"}); err == nil || !strings.Contains(err.Error(), "the cluster responded with the error INVALID_CONFIG") {
 		t.Errorf("a policy that there is not: %v", err)
 	}
 	for range 2 {
