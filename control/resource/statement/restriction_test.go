@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/sql"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -51,7 +52,11 @@ func TestRestrictions(t *testing.T) {
 			if test.table != nil {
 				tables = append(tables, &storev1.StatementTable{Catalog: "shop", Database: "sales", Name: "t", Definition: &storev1.TableRecord{Options: test.table}})
 			}
-			got := restrictionOf(test.pool).refusal(&cmfv1.StatementSpec{Statement: test.sql, FlinkConfiguration: test.configuration}, tables)
+			hints, err := sql.HintOptions(test.sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := restrictionOf(test.pool).refusal(test.configuration, tables, hints)
 			if (got == "") != (test.refused == "") || !strings.Contains(got, test.refused) {
 				t.Errorf("got %q, want %q", got, test.refused)
 			}
