@@ -85,6 +85,9 @@ func (r restriction) refusal(configuration map[string]string, tables []*storev1.
 	}
 	for _, key := range slices.Sorted(maps.Keys(hints)) {
 		for _, value := range hints[key] {
+			if key == "connector" && !r.allowsConnector(value) {
+				return fmt.Sprintf("The connector %s of a hint is not allowed for statements of this compute pool; its annotation %s can allow it.", token.QuoteString(value), computepool.ConnectorsAnnotation)
+			}
 			if isPath(key) && !r.allowsPath(value) {
 				return fmt.Sprintf("Option %s of a hint must not be a local path; the annotation %s of the compute pool can allow it.", token.QuoteString(key), computepool.PathsAnnotation)
 			}
