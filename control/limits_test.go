@@ -1,7 +1,6 @@
 package control_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"github.com/openweir/weir/control/access"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/internal/await"
+	"github.com/openweir/weir/internal/logbuffer"
 )
 
 // countingListener counts what its connections receive.
@@ -88,26 +88,8 @@ func TestHeadersAreBounded(t *testing.T) {
 	}
 }
 
-// lockedBuffer is a log that several goroutines write to.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 func TestHelloIsCheckedBeforeItIsLogged(t *testing.T) {
-	var log lockedBuffer
+	var log logbuffer.Buffer
 	r := start(t, func(c *control.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	for _, token := range []string{anyToken, "unknown"} {
 		a := dial(t, r.address, token)

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/openweir/weir/flink"
 	"github.com/openweir/weir/flink/podsecurity"
 	"github.com/openweir/weir/openjson"
 )
@@ -14,7 +15,7 @@ import (
 // of the environment; this protects the workload cluster from a control plane that
 // did not.
 func (d *Driver) checkPodSecurity(t task, manifest *unstructured.Unstructured) *problem {
-	if t.key.kind != "FlinkDeployment" || d.config.PodSecurity == podsecurity.Privileged {
+	if t.key.kind != flink.KindDeployment || d.config.PodSecurity == podsecurity.Privileged {
 		return nil
 	}
 	if podsecurity.IsSystemNamespace(t.key.namespace) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	"github.com/openweir/weir/internal/await"
+	"github.com/openweir/weir/internal/logbuffer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -200,14 +200,14 @@ func (h *handler) expect(t *testing.T, want ...string) {
 type agent struct {
 	*handler
 	outbox *Outbox
-	log    *logBuffer
+	log    *logbuffer.Buffer
 	stop   func()
 }
 
 // run runs a link to a control plane until the test ends.
 func run(t *testing.T, f *fleet, adjust ...func(*Config)) *agent {
 	t.Helper()
-	a := &agent{handler: newHandler(), outbox: NewOutbox(1000), log: &logBuffer{}}
+	a := &agent{handler: newHandler(), outbox: NewOutbox(1000), log: &logbuffer.Buffer{}}
 	config := Config{
 		Target: "passthrough:///fleet",
 		Dial: func() ([]grpc.DialOption, error) {
@@ -230,24 +230,6 @@ func run(t *testing.T, f *fleet, adjust ...func(*Config)) *agent {
 	}
 	t.Cleanup(a.stop)
 	return a
-}
-
-// logBuffer collects the log.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func ref(name string) *agentv1.ObjectRef {

@@ -78,7 +78,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
 	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
-	f.StringSliceVar(&flags.kafkaAllow, "kafka-allow", nil, "addresses, networks and host names (.example.com for all below it) of Kafka clusters and schema registries that are refused otherwise: of this machine, link-local ones, and services of the Kubernetes cluster")
+	f.StringSliceVar(&flags.kafkaAllow, "kafka-allow", nil, "Kafka clusters and schema registries to connect to although they are on this machine, link-local, or services of the Kubernetes cluster: addresses, networks in CIDR notation, and host names (.example.com matches every name that ends with it)")
 	f.StringVar(&flags.auth, "auth", "", "how callers of the API are authenticated: the path of a configuration file, see docs/security.md, "+
 		"or none, with which everybody who can connect is an administrator (required)")
 	f.BoolVar(&flags.reflection, "reflection", false, "serve gRPC reflection, which lists the methods of the API to everybody who can connect")

@@ -68,8 +68,8 @@ func TestDevKeepsItsStateInTheDataDirectory(t *testing.T) {
 	_, before := first.call(t, http.MethodGet, curlExample, "", "")
 
 	second := start(t, "dev", "--http", anyPort, "--grpc", anyPort, "--data-dir", dir)
-	if err := <-second.ended; err == nil || !strings.Contains(second.printed(), "in use by another process") {
-		t.Errorf("a second process on the same folder: %v, printed %q", err, second.printed())
+	if err := <-second.ended; err == nil || !strings.Contains(second.printed.String(), "in use by another process") {
+		t.Errorf("a second process on the same folder: %v, printed %q", err, second.printed.String())
 	}
 
 	if err := first.signalled(t, syscall.SIGKILL); err == nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -10,34 +9,21 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/openweir/weir/gateway"
 	"github.com/openweir/weir/internal/await"
+	"github.com/openweir/weir/internal/logbuffer"
 )
 
 // process is a running weir.
 type process struct {
-	cmd    *exec.Cmd
-	ended  chan error
-	mu     sync.Mutex
-	output bytes.Buffer
-}
-
-// Write takes what the process prints.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.Write(b)
-}
-
-func (p *process) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.String()
+	cmd   *exec.Cmd
+	ended chan error
+	// printed is what the process has printed.
+	printed logbuffer.Buffer
 }
 
 func command(args ...string) *exec.Cmd {
@@ -51,7 +37,7 @@ func command(args ...string) *exec.Cmd {
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: command(args...), ended: make(chan error, 1)}
-	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.Stdout, p.cmd.Stderr = &p.printed, &p.printed
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +45,7 @@ func start(t *testing.T, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		if t.Failed() {
-			t.Logf("weir %s printed:\n%s", strings.Join(args, " "), p.printed())
+			t.Logf("weir %s printed:\n%s", strings.Join(args, " "), p.printed.String())
 		}
 	})
 	return p
@@ -117,7 +103,7 @@ func startDev(t *testing.T, args ...string) *dev {
 	t.Helper()
 	d := &dev{process: start(t, append([]string{"dev", "--http", anyPort, "--grpc", anyPort, "--pace", "10ms"}, args...)...)}
 	await.Until(t, "weir dev prints its addresses", func() bool {
-		printed := addresses.FindStringSubmatch(d.printed())
+		printed := addresses.FindStringSubmatch(d.printed.String())
 		if printed == nil {
 			return false
 		}

@@ -237,11 +237,11 @@ func checkHello(hello *agentv1.Hello) error {
 	if hello.GetProcessId() == "" {
 		v.Addf("process_id: must not be empty")
 	}
-	for field, value := range map[string]string{
-		"process_id": hello.GetProcessId(), "agent_version": hello.GetAgentVersion(), "kubernetes_version": hello.GetKubernetesVersion(),
+	for _, text := range []struct{ field, value string }{
+		{"process_id", hello.GetProcessId()}, {"agent_version", hello.GetAgentVersion()}, {"kubernetes_version", hello.GetKubernetesVersion()},
 	} {
-		if len(value) > maxHelloString {
-			v.Addf("%s: must not be longer than %d bytes", field, maxHelloString)
+		if len(text.value) > maxHelloString {
+			v.Addf("%s: must not be longer than %d bytes", text.field, maxHelloString)
 		}
 	}
 	return v.Invalid()

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -92,6 +93,18 @@ func TestReportsOfSessionsDoNotMix(t *testing.T) {
 
 // An agent that does not read costs a bounded number of messages and a key an
 // object.
+// A message that differs from one attempt to the next hides that nothing has changed.
+func TestViolationsOfHelloAreInOrder(t *testing.T) {
+	long := strings.Repeat("x", maxHelloString+1)
+	hello := &agentv1.Hello{Cluster: "cluster-a", ProcessId: long, AgentVersion: long, KubernetesVersion: long}
+	const want = "process_id: must not be longer than 253 bytes; agent_version: must not be longer than 253 bytes; kubernetes_version: must not be longer than 253 bytes"
+	for range 20 { // maps are visited in any order
+		if err := checkHello(hello); err == nil || err.Error() != want {
+			t.Fatalf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
 func TestOutboxIsBounded(t *testing.T) {
 	o := newOutbox()
 	for range maxMessages {

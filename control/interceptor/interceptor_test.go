@@ -1,7 +1,6 @@
 package interceptor_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +25,7 @@ import (
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"github.com/openweir/weir/internal/logbuffer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,28 +62,10 @@ func (s *service) Connect(stream grpc.BidiStreamingServer[agentv1.ConnectRequest
 	}
 }
 
-// log is what has been logged, one line an entry.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // serve gives a connection to a server whose RPCs all do the same.
-func serve(t *testing.T, do func() error) (*grpc.ClientConn, *log) {
+func serve(t *testing.T, do func() error) (*grpc.ClientConn, *logbuffer.Buffer) {
 	t.Helper()
-	logged := &log{}
+	logged := &logbuffer.Buffer{}
 	logger := slog.New(slog.NewTextHandler(logged, nil))
 	table, err := access.NewTable()
 	if err != nil {

@@ -6,9 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func TestAddressesThatAreNotConnectedTo(t *testing.T) {
@@ -113,16 +111,7 @@ func TestBrokersOfMetadataAreChecked(t *testing.T) {
 	if err := network.Allow("127.0.0.1"); err != nil {
 		t.Fatal(err)
 	}
-	options, err := clientOptions(&network, map[string]string{"bootstrap.servers": cluster.ListenAddrs()[0]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := kgo.NewClient(options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	admin := kadm.NewClient(client)
+	admin := adminClient(t, &network, map[string]string{"bootstrap.servers": cluster.ListenAddrs()[0]})
 	brokers, err := admin.ListBrokers(t.Context())
 	if err != nil || len(brokers) != 2 {
 		t.Fatalf("brokers: %v, %v", brokers, err)

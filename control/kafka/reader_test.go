@@ -50,7 +50,14 @@ func newSite(t *testing.T) *site {
 		Registry: map[string]string{"schema.registry.url": registry.URL(), "basic.auth.user.info": "ann:" + password},
 	}}
 	s.now = func() time.Time { return s.clock }
-	options, err := clientOptions(s.network, s.Kafka)
+	s.admin = adminClient(t, s.network, s.Kafka)
+	return s
+}
+
+// adminClient is a client with the options that a reader has.
+func adminClient(t *testing.T, network *Network, properties map[string]string) *kadm.Client {
+	t.Helper()
+	options, err := clientOptions(network, properties)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +66,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	s.admin = kadm.NewClient(client)
-	return s
+	return kadm.NewClient(client)
 }
 
 // local is a network whose servers are on this machine.

@@ -21,12 +21,12 @@ func Reseal[R proto.Message](s *store.Store, name string, records *store.Collect
 			after, err := resealed(key, o.Value())
 			return after, err == nil && !proto.Equal(after, o.Value()), err
 		}
-		if _, is, err := outdated(records.In(s.Cached()).Get(key)); !is {
+		if _, changed, err := outdated(records.In(s.Cached()).Get(key)); !changed {
 			return err
 		}
 		_, err := s.Update(ctx, func(tx *store.Tx) error {
-			after, is, err := outdated(records.Get(tx, key))
-			if is {
+			after, changed, err := outdated(records.Get(tx, key))
+			if changed {
 				records.Put(tx, key, after)
 			}
 			return err

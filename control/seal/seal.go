@@ -143,6 +143,26 @@ func (k *Keys) Open(place, sealed string) (string, error) {
 	return string(value), nil
 }
 
+// Seals reports whether a text is the value, sealed for the place with the primary
+// key. Sealing gives another text each time, and an unchanged value is not a change.
+func (k *Keys) Seals(place, sealed, value string) bool {
+	opened, err := k.Open(place, sealed)
+	return err == nil && opened == value && k.Current(sealed)
+}
+
+// Reseal returns what was sealed for the place, sealed with the primary key: the same
+// text if it is already.
+func (k *Keys) Reseal(place, sealed string) (string, error) {
+	if k.Current(sealed) {
+		return sealed, nil
+	}
+	value, err := k.Open(place, sealed)
+	if err != nil {
+		return "", err
+	}
+	return k.Seal(place, value)
+}
+
 // Current reports whether a value is sealed with the primary key. If not, it should
 // be sealed again.
 func (k *Keys) Current(sealed string) bool {

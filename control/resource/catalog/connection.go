@@ -96,20 +96,20 @@ func (c *Catalogs) places(at store.Reader, catalog, database string) (*cmfv1.Kaf
 // maps.
 func (c *Catalogs) connection(at store.Reader, env, catalog, database string) (ddl.Connection, error) {
 	found, db := c.places(at, catalog, database)
-	registry, err := c.laidOver(at, env, secretOf(found), c.catalogSealing(catalog), found.GetSpec().GetSrInstance().GetConnectionConfig())
+	registry, err := c.withSecret(at, env, secretOf(found), c.catalogSealing(catalog), found.GetSpec().GetSrInstance().GetConnectionConfig())
 	if err != nil {
 		return ddl.Connection{}, fmt.Errorf("connection of catalog %s: %w", catalog, err)
 	}
-	broker, err := c.laidOver(at, env, databaseSecretOf(db), c.databaseSealing(catalog, database), db.GetSpec().GetKafkaCluster().GetConnectionConfig())
+	broker, err := c.withSecret(at, env, databaseSecretOf(db), c.databaseSealing(catalog, database), db.GetSpec().GetKafkaCluster().GetConnectionConfig())
 	if err != nil {
 		return ddl.Connection{}, fmt.Errorf("connection of database %s.%s: %w", catalog, database, err)
 	}
 	return ddl.Connection{Kafka: broker, Registry: registry}, nil
 }
 
-// laidOver is a stored connection with the values of the secret, as the environment
-// maps it, laid over.
-func (c *Catalogs) laidOver(at store.Reader, env, id string, sealing sealing, stored *cmfv1.StringMap) (map[string]string, error) {
+// withSecret is a stored connection under the values of the secret that the environment
+// maps, which take precedence.
+func (c *Catalogs) withSecret(at store.Reader, env, id string, sealing sealing, stored *cmfv1.StringMap) (map[string]string, error) {
 	out, err := sealing.open(stored)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (s sealing) seal(field string, given, before *cmfv1.StringMap) (*cmfv1.Stri
 		return nil, nil
 	}
 	var v apierror.Violations
-	moved := movedEndpoint(given, before)
+	changed := changedEndpoint(given, before)
 	out := &cmfv1.StringMap{Entries: maps.Clone(given.GetEntries())}
 	for _, key := range slices.Sorted(maps.Keys(given.GetEntries())) {
 		value := given.GetEntries()[key]
@@ -50,11 +50,11 @@ func (s sealing) seal(field string, given, before *cmfv1.StringMap) (*cmfv1.Stri
 		case masked && !known:
 			v.Addf("%s: is masked, but there is no stored value that the mask stands for", option)
 			continue
-		case masked && moved != "" && key != moved:
+		case masked && changed != "" && key != changed:
 			// Otherwise a stored password could be sent to a server of the caller's choice.
-			v.Addf("%s: must be given again and not masked, since %s changes", option, moved)
+			v.Addf("%s: must be given again and not masked, since %s changes", option, changed)
 			continue
-		case masked && (seal.IsSealed(stored) || !s.keys.Available()), s.seals(key, stored, value):
+		case masked && (seal.IsSealed(stored) || !s.keys.Available()), s.keys.Seals(s.placeOf(key), stored, value):
 			out.Entries[key] = stored
 			continue
 		case masked:
@@ -76,9 +76,9 @@ func (s sealing) seal(field string, given, before *cmfv1.StringMap) (*cmfv1.Stri
 	return out, nil
 }
 
-// movedEndpoint returns an option by which an update sends the stored credentials to
+// changedEndpoint returns an option by which an update sends the stored credentials to
 // other servers; empty if there is none.
-func movedEndpoint(given, before *cmfv1.StringMap) string {
+func changedEndpoint(given, before *cmfv1.StringMap) string {
 	for _, key := range slices.Sorted(maps.Keys(given.GetEntries())) {
 		value, stored := given.GetEntries()[key], before.GetEntries()[key]
 		if isEndpoint(key) && value != stored && !(value == contract.Mask && isSensitive(key, stored)) {
@@ -90,13 +90,6 @@ func movedEndpoint(given, before *cmfv1.StringMap) string {
 
 // placeOf is what the value of an option is sealed for.
 func (s sealing) placeOf(key string) string { return s.place + "/" + key }
-
-// seals is true if a text is the value sealed with the current key: sealing gives
-// another text each time, and an unchanged value is not a change.
-func (s sealing) seals(key, sealed, value string) bool {
-	opened, err := s.keys.Open(s.placeOf(key), sealed)
-	return err == nil && opened == value && s.keys.Current(sealed)
-}
 
 // open returns a connection with its sensitive values.
 func (s sealing) open(stored *cmfv1.StringMap) (map[string]string, error) {
@@ -117,14 +110,11 @@ func (s sealing) open(stored *cmfv1.StringMap) (map[string]string, error) {
 func (s sealing) resealed(stored *cmfv1.StringMap) (*cmfv1.StringMap, error) {
 	out := proto.CloneOf(stored)
 	for key, value := range stored.GetEntries() {
-		if !seal.IsSealed(value) || s.keys.Current(value) {
+		if !seal.IsSealed(value) {
 			continue
 		}
-		value, err := s.keys.Open(s.placeOf(key), value)
-		if err != nil {
-			return nil, err
-		}
-		if out.Entries[key], err = s.keys.Seal(s.placeOf(key), value); err != nil {
+		var err error
+		if out.Entries[key], err = s.keys.Reseal(s.placeOf(key), value); err != nil {
 			return nil, err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 const (
 	// ConnectorsAnnotation lists connectors of tables.
 	ConnectorsAnnotation = validate.MarkPrefix + "sql-connectors"
-	// PathsAnnotation lists what paths on the machines of the pool begin with.
+	// PathsAnnotation lists what local paths, of the containers of the pool, begin with.
 	PathsAnnotation = validate.MarkPrefix + "sql-paths"
 	// OptionsAnnotation lists what the names of options in the Flink configuration of
 	// statements begin with.

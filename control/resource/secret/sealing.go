@@ -20,7 +20,7 @@ func place(secret, key string) string { return "secrets/" + secret + "/" + key }
 func (s *Secrets) seal(name string, data map[string]string, before *cmfv1.Secret) (map[string]string, error) {
 	sealed := make(map[string]string, len(data))
 	for key, value := range data {
-		if kept, known := before.GetSpec().GetData()[key]; known && (value == contract.Mask || s.seals(place(name, key), kept, value)) {
+		if kept, known := before.GetSpec().GetData()[key]; known && (value == contract.Mask || s.keys.Seals(place(name, key), kept, value)) {
 			sealed[key] = kept
 			continue
 		}
@@ -36,31 +36,19 @@ func (s *Secrets) seal(name string, data map[string]string, before *cmfv1.Secret
 	return sealed, nil
 }
 
-// seals is true if a text is the value sealed with the current key. Sealing gives
-// another text each time, and an unchanged value should not look changed.
-func (s *Secrets) seals(place, sealed, value string) bool {
-	opened, err := s.keys.Open(place, sealed)
-	return err == nil && opened == value && s.keys.Current(sealed)
-}
-
 // resealed is the secret with every value under the current key. The version
 // stays, as the values do.
 func (s *Secrets) resealed(_ string, secret *cmfv1.Secret) (*cmfv1.Secret, error) {
 	after := proto.CloneOf(secret)
 	name := secret.GetMetadata().GetName()
 	for key, sealed := range secret.GetSpec().GetData() {
-		if s.keys.Current(sealed) {
-			continue
-		}
-		value, err := s.keys.Open(place(name, key), sealed)
+		resealed, err := s.keys.Reseal(place(name, key), sealed)
 		if err != nil {
 			// Another key is needed, which users learn when they use the secret.
 			s.log.Error("secret cannot be opened with the configured keys", "secret", name, "key", key, "error", err)
 			continue
 		}
-		if after.Spec.Data[key], err = s.keys.Seal(place(name, key), value); err != nil {
-			return nil, err
-		}
+		after.Spec.Data[key] = resealed
 	}
 	return after, nil
 }

@@ -39,10 +39,14 @@ func (s *Statements) deploy(ctx context.Context, at store.Reader, env *cmfv1.Env
 	}
 	record.Detail = job.remark()
 	s.declare(ctx, at, env, record)
-	if refusal := s.redirected(at, record); refusal != "" {
-		return refusal, nil
+	hints, err := sql.HintOptions(spec.GetStatement())
+	if err != nil {
+		return err.Error(), nil
 	}
-	if refusal := restrictionOf(pool).refusal(spec, record.GetTables()); refusal != "" {
+	if err := s.checkRedirects(at, record.GetTables(), hints); err != nil {
+		return err.Error(), nil
+	}
+	if refusal := restrictionOf(pool).refusal(spec.GetFlinkConfiguration(), record.GetTables(), hints); refusal != "" {
 		return refusal, nil
 	}
 	runsSQL, shared := s.clusters.RunsSQL(at, env.GetKubernetesClusterName()), computepool.IsShared(pool)
@@ -103,19 +107,15 @@ func (s *Statements) needsSecret(at store.Reader, record *storev1.StatementRecor
 	return slices.ContainsFunc(record.GetTables(), func(table *storev1.StatementTable) bool { return s.catalogs.NeedsSecret(at, table) })
 }
 
-// redirected says why a statement could send the secrets of its tables elsewhere than
-// their databases and catalogs say; empty if it cannot.
-func (s *Statements) redirected(at store.Reader, record *storev1.StatementRecord) string {
-	hints, err := sql.HintOptions(record.GetStatement().GetSpec().GetStatement())
-	if err != nil {
-		return err.Error()
-	}
-	for _, table := range record.GetTables() {
+// checkRedirects refuses a statement that could send the secrets of its tables elsewhere
+// than their databases and catalogs say. hints are the options that its hints set.
+func (s *Statements) checkRedirects(at store.Reader, tables []*storev1.StatementTable, hints map[string][]string) error {
+	for _, table := range tables {
 		if err := s.catalogs.CheckRedirects(at, table, hints); err != nil {
-			return err.Error()
+			return err
 		}
 	}
-	return ""
+	return nil
 }
 
 // setup is what a script begins with, without secrets.

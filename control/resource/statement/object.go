@@ -1,12 +1,12 @@
 package statement
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/sql"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -57,8 +57,12 @@ func (s *Statements) renderJob(at store.Reader, env *store.Object[*cmfv1.Environ
 		return operatorManifest(env.Value(), item.Value())
 	}
 	// Its databases may have been given credentials since it was created.
-	if refusal := s.redirected(at, item.Value()); refusal != "" {
-		return nil, errors.New(refusal)
+	hints, err := sql.HintOptions(item.Value().GetStatement().GetSpec().GetStatement())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkRedirects(at, item.Value().GetTables(), hints); err != nil {
+		return nil, err
 	}
 	connect, err := s.catalogs.Connections(at, env.Value().GetName(), item.Value().GetTables())
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/resource/computepool"
-	"github.com/openweir/weir/control/sql"
 	"github.com/openweir/weir/control/sql/metadata"
 	"github.com/openweir/weir/control/sql/token"
 	"github.com/openweir/weir/flink"
@@ -61,38 +60,44 @@ func restrictionOf(pool *cmfv1.ComputePool) restriction {
 	}
 }
 
-// refusal says what a statement may not use; empty if it may use everything.
-func (r restriction) refusal(spec *cmfv1.StatementSpec, tables []*storev1.StatementTable) string {
-	for _, key := range slices.Sorted(maps.Keys(spec.GetFlinkConfiguration())) {
+// refusal says what a statement with such a configuration, tables and options in hints
+// may not use; empty if it may use everything.
+func (r restriction) refusal(configuration map[string]string, tables []*storev1.StatementTable, hints map[string][]string) string {
+	for _, key := range slices.Sorted(maps.Keys(configuration)) {
 		if !r.allowsOption(key) {
 			return fmt.Sprintf("Option %s is not allowed in the Flink configuration of statements of this compute pool; its annotation %s can allow it.", key, computepool.OptionsAnnotation)
 		}
-		if value := spec.GetFlinkConfiguration()[key]; !r.allowsPath(value) {
-			return fmt.Sprintf("Option %s must not be a path on the machine of the compute pool; the pool's annotation %s can allow it.", key, computepool.PathsAnnotation)
+		if !r.allowsPath(configuration[key]) {
+			return fmt.Sprintf("Option %s must not be a local path; the annotation %s of the compute pool can allow it.", key, computepool.PathsAnnotation)
 		}
 	}
 	for _, table := range tables {
 		path := metadata.Path{Catalog: table.GetCatalog(), Database: table.GetDatabase(), Table: table.GetName()}
 		options := table.GetDefinition().GetOptions()
-		if connector := options["connector"]; r.connectors != nil && !slices.Contains(r.connectors, connector) {
+		if connector := options["connector"]; !r.allowsConnector(connector) {
 			return fmt.Sprintf("Table %s has the connector %s, which is not allowed for statements of this compute pool; its annotation %s can allow it.", path, token.QuoteString(connector), computepool.ConnectorsAnnotation)
 		}
 		for _, key := range slices.Sorted(maps.Keys(options)) {
 			if isPath(key) && !r.allowsPath(options[key]) {
-				return fmt.Sprintf("Option %s of table %s must not be a path on the machine of the compute pool; the pool's annotation %s can allow it.", token.QuoteString(key), path, computepool.PathsAnnotation)
+				return fmt.Sprintf("Option %s of table %s must not be a local path; the annotation %s of the compute pool can allow it.", token.QuoteString(key), path, computepool.PathsAnnotation)
 			}
 		}
 	}
-	hints, err := sql.HintOptions(spec.GetStatement())
-	if err != nil {
-		return err.Error()
-	}
 	for _, key := range slices.Sorted(maps.Keys(hints)) {
-		if isPath(key) && !every(hints[key], r.allowsPath) {
-			return fmt.Sprintf("Option %s of a hint must not be a path on the machine of the compute pool; the pool's annotation %s can allow it.", token.QuoteString(key), computepool.PathsAnnotation)
+		for _, value := range hints[key] {
+			if key == "connector" && !r.allowsConnector(value) {
+				return fmt.Sprintf("The connector %s of a hint is not allowed for statements of this compute pool; its annotation %s can allow it.", token.QuoteString(value), computepool.ConnectorsAnnotation)
+			}
+			if isPath(key) && !r.allowsPath(value) {
+				return fmt.Sprintf("Option %s of a hint must not be a local path; the annotation %s of the compute pool can allow it.", token.QuoteString(key), computepool.PathsAnnotation)
+			}
 		}
 	}
 	return ""
+}
+
+func (r restriction) allowsConnector(name string) bool {
+	return r.connectors == nil || slices.Contains(r.connectors, name)
 }
 
 func (r restriction) allowsOption(key string) bool {
@@ -111,7 +116,7 @@ func (r restriction) allowsOption(key string) bool {
 	})
 }
 
-// allowsPath is true for values that are no paths of the machine, and those that are
+// allowsPath is true for values that are no local paths, and for those that are
 // allowed.
 func (r restriction) allowsPath(value string) bool {
 	lower := strings.ToLower(strings.TrimSpace(value))
@@ -126,8 +131,4 @@ func (r restriction) allowsPath(value string) bool {
 func isPath(key string) bool {
 	key = strings.ToLower(key)
 	return key == "path" || strings.HasSuffix(key, ".path") || strings.HasSuffix(key, ".location") || strings.HasSuffix(key, "-path")
-}
-
-func every(values []string, is func(string) bool) bool {
-	return !slices.ContainsFunc(values, func(value string) bool { return !is(value) })
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/sql"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -34,6 +35,8 @@ func TestRestrictions(t *testing.T) {
 		"an allowed path":                       {pool: pool("SHARED", pairs{computepool.ConnectorsAnnotation: "*", computepool.PathsAnnotation: "file:///var/run/"}), table: file},
 		"a path out of an allowed one":          {pool: pool("SHARED", pairs{computepool.ConnectorsAnnotation: "*", computepool.PathsAnnotation: "file:///data/"}), table: pairs{"connector": "filesystem", "path": "file:///data/../etc"}, refused: "Option 'path'"},
 		"a path in a hint":                      {pool: shared, sql: "SELECT * FROM a /*+ OPTIONS('path'='file:///etc') */", refused: "of a hint"},
+		"a connector in a hint":                 {pool: shared, table: pairs{"connector": "kafka"}, sql: "SELECT * FROM a /*+ OPTIONS('connector'='jdbc') */", refused: "connector 'jdbc' of a hint"},
+		"an allowed connector in a hint":        {pool: shared, table: pairs{"connector": "kafka"}, sql: "SELECT * FROM a /*+ OPTIONS('connector'='datagen') */"},
 		"a dedicated pool with an annotation":   {pool: pool("DEDICATED", connectors("jdbc")), table: file, refused: "connector 'filesystem'"},
 		"options of jobs":                       {pool: shared, configuration: pairs{"execution.checkpointing.interval": "1s", "table.exec.state.ttl": "1 h", "state.savepoints.dir": "s3://s", "pipeline.name": "x"}},
 		"JARs":                                  {pool: shared, configuration: pairs{"pipeline.jars": "https://elsewhere/x.jar"}, refused: "Option pipeline.jars"},
@@ -51,7 +54,11 @@ func TestRestrictions(t *testing.T) {
 			if test.table != nil {
 				tables = append(tables, &storev1.StatementTable{Catalog: "shop", Database: "sales", Name: "t", Definition: &storev1.TableRecord{Options: test.table}})
 			}
-			got := restrictionOf(test.pool).refusal(&cmfv1.StatementSpec{Statement: test.sql, FlinkConfiguration: test.configuration}, tables)
+			hints, err := sql.HintOptions(test.sql)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := restrictionOf(test.pool).refusal(test.configuration, tables, hints)
 			if (got == "") != (test.refused == "") || !strings.Contains(got, test.refused) {
 				t.Errorf("got %q, want %q", got, test.refused)
 			}
