@@ -32,7 +32,7 @@ var layers = map[string][]string{
 var testLayers = map[string][]string{"agent": {"sandbox"}}
 
 // harnesses are packages of helpers for tests, which may import what tests may.
-var harnesses = []string{"control/store/storetest", "control/manifest/manifesttest"}
+var harnesses = []string{"control/access/accesstest", "control/store/storetest", "control/manifest/manifesttest"}
 
 // pure are packages of functions without effects, with those beneath them except
 // impure ones: a REST client and a harness for tests.
@@ -56,7 +56,7 @@ var kinds = [][]string{
 	{"savepoint"},
 	{"computepool"},
 	{"statement", "application"},
-	{"savepoint/savepointrpc", "flinkwebui", "information", "deletion", "orphan"},
+	{"savepoint/savepointrpc", "flinkwebui", "information", "deletion", "orphan", "rolebinding"},
 }
 
 // knowKinds are the packages of control outside control/resource that may import

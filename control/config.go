@@ -41,6 +41,10 @@ type Config struct {
 	Replica string
 	// Authenticate returns who the caller of an RPC of the public API is. Required.
 	Authenticate access.Authenticate
+	// RoleBindings is a file of role bindings beside those that are resources, for the
+	// first administrator and for emergencies; see docs/authorization.md. It is read
+	// again when it changes. Empty for none.
+	RoleBindings string
 	// AgentTokens are the bootstrap tokens of agents.
 	AgentTokens fleet.Tokens
 	// Keys seal secrets. Without any, secrets cannot be created or read.

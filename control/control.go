@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/interceptor"
 	"github.com/openweir/weir/control/store"
 )
@@ -50,8 +51,11 @@ type Control struct {
 	rooms  *rooms
 	server *grpc.Server
 	health *health.Server
-	opened chan struct{} // closed when the listener is open
-	unary  unaryCalls
+	// authorizer and methods judge every call of the public API.
+	authorizer *access.Authorizer
+	methods    access.Table
+	opened     chan struct{} // closed when the listener is open
+	unary      unaryCalls
 	// serving is set while consistent reads are possible.
 	serving atomic.Bool
 }
@@ -62,8 +66,22 @@ func New(config Config) (*Control, error) {
 	if err := config.complete(); err != nil {
 		return nil, fmt.Errorf("configuration of the control plane: %w", err)
 	}
+	methods, err := access.NewTable()
+	if err != nil {
+		return nil, err
+	}
 	s := store.New(config.Etcd, Prefix, config.Log)
-	c := &Control{config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{})}
+	c := &Control{
+		config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{}),
+		authorizer: access.NewAuthorizer(), methods: methods,
+	}
+	if config.RoleBindings != "" {
+		bindings, err := access.ReadFile(config.RoleBindings)
+		if err != nil {
+			return nil, err
+		}
+		c.authorizer.SetFile(bindings)
+	}
 	c.server = grpc.NewServer(c.serverOptions()...)
 	c.rooms.register(c.server)
 	c.rooms.fleet.Register(c.server)
@@ -123,7 +141,7 @@ func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
 }
 
 func (c *Control) interceptors() interceptor.Config {
-	return interceptor.Config{Authenticate: c.config.Authenticate, Log: c.config.Log}
+	return interceptor.Config{Authenticate: c.config.Authenticate, Authorizer: c.authorizer, Table: c.methods, Log: c.config.Log}
 }
 
 // Loaded is closed when the state is loaded and requests can be served.
@@ -146,6 +164,10 @@ func (c *Control) Run(ctx context.Context) error {
 		case <-c.store.Ready():
 		case <-inner.Done():
 			return nil
+		}
+		group.Go(func() error { return c.rooms.bindings.Follow(inner, c.authorizer) })
+		if file := c.config.RoleBindings; file != "" {
+			group.Go(func() error { return access.FollowFile(inner, file, c.authorizer, c.config.Log) })
 		}
 		listener, err := c.listen()
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/openweir/weir/control/resource/flinkwebui"
 	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/resource/orphan"
+	"github.com/openweir/weir/control/resource/rolebinding"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/resource/savepoint/savepointrpc"
 	"github.com/openweir/weir/control/resource/secret"
@@ -57,6 +58,7 @@ import (
 //	claims               <cluster>/<namespace>/<kind>/<name>
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	orphans              <cluster>/<namespace>/<kind>/<name>/<owner uid>
+//	role-bindings        <role binding>
 //	installation         id
 //	restores             last
 const Prefix = "/weir/v1"
@@ -67,6 +69,7 @@ const leaderPrefix = Prefix + "-leader"
 // rooms are the packages of all kinds of resources, put together.
 type rooms struct {
 	all      []resource.Room
+	bindings *rolebinding.RoleBindings
 	watches  *resource.Watches
 	fleet    *fleet.Fleet
 	election *leader.Election
@@ -92,6 +95,8 @@ func newRooms(s *store.Store, config Config) *rooms {
 	statements.SetRows(sessions)
 	applications := application.New(s, ownership, watches, clusters, environments, savepoints, config.Limits, config.Log)
 
+	bindings := rolebinding.New(s, watches)
+
 	kinds := []resource.Room{
 		clusters.Room(),
 		environments.Room(),
@@ -101,6 +106,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		statements.Room(),
 		applications.Room(),
 		savepoints.Room(),
+		bindings.Room(),
 	}
 	registry := resource.NewRegistry(kinds...)
 	environments.SetRegistry(registry)
@@ -108,7 +114,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		config.Log.Warn("metrics of resources cannot be registered", "error", err)
 	}
 
-	r := &rooms{watches: watches}
+	r := &rooms{watches: watches, bindings: bindings}
 	r.all = append(kinds,
 		savepointrpc.Room(s, watches, savepoints, applications, statements),
 		deletion.Room(s, clusters, ownership),

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/access"
+	"github.com/openweir/weir/control/access/accesstest"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/storetest"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -45,7 +46,14 @@ func serve(t *testing.T, etcd *clientv3.Client) *grpc.ClientConn {
 	rooms := newRooms(s, config)
 	storetest.Start(t, s)
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
+	server := grpc.NewServer(
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			return handler(accesstest.Unrestricted(ctx, t), req)
+		}),
+		grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			return handler(srv, permittedStream{stream, accesstest.Unrestricted(stream.Context(), t)})
+		}),
+	)
 	rooms.register(server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -64,6 +72,14 @@ func serve(t *testing.T, etcd *clientv3.Client) *grpc.ClientConn {
 	return conn
 }
 
+// permittedStream is a stream of a caller with permissions.
+type permittedStream struct {
+	grpc.ServerStream
+	ctx context.Context //nolint:containedctx // grpc.ServerStream has its context as a method
+}
+
+func (s permittedStream) Context() context.Context { return s.ctx }
+
 // fill writes two resources of every kind.
 func fill(t *testing.T, etcd *clientv3.Client) {
 	t.Helper()
@@ -77,6 +93,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 	sessions := put[*storev1.SessionRecord](s, "sessions")
 	secrets := put[*cmfv1.Secret](s, "secrets")
 	mappings := put[*cmfv1.EnvironmentSecretMapping](s, "secret-mappings")
+	bindings := put[*cmfv1.RoleBinding](s, "role-bindings")
 	catalogs := put[*cmfv1.KafkaCatalog](s, "catalogs")
 	databases := put[*cmfv1.KafkaDatabase](s, "databases")
 	pools := put[*cmfv1.ComputePool](s, "compute-pools")
@@ -109,6 +126,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 			events(tx, "prod/orders/"+name, &cmfv1.FlinkApplicationEvent{Metadata: &cmfv1.EventMetadata{Name: name}})
 			secrets(tx, name, &cmfv1.Secret{Metadata: m(name), Spec: &cmfv1.SecretSpec{Data: map[string]string{"password": "sealed"}}})
 			mappings(tx, "prod/"+name, &cmfv1.EnvironmentSecretMapping{Metadata: m(name), Spec: &cmfv1.EnvironmentSecretMappingSpec{SecretName: name}})
+			bindings(tx, name, &cmfv1.RoleBinding{Metadata: m(name), Spec: &cmfv1.RoleBindingSpec{Principal: "User:alice", Role: "SystemAdmin"}})
 			catalogs(tx, name, &cmfv1.KafkaCatalog{Metadata: m(name)})
 			databases(tx, "one1/"+name, &cmfv1.KafkaDatabase{Metadata: m(name)})
 			pools(tx, "prod/"+name, &cmfv1.ComputePool{Metadata: m(name), Spec: &cmfv1.ComputePoolSpec{Type: "DEDICATED"}})
@@ -135,6 +153,7 @@ var listed = map[string]struct{ attributes, scopes []string }{
 	"Secrets":                       {nil, []string{"environments", "name"}},
 	"EnvironmentSecretMappings":     {},
 	"KafkaCatalogs":                 {},
+	"RoleBindings":                  {},
 	"KafkaDatabases":                {},
 	"ComputePools":                  {[]string{"phase"}, nil},
 	"Statements":                    {[]string{"phase"}, []string{"name", "statement"}},
@@ -261,7 +280,7 @@ func TestEveryListHasItsWatch(t *testing.T) {
 		}
 		return true
 	})
-	if lists != 14 {
+	if lists != 15 {
 		t.Errorf("there are %d lists", lists)
 	}
 }

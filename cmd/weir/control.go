@@ -32,6 +32,7 @@ type controlFlags struct {
 	tokenFile         string
 	keyset            string
 	tls               control.TLSFiles
+	roleBindings      string
 	replica           string
 	heartbeat         time.Duration
 	eventsPerResource int
@@ -64,6 +65,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; if not set, gRPC is served without TLS")
 	f.StringVar(&flags.tls.Key, "tls-key", "", "private key of the certificate")
 	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
+	f.StringVar(&flags.roleBindings, "role-bindings", "", "YAML file of role bindings beside those that are resources, for the first administrator (see docs/authorization.md); it is read again when it changes")
 	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
@@ -182,6 +184,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 	config := control.Config{
 		Replica:      replicaName(f.replica),
 		Authenticate: access.AllowAnonymous,
+		RoleBindings: f.roleBindings,
 		AgentTokens:  tokens,
 		Keys:         keys,
 		Heartbeat:    f.heartbeat,

@@ -1,6 +1,7 @@
 // Package interceptor is what every RPC of the control plane passes through,
 // unary and streaming alike: panics become internal errors, errors become
-// statuses, callers are authenticated, requests are held to the rules of the proto.
+// statuses, callers are authenticated
+// and authorized, requests are held to the rules of the proto.
 package interceptor
 
 import (
@@ -29,18 +30,27 @@ const requestIDHeader = "x-request-id"
 type Config struct {
 	// Authenticate returns who the caller of a method of the public API is.
 	Authenticate access.Authenticate
+	// Authorizer knows what callers may do, and Table what each method needs.
+	Authorizer *access.Authorizer
+	Table      access.Table
 	// Log receives the errors that are not the caller's.
 	Log *slog.Logger
 }
 
 // Unary is the chain for unary RPCs, outermost first.
 func Unary(config Config) []grpc.UnaryServerInterceptor {
-	return []grpc.UnaryServerInterceptor{unaryErrors(config.Log), unaryRecovery, unaryAuthentication(config.Authenticate), unaryValidation}
+	return []grpc.UnaryServerInterceptor{
+		unaryErrors(config.Log), unaryRecovery, unaryAuthentication(config.Authenticate),
+		unaryAuthorization(config.Table, config.Authorizer), unaryValidation,
+	}
 }
 
 // Stream is the chain for streaming RPCs: the same as Unary.
 func Stream(config Config) []grpc.StreamServerInterceptor {
-	return []grpc.StreamServerInterceptor{streamErrors(config.Log), streamRecovery, streamAuthentication(config.Authenticate), streamValidation}
+	return []grpc.StreamServerInterceptor{
+		streamErrors(config.Log), streamRecovery, streamAuthentication(config.Authenticate),
+		streamAuthorization(config.Table, config.Authorizer), streamValidation,
+	}
 }
 
 func unaryErrors(log *slog.Logger) grpc.UnaryServerInterceptor {

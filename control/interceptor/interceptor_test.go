@@ -86,7 +86,11 @@ func serve(t *testing.T, do func() error) (*grpc.ClientConn, *log) {
 	t.Helper()
 	logged := &log{}
 	logger := slog.New(slog.NewTextHandler(logged, nil))
-	config := interceptor.Config{Authenticate: access.AllowAnonymous, Log: logger}
+	table, err := access.NewTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := interceptor.Config{Authenticate: access.AllowAnonymous, Authorizer: access.NewAuthorizer(), Table: table, Log: logger}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(interceptor.Unary(config)...),
 		grpc.ChainStreamInterceptor(interceptor.Stream(config)...),

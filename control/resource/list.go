@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/fields"
 	"github.com/openweir/weir/control/store"
@@ -72,6 +73,7 @@ func List[Response any, R, V proto.Message](
 			return nil, err
 		}
 	}
+	q = k.readable(ctx, q)
 	if keep != nil {
 		q = q.Where(keep)
 	}
@@ -95,6 +97,14 @@ func List[Response any, R, V proto.Message](
 	message.FieldByName("Metadata").Set(reflect.ValueOf(page.Metadata))
 	message.FieldByName("Items").Set(reflect.ValueOf(page.Items))
 	return response, nil
+}
+
+// readable limits a query to the resources that the caller may read.
+func (k *Kind[R, V]) readable(ctx context.Context, q query.Query[Item[R]]) query.Query[Item[R]] {
+	if filter := access.FilterOf(ctx); filter != nil {
+		return q.Where(func(item Item[R]) bool { return filter.Allows(k.List.Name(item)) })
+	}
+	return q
 }
 
 // items gives the items of the page that the query asks for, and how many match

@@ -74,6 +74,7 @@ func Watch[Response any, R, V proto.Message](
 	if err != nil {
 		return err
 	}
+	q = k.readable(stream.Context(), q)
 	if keep != nil {
 		q = q.Where(keep)
 	}
@@ -287,5 +288,7 @@ func (w *watcher[R, V]) sendAll(events ...event[V]) error {
 		return apierror.Conflict("The watch has ended: its client read nothing for %s. Resume after the last version.", w.Stall)
 	case <-w.ended:
 		return errStopping
+	case <-w.stream.Context().Done():
+		return w.stream.Context().Err()
 	}
 }

@@ -72,6 +72,12 @@ var deviations = []deviation{
 		"A savepoint may not be completed; defaults of the environment that have changed may make what is to run impossible.",
 	},
 
+	// Operations.
+	{
+		`operation added: (GET|POST|PUT|DELETE) /cmf/api/v1/role-bindings(/\{roleBindingName\})?`,
+		"Role bindings of CMF are those of the Metadata Service, which is not a part of it.",
+	},
+
 	// Parameters and bodies.
 	{
 		`parameter added: GET .*: header If-None-Match`,

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	"github.com/openweir/weir/control/access/accesstest"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/query/querytest"
 	"github.com/openweir/weir/control/resource"
@@ -80,7 +81,7 @@ func entries(key, value string) *cmfv1.StringMap {
 
 func (f *fixture) withShop() *fixture {
 	f.t.Helper()
-	_, err := f.catalogs.CreateKafkaCatalog(f.t.Context(), &cmfv1.CreateKafkaCatalogRequest{Catalog: &cmfv1.KafkaCatalog{
+	_, err := f.catalogs.CreateKafkaCatalog(accesstest.Unrestricted(f.t.Context(), f.t), &cmfv1.CreateKafkaCatalogRequest{Catalog: &cmfv1.KafkaCatalog{
 		Metadata: &cmfv1.ObjectMeta{Name: "shop"},
 		Spec: &cmfv1.KafkaCatalogSpec{
 			SrInstance:    &cmfv1.SchemaRegistryInstance{ConnectionConfig: entries("schema.registry.url", "http://registry")},

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/access/accesstest"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -147,7 +148,7 @@ func TestSensitiveValuesOfCatalogsAndInlineDatabases(t *testing.T) {
 			KafkaClusters: []*cmfv1.CatalogKafkaCluster{{DatabaseName: "inner", ConnectionConfig: entries("ssl.key.password", "hunter2")}},
 		},
 	}
-	created, err := f.catalogs.CreateKafkaCatalog(t.Context(), &cmfv1.CreateKafkaCatalogRequest{Catalog: catalog})
+	created, err := f.catalogs.CreateKafkaCatalog(accesstest.Unrestricted(t.Context(), t), &cmfv1.CreateKafkaCatalogRequest{Catalog: catalog})
 	if err != nil {
 		t.Fatal(err)
 	}

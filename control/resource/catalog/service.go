@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/resource"
@@ -24,11 +25,17 @@ func (s *service) CreateKafkaCatalog(ctx context.Context, req *cmfv1.CreateKafka
 	if err := check(catalog); err != nil {
 		return nil, err
 	}
+	databases := inlineDatabases(catalog)
+	for _, database := range databases {
+		name := catalog.GetMetadata().GetName() + "/" + database.GetMetadata().GetName()
+		if err := access.Require(ctx, access.Create, access.FlinkDatabase, "", name); err != nil {
+			return nil, err
+		}
+	}
 	spec, err := s.sealedCatalog(catalog, nil)
 	if err != nil {
 		return nil, err
 	}
-	databases := inlineDatabases(catalog)
 	for i, database := range databases {
 		if database.Spec, err = s.sealedInlineDatabase(catalog, i, database, nil); err != nil {
 			return nil, err

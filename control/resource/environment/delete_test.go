@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/openweir/weir/control/access/accesstest"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/resource"
@@ -56,7 +57,7 @@ func newFixture(t *testing.T) *fixture {
 		clusters.Records.Put(tx, contract.DefaultCluster, &cmfv1.KubernetesCluster{})
 		clusters.Status.Put(tx, contract.DefaultCluster, &storev1.ClusterStatusRecord{Namespaces: []string{"flink"}})
 	})
-	if _, err := f.CreateOrUpdateEnvironment(t.Context(), &cmfv1.CreateOrUpdateEnvironmentRequest{
+	if _, err := f.CreateOrUpdateEnvironment(accesstest.Unrestricted(t.Context(), t), &cmfv1.CreateOrUpdateEnvironmentRequest{
 		Environment: &cmfv1.Environment{Name: "prod", KubernetesNamespace: "flink"},
 	}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/resource"
@@ -54,7 +55,7 @@ func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.Crea
 		var after *cmfv1.Environment
 		var err error
 		if before == nil {
-			after, err = s.created(tx, v, name, env)
+			after, err = s.created(ctx, tx, v, name, env)
 		} else {
 			after, err = s.updated(tx, v, before, env)
 		}
@@ -73,10 +74,13 @@ func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.Crea
 // what names an environment in messages.
 func what(name string) string { return "Environment '" + name + "'" }
 
-func (s *service) created(tx *store.Tx, v apierror.Violations, name string, env *cmfv1.Environment) (*cmfv1.Environment, error) {
+func (s *service) created(ctx context.Context, tx *store.Tx, v apierror.Violations, name string, env *cmfv1.Environment) (*cmfv1.Environment, error) {
 	clusterName := env.GetKubernetesClusterName()
 	if clusterName == "" {
 		clusterName = contract.DefaultCluster
+	}
+	if err := access.Require(ctx, access.Place, access.KubernetesCluster, "", clusterName+"/"+env.GetKubernetesNamespace()); err != nil {
+		return nil, err
 	}
 	now := resource.Now()
 	created := withUpdate(&cmfv1.Environment{

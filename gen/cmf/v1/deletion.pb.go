@@ -231,7 +231,7 @@ var File_cmf_v1_deletion_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_deletion_proto_rawDesc = "" +
 	"\n" +
-	"\x15cmf/v1/deletion.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x02\n" +
+	"\x15cmf/v1/deletion.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x02\n" +
 	"\bDeletion\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -246,9 +246,10 @@ const file_cmf_v1_deletion_proto_rawDesc = "" +
 	"\x13GetDeletionsRequest\x12>\n" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x15kubernetesClusterName\"F\n" +
 	"\x14GetDeletionsResponse\x12.\n" +
-	"\tdeletions\x18\x01 \x03(\v2\x10.cmf.v1.DeletionR\tdeletions2\\\n" +
-	"\x0fDeletionService\x12I\n" +
-	"\fGetDeletions\x12\x1b.cmf.v1.GetDeletionsRequest\x1a\x1c.cmf.v1.GetDeletionsResponseB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\tdeletions\x18\x01 \x03(\v2\x10.cmf.v1.DeletionR\tdeletions2\x96\x01\n" +
+	"\x0fDeletionService\x12\x82\x01\n" +
+	"\fGetDeletions\x12\x1b.cmf.v1.GetDeletionsRequest\x1a\x1c.cmf.v1.GetDeletionsResponse\"7\xba\xd4\x183\n" +
+	"\x03get\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_nameB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_deletion_proto_rawDescOnce sync.Once
@@ -286,6 +287,7 @@ func file_cmf_v1_deletion_proto_init() {
 	if File_cmf_v1_deletion_proto != nil {
 		return
 	}
+	file_cmf_v1_access_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -832,7 +832,7 @@ var File_cmf_v1_environment_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/environment.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fcmf/v1/kubernetes_cluster.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
+	"\x18cmf/v1/environment.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x1fcmf/v1/kubernetes_cluster.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
 	"\vEnvironment\x12d\n" +
 	"\x04name\x18\x01 \x01(\tBP\xbaHM\xd8\x01\x01rH\x10\x04\x18\xfd\x012A^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$R\x04name\x12>\n" +
 	"\fcreated_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcreated_time\x12>\n" +
@@ -896,13 +896,19 @@ const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\x19WatchEnvironmentsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12+\n" +
 	"\x06object\x18\x02 \x01(\v2\x13.cmf.v1.EnvironmentR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x93\x05\n" +
-	"\x12EnvironmentService\x12\x91\x01\n" +
-	"\x19CreateOrUpdateEnvironment\x12(.cmf.v1.CreateOrUpdateEnvironmentRequest\x1a\x13.cmf.v1.Environment\"5\xaa\xd4\x18\x04\x1a\x02\x90\x03\x82\xd3\xe4\x93\x02':\venvironment\"\x18/cmf/api/v1/environments\x12y\n" +
-	"\x10ListEnvironments\x12\x1f.cmf.v1.ListEnvironmentsRequest\x1a\x18.cmf.v1.EnvironmentsPage\"*\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/cmf/api/v1/environments\x12Z\n" +
-	"\x11WatchEnvironments\x12 .cmf.v1.WatchEnvironmentsRequest\x1a!.cmf.v1.WatchEnvironmentsResponse0\x01\x12y\n" +
-	"\x0eGetEnvironment\x12\x1d.cmf.v1.GetEnvironmentRequest\x1a\x13.cmf.v1.Environment\"3\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02%\x12#/cmf/api/v1/environments/{env_name}\x12\x96\x01\n" +
-	"\x11DeleteEnvironment\x12 .cmf.v1.DeleteEnvironmentRequest\x1a!.cmf.v1.DeleteEnvironmentResponse\"<\xaa\xd4\x18\r\b\xcc\x01\x12\x02\xb0\x02\x1a\x04\x94\x03\x99\x03\x82\xd3\xe4\x93\x02%*#/cmf/api/v1/environments/{env_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xbe\a\n" +
+	"\x12EnvironmentService\x12\xaa\x02\n" +
+	"\x19CreateOrUpdateEnvironment\x12(.cmf.v1.CreateOrUpdateEnvironmentRequest\x1a\x13.cmf.v1.Environment\"\xcd\x01\xaa\xd4\x18\x04\x1a\x02\x90\x03\xba\xd4\x18H\n" +
+	"\x06create\x12\x10FlinkEnvironment\x18\x01\"*environment.name|environment.metadata.name\xba\xd4\x18H\n" +
+	"\x06update\x12\x10FlinkEnvironment\x18\x01\"*environment.name|environment.metadata.name\x82\xd3\xe4\x93\x02':\venvironment\"\x18/cmf/api/v1/environments\x12\x97\x01\n" +
+	"\x10ListEnvironments\x12\x1f.cmf.v1.ListEnvironmentsRequest\x1a\x18.cmf.v1.EnvironmentsPage\"H\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\xba\xd4\x18\x1a\n" +
+	"\x04list\x12\x10FlinkEnvironment\x18\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/cmf/api/v1/environments\x12{\n" +
+	"\x11WatchEnvironments\x12 .cmf.v1.WatchEnvironmentsRequest\x1a!.cmf.v1.WatchEnvironmentsResponse\"\x1f\xba\xd4\x18\x1b\n" +
+	"\x05watch\x12\x10FlinkEnvironment\x18\x010\x01\x12\xa0\x01\n" +
+	"\x0eGetEnvironment\x12\x1d.cmf.v1.GetEnvironmentRequest\x1a\x13.cmf.v1.Environment\"Z\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18#\n" +
+	"\x03get\x12\x10FlinkEnvironment\x18\x01\"\benv_name\x82\xd3\xe4\x93\x02%\x12#/cmf/api/v1/environments/{env_name}\x12\xc0\x01\n" +
+	"\x11DeleteEnvironment\x12 .cmf.v1.DeleteEnvironmentRequest\x1a!.cmf.v1.DeleteEnvironmentResponse\"f\xaa\xd4\x18\r\b\xcc\x01\x12\x02\xb0\x02\x1a\x04\x94\x03\x99\x03\xba\xd4\x18&\n" +
+	"\x06delete\x12\x10FlinkEnvironment\x18\x01\"\benv_name\x82\xd3\xe4\x93\x02%*#/cmf/api/v1/environments/{env_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_environment_proto_rawDescOnce sync.Once
@@ -985,6 +991,7 @@ func file_cmf_v1_environment_proto_init() {
 	if File_cmf_v1_environment_proto != nil {
 		return
 	}
+	file_cmf_v1_access_proto_init()
 	file_cmf_v1_kubernetes_cluster_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()

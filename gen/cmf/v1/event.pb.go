@@ -678,7 +678,7 @@ var File_cmf_v1_event_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x12cmf/v1/event.proto\x12\x06cmf.v1\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n" +
+	"\x12cmf/v1/event.proto\x12\x06cmf.v1\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x01\n" +
 	"\x15FlinkApplicationEvent\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -737,10 +737,12 @@ const file_cmf_v1_event_proto_rawDesc = "" +
 	"\x1eWatchApplicationEventsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x125\n" +
 	"\x06object\x18\x02 \x01(\v2\x1d.cmf.v1.FlinkApplicationEventR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xb2\x02\n" +
-	"\x17ApplicationEventService\x12\xab\x01\n" +
-	"\x15ListApplicationEvents\x12$.cmf.v1.ListApplicationEventsRequest\x1a\x12.cmf.v1.EventsPage\"X\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02J\x12H/cmf/api/v1alpha1/environments/{env_name}/applications/{app_name}/events\x12i\n" +
-	"\x16WatchApplicationEvents\x12%.cmf.v1.WatchApplicationEventsRequest\x1a&.cmf.v1.WatchApplicationEventsResponse0\x01B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x83\x03\n" +
+	"\x17ApplicationEventService\x12\xd2\x01\n" +
+	"\x15ListApplicationEvents\x12$.cmf.v1.ListApplicationEventsRequest\x1a\x12.cmf.v1.EventsPage\"\x7f\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18#\n" +
+	"\x03get\x12\x10FlinkApplication\x18\x02\"\bapp_name\x82\xd3\xe4\x93\x02J\x12H/cmf/api/v1alpha1/environments/{env_name}/applications/{app_name}/events\x12\x92\x01\n" +
+	"\x16WatchApplicationEvents\x12%.cmf.v1.WatchApplicationEventsRequest\x1a&.cmf.v1.WatchApplicationEventsResponse\"'\xba\xd4\x18#\n" +
+	"\x03get\x12\x10FlinkApplication\x18\x02\"\bapp_name0\x01B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_event_proto_rawDescOnce sync.Once
@@ -800,6 +802,7 @@ func file_cmf_v1_event_proto_init() {
 	if File_cmf_v1_event_proto != nil {
 		return
 	}
+	file_cmf_v1_access_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -609,7 +609,7 @@ var File_cmf_v1_information_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_information_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/information.proto\x12\x06cmf.v1\x1a\x1cgoogle/api/annotations.proto\"L\n" +
+	"\x18cmf/v1/information.proto\x12\x06cmf.v1\x1a\x13cmf/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\"L\n" +
 	"\x11SystemInformation\x127\n" +
 	"\x06status\x18\x01 \x01(\v2\x1f.cmf.v1.SystemInformationStatusR\x06status\"O\n" +
 	"\x17SystemInformationStatus\x12\x18\n" +
@@ -667,11 +667,12 @@ const file_cmf_v1_information_proto_rawDesc = "" +
 	"\v_expiration\"\x1d\n" +
 	"\x1bGetSystemInformationRequest\"\x1f\n" +
 	"\x1dGetResourceInformationRequest\" \n" +
-	"\x1eGetC3LicenseInformationRequest2\x9e\x03\n" +
-	"\x12InformationService\x12~\n" +
-	"\x14GetSystemInformation\x12#.cmf.v1.GetSystemInformationRequest\x1a\x19.cmf.v1.SystemInformation\"&\x82\xd3\xe4\x93\x02 \x12\x1e/cmf/api/v1/system-information\x12\x86\x01\n" +
-	"\x16GetResourceInformation\x12%.cmf.v1.GetResourceInformationRequest\x1a\x1b.cmf.v1.ResourceInformation\"(\x82\xd3\xe4\x93\x02\"\x12 /cmf/api/v1/resource-information\x12\x7f\n" +
-	"\x17GetC3LicenseInformation\x12&.cmf.v1.GetC3LicenseInformationRequest\x1a\x1c.cmf.v1.C3LicenseInformation\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/cmf/api/v1/c3/licenseB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x1eGetC3LicenseInformationRequest2\xc5\x03\n" +
+	"\x12InformationService\x12\x84\x01\n" +
+	"\x14GetSystemInformation\x12#.cmf.v1.GetSystemInformationRequest\x1a\x19.cmf.v1.SystemInformation\",\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/cmf/api/v1/system-information\x12\x9f\x01\n" +
+	"\x16GetResourceInformation\x12%.cmf.v1.GetResourceInformationRequest\x1a\x1b.cmf.v1.ResourceInformation\"A\xba\xd4\x18\x15\n" +
+	"\x03get\x12\fInstallation\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /cmf/api/v1/resource-information\x12\x85\x01\n" +
+	"\x17GetC3LicenseInformation\x12&.cmf.v1.GetC3LicenseInformationRequest\x1a\x1c.cmf.v1.C3LicenseInformation\"$\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02\x18\x12\x16/cmf/api/v1/c3/licenseB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_information_proto_rawDescOnce sync.Once
@@ -729,6 +730,7 @@ func file_cmf_v1_information_proto_init() {
 	if File_cmf_v1_information_proto != nil {
 		return
 	}
+	file_cmf_v1_access_proto_init()
 	file_cmf_v1_information_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cmf_v1_information_proto_msgTypes[5].OneofWrappers = []any{}
 	file_cmf_v1_information_proto_msgTypes[7].OneofWrappers = []any{}

@@ -525,7 +525,7 @@ var File_cmf_v1_instance_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_instance_proto_rawDesc = "" +
 	"\n" +
-	"\x15cmf/v1/instance.proto\x12\x06cmf.v1\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xba\x01\n" +
+	"\x15cmf/v1/instance.proto\x12\x06cmf.v1\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xba\x01\n" +
 	"\x18FlinkApplicationInstance\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -562,11 +562,14 @@ const file_cmf_v1_instance_proto_rawDesc = "" +
 	"!WatchApplicationInstancesResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x128\n" +
 	"\x06object\x18\x02 \x01(\v2 .cmf.v1.FlinkApplicationInstanceR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x96\x04\n" +
-	"\x1aApplicationInstanceService\x12\xbc\x01\n" +
-	"\x18ListApplicationInstances\x12'.cmf.v1.ListApplicationInstancesRequest\x1a .cmf.v1.ApplicationInstancesPage\"U\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances\x12r\n" +
-	"\x19WatchApplicationInstances\x12(.cmf.v1.WatchApplicationInstancesRequest\x1a).cmf.v1.WatchApplicationInstancesResponse0\x01\x12\xc4\x01\n" +
-	"\x16GetApplicationInstance\x12%.cmf.v1.GetApplicationInstanceRequest\x1a .cmf.v1.FlinkApplicationInstance\"a\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02S\x12Q/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances/{inst_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x8f\x05\n" +
+	"\x1aApplicationInstanceService\x12\xe3\x01\n" +
+	"\x18ListApplicationInstances\x12'.cmf.v1.ListApplicationInstancesRequest\x1a .cmf.v1.ApplicationInstancesPage\"|\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18#\n" +
+	"\x03get\x12\x10FlinkApplication\x18\x02\"\bapp_name\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances\x12\x9b\x01\n" +
+	"\x19WatchApplicationInstances\x12(.cmf.v1.WatchApplicationInstancesRequest\x1a).cmf.v1.WatchApplicationInstancesResponse\"'\xba\xd4\x18#\n" +
+	"\x03get\x12\x10FlinkApplication\x18\x02\"\bapp_name0\x01\x12\xec\x01\n" +
+	"\x16GetApplicationInstance\x12%.cmf.v1.GetApplicationInstanceRequest\x1a .cmf.v1.FlinkApplicationInstance\"\x88\x01\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18#\n" +
+	"\x03get\x12\x10FlinkApplication\x18\x02\"\bapp_name\x82\xd3\xe4\x93\x02S\x12Q/cmf/api/v1/environments/{env_name}/applications/{app_name}/instances/{inst_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_instance_proto_rawDescOnce sync.Once
@@ -624,6 +627,7 @@ func file_cmf_v1_instance_proto_init() {
 	if File_cmf_v1_instance_proto != nil {
 		return
 	}
+	file_cmf_v1_access_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

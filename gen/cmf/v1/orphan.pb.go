@@ -317,7 +317,7 @@ var File_cmf_v1_orphan_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_orphan_proto_rawDesc = "" +
 	"\n" +
-	"\x13cmf/v1/orphan.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x01\n" +
+	"\x13cmf/v1/orphan.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x01\n" +
 	"\x06Orphan\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -336,11 +336,13 @@ const file_cmf_v1_orphan_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x04kind\x12$\n" +
 	"\tnamespace\x18\x03 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tnamespace\x12\x1a\n" +
 	"\x04name\x18\x04 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x04name\"\x16\n" +
-	"\x14DeleteOrphanResponse2\x9f\x01\n" +
-	"\rOrphanService\x12C\n" +
+	"\x14DeleteOrphanResponse2\x95\x02\n" +
+	"\rOrphanService\x12|\n" +
 	"\n" +
-	"GetOrphans\x12\x19.cmf.v1.GetOrphansRequest\x1a\x1a.cmf.v1.GetOrphansResponse\x12I\n" +
-	"\fDeleteOrphan\x12\x1b.cmf.v1.DeleteOrphanRequest\x1a\x1c.cmf.v1.DeleteOrphanResponseB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"GetOrphans\x12\x19.cmf.v1.GetOrphansRequest\x1a\x1a.cmf.v1.GetOrphansResponse\"7\xba\xd4\x183\n" +
+	"\x03get\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x12\x85\x01\n" +
+	"\fDeleteOrphan\x12\x1b.cmf.v1.DeleteOrphanRequest\x1a\x1c.cmf.v1.DeleteOrphanResponse\":\xba\xd4\x186\n" +
+	"\x06update\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_nameB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_orphan_proto_rawDescOnce sync.Once
@@ -382,6 +384,7 @@ func file_cmf_v1_orphan_proto_init() {
 	if File_cmf_v1_orphan_proto != nil {
 		return
 	}
+	file_cmf_v1_access_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1,0 +1,277 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/openweir/weir/control/apierror"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+)
+
+func binding(principal, role, environment string, patterns ...Pattern) Binding {
+	return Binding{Principal: principal, Role: role, Environment: environment, Resources: patterns}
+}
+
+func literal(t Type, name string) Pattern { return Pattern{Type: t, Name: name} }
+func prefixed(t Type, name string) Pattern {
+	return Pattern{Type: t, Name: name, Prefixed: true}
+}
+
+var alice = &Principal{Name: "User:alice", Groups: []string{"Group:engineers"}}
+
+// TestTheDocumentedTableOfRolesIsTheOneInForce: docs/authorization.md is the golden
+// table.
+func TestTheDocumentedTableOfRolesIsTheOneInForce(t *testing.T) {
+	text, err := os.ReadFile("../../docs/authorization.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for resource := range typeCount {
+		fmt.Fprintf(&want, "| %s | %s |", resource, types[resource].verbs)
+		for _, role := range []string{ClusterAdmin, DeveloperRead} {
+			allowed := Allows(role, resource)
+			switch allowed {
+			case types[resource].verbs:
+				want.WriteString(" all |")
+			case 0:
+				want.WriteString(" none |")
+			default:
+				fmt.Fprintf(&want, " %s |", allowed)
+			}
+		}
+		want.WriteString("\n")
+		for _, role := range []string{SystemAdmin, ResourceOwner, DeveloperManage} {
+			if Allows(role, resource) != types[resource].verbs {
+				t.Errorf("%s is not allowed everything on %s, as the document has it", role, resource)
+			}
+		}
+		if Allows(UserAdmin, resource) != 0 {
+			t.Errorf("UserAdmin is allowed something on %s", resource)
+		}
+	}
+	if !strings.Contains(string(text), want.String()) {
+		t.Errorf("docs/authorization.md does not contain\n%s", want.String())
+	}
+}
+
+func TestEveryMethodHasARule(t *testing.T) {
+	if _, err := NewTable(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRulesThatMakeNoSenseAreRefused(t *testing.T) {
+	rule := func(verb, resource string, scope cmfv1.AccessScope, name string) *cmfv1.AccessRule {
+		return &cmfv1.AccessRule{Verb: verb, ResourceType: resource, Scope: scope, Name: name}
+	}
+	const installation, environment = cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT
+	for _, test := range []struct {
+		rules []*cmfv1.AccessRule
+		want  string
+	}{
+		{nil, "it has none"},
+		{[]*cmfv1.AccessRule{rule("frob", "Secret", installation, "")}, `unknown verb "frob"`},
+		{[]*cmfv1.AccessRule{rule("get", "Frob", installation, "")}, `unknown resource type "Frob"`},
+		{[]*cmfv1.AccessRule{rule("start", "Secret", installation, "")}, "Secret has no verb start"},
+		{[]*cmfv1.AccessRule{rule("get", "Secret", environment, "")}, "the scope of Secret is ACCESS_SCOPE_INSTALLATION"},
+		{[]*cmfv1.AccessRule{rule("get", "FlinkApplication", environment, "")}, "the request has no field env_name"},
+		{[]*cmfv1.AccessRule{rule("get", "Secret", installation, "frob")}, "field frob: Request has no frob"},
+	} {
+		options := &descriptorpb.MethodOptions{}
+		proto.SetExtension(options, cmfv1.E_Access, test.rules)
+		file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+			Name: proto.String("test.proto"), Package: proto.String("cmf.v1"), Syntax: proto.String("proto3"),
+			MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Request")}},
+			Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("Service"), Method: []*descriptorpb.MethodDescriptorProto{{
+				Name: proto.String("Call"), InputType: proto.String(".cmf.v1.Request"), OutputType: proto.String(".cmf.v1.Request"), Options: options,
+			}}}},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (Table{}).add(file); err == nil || !strings.Contains(err.Error(), "cmf.v1.Service.Call: "+test.want) {
+			t.Errorf("%v: the error is %v, want %s", test.rules, err, test.want)
+		}
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	bindings := []Binding{
+		binding("User:alice", DeveloperManage, "prod", literal(FlinkApplication, "orders"), prefixed(FlinkApplication, "team-")),
+		binding("Group:engineers", DeveloperRead, "prod", prefixed(FlinkApplication, "")),
+		binding("User:alice", DeveloperRead, "", literal(Secret, "kafka")),
+		binding("User:alice", ClusterAdmin, "test"),
+		binding("User:bob", SystemAdmin, ""),
+	}
+	permissions := newPermissions(alice, bindings)
+	for _, test := range []struct {
+		verb        Verb
+		t           Type
+		environment string
+		name        string
+		want        bool
+	}{
+		{Update, FlinkApplication, "prod", "orders", true},
+		{Update, FlinkApplication, "prod", "orders2", false},
+		{Update, FlinkApplication, "prod", "team-a", true},
+		{Get, FlinkApplication, "prod", "other", true},
+		{Update, FlinkApplication, "prod", "other", false},
+		{Update, FlinkApplication, "prod", "", false},
+		{Get, FlinkApplication, "other", "orders", false},
+		{Get, FlinkApplication, "", "orders", false},
+		{Get, FlinkStatement, "prod", "orders", false},
+		{Get, Secret, "", "kafka", true},
+		{Use, Secret, "", "kafka", false},
+		{Get, Secret, "", "other", false},
+		{Delete, FlinkStatement, "test", "any", true},
+		{Get, FlinkEnvironment, "", "test", false}, // the scopes do not nest
+	} {
+		if got := permissions.Allows(test.verb, test.t, test.environment, test.name); got != test.want {
+			t.Errorf("%s %s %q in %q: %t, want %t", test.verb, test.t, test.name, test.environment, got, test.want)
+		}
+	}
+}
+
+func TestNobodyGrantsMoreThanTheirOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		own, granted Binding
+		want         bool
+	}{
+		"an administrator grants everything":                {binding("User:alice", SystemAdmin, ""), binding("User:bob", SystemAdmin, ""), true},
+		"also in environments":                              {binding("User:alice", SystemAdmin, ""), binding("User:bob", SystemAdmin, "prod"), true},
+		"but not out of an environment":                     {binding("User:alice", SystemAdmin, "prod"), binding("User:bob", DeveloperRead, "", literal(Secret, "kafka")), false},
+		"an administrator of clusters grants nothing":       {binding("User:alice", ClusterAdmin, ""), binding("User:bob", ClusterAdmin, ""), false},
+		"one of users grants roles":                         {binding("User:alice", UserAdmin, ""), binding("User:bob", ClusterAdmin, ""), true},
+		"not the highest":                                   {binding("User:alice", UserAdmin, ""), binding("User:bob", SystemAdmin, ""), false},
+		"not to themselves":                                 {binding("User:alice", UserAdmin, ""), binding("User:alice", ClusterAdmin, ""), false},
+		"nor through a group":                               {binding("User:alice", UserAdmin, ""), binding("Group:engineers", ClusterAdmin, ""), false},
+		"an owner grants what is owned":                     {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "a-")), binding("User:bob", DeveloperManage, "prod", literal(FlinkApplication, "a-b")), true},
+		"not a wider pattern":                               {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "a-")), binding("User:bob", DeveloperManage, "prod", prefixed(FlinkApplication, "a")), false},
+		"not a prefix by a name":                            {binding("User:alice", ResourceOwner, "prod", literal(FlinkApplication, "a")), binding("User:bob", DeveloperManage, "prod", prefixed(FlinkApplication, "a")), false},
+		"not another type":                                  {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperManage, "prod", literal(ComputePool, "a")), false},
+		"not in another environment":                        {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperRead, "test", literal(FlinkApplication, "a")), false},
+		"not a role on the scope":                           {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", ClusterAdmin, "prod"), false},
+		"who manages grants nothing":                        {binding("User:alice", DeveloperManage, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperRead, "prod", literal(FlinkApplication, "a")), false},
+		"the binding of somebody else does not help at all": {binding("User:carol", SystemAdmin, ""), binding("User:bob", DeveloperRead, "prod", literal(FlinkApplication, "a")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := newPermissions(alice, []Binding{test.own}).MayGrant(test.granted); got != test.want {
+				t.Errorf("%t, want %t", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBindingsAreValidated(t *testing.T) {
+	pattern := func(t, name, kind string) *cmfv1.ResourcePattern {
+		return &cmfv1.ResourcePattern{ResourceType: t, Name: name, PatternType: kind}
+	}
+	for _, test := range []struct {
+		spec *cmfv1.RoleBindingSpec
+		want string
+	}{
+		{&cmfv1.RoleBindingSpec{Principal: "alice", Role: SystemAdmin}, "spec.principal: must be User:<name> or Group:<name>"},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: "Owner"}, "spec.role: must be one of SystemAdmin, "},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead}, "spec.resources: must not be empty for the role DeveloperRead"},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: SystemAdmin, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a", "")}}, "spec.resources: must be empty"},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("ComputePool", "a", "")}}, "spec.resources[0].resourceType: must be one of FlinkEnvironment, "},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Environment: "prod", Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a", "")}}, "spec.resources[0].resourceType: must be one of FlinkApplication, "},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a*", "")}}, `spec.resources[0].name: "*" selects all names`},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a", "GLOB")}}, "spec.resources[0].patternType: must be LITERAL or PREFIXED"},
+		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "*", "")}}, ""},
+	} {
+		var v apierror.Violations
+		ParseBinding(&v, "spec", test.spec)
+		if got := strings.Join(v, "; "); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+			t.Errorf("%v: %q, want %q", test.spec, got, test.want)
+		}
+	}
+}
+
+func TestFilesAreStrict(t *testing.T) {
+	bindings, err := parseFile([]byte("roleBindings:\n- principal: User:alice\n  role: SystemAdmin\n"))
+	if err != nil || len(bindings) != 1 || bindings[0].Role != SystemAdmin {
+		t.Errorf("the bindings are %v, %v", bindings, err)
+	}
+	for _, text := range []string{"bindings: []\n", "roleBindings:\n- principal: User:alice\n  role: SystemAdmin\n  scope: all\n", "roleBindings:\n- role: SystemAdmin\n"} {
+		if _, err := parseFile([]byte(text)); err == nil {
+			t.Errorf("no error for %q", text)
+		}
+	}
+}
+
+func authorize(t *testing.T, method string, request proto.Message, bindings ...Binding) (context.Context, error) {
+	t.Helper()
+	table, err := NewTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table.Authorize(t.Context(), newPermissions(alice, bindings), method, request)
+}
+
+func TestListsAreLimitedToWhatMayBeRead(t *testing.T) {
+	shown := func(ctx context.Context, names ...string) []string {
+		filter := FilterOf(ctx)
+		return slices.DeleteFunc(names, func(name string) bool { return filter != nil && !filter.Allows(name) })
+	}
+	ctx, err := authorize(t, cmfv1.ApplicationService_ListApplications_FullMethodName, &cmfv1.ListApplicationsRequest{EnvName: "prod"},
+		binding("User:alice", DeveloperRead, "prod", prefixed(FlinkApplication, "a-")))
+	if got := shown(ctx, "a-1", "b-1"); err != nil || !slices.Equal(got, []string{"a-1"}) {
+		t.Errorf("the applications are %v, %v", got, err)
+	}
+	ctx, err = authorize(t, cmfv1.KafkaDatabaseService_WatchKafkaDatabases_FullMethodName, &cmfv1.WatchKafkaDatabasesRequest{CatName: "kafka"},
+		binding("User:alice", DeveloperRead, "", literal(FlinkDatabase, "kafka/one")))
+	if got := shown(ctx, "one", "two"); err != nil || !slices.Equal(got, []string{"one"}) {
+		t.Errorf("the databases are %v, %v", got, err)
+	}
+	_, err = authorize(t, cmfv1.KafkaDatabaseService_ListKafkaDatabases_FullMethodName, &cmfv1.ListKafkaDatabasesRequest{CatName: "other"},
+		binding("User:alice", DeveloperRead, "", literal(FlinkDatabase, "kafka/one")))
+	if status.Code(err) != codes.PermissionDenied {
+		t.Errorf("the databases of another catalog: %v", err)
+	}
+}
+
+func TestReferencesCountAsUse(t *testing.T) {
+	request := &cmfv1.CreateEnvironmentSecretMappingRequest{EnvName: "prod", Mapping: &cmfv1.EnvironmentSecretMapping{
+		Metadata: &cmfv1.ObjectMeta{Name: "id"}, Spec: &cmfv1.EnvironmentSecretMappingSpec{SecretName: "kafka"},
+	}}
+	manage := binding("User:alice", DeveloperManage, "prod", prefixed(EnvironmentSecretMapping, ""))
+	const method = cmfv1.SecretMappingService_CreateEnvironmentSecretMapping_FullMethodName
+	_, err := authorize(t, method, request, manage)
+	if got, want := fmt.Sprint(err), "User:alice may not use Secret 'kafka' in the installation."; got != want {
+		t.Errorf("the error is %s, want %s", got, want)
+	}
+	if _, err := authorize(t, method, request, manage, binding("User:alice", DeveloperManage, "", literal(Secret, "kafka"))); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkAuthorize(b *testing.B) {
+	table, err := NewTable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	authorizer := NewAuthorizer()
+	authorizer.SetStored([]Binding{binding("Group:engineers", DeveloperManage, "prod", prefixed(FlinkApplication, "a-"))})
+	request := &cmfv1.GetApplicationRequest{EnvName: "prod", AppName: "a-1"}
+	for b.Loop() {
+		permissions, _, err := authorizer.Permissions(alice)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := table.Authorize(context.Background(), permissions, cmfv1.ApplicationService_GetApplication_FullMethodName, request); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
