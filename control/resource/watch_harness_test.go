@@ -60,7 +60,11 @@ func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := interceptor.Config{Authenticate: access.AllowAnonymous, Log: quiet}
+	methods, err := access.NewTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := interceptor.Config{Authenticate: access.AllowAnonymous, Authorizer: access.NewAuthorizer(), Table: methods, Log: quiet}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(interceptor.Unary(config)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{r.noteEnd}, interceptor.Stream(config)...)...))
