@@ -19,7 +19,7 @@ import (
 
 // Config configures an agent.
 type Config struct {
-	// ControlPlane is the address of the control plane's gRPC server: host:port or
+	// ControlPlane is the address that the control plane serves agents on: host:port or
 	// any other target that gRPC can resolve.
 	ControlPlane string
 	// Cluster is the name of the workload cluster that the agent acts for.
@@ -79,7 +79,7 @@ func (c Config) Validate() error {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 
 	if strings.TrimSpace(c.ControlPlane) == "" {
-		wrong("control plane: an address such as weir.example.com:9090 is required")
+		wrong("control plane: an address such as weir.example.com:9092 is required")
 	}
 	if strings.TrimSpace(c.Cluster) == "" {
 		wrong("cluster: the name of the workload cluster is required")

@@ -83,7 +83,7 @@ func dialWith(t testing.TB, address string, md metadata.MD, options ...grpc.Dial
 // connect begins a session and waits until it is synchronized.
 func (r *replica) connect(t testing.TB, h *agentv1.Hello) *agent {
 	t.Helper()
-	a := dial(t, r.address, anyToken)
+	a := dial(t, r.agents, anyToken)
 	a.begin(h)
 	await.Success(t, "Synced", func() error {
 		if a.synced() == nil {

@@ -30,13 +30,18 @@ const DefaultHeartbeat = 5 * time.Second
 type Config struct {
 	// Etcd holds the application. It stays the caller's to close, after Run. Required.
 	Etcd *clientv3.Client
-	// Listen opens the listener for gRPC connections, of clients and agents. Run
-	// calls it once the state is loaded, so that nobody connects to a replica that
-	// cannot serve yet, and closes the listener. nil where only in-process clients
-	// are served.
+	// Listen opens the listener of the public API. Run calls it once the state is
+	// loaded, so that nobody connects to a replica that cannot serve yet, and closes
+	// the listener. nil where only in-process clients are served.
 	Listen func() (net.Listener, error)
 	// TLS of the listener; nil serves without encryption.
 	TLS *TLSFiles
+	// ListenAgents opens the listener of the agents, as Listen does that of the
+	// public API. nil where no agents are served.
+	ListenAgents func() (net.Listener, error)
+	// AgentTLS is the TLS of that listener. Without it, agents authenticate with
+	// AgentTokens alone.
+	AgentTLS *TLSFiles
 	// Replica names this replica to the others. Required.
 	Replica string
 	// Authenticate returns who the caller of an RPC of the public API is. Required.
@@ -111,8 +116,11 @@ func (c *Config) complete() error {
 	if c.Limits.Events < 1 || c.Limits.Instances < 1 {
 		wrong = append(wrong, errors.New("limits: at least one event and one instance of each application must be kept"))
 	}
-	if c.TLS != nil {
-		if _, err := c.TLS.config(); err != nil {
+	for _, files := range []*TLSFiles{c.TLS, c.AgentTLS} {
+		if files == nil {
+			continue
+		}
+		if _, err := files.config(); err != nil {
 			wrong = append(wrong, err)
 		}
 	}

@@ -48,9 +48,10 @@ type Control struct {
 	config Config
 	store  *store.Store
 	rooms  *rooms
-	server *grpc.Server
+	server *grpc.Server // of the public API
+	agents *grpc.Server // of the fleet service
 	health *health.Server
-	opened chan struct{} // closed when the listener is open
+	opened chan struct{} // closed when the listeners are open
 	unary  unaryCalls
 	// serving is set while consistent reads are possible.
 	serving atomic.Bool
@@ -64,10 +65,12 @@ func New(config Config) (*Control, error) {
 	}
 	s := store.New(config.Etcd, Prefix, config.Log)
 	c := &Control{config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{})}
-	c.server = grpc.NewServer(c.serverOptions()...)
+	c.server = grpc.NewServer(c.serverOptions(config.TLS)...)
 	c.rooms.register(c.server)
-	c.rooms.fleet.Register(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
+	c.agents = grpc.NewServer(c.serverOptions(config.AgentTLS)...)
+	c.rooms.fleet.Register(c.agents)
+	healthv1.RegisterHealthServer(c.agents, c.health)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	reflection.Register(c.server)
 	if err := c.registerMetrics(otel.GetMeterProvider()); err != nil {
@@ -76,9 +79,9 @@ func New(config Config) (*Control, error) {
 	return c, nil
 }
 
-func (c *Control) serverOptions() []grpc.ServerOption {
+func (c *Control) serverOptions(files *TLSFiles) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
-	if files := c.config.TLS; files != nil {
+	if files != nil {
 		creds = credentials.NewTLS(&tls.Config{
 			MinVersion: tls.VersionTLS12,
 			NextProtos: []string{"h2"},
@@ -147,8 +150,15 @@ func (c *Control) Run(ctx context.Context) error {
 		case <-inner.Done():
 			return nil
 		}
-		listener, err := c.listen()
+		listener, err := listen("gRPC", c.config.Listen)
 		if err != nil {
+			return err
+		}
+		agents, err := listen("agents", c.config.ListenAgents)
+		if err != nil {
+			if listener != nil {
+				_ = listener.Close()
+			}
 			return err
 		}
 		close(c.opened)
@@ -156,7 +166,10 @@ func (c *Control) Run(ctx context.Context) error {
 		group.Go(func() error { return c.rooms.election.Run(inner) })
 		group.Go(func() error { return c.followHealth(inner) })
 		if listener != nil {
-			group.Go(func() error { return c.serve(inner, listener) })
+			group.Go(func() error { return c.serve(inner, c.server, listener) })
+		}
+		if agents != nil {
+			group.Go(func() error { return c.serve(inner, c.agents, agents) })
 		}
 		return nil
 	})
@@ -165,14 +178,14 @@ func (c *Control) Run(ctx context.Context) error {
 	return errors.Join(err, <-stored)
 }
 
-// listen opens the listener; nil where there is none.
-func (c *Control) listen() (net.Listener, error) {
-	if c.config.Listen == nil {
+// listen opens a listener; nil where there is none.
+func listen(of string, open func() (net.Listener, error)) (net.Listener, error) {
+	if open == nil {
 		return nil, nil
 	}
-	listener, err := c.config.Listen()
+	listener, err := open()
 	if err != nil {
-		return nil, fmt.Errorf("listen for gRPC: %w", err)
+		return nil, fmt.Errorf("listen for %s: %w", of, err)
 	}
 	return listener, nil
 }

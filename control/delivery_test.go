@@ -149,7 +149,7 @@ func TestHeartbeatsAreAnsweredDuringTheFirstPass(t *testing.T) {
 	}
 	first.close()
 
-	a := dial(t, r.address, anyToken)
+	a := dial(t, r.agents, anyToken)
 	a.pause()
 	a.begin(hello("cluster-a"))
 	// The reply is queued before what the heartbeat says is stored.

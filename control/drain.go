@@ -23,9 +23,9 @@ const (
 
 // serve takes connections until the context ends, then lets calls under way finish
 // for a while.
-func (c *Control) serve(ctx context.Context, listener net.Listener) error {
+func (c *Control) serve(ctx context.Context, server *grpc.Server, listener net.Listener) error {
 	served := make(chan error, 1)
-	go func() { served <- c.server.Serve(listener) }()
+	go func() { served <- server.Serve(listener) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve gRPC: %w", err)
@@ -34,7 +34,7 @@ func (c *Control) serve(ctx context.Context, listener net.Listener) error {
 	c.health.Shutdown()
 	finished := make(chan struct{})
 	go func() {
-		c.server.GracefulStop()
+		server.GracefulStop()
 		close(finished)
 	}()
 	streams, all := time.NewTimer(streamGrace), time.NewTimer(drain)
@@ -54,7 +54,7 @@ func (c *Control) serve(ctx context.Context, listener net.Listener) error {
 		}
 	case <-all.C:
 	}
-	c.server.Stop()
+	server.Stop()
 	<-finished
 	return <-served
 }

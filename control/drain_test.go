@@ -43,7 +43,7 @@ func TestUnaryCallsFinishWhenTheReplicaStops(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
-	go func() { stopped <- c.serve(ctx, listener) }()
+	go func() { stopped <- c.serve(ctx, c.server, listener) }()
 	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		Key:      writeFile(t, "server.key", server.key),
 		ClientCA: writeFile(t, "agents.crt", ours.pem),
 	}
-	r := start(t, func(c *control.Config) { c.TLS = files })
+	r := start(t, func(c *control.Config) { c.AgentTLS = files })
 	bearer := metadata.Pairs("authorization", "Bearer "+anyToken)
 
 	for _, test := range []struct {
@@ -66,7 +66,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := dialWith(t, r.address, test.md, grpc.WithTransportCredentials(credentials.NewTLS(ours.clientConfig(t, test.identity))))
+			a := dialWith(t, r.agents, test.md, grpc.WithTransportCredentials(credentials.NewTLS(ours.clientConfig(t, test.identity))))
 			a.begin(hello("cluster-a"))
 			if test.code != codes.OK {
 				a.awaitEnd(test.code, test.message)
@@ -77,7 +77,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 	}
 
 	t.Run("a certificate of another authority", func(t *testing.T) {
-		conn := must(tls.Dial("tcp", r.address, ours.clientConfig(t, theirs.client(t, "weir://cluster/cluster-a"))))(t)
+		conn := must(tls.Dial("tcp", r.agents, ours.clientConfig(t, theirs.client(t, "weir://cluster/cluster-a"))))(t)
 		defer func() { _ = conn.Close() }()
 		// The client learns of the refusal when it reads.
 		_, err := conn.Read(make([]byte, 1))
@@ -90,7 +90,7 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		renewed := theirs.issue(t, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} })
 		writeTo(t, files.Cert, renewed.certificate)
 		writeTo(t, files.Key, renewed.key)
-		conn := must(tls.Dial("tcp", r.address, theirs.clientConfig(t, nil)))(t)
+		conn := must(tls.Dial("tcp", r.agents, theirs.clientConfig(t, nil)))(t)
 		_ = conn.Close()
 	})
 }
@@ -99,9 +99,9 @@ func TestPlainConnectionToATLSReplicaIsRefused(t *testing.T) {
 	authority := newAuthority(t)
 	server := authority.issue(t, func(*x509.Certificate) {})
 	r := start(t, func(c *control.Config) {
-		c.TLS = &control.TLSFiles{Cert: writeFile(t, "server.crt", server.certificate), Key: writeFile(t, "server.key", server.key)}
+		c.AgentTLS = &control.TLSFiles{Cert: writeFile(t, "server.crt", server.certificate), Key: writeFile(t, "server.key", server.key)}
 	})
-	a := dial(t, r.address, anyToken)
+	a := dial(t, r.agents, anyToken)
 	a.begin(hello("cluster-a"))
 	await.Closed(t, "the end of the stream", a.ended)
 	equal(t, "code", codes.Unavailable, status.Code(a.err))

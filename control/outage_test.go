@@ -73,7 +73,7 @@ func TestEtcdOutage(t *testing.T) {
 		_, err := r.environments.CreateOrUpdateEnvironment(t.Context(), environment("test"))
 		return err
 	})
-	refusedAgent := dial(t, r.address, anyToken)
+	refusedAgent := dial(t, r.agents, anyToken)
 	refusedAgent.begin(hello("cluster-b"))
 	// What cannot be stored is said again in another session.
 	a.report(sent, flinkStatus("STABLE", "RUNNING", "job-1"))
@@ -100,7 +100,7 @@ func TestEtcdOutage(t *testing.T) {
 	await.Success(t, "the replica to be ready", func() error { return r.Ready(t.Context()) })
 	var back *agent
 	await.Success(t, "a session", func() error {
-		back = dial(t, r.address, anyToken)
+		back = dial(t, r.agents, anyToken)
 		back.begin(hello("cluster-a", holding(sent)))
 		await.Success(t, "its beginning or end", func() error {
 			select {
@@ -225,7 +225,7 @@ func TestReplicaStopsInTime(t *testing.T) {
 	})
 	t.Run("with a silent client", func(t *testing.T) {
 		r := start(t)
-		dial(t, r.address, anyToken)
+		dial(t, r.agents, anyToken)
 		r.connect(t, hello("cluster-a"))
 		stops(t, r)
 	})

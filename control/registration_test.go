@@ -80,14 +80,14 @@ func TestSessionRequiresHelloOfAnAuthorizedAgent(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := dial(t, r.address, test.token)
+			a := dial(t, r.agents, test.token)
 			a.send(test.first)
 			a.awaitEnd(test.code, test.message)
 		})
 	}
 
 	t.Run("token of the cluster", func(t *testing.T) {
-		a := dial(t, r.address, oneToken)
+		a := dial(t, r.agents, oneToken)
 		a.begin(hello("cluster-a"))
 		await.Success(t, "Welcome", func() error { return difference(true, a.welcome() != nil) })
 	})
@@ -98,7 +98,7 @@ func TestSessionRequiresHelloOfAnAuthorizedAgent(t *testing.T) {
 func TestStreamWithoutHelloEnds(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *control.Config) { c.Heartbeat = minimal })
-	a := dial(t, r.address, anyToken)
+	a := dial(t, r.agents, anyToken)
 	a.awaitEnd(codes.DeadlineExceeded, "no Hello came")
 }
 

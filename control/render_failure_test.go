@@ -26,7 +26,7 @@ func TestAnObjectThatCannotBeRenderedIsNotTakenForUnwanted(t *testing.T) {
 	job := a.awaitObject("Statement", "copying", 1)
 
 	wrong := startReplica(t, etcd, "replica-2", func(c *control.Config) { c.Keys = otherKeys })
-	restarted := dial(t, wrong.address, anyToken)
+	restarted := dial(t, wrong.agents, anyToken)
 	restarted.begin(hello("cluster-a", runsSQL, process("restarted"))) // it holds nothing
 	await.Success(t, "the problem on the statement", func() error {
 		if detail := s.get(t, "copying").GetStatus().GetDetail(); !strings.Contains(detail, "RenderFailed: The control plane cannot render the Statement of this resource") {
@@ -61,7 +61,7 @@ func TestTheDesiredStateIsCompleteOnceEverythingCanBeRendered(t *testing.T) {
 	a.awaitObject("Statement", "copying", 1)
 
 	wrong := startReplica(t, etcd, "replica-2", func(c *control.Config) { c.Keys = otherKeys })
-	b := dial(t, wrong.address, anyToken)
+	b := dial(t, wrong.agents, anyToken)
 	b.begin(hello("cluster-a", runsSQL, process("restarted")))
 	await.Success(t, "the problem on the statement", func() error {
 		if detail := s.get(t, "copying").GetStatus().GetDetail(); !strings.Contains(detail, "RenderFailed") {

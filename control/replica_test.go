@@ -36,7 +36,8 @@ const (
 // replica is a control plane that serves on a real socket, and a client of it.
 type replica struct {
 	*control.Control
-	address string
+	address string // of the public API
+	agents  string // of the fleet service
 	etcd    *clientv3.Client
 	conn    *grpc.ClientConn
 
@@ -75,10 +76,11 @@ func startReplica(t testing.TB, etcd *clientv3.Client, name string, changes ...f
 // launch runs a replica and does not wait for it to serve.
 func launch(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*control.Config)) *replica {
 	t.Helper()
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	listener, agents := must(net.Listen("tcp", "127.0.0.1:0"))(t), must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	config := control.Config{
 		Etcd:         etcd,
 		Listen:       func() (net.Listener, error) { return listener, nil },
+		ListenAgents: func() (net.Listener, error) { return agents, nil },
 		Replica:      name,
 		Authenticate: access.AllowAnonymous,
 		AgentTokens:  fleet.Tokens{},
@@ -95,7 +97,7 @@ func launch(t testing.TB, etcd *clientv3.Client, name string, changes ...func(*c
 	conn := must(grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())))(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &replica{
-		Control: plane, address: listener.Addr().String(), etcd: etcd, conn: conn,
+		Control: plane, address: listener.Addr().String(), agents: agents.Addr().String(), etcd: etcd, conn: conn,
 		environments: cmfv1.NewEnvironmentServiceClient(conn),
 		applications: cmfv1.NewApplicationServiceClient(conn),
 		instances:    cmfv1.NewApplicationInstanceServiceClient(conn),

@@ -43,7 +43,7 @@ func TestReportsOfAnOlderSessionAreRefused(t *testing.T) {
 
 	for n := range 10 {
 		r := []*replica{two, one}[n%2]
-		young := dial(t, r.address, anyToken)
+		young := dial(t, r.agents, anyToken)
 		young.begin(hello("cluster-a", holding(sent)))
 		// The last word of the old session may come before the new one begins, or
 		// after.

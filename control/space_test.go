@@ -44,7 +44,7 @@ func TestEtcdWithoutSpace(t *testing.T) {
 	if warnings := r.Warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "space quota is used up") {
 		t.Errorf("the warnings are %q", warnings)
 	}
-	refused := dial(t, r.address, anyToken)
+	refused := dial(t, r.agents, anyToken)
 	refused.begin(hello("cluster-b"))
 	await.Closed(t, "the end of a session that cannot begin", refused.ended)
 	equal(t, "its end", outOfSpace, refusalOf(refused.err))

@@ -62,7 +62,7 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&config.ControlPlane, "control", "127.0.0.1:9090", "address of the control plane's gRPC API")
+	f.StringVar(&config.ControlPlane, "control", "127.0.0.1:9092", "address that the control plane serves agents on (its --agents)")
 	f.StringVar(&config.Cluster, "cluster", "", "name of the workload cluster (required)")
 	f.StringVar(&admin, "admin", "", "address to serve /healthz, /readyz and /metrics on; empty to disable")
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the workload cluster (default: the service account of the pod)")

@@ -22,12 +22,12 @@ type installation struct {
 func startControl(t *testing.T, dir, keyset string) *installation {
 	t.Helper()
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, []byte("token\n"), 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("token cluster\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	i := &installation{rest: "http://" + ownAddress(t) + "/cmf/api/v1", dir: dir}
 	i.process = start(t, "control", "--grpc", ownAddress(t), "--http", strings.TrimSuffix(strings.TrimPrefix(i.rest, "http://"), "/cmf/api/v1"),
-		"--admin", "", "--etcd-dir", dir, "--agent-token-file", tokens, "--keyset", keyset)
+		"--admin", "", "--etcd-dir", dir, "--agents", ownAddress(t), "--insecure-agent-token-file", tokens, "--keyset", keyset)
 	await.Until(t, "the control plane serves", func() bool {
 		response, err := http.Get(i.rest + "/secrets")
 		if err != nil {

@@ -25,18 +25,19 @@ import (
 
 // controlFlags are the flags of `weir control`.
 type controlFlags struct {
-	grpc, admin, http string
-	etcd              store.DialConfig
-	etcdDir           string
-	history           time.Duration
-	tokenFile         string
-	keyset            string
-	tls               control.TLSFiles
-	replica           string
-	heartbeat         time.Duration
-	eventsPerResource int
-	kafka             bool
-	kafkaAllow        []string
+	grpc, agents, admin, http string
+	etcd                      store.DialConfig
+	etcdDir                   string
+	history                   time.Duration
+	insecureTokenFile         string
+	keyset                    string
+	tls                       control.TLSFiles
+	agentCA                   string
+	replica                   string
+	heartbeat                 time.Duration
+	eventsPerResource         int
+	kafka                     bool
+	kafkaAllow                []string
 }
 
 func controlCommand(log func() *slog.Logger) *cobra.Command {
@@ -44,8 +45,8 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "control",
 		Short: "Run a replica of the control plane",
-		Long: "Runs a replica of the control plane, which serves gRPC to gateways, clients and agents. Its state is in\n" +
-			"etcd: an external cluster (--etcd-endpoints) shared by any number of replicas, or an embedded etcd\n" +
+		Long: "Runs a replica of the control plane, which serves gRPC to gateways and clients, and on an address\n" +
+			"of its own to agents. Its state is in etcd: an external cluster (--etcd-endpoints) shared by any number of replicas, or an embedded etcd\n" +
 			"(--etcd-dir) for installations with a single replica.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,16 +55,17 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.grpc, "grpc", "127.0.0.1:9090", "address to serve gRPC on")
+	f.StringVar(&flags.agents, "agents", "127.0.0.1:9092", "address to serve agents on")
 	f.StringVar(&flags.http, "http", "", "address to serve REST on from this process, without a separate gateway; empty to disable")
 	f.StringVar(&flags.admin, "admin", "127.0.0.1:9091", "address to serve /healthz, /readyz and /metrics on; empty to disable")
 	f.StringVar(&flags.etcdDir, "etcd-dir", "", "data directory of an etcd embedded in this process")
 	addEtcdFlags(cmd, &flags.etcd)
 	f.DurationVar(&flags.history, "etcd-history-retention", control.DefaultHistoryRetention, "how long an external etcd keeps its history before it is compacted; 0 leaves that to the --auto-compaction-retention of etcd")
-	f.StringVar(&flags.tokenFile, "agent-token-file", "", "file with the bootstrap tokens of agents: one per line, optionally followed by the only cluster it is valid for")
+	f.StringVar(&flags.insecureTokenFile, "insecure-agent-token-file", "", "file with static tokens of agents, for tests: one per line, followed by the cluster that it is valid for")
 	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that encrypt secrets (see weir keyset); its content can be given in WEIR_KEYSET instead")
-	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC with; if not set, gRPC is served without TLS")
+	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC and agents with; if not set, both are served without TLS")
 	f.StringVar(&flags.tls.Key, "tls-key", "", "private key of the certificate")
-	f.StringVar(&flags.tls.ClientCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
+	f.StringVar(&flags.agentCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
 	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
@@ -109,6 +111,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 		}
 		return listen("--grpc", flags.grpc)
 	}
+	config.ListenAgents = func() (net.Listener, error) { return listen("--agents", flags.agents) }
 	telemetry, err := startTelemetry(ctx, "weir-control")
 	if err != nil {
 		return err
@@ -153,23 +156,24 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 			}
 		})
 	}
-	log.Info("control plane", "grpc", flags.grpc, "replica", config.Replica)
+	log.Info("control plane", "grpc", flags.grpc, "agents", flags.agents, "replica", config.Replica)
 	return group.Wait()
 }
 
 // config is the part of the configuration that comes from the flags alone.
 func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 	tokens := fleet.Tokens{}
-	if f.tokenFile != "" {
+	if f.insecureTokenFile != "" {
 		var err error
-		if tokens, err = fleet.ReadTokens(f.tokenFile); err != nil {
+		if tokens, err = fleet.ReadTokens(f.insecureTokenFile); err != nil {
 			return control.Config{}, err
 		}
+		log.Warn("static tokens of agents neither expire nor can they be revoked: use them for tests only", "file", f.insecureTokenFile)
 	}
-	if len(tokens) == 0 && f.tls.ClientCA == "" {
-		return control.Config{}, errors.New("no agent could connect: set --agent-token-file, or --tls-cert, --tls-key and --agent-ca")
+	if len(tokens) == 0 && f.tls.Cert == "" {
+		return control.Config{}, errors.New("no agent could connect: set --tls-cert and --tls-key")
 	}
-	if f.tls.ClientCA != "" && f.tls.Cert == "" {
+	if f.agentCA != "" && f.tls.Cert == "" {
 		return control.Config{}, errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
 	}
 	keys, err := openKeyset(f.keyset)
@@ -199,6 +203,7 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 	}
 	if f.tls.Cert != "" {
 		config.TLS = &f.tls
+		config.AgentTLS = &control.TLSFiles{Cert: f.tls.Cert, Key: f.tls.Key, ClientCA: f.agentCA}
 	}
 	return config, nil
 }

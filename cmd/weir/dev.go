@@ -98,6 +98,12 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 		return err
 	}
 	defer grpcListener.Close()
+	// Only the agents of this process connect here.
+	agentListener, err := listen("agents", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer agentListener.Close()
 	unlock, err := lockFolder(flags.dataDir)
 	if err != nil {
 		return err
@@ -132,7 +138,8 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	}
 	replica, err := control.New(control.Config{
 		KafkaNetwork: network,
-		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil }, Replica: "dev", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
+		Etcd:         etcd.Client(), Listen: func() (net.Listener, error) { return grpcListener, nil },
+		ListenAgents: func() (net.Listener, error) { return agentListener, nil }, Replica: "dev", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Keys: keys, Kafka: flags.kafka,
 		Version: buildVersion(), Log: log,
 	})
 	if err != nil {
@@ -144,7 +151,7 @@ func runDev(ctx context.Context, flags devFlags, out io.Writer, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	clusters, err := sandboxes(flags, flinkDir, token, grpcListener.Addr().String(), log)
+	clusters, err := sandboxes(flags, flinkDir, token, agentListener.Addr().String(), log)
 	if err != nil {
 		return err
 	}

@@ -102,14 +102,14 @@ func TestInvalidFlagsAreReported(t *testing.T) {
 		"unknown command":      {[]string{"devv"}, `unknown command "devv"`},
 		"control without etcd": {[]string{"control"}, "at least one of the flags in the group [etcd-endpoints etcd-dir] is required"},
 		"control without agents": {[]string{"control", "--etcd-dir", t.TempDir()},
-			"no agent could connect: set --agent-token-file, or --tls-cert, --tls-key and --agent-ca"},
+			"no agent could connect: set --tls-cert and --tls-key"},
 		"agent without cluster": {[]string{"agent", "--kubeconfig", "/nonexistent"}, "--kubeconfig: "},
 		"backup without etcd":   {[]string{"backup", "--out", "/nonexistent"}, "at least one of the flags in the group [etcd-endpoints etcd-dir] is required"},
 		"backup to nowhere":     {[]string{"backup", "--etcd-dir", t.TempDir()}, `required flag(s) "out" not set`},
 		"restore of no file":    {[]string{"restore", "/nonexistent", "--data-dir", t.TempDir()}, "open /nonexistent: no such file or directory"},
 		"restore of a member": {[]string{"restore", "/nonexistent", "--data-dir", t.TempDir(), "--name", "etcd-0"},
 			"missing [initial-advertise-peer-urls initial-cluster]"},
-		"no such token file": {[]string{"control", "--etcd-dir", t.TempDir(), "--agent-token-file", "/nonexistent"}, "read agent tokens: open /nonexistent"},
+		"no such token file": {[]string{"control", "--etcd-dir", t.TempDir(), "--insecure-agent-token-file", "/nonexistent"}, "read agent tokens: open /nonexistent"},
 	} {
 		out, err := command(test.args...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), test.want) {

@@ -140,18 +140,21 @@ func TestMetricsAreServed(t *testing.T) {
 			t.Errorf("the sandbox ended with %v", err)
 		}
 	})
-	kubeconfig, tokens := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "tokens")
+	kubeconfig, tokens, token := filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "tokens"), filepath.Join(dir, "token")
 	if err := writeKubeconfig(kubeconfig, "sandbox", cluster); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(tokens, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("0123456789abcdef0123456789abcdef default-k8s-cluster\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(token, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d := &dev{rest: ownAddress(t), grpc: ownAddress(t)}
-	controlAdmin, agentAdmin := ownAddress(t), ownAddress(t)
-	d.process = start(t, "control", "--etcd-dir", filepath.Join(dir, "etcd"), "--agent-token-file", tokens, "--grpc", d.grpc, "--http", d.rest, "--admin", controlAdmin)
+	agents, controlAdmin, agentAdmin := ownAddress(t), ownAddress(t), ownAddress(t)
+	d.process = start(t, "control", "--etcd-dir", filepath.Join(dir, "etcd"), "--insecure-agent-token-file", tokens, "--grpc", d.grpc, "--agents", agents, "--http", d.rest, "--admin", controlAdmin)
 	await.Until(t, "the control plane is ready", func() bool { return get("http://"+controlAdmin+"/readyz") != "" })
-	start(t, "agent", "--cluster", "default-k8s-cluster", "--control", d.grpc, "--kubeconfig", kubeconfig, "--token-file", tokens, "--insecure", "--admin", agentAdmin)
+	start(t, "agent", "--cluster", "default-k8s-cluster", "--control", agents, "--kubeconfig", kubeconfig, "--token-file", token, "--insecure", "--admin", agentAdmin)
 	await.Until(t, "the agent is ready", func() bool { return get("http://"+agentAdmin+"/readyz") != "" })
 	d.deploy(t)
 

@@ -83,7 +83,7 @@ func startTunnelled(t *testing.T, flink http.Handler) *tunnelled {
 	tokens := fleet.Tokens{}
 	tokens.Add("token", "")
 	replica, err := control.New(control.Config{
-		Etcd: etcd, Listen: func() (net.Listener, error) { return agents, nil }, Replica: "replica-1", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Heartbeat: time.Minute, Log: log,
+		Etcd: etcd, ListenAgents: func() (net.Listener, error) { return agents, nil }, Replica: "replica-1", Authenticate: access.AllowAnonymous, AgentTokens: tokens, Heartbeat: time.Minute, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -18,16 +18,15 @@ import (
 // identityScheme begins the URI SAN of an agent's certificate.
 const identityScheme = "weir"
 
-// Tokens are the bootstrap tokens that agents may present: token digest to the
-// one cluster that the token is good for, or "" for any.
+// Tokens are the static tokens that agents may present: token digest to the one
+// cluster that the token is good for, or "" for any.
 type Tokens map[[sha256.Size]byte]string
 
 // Add makes a token good for a cluster, or for any where cluster is empty.
 func (t Tokens) Add(token, cluster string) { t[sha256.Sum256([]byte(token))] = cluster }
 
 // ReadTokens reads a token file: a token a line, followed by the name of the
-// cluster that it is good for, or by nothing where it is good for any. Empty
-// lines and lines that begin with # are skipped.
+// cluster that it is good for. Empty lines and lines that begin with # are skipped.
 func ReadTokens(path string) (Tokens, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -38,10 +37,10 @@ func ReadTokens(path string) (Tokens, error) {
 		fields := strings.Fields(line)
 		switch {
 		case len(fields) == 0 || strings.HasPrefix(fields[0], "#"):
-		case len(fields) > 2:
-			return nil, fmt.Errorf("agent tokens in %s, line %d: must be a token and at most one cluster name", path, number+1)
+		case len(fields) != 2:
+			return nil, fmt.Errorf("agent tokens in %s, line %d: must be a token and the name of its cluster", path, number+1)
 		default:
-			tokens.Add(fields[0], strings.Join(fields[1:], ""))
+			tokens.Add(fields[0], fields[1])
 		}
 	}
 	return tokens, nil

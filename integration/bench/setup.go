@@ -97,7 +97,7 @@ func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary str
 		return err
 	}
 	s.stops = append(s.stops, store.Kill)
-	var addresses [3]string
+	var addresses [4]string
 	for i := range addresses {
 		if addresses[i], err = process.FreeAddress(); err != nil {
 			return err
@@ -105,8 +105,8 @@ func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary str
 	}
 	http, grpc := addresses[0], addresses[1]
 	control, err := weir.Control{
-		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Admin: addresses[2],
-		HTTP: http, Heartbeat: 10 * time.Second,
+		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Agents: addresses[2], Admin: addresses[3],
+		HTTP: http, Clusters: []string{cluster}, Heartbeat: 10 * time.Second,
 	}.Start(ctx)
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary str
 	s.add(remote)
 	// The session outlives the time that starting may take.
 	session, err := agent.Connect(context.WithoutCancel(ctx), agent.Config{
-		Address: grpc, Token: weir.Token, Cluster: cluster, Namespace: namespace,
+		Address: addresses[2], Token: weir.Token(cluster), Cluster: cluster, Namespace: namespace,
 	})
 	if err != nil {
 		return fmt.Errorf("register the cluster of %s: %w", name, err)

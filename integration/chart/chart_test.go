@@ -30,10 +30,10 @@ var releases = map[string]chart.Release{
 		"agents": values{"tokenSecret": values{"name": "weir-agents"}},
 	}},
 	"weir-production": {Chart: "weir", Name: "fleet", Namespace: "weir", Values: values{
-		"image": values{"digest": "sha256:" + strings.Repeat("0", 64)},
+		"image":  values{"digest": "sha256:" + strings.Repeat("0", 64)},
+		"agents": values{"service": values{"type": "LoadBalancer"}},
 		"control": values{
 			"replicas": 3,
-			"service":  values{"type": "LoadBalancer"},
 			"tls":      values{"secretName": "weir-control-tls", "agentCAKey": "agents-ca.crt"},
 		},
 		"etcd": values{
@@ -48,7 +48,7 @@ var releases = map[string]chart.Release{
 		"monitoring":     values{"enabled": true},
 	}},
 	"agent-everywhere": {Chart: "weir-agent", Name: "weir-agent", Namespace: "weir-system", Values: values{
-		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9090",
+		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9092",
 		"identity":      values{"tokenSecret": values{"name": "weir-token"}},
 		"clusterLabels": values{"region": "eu"},
 	}},
@@ -112,12 +112,12 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		values values
 		want   string
 	}{
-		"an agent of no cluster":           {"weir-agent", values{"control": "weir:9090", "identity": tokens}, "cluster"},
+		"an agent of no cluster":           {"weir-agent", values{"control": "weir:9092", "identity": tokens}, "cluster"},
 		"an agent without a control plane": {"weir-agent", values{"cluster": "edge", "identity": tokens}, "control"},
-		"an agent without an identity":     {"weir-agent", values{"cluster": "edge", "control": "weir:9090"}, "identity"},
-		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9090", "identity": tokens}, "cluster"},
-		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "replicas": 2}, "replicas"},
-		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9090", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
+		"an agent without an identity":     {"weir-agent", values{"cluster": "edge", "control": "weir:9092"}, "identity"},
+		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9092", "identity": tokens}, "cluster"},
+		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "replicas": 2}, "replicas"},
+		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
 		"nobody could connect":             {"weir", values{}, "no agent could connect"},
 		"replicas without external etcd":   {"weir", values{"agents": tokens, "control": values{"replicas": 3}}, "external etcd"},
 		"certificates without TLS":         {"weir", values{"control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "need TLS"},

@@ -31,6 +31,9 @@ var programs struct{ weir, etcd, apiServer string }
 // their own.
 var east, west *workload
 
+// clusters are the names that agents may register with static tokens.
+var clusters = []string{"default-k8s-cluster", "east", "west"}
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// The tests wait far more than they work.

@@ -55,7 +55,7 @@ func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority str
 	t.Cleanup(p.etcd.Kill)
 	p.config = weir.Control{
 		Binary: programs.weir, Name: "control", Dir: p.dir, Etcd: []string{p.etcd.Endpoint},
-		GRPC: freeAddress(t), Admin: freeAddress(t), Heartbeat: heartbeat, TLS: keys,
+		GRPC: freeAddress(t), Agents: freeAddress(t), Admin: freeAddress(t), Clusters: clusters, Heartbeat: heartbeat, TLS: keys,
 	}
 	p.startControl()
 	t.Cleanup(func() { p.control.Kill() })
@@ -83,19 +83,19 @@ func (p *plane) startControl() {
 }
 
 // startReplica runs another replica of the control plane, and returns it with
-// its gRPC address.
+// the address that it serves agents on.
 func (p *plane) startReplica() (replica *process.Process, address string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), startLimit)
 	defer cancel()
 	config := p.config
-	config.Name, config.GRPC, config.Admin = "control-replica", freeAddress(p.t), freeAddress(p.t)
+	config.Name, config.GRPC, config.Agents, config.Admin = "control-replica", freeAddress(p.t), freeAddress(p.t), freeAddress(p.t)
 	replica, err := config.Start(ctx)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(replica.Kill)
-	return replica, config.GRPC
+	return replica, config.Agents
 }
 
 // object sends a request that must be answered with the status.

@@ -102,7 +102,7 @@ func TestReplicaIsKilled(t *testing.T) {
 	untouched := env.run("untouched")
 
 	replica.Kill()
-	s.toControl.Redirect(p.config.GRPC)
+	s.toControl.Redirect(p.config.Agents)
 	env.post("created")
 	env.awaitApplication("created", "RUNNING")
 	s.awaitState("CONNECTED")

@@ -32,7 +32,7 @@ func TestASilentReplicaDoesNotStopReads(t *testing.T) {
 		addresses[i] = freeAddress(t)
 		replicas[i], err = weir.Control{
 			Binary: programs.weir, Name: name, Dir: dir, Etcd: []string{store.Endpoint},
-			GRPC: addresses[i], Admin: freeAddress(t), Heartbeat: heartbeat,
+			GRPC: addresses[i], Agents: freeAddress(t), Admin: freeAddress(t), Clusters: clusters, Heartbeat: heartbeat,
 		}.Start(ctx)
 		if err != nil {
 			t.Fatal(err)

@@ -68,9 +68,9 @@ func newSite(p *plane, w *workload, name string) *site {
 	p.t.Helper()
 	s := &site{workload: w, t: p.t, plane: p, name: name, namespace: slug(p.t)}
 	s.release = chart.Release{Chart: "weir-agent", Name: slug(p.t), Namespace: "default", Values: map[string]any{
-		"cluster": name, "control": p.config.GRPC, "identity": map[string]any{"tokenSecret": map[string]any{"name": "weir-token"}},
+		"cluster": name, "control": p.config.Agents, "identity": map[string]any{"tokenSecret": map[string]any{"name": "weir-token"}},
 	}}
-	s.toControl = startProxy(p.t, p.config.GRPC)
+	s.toControl = startProxy(p.t, p.config.Agents)
 	s.toKube = startProxy(p.t, w.Address)
 	s.config = weir.Agent{Binary: programs.weir, Name: "agent-" + name, Dir: p.dir, Cluster: name, Control: s.toControl.Address()}
 	return s

@@ -15,8 +15,8 @@ import (
 	"github.com/openweir/weir/integration/process"
 )
 
-// Token is the bootstrap token that all agents present.
-const Token = "integration-bootstrap-token"
+// Token is the static token of the agent of a cluster.
+func Token(cluster string) string { return "integration-token-of-" + cluster }
 
 // Control says how to run a replica of the control plane.
 type Control struct {
@@ -28,8 +28,10 @@ type Control struct {
 	// Etcd are the endpoints of etcd; without any, the replica keeps an etcd of
 	// its own in a folder below Dir.
 	Etcd []string
-	// GRPC and Admin are the addresses to listen on.
-	GRPC, Admin string
+	// GRPC, Agents and Admin are the addresses to listen on.
+	GRPC, Agents, Admin string
+	// Clusters are those whose agents may present their Token.
+	Clusters []string
 	// HTTP is the address to serve REST on; empty for none.
 	HTTP string
 	// Heartbeat is how often agents report that they live; three missed end a
@@ -54,15 +56,20 @@ type ServerTLS struct {
 // Start runs the replica and waits until it is ready.
 func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	tokens := filepath.Join(c.Dir, "agent-tokens")
-	if err := os.WriteFile(tokens, []byte(Token+"\n"), 0o600); err != nil {
+	var lines strings.Builder
+	for _, cluster := range c.Clusters {
+		fmt.Fprintln(&lines, Token(cluster), cluster)
+	}
+	if err := os.WriteFile(tokens, []byte(lines.String()), 0o600); err != nil {
 		return nil, fmt.Errorf("write the agents' tokens: %w", err)
 	}
 	args := []string{
 		"control",
 		"--grpc=" + c.GRPC,
+		"--agents=" + c.Agents,
 		"--admin=" + c.Admin,
 		"--heartbeat=" + c.Heartbeat.String(),
-		"--agent-token-file=" + tokens,
+		"--insecure-agent-token-file=" + tokens,
 		"--kafka=" + strconv.FormatBool(c.Kafka),
 		"--kafka-allow=127.0.0.0/8",
 	}
@@ -113,7 +120,7 @@ type Agent struct {
 	Dir    string
 	// Cluster is the name that the agent registers.
 	Cluster string
-	// Control is the control plane's gRPC address.
+	// Control is the address that the control plane serves agents on.
 	Control string
 	// Kubeconfig is the path of the file that reaches the API server.
 	Kubeconfig string
@@ -141,7 +148,7 @@ func (a Agent) Start() (*process.Process, error) {
 		args = append(args, "--tls-ca="+a.TLS.Authority, "--tls-cert="+a.TLS.Certificate, "--tls-key="+a.TLS.Key)
 	} else {
 		token := filepath.Join(a.Dir, "agent-token")
-		if err := os.WriteFile(token, []byte(Token), 0o600); err != nil {
+		if err := os.WriteFile(token, []byte(Token(a.Cluster)), 0o600); err != nil {
 			return nil, fmt.Errorf("write the agent's token: %w", err)
 		}
 		args = append(args, "--token-file="+token, "--insecure")

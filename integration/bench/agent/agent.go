@@ -25,9 +25,9 @@ const maxMessage = 8 << 20
 
 // Config says how to connect.
 type Config struct {
-	// Address is the control plane's gRPC address.
+	// Address is the one that the control plane serves agents on.
 	Address string
-	// Token is the bootstrap token to present.
+	// Token is the static token to present.
 	Token string
 	// Cluster is the name to register, Namespace the one that it has.
 	Cluster, Namespace string

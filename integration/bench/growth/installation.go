@@ -77,15 +77,15 @@ func install(ctx context.Context, weirName, dir, binary, etcdBinary string, size
 	if in.etcd, err = clientv3.New(clientv3.Config{Endpoints: []string{in.store.Endpoint}, Logger: zap.NewNop()}); err != nil {
 		return nil, fmt.Errorf("connect to etcd: %w", err)
 	}
-	var addresses [2]string
+	var addresses [3]string
 	for i := range addresses {
 		if addresses[i], err = process.FreeAddress(); err != nil {
 			return nil, err
 		}
 	}
 	in.config = weir.Control{
-		Binary: binary, Name: "control", Dir: dir, Etcd: []string{in.store.Endpoint}, GRPC: addresses[0], Admin: addresses[1],
-		Heartbeat: time.Minute,
+		Binary: binary, Name: "control", Dir: dir, Etcd: []string{in.store.Endpoint}, GRPC: addresses[0], Agents: addresses[1], Admin: addresses[2],
+		Clusters: []string{cluster}, Heartbeat: time.Minute,
 	}
 	if in.control, err = in.config.Start(ctx); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func install(ctx context.Context, weirName, dir, binary, etcdBinary string, size
 		return nil, err
 	}
 	in.agent, err = agent.Connect(ctx, agent.Config{
-		Address: in.config.GRPC, Token: weir.Token, Cluster: cluster, Namespace: namespace, Status: status,
+		Address: in.config.Agents, Token: weir.Token(cluster), Cluster: cluster, Namespace: namespace, Status: status,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("register the cluster: %w", err)

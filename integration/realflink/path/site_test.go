@@ -53,13 +53,14 @@ func newSite(t *testing.T, release, home string, changes ...func(*weir.Control))
 	http := s.address()
 	s.Base = "http://" + http
 	s.control = weir.Control{
-		Binary: binary, Name: "control", Dir: dir, GRPC: s.address(), Admin: s.address(), HTTP: http, Heartbeat: time.Second,
+		Binary: binary, Name: "control", Dir: dir, GRPC: s.address(), Agents: s.address(), Admin: s.address(), HTTP: http,
+		Clusters: []string{"default-k8s-cluster"}, Heartbeat: time.Second,
 	}
 	for _, change := range changes {
 		change(&s.control)
 	}
 	s.agent = weir.Agent{
-		Binary: binary, Name: "agent", Dir: dir, Cluster: "default-k8s-cluster", Control: s.control.GRPC,
+		Binary: binary, Name: "agent", Dir: dir, Cluster: "default-k8s-cluster", Control: s.control.Agents,
 		Kubeconfig: sandbox.Kubeconfig(), LocalFlink: true,
 	}
 	s.startControl()
