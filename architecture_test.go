@@ -49,6 +49,8 @@ const resources = "control/resource"
 // may import those of the lines above its own. A kind that is not listed, such as
 // a new one, may import every kind that is, and none of these may import it.
 var kinds = [][]string{
+	{"agentidentity"},
+	{"agenttoken"},
 	{"cluster"},
 	{"environment"},
 	{"secret"},
@@ -62,7 +64,7 @@ var kinds = [][]string{
 // knowKinds are the packages of control outside control/resource that may import
 // packages of kinds. Package control puts all of them together.
 var knowKinds = map[string][]string{
-	"control/fleet":  {"cluster", "environment"},
+	"control/fleet":  {"agentidentity", "agenttoken", "cluster", "environment"},
 	"control/leader": {},
 }
 

@@ -5,6 +5,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"k8s.io/client-go/rest"
 
+	"github.com/openweir/weir/agent/certificate"
 	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/fence"
 	"github.com/openweir/weir/agent/link"
@@ -53,8 +55,10 @@ type Agent struct {
 	results ResultSource
 	// connected is set while there is a session with the control plane.
 	connected atomic.Bool
-	requests  *requests
-	repairs   func() int64
+	// certificate is nil if the agent does not join by token.
+	certificate *certificate.Certificate
+	requests    *requests
+	repairs     func() int64
 }
 
 // New makes an agent. It sends nothing before Run.
@@ -103,6 +107,11 @@ func New(config Config) (*Agent, error) {
 		requests: requests,
 		repairs:  kubernetes.Repairs,
 	}
+	if config.Identity.JoinTokenFile != "" {
+		if a.certificate, err = config.joined(); err != nil {
+			return nil, fmt.Errorf("invalid agent configuration: %w", err)
+		}
+	}
 	if config.Flink != nil {
 		statements := sql.New(sql.Config{Endpoints: config.Flink, Fence: sessions, Reports: outbox, Log: config.Log})
 		a.drivers, a.results = append(a.drivers, statements), statements
@@ -125,7 +134,7 @@ func (a *Agent) Ready(context.Context) error {
 func (a *Agent) Run(ctx context.Context) error {
 	connection := link.New(link.Config{
 		Target: a.config.ControlPlane,
-		Dial:   a.config.dial,
+		Dial:   func() ([]grpc.DialOption, error) { return a.dial(ctx) },
 		Handler: &dispatcher{
 			HealthSource: a.health, config: &a.config, processID: uuid.NewString(), drivers: a.drivers, fence: a.fence, ack: a.outbox.Ack,
 		},
@@ -145,6 +154,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, driver := range a.drivers {
 		running.Go(func() { driver.Run(ctx) })
 	}
+	if a.certificate != nil {
+		running.Go(func() {
+			a.certificate.Run(ctx, func() { a.outbox.Renew("the certificate of the agent was renewed") })
+		})
+	}
 	running.Go(func() { connection.Run(ctx) })
 	running.Wait()
 	a.tunnel.Close()
@@ -160,9 +174,44 @@ func (a *Agent) fetch() func(*agentv1.FetchResults) {
 	return func(request *agentv1.FetchResults) { a.results.Fetch(request, a.outbox.ResultPage) }
 }
 
-// dial returns the options to dial the control plane with.
-func (c Config) dial() ([]grpc.DialOption, error) {
-	options, err := c.Identity.dialOptions()
+// dial returns the options to dial the control plane with for a session.
+func (a *Agent) dial(ctx context.Context) ([]grpc.DialOption, error) {
+	if a.certificate == nil {
+		return a.config.dial(nil)
+	}
+	current, err := a.certificate.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.config.dial(current)
+}
+
+// joined returns the certificate that the agent joins for.
+func (c Config) joined() (*certificate.Certificate, error) {
+	var store certificate.Store = certificate.Directory(c.Identity.Directory)
+	if c.Identity.Directory == "" {
+		secret, err := certificate.NewSecret(c.Kubernetes, c.fenceNamespace(), c.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		store = secret
+	}
+	return certificate.New(certificate.Config{
+		Cluster: c.Cluster, Store: store, Token: c.Identity.joinToken, Log: c.Log,
+		Dial: func(current *tls.Certificate) (*grpc.ClientConn, error) {
+			options, err := c.dial(current)
+			if err != nil {
+				return nil, err
+			}
+			return grpc.NewClient(c.ControlPlane, options...)
+		},
+	}), nil
+}
+
+// dial returns the options to dial the control plane with. joined is the certificate
+// that the agent has joined for, if any.
+func (c Config) dial(joined *tls.Certificate) ([]grpc.DialOption, error) {
+	options, err := c.Identity.dialOptions(joined)
 	if err != nil {
 		return nil, err
 	}

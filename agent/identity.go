@@ -22,6 +22,11 @@ type Identity struct {
 	Token string
 	// TokenFile is the file that contains the token instead.
 	TokenFile string
+	// JoinTokenFile is the file that contains the token that the agent exchanges for a
+	// client certificate.
+	JoinTokenFile string
+	// Directory keeps that certificate; a Secret on the workload cluster if empty.
+	Directory string
 	// CertFile and KeyFile hold the client certificate and its key, as PEM.
 	CertFile, KeyFile string
 	// CAFile holds the certificate authorities, as PEM, that the control plane's
@@ -46,10 +51,17 @@ func (i Identity) problems() []error {
 	if (i.CertFile == "") != (i.KeyFile == "") {
 		wrong("identity: a client certificate requires its key, and the key its certificate")
 	}
-	if !hasToken && !hasCert {
-		wrong("identity: a token or a client certificate is required")
+	joins := i.JoinTokenFile != ""
+	if !hasToken && !hasCert && !joins {
+		wrong("identity: a join token, a token or a client certificate is required")
 	}
-	if i.Insecure && (hasCert || i.CAFile != "" || i.ServerName != "") {
+	if joins && (hasToken || hasCert) {
+		wrong("identity: a join token cannot be combined with a token or a client certificate")
+	}
+	if i.Directory != "" && !joins {
+		wrong("identity: a directory is for the certificate that the agent joins for, and requires a join token")
+	}
+	if i.Insecure && (hasCert || joins || i.CAFile != "" || i.ServerName != "") {
 		wrong("identity: certificates and a server name cannot be used with an insecure connection")
 	}
 	if err := usableInHeader(i.Token); err != nil {
@@ -68,13 +80,17 @@ func usableInHeader(token string) error {
 	return nil
 }
 
-// dialOptions returns the credentials for one connection.
-func (i Identity) dialOptions() ([]grpc.DialOption, error) {
+// dialOptions returns the credentials for one connection. joined is the certificate
+// that the agent has joined for; nil if it has not.
+func (i Identity) dialOptions(joined *tls.Certificate) ([]grpc.DialOption, error) {
 	transport := insecure.NewCredentials()
 	if !i.Insecure {
 		config, err := i.tls()
 		if err != nil {
 			return nil, err
+		}
+		if joined != nil {
+			config.Certificates = []tls.Certificate{*joined}
 		}
 		transport = credentials.NewTLS(config)
 	}
@@ -116,16 +132,30 @@ func (i Identity) token() (string, error) {
 	if i.TokenFile == "" {
 		return i.Token, nil
 	}
-	content, err := os.ReadFile(i.TokenFile)
+	return readToken(i.TokenFile)
+}
+
+// joinToken returns the join token; empty if its file has been removed, which it may
+// be once the agent has joined.
+func (i Identity) joinToken() (string, error) {
+	token, err := readToken(i.JoinTokenFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return token, err
+}
+
+func readToken(file string) (string, error) {
+	content, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)
 	}
 	token := strings.TrimSpace(string(content))
 	if token == "" {
-		return "", fmt.Errorf("read the token: %s is empty", i.TokenFile)
+		return "", fmt.Errorf("read the token: %s is empty", file)
 	}
 	if err := usableInHeader(token); err != nil {
-		return "", fmt.Errorf("read the token from %s: %w", i.TokenFile, err)
+		return "", fmt.Errorf("read the token from %s: %w", file, err)
 	}
 	return token, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/kafka"
+	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/seal"
@@ -46,8 +47,11 @@ type Config struct {
 	Replica string
 	// Authenticate returns who the caller of an RPC of the public API is. Required.
 	Authenticate access.Authenticate
-	// AgentTokens are the bootstrap tokens of agents.
+	// AgentTokens are the static tokens of agents, for sandboxes and tests.
 	AgentTokens fleet.Tokens
+	// AgentCertificateLifetime is how long the certificates are valid that agents join
+	// for; 0 means agentidentity.DefaultLifetime.
+	AgentCertificateLifetime time.Duration
 	// Keys seal secrets. Without any, secrets cannot be created or read.
 	Keys *seal.Keys
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
@@ -103,6 +107,12 @@ func (c *Config) complete() error {
 	}
 	if c.Heartbeat == 0 {
 		c.Heartbeat = DefaultHeartbeat
+	}
+	if c.AgentCertificateLifetime == 0 {
+		c.AgentCertificateLifetime = agentidentity.DefaultLifetime
+	}
+	if c.AgentCertificateLifetime < 0 {
+		wrong = append(wrong, errors.New("agent certificate lifetime: must be greater than 0"))
 	}
 	if c.Heartbeat < minHeartbeat {
 		wrong = append(wrong, fmt.Errorf("heartbeat: must be at least %s, got %s", minHeartbeat, c.Heartbeat))

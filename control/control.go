@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -65,10 +66,10 @@ func New(config Config) (*Control, error) {
 	}
 	s := store.New(config.Etcd, Prefix, config.Log)
 	c := &Control{config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{})}
-	c.server = grpc.NewServer(c.serverOptions(config.TLS)...)
+	c.server = grpc.NewServer(c.serverOptions(config.TLS, nil)...)
 	c.rooms.register(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
-	c.agents = grpc.NewServer(c.serverOptions(config.AgentTLS)...)
+	c.agents = grpc.NewServer(c.serverOptions(config.AgentTLS, c.trustAgents)...)
 	c.rooms.fleet.Register(c.agents)
 	healthv1.RegisterHealthServer(c.agents, c.health)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
@@ -79,14 +80,31 @@ func New(config Config) (*Control, error) {
 	return c, nil
 }
 
-func (c *Control) serverOptions(files *TLSFiles) []grpc.ServerOption {
+// trustAgents makes a listener accept the certificates that agents joined for.
+func (c *Control) trustAgents(config *tls.Config) {
+	if config.ClientCAs == nil {
+		config.ClientCAs = x509.NewCertPool()
+	}
+	for _, authority := range c.rooms.identities.Authorities.Trusted(c.store.Cached()) {
+		config.ClientCAs.AddCert(authority)
+	}
+	config.ClientAuth = tls.VerifyClientCertIfGiven
+}
+
+// serverOptions are those of a listener. complete, if not nil, completes the TLS
+// configuration of each handshake.
+func (c *Control) serverOptions(files *TLSFiles, complete func(*tls.Config)) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
 	if files != nil {
 		creds = credentials.NewTLS(&tls.Config{
 			MinVersion: tls.VersionTLS12,
 			NextProtos: []string{"h2"},
 			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				return files.config()
+				config, err := files.config()
+				if err == nil && complete != nil {
+					complete(config)
+				}
+				return config, err
 			},
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/leader"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/agentidentity"
+	"github.com/openweir/weir/control/resource/agenttoken"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/catalog"
 	"github.com/openweir/weir/control/resource/cluster"
@@ -40,6 +42,7 @@ import (
 //	clusters             <cluster>
 //	cluster-status       <cluster>
 //	cluster-environments <cluster>/<environment>
+//	cluster-deletions    <cluster>
 //	sessions             <cluster>, under the lease of the agent's session
 //	heartbeats           <replica>
 //	secrets              <secret>
@@ -54,6 +57,9 @@ import (
 //	statements           <environment>/<statement>
 //	statement-status     <environment>/<statement>
 //	statement-exceptions <environment>/<statement>/<id>
+//	agent-tokens         <token>
+//	agent-authorities    <time of creation and serial number>
+//	agent-bans           cluster/<cluster>, certificate/<serial number>
 //	claims               <cluster>/<namespace>/<kind>/<name>
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	orphans              <cluster>/<namespace>/<kind>/<name>/<owner uid>
@@ -66,10 +72,11 @@ const leaderPrefix = Prefix + "-leader"
 
 // rooms are the packages of all kinds of resources, put together.
 type rooms struct {
-	all      []resource.Room
-	watches  *resource.Watches
-	fleet    *fleet.Fleet
-	election *leader.Election
+	all        []resource.Room
+	watches    *resource.Watches
+	identities *agentidentity.Identities
+	fleet      *fleet.Fleet
+	election   *leader.Election
 }
 
 // newRooms makes every kind. Each is given those below it; the order in which
@@ -82,6 +89,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		topics = kafka.NewReader(config.KafkaNetwork)
 	}
 	clusters := cluster.New(s, watches)
+	clusters.SetOwnership(ownership)
 	sessions := fleet.NewSessions(s, clusters, config.Replica)
 	environments := environment.New(s, watches, clusters)
 	secrets := secret.New(s, ownership, watches, environments, config.Keys, config.Log)
@@ -92,6 +100,9 @@ func newRooms(s *store.Store, config Config) *rooms {
 	statements.SetRows(sessions)
 	applications := application.New(s, ownership, watches, clusters, environments, savepoints, config.Limits, config.Log)
 
+	identities := agentidentity.New(s, config.Keys, config.AgentCertificateLifetime)
+	joinTokens := agenttoken.New(s, watches, identities.Authorities.Ensure)
+
 	kinds := []resource.Room{
 		clusters.Room(),
 		environments.Room(),
@@ -101,6 +112,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		statements.Room(),
 		applications.Room(),
 		savepoints.Room(),
+		joinTokens.Room(),
 	}
 	registry := resource.NewRegistry(kinds...)
 	environments.SetRegistry(registry)
@@ -108,8 +120,9 @@ func newRooms(s *store.Store, config Config) *rooms {
 		config.Log.Warn("metrics of resources cannot be registered", "error", err)
 	}
 
-	r := &rooms{watches: watches}
+	r := &rooms{watches: watches, identities: identities}
 	r.all = append(kinds,
+		identities.Room(),
 		savepointrpc.Room(s, watches, savepoints, applications, statements),
 		deletion.Room(s, clusters, ownership),
 		orphan.Room(s, clusters, ownership),
@@ -118,7 +131,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 	)
 	r.fleet = fleet.New(fleet.Config{
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters, Sessions: sessions,
-		Etcd: config.Etcd, Tokens: config.AgentTokens, Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: config.Log,
+		Etcd: config.Etcd, Tokens: config.AgentTokens, JoinTokens: joinTokens, Identities: identities, Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: config.Log,
 	})
 	duties := []func(context.Context) error{ownership.FinishRemovals(s, registry, config.Log)}
 	for _, room := range r.all {

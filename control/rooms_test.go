@@ -75,6 +75,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 	events := put[*cmfv1.FlinkApplicationEvent](s, "events")
 	clusters := put[*cmfv1.KubernetesCluster](s, "clusters")
 	sessions := put[*storev1.SessionRecord](s, "sessions")
+	tokens := put[*storev1.AgentTokenRecord](s, "agent-tokens")
 	secrets := put[*cmfv1.Secret](s, "secrets")
 	mappings := put[*cmfv1.EnvironmentSecretMapping](s, "secret-mappings")
 	catalogs := put[*cmfv1.KafkaCatalog](s, "catalogs")
@@ -115,6 +116,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 			statements(tx, "prod/"+name, &storev1.StatementRecord{Statement: &cmfv1.Statement{Metadata: m(name), Spec: &cmfv1.StatementSpec{Statement: "SHOW TABLES"}}})
 			savepoints(tx, "prod/applications/orders/"+name, &storev1.SavepointRecord{Savepoint: savepoint})
 			savepoints(tx, "prod/statements/one1/"+name, &storev1.SavepointRecord{Savepoint: savepoint})
+			tokens(tx, name, &storev1.AgentTokenRecord{Token: &cmfv1.AgentToken{Metadata: m(name)}})
 			detached(tx, name, &cmfv1.Savepoint{Metadata: m(name)})
 		}
 		return nil
@@ -132,6 +134,7 @@ var listed = map[string]struct{ attributes, scopes []string }{
 	"ApplicationInstances":          {},
 	"ApplicationEvents":             {[]string{"type"}, []string{"flinkApplicationInstance", "message"}},
 	"KubernetesClusters":            {[]string{"state"}, nil},
+	"AgentTokens":                   {},
 	"Secrets":                       {nil, []string{"environments", "name"}},
 	"EnvironmentSecretMappings":     {},
 	"KafkaCatalogs":                 {},
@@ -261,7 +264,7 @@ func TestEveryListHasItsWatch(t *testing.T) {
 		}
 		return true
 	})
-	if lists != 14 {
+	if lists != 15 {
 		t.Errorf("there are %d lists", lists)
 	}
 }

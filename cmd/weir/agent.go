@@ -72,7 +72,9 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&config.FenceNamespace, "fence-namespace", "", "namespace of the ConfigMap that records the newest session of the cluster "+
 		"(default: that of the pod, else the first of --namespaces, else default)")
 	f.StringToStringVar(&config.Labels, "labels", nil, "labels to register the cluster with, such as region=eu,env=prod")
-	f.StringVar(&config.Identity.TokenFile, "token-file", "", "file with the bootstrap token")
+	f.StringVar(&config.Identity.JoinTokenFile, "join-token-file", "", "file with the join token (see weir agent-token), which is exchanged for a client certificate once")
+	f.StringVar(&config.Identity.Directory, "identity-dir", "", "directory to keep that certificate in (default: Secret weir-agent-<cluster> in the namespace of --fence-namespace)")
+	f.StringVar(&config.Identity.TokenFile, "token-file", "", "file with a static token, for tests")
 	f.StringVar(&config.Identity.CertFile, "tls-cert", "", "client certificate with the URI SAN weir://cluster/<name>")
 	f.StringVar(&config.Identity.KeyFile, "tls-key", "", "private key of the client certificate")
 	f.StringVar(&config.Identity.CAFile, "tls-ca", "", "PEM file with the CA certificates that verify the certificate of the control plane (default: the CAs of the system)")

@@ -16,6 +16,7 @@ import (
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/embedded"
@@ -36,6 +37,7 @@ type controlFlags struct {
 	replica                   string
 	heartbeat                 time.Duration
 	eventsPerResource         int
+	agentLifetime             time.Duration
 	kafka                     bool
 	kafkaAllow                []string
 }
@@ -46,8 +48,8 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 		Use:   "control",
 		Short: "Run a replica of the control plane",
 		Long: "Runs a replica of the control plane, which serves gRPC to gateways and clients, and on an address\n" +
-			"of its own to agents. Its state is in etcd: an external cluster (--etcd-endpoints) shared by any number of replicas, or an embedded etcd\n" +
-			"(--etcd-dir) for installations with a single replica.",
+			"of its own to agents. Its state is in etcd: an external cluster (--etcd-endpoints) shared by any\n" +
+			"number of replicas, or an embedded etcd (--etcd-dir) for installations with a single replica.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runControl(cmd.Context(), flags, log())
@@ -66,6 +68,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC and agents with; if not set, both are served without TLS")
 	f.StringVar(&flags.tls.Key, "tls-key", "", "private key of the certificate")
 	f.StringVar(&flags.agentCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
+	f.DurationVar(&flags.agentLifetime, "agent-certificate-lifetime", agentidentity.DefaultLifetime, "lifetime of the certificates that agents join for; they are renewed at two thirds of it")
 	f.StringVar(&flags.replica, "replica", "", "name of this replica (default: host name and process id)")
 	f.DurationVar(&flags.heartbeat, "heartbeat", control.DefaultHeartbeat, "interval of the heartbeats of agents; a session ends after three missed heartbeats")
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
@@ -184,15 +187,16 @@ func (f controlFlags) config(log *slog.Logger) (control.Config, error) {
 		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
 	}
 	config := control.Config{
-		Replica:      replicaName(f.replica),
-		Authenticate: access.AllowAnonymous,
-		AgentTokens:  tokens,
-		Keys:         keys,
-		Heartbeat:    f.heartbeat,
-		Kafka:        f.kafka,
-		Limits:       application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
-		Version:      buildVersion(),
-		Log:          log,
+		Replica:                  replicaName(f.replica),
+		Authenticate:             access.AllowAnonymous,
+		AgentTokens:              tokens,
+		AgentCertificateLifetime: f.agentLifetime,
+		Keys:                     keys,
+		Heartbeat:                f.heartbeat,
+		Kafka:                    f.kafka,
+		Limits:                   application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
+		Version:                  buildVersion(),
+		Log:                      log,
 	}
 	config.KafkaNetwork.KubernetesService = os.Getenv("KUBERNETES_SERVICE_HOST")
 	if err := config.KafkaNetwork.Allow(f.kafkaAllow...); err != nil {

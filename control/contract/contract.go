@@ -15,6 +15,7 @@ const (
 	KindInstance               = "FlinkApplicationInstance"
 	KindEvent                  = "FlinkApplicationEvent"
 	KindCluster                = "KubernetesCluster"
+	KindAgentToken             = "AgentToken"
 	KindKafkaCatalog           = "KafkaCatalog"
 	KindKafkaDatabase          = "KafkaDatabase"
 	KindComputePool            = "ComputePool"

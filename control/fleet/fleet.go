@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/agentidentity"
+	"github.com/openweir/weir/control/resource/agenttoken"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/store"
@@ -38,8 +40,11 @@ type Config struct {
 	Sessions     *Sessions
 	// Etcd grants the leases of sessions.
 	Etcd *clientv3.Client
-	// Tokens that agents may present.
+	// Tokens that agents may present in place of a certificate.
 	Tokens Tokens
+	// JoinTokens are those that agents exchange for certificates of Identities.
+	JoinTokens *agenttoken.Tokens
+	Identities *agentidentity.Identities
 	// Heartbeat is the period asked of agents; the one that an agent is given
 	// varies by a tenth.
 	Heartbeat time.Duration

@@ -30,6 +30,7 @@ func (f *Fleet) newTriggers() triggers {
 		{f.Ownership.Tombstones.Scope(""), f.tombstoneChanged},
 		{f.Clusters.Records.Scope(""), f.clusterChanged},
 		{f.Clusters.Sessions.Scope(""), f.sessionChanged},
+		{f.Identities.Bans.Scope(), f.bansChanged},
 	}
 	for _, object := range f.Registry.Objects() {
 		changed := func(at store.Reader, key string) { f.resourceChanged(at, object, key) }
@@ -120,7 +121,14 @@ func (f *Fleet) tombstoneChanged(_ store.Reader, key string) {
 // cluster is in service again has to connect again, and lists again what it holds.
 func (f *Fleet) clusterChanged(at store.Reader, name string) {
 	s, record := f.Sessions.of(name), f.Clusters.Get(at, name)
-	if s == nil || record == nil {
+	if s == nil {
+		return
+	}
+	if record == nil {
+		// Unless the session has registered the cluster again since.
+		if now := f.Store.Cached(); now.Revision() >= s.epoch && f.Clusters.Get(now, name) == nil {
+			s.end(errDeleted)
+		}
 		return
 	}
 	switch decommissioned := cluster.Decommissioned(record.Value()); {

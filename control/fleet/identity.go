@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -58,42 +60,52 @@ func (t Tokens) lookup(token string) (cluster string, ok bool) {
 }
 
 // authenticate checks that the peer of a stream may speak for a cluster: by
-// its client certificate where it has one, else by its token.
-func (t Tokens) authenticate(ctx context.Context, cluster string) error {
-	if names := certifiedClusters(ctx); len(names) > 0 {
-		for _, name := range names {
-			if name == cluster {
-				return nil
-			}
+// its client certificate where it has one, else by its token. It returns the
+// certificate; nil where there is none that names a cluster.
+func (t Tokens) authenticate(ctx context.Context, cluster string) (*x509.Certificate, error) {
+	certificate, _ := clientCertificate(ctx)
+	if names := certifiedClusters(certificate); len(names) > 0 {
+		if slices.Contains(names, cluster) {
+			return certificate, nil
 		}
-		return status.Errorf(codes.PermissionDenied, "the client certificate is for cluster %q, not for %q", strings.Join(names, ", "), cluster)
+		return nil, status.Errorf(codes.PermissionDenied, "the client certificate is for cluster %q, not for %q", strings.Join(names, ", "), cluster)
 	}
 	token, found := bearerToken(ctx)
 	if !found {
-		return status.Error(codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a bootstrap token")
+		return nil, status.Error(codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a bootstrap token")
 	}
 	name, known := t.lookup(token)
 	if !known {
-		return status.Error(codes.Unauthenticated, "the bootstrap token is not known")
+		return nil, status.Error(codes.Unauthenticated, "the bootstrap token is not known")
 	}
 	if name != "" && name != cluster {
-		return status.Errorf(codes.PermissionDenied, "the bootstrap token is for cluster %q, not for %q", name, cluster)
+		return nil, status.Errorf(codes.PermissionDenied, "the bootstrap token is for cluster %q, not for %q", name, cluster)
 	}
-	return nil
+	return nil, nil
 }
 
-// certifiedClusters are the clusters that a verified client certificate names.
-func certifiedClusters(ctx context.Context) []string {
+// clientCertificate is the verified certificate of the peer and the authority that
+// signed it; nil where there is none.
+func clientCertificate(ctx context.Context) (certificate, authority *x509.Certificate) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	tls, ok := p.AuthInfo.(credentials.TLSInfo)
 	if !ok || len(tls.State.VerifiedChains) == 0 {
+		return nil, nil
+	}
+	chain := tls.State.VerifiedChains[0]
+	return chain[0], chain[len(chain)-1]
+}
+
+// certifiedClusters are the clusters that a client certificate names.
+func certifiedClusters(certificate *x509.Certificate) []string {
+	if certificate == nil {
 		return nil
 	}
 	var names []string
-	for _, uri := range tls.State.VerifiedChains[0][0].URIs {
+	for _, uri := range certificate.URIs {
 		if uri.Scheme == identityScheme && uri.Host == "cluster" {
 			names = append(names, strings.TrimPrefix(uri.Path, "/"))
 		}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +21,7 @@ const beginTimeout = 10 * time.Second
 
 // begin makes the stream the session of its cluster, and returns whether the
 // cluster is decommissioned.
-func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.Hello) (*session, bool, error) {
+func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.Hello, certificate *x509.Certificate) (*session, bool, error) {
 	ctx, cancel := context.WithTimeout(stream.Context(), beginTimeout)
 	defer cancel()
 	name := hello.GetCluster()
@@ -29,7 +30,7 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 		return nil, false, fmt.Errorf("begin session of cluster %s: %w", name, err)
 	}
 	s := &session{
-		fleet: f, cluster: name, process: hello.GetProcessId(), stream: stream,
+		fleet: f, cluster: name, process: hello.GetProcessId(), certificate: certificate, stream: stream,
 		log: f.Log.With("cluster", name), lease: lease, out: newOutbox(),
 		held: map[object]mark{}, deletions: map[string]deletionMark{}, rendered: map[object]string{}, unrendered: map[sendable]string{}, ended: make(chan error, 1),
 		kubernetesVersion: hello.GetKubernetesVersion(),
@@ -38,6 +39,9 @@ func (f *Fleet) begin(stream agentv1.FleetService_ConnectServer, hello *agentv1.
 	decommissioned, err := s.register(ctx, hello)
 	if err != nil {
 		s.revoke(ctx)
+		if isRefusal(err) {
+			return nil, false, err
+		}
 		return nil, false, fmt.Errorf("begin session of cluster %s: %w", name, err)
 	}
 	for _, held := range hello.GetHeld() {
@@ -58,6 +62,9 @@ func (s *session) register(ctx context.Context, hello *agentv1.Hello) (decommiss
 	clusters, key := s.fleet.Clusters, store.Key(s.cluster)
 	var other *storev1.SessionRecord
 	epoch, err := s.fleet.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := s.fleet.requireAllowed(tx, s.cluster, s.certificate); err != nil {
+			return err
+		}
 		now := resource.Now()
 		s.installation, s.restored = s.fleet.Ownership.Installation(tx), s.fleet.Ownership.Restored(tx)
 		record := clusters.Records.Get(tx, key)

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,11 @@ var (
 	errExpired    = status.Error(codes.Unavailable, "The session has expired: the control plane could not keep its lease.")
 	errUnstored   = status.Error(codes.Unavailable, "A report of the agent could not be stored.")
 	errLifecycle  = status.Error(codes.Unavailable, "The lifecycle state of the cluster has changed. Connect again.")
+
+	errBanned             = status.Error(codes.PermissionDenied, "The agents of the cluster are banned.")
+	errBannedCertificate  = status.Error(codes.PermissionDenied, "The certificate of the agent is banned.")
+	errDeleted            = status.Error(codes.PermissionDenied, "The cluster was deleted. Its agent has to join with a new token.")
+	errCertificateExpired = status.Error(codes.Unauthenticated, "The certificate of the agent has expired.")
 )
 
 // reasons are all of the above, with what metrics call them.
@@ -45,6 +51,10 @@ var reasons = []struct {
 	{errExpired, "expired"},
 	{errUnstored, "unstored"},
 	{errLifecycle, "lifecycle"},
+	{errBanned, "banned"},
+	{errBannedCertificate, "banned"},
+	{errDeleted, "deleted"},
+	{errCertificateExpired, "certificate-expired"},
 }
 
 // What metrics call the ends that are not the control plane's doing.
@@ -58,8 +68,10 @@ type session struct {
 	fleet   *Fleet
 	cluster string
 	process string
-	stream  agentv1.FleetService_ConnectServer
-	log     *slog.Logger
+	// certificate is what the agent authenticated with; nil for a token.
+	certificate *x509.Certificate
+	stream      agentv1.FleetService_ConnectServer
+	log         *slog.Logger
 
 	lease clientv3.LeaseID
 	// epoch is the etcd revision that began the session.
@@ -166,11 +178,12 @@ func (f *Fleet) connect(stream agentv1.FleetService_ConnectServer) error {
 	if err := checkHello(hello); err != nil {
 		return err
 	}
-	if err := f.Tokens.authenticate(stream.Context(), hello.GetCluster()); err != nil {
+	certificate, err := f.Tokens.authenticate(stream.Context(), hello.GetCluster())
+	if err != nil {
 		f.Log.Warn("agent refused", "cluster", hello.GetCluster(), "error", err)
 		return err
 	}
-	s, decommissioned, err := f.begin(stream, hello)
+	s, decommissioned, err := f.begin(stream, hello, certificate)
 	if err != nil {
 		f.Log.Warn("session could not begin", "cluster", hello.GetCluster(), "error", err)
 		return err
@@ -258,6 +271,9 @@ func (s *session) serve(received <-chan *agentv1.ConnectRequest, broken <-chan e
 	if s.superseded(at) {
 		return errSuperseded
 	}
+	if err := s.fleet.allowed(at, s.cluster, s.certificate); err != nil {
+		return err
+	}
 	if record := s.fleet.Clusters.Get(at, s.cluster); record != nil && cluster.Decommissioned(record.Value()) != decommissioned {
 		return errLifecycle
 	}
@@ -308,6 +324,12 @@ func (s *session) receiveAll(
 ) error {
 	silence := time.NewTimer(s.fleet.Heartbeat * missedHeartbeats)
 	defer silence.Stop()
+	var expired <-chan time.Time
+	if left, limited := s.untilExpiry(); limited {
+		expiry := time.NewTimer(left)
+		defer expiry.Stop()
+		expired = expiry.C
+	}
 	for {
 		select {
 		case message := <-received:
@@ -327,6 +349,8 @@ func (s *session) receiveAll(
 			}
 		case <-silence.C:
 			return errSilent
+		case <-expired:
+			return errCertificateExpired
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openweir/weir/control/query"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/store"
@@ -64,7 +65,8 @@ func newFixture(t *testing.T) *fixture {
 	}}})
 	f.Fleet = New(Config{
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters,
-		Sessions: NewSessions(s, clusters, "replica-1"), Etcd: client, Heartbeat: time.Second, Log: log,
+		Identities: agentidentity.New(s, nil, agentidentity.DefaultLifetime),
+		Sessions:   NewSessions(s, clusters, "replica-1"), Etcd: client, Heartbeat: time.Second, Log: log,
 	})
 	storetest.Start(t, s)
 	return f

@@ -115,3 +115,11 @@ func (o *Ownership) Keep(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, o
 func (o *Ownership) Removing(at store.Reader, cluster string, ref *agentv1.ObjectRef, owner string) bool {
 	return o.Tombstones.In(at).Get(TombstoneKey(cluster, ref, owner)) != nil
 }
+
+// Forget deletes what is recorded of the objects of a cluster that is deleted.
+func (o *Ownership) Forget(tx *store.Tx, cluster string) {
+	under := store.Key(cluster)
+	o.Claims.DeleteUnder(tx, under)
+	o.Tombstones.DeleteUnder(tx, under)
+	o.Orphans.DeleteUnder(tx, under)
+}

@@ -10,6 +10,16 @@ func (d deviation) covers(difference string) bool {
 }
 
 var deviations = []deviation{
+	// Operations.
+	{
+		`operation added: (GET|POST|DELETE) /cmf/api/v1/agent-tokens(/\{tokenName\})?`,
+		"The tokens that agents join with; see docs/decisions/agent-identity.md.",
+	},
+	{
+		`operation added: DELETE /cmf/api/v1/kubernetes-clusters/\{kubernetesClusterName\}`,
+		"A cluster that no environment refers to can be deleted; see docs/decisions/agent-identity.md.",
+	},
+
 	// Statuses.
 	{
 		`status added: .*: 400`,

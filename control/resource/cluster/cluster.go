@@ -1,5 +1,5 @@
 // Package cluster has the Kubernetes clusters that agents register. Nobody
-// creates or deletes them.
+// creates them.
 package cluster
 
 import (
@@ -36,10 +36,14 @@ type Clusters struct {
 	// Environments has a key for every environment of a cluster, by cluster and
 	// name, so that a transaction can require that there is none.
 	Environments *store.Collection[*emptypb.Empty]
+	// deletions are when clusters of a name were last deleted. Certificates from
+	// before that are no longer accepted.
+	deletions *store.Collection[*timestamppb.Timestamp]
 
-	store   *store.Store
-	watches *resource.Watches
-	kind    *resource.Kind[*cmfv1.KubernetesCluster, *cmfv1.KubernetesCluster]
+	ownership *resource.Ownership
+	store     *store.Store
+	watches   *resource.Watches
+	kind      *resource.Kind[*cmfv1.KubernetesCluster, *cmfv1.KubernetesCluster]
 }
 
 // New adds the collections to the store.
@@ -50,6 +54,7 @@ func New(s *store.Store, watches *resource.Watches) *Clusters {
 		Sessions:     store.NewCollection[*storev1.SessionRecord](s, "sessions"),
 		Heartbeats:   store.NewCollection[*storev1.HeartbeatsRecord](s, "heartbeats"),
 		Environments: store.NewCollection[*emptypb.Empty](s, "cluster-environments"),
+		deletions:    store.NewCollection[*timestamppb.Timestamp](s, "cluster-deletions"),
 		store:        s,
 		watches:      watches,
 	}
@@ -73,6 +78,9 @@ func New(s *store.Store, watches *resource.Watches) *Clusters {
 	return c
 }
 
+// SetOwnership says where the objects of clusters are recorded, for deletions.
+func (c *Clusters) SetOwnership(ownership *resource.Ownership) { c.ownership = ownership }
+
 // Room gives the control plane what the room has for it.
 func (c *Clusters) Room() resource.Room {
 	return resource.Room{
@@ -87,6 +95,15 @@ func (c *Clusters) Room() resource.Room {
 // Get gives a cluster, nil if there is none.
 func (c *Clusters) Get(at store.Reader, name string) *store.Object[*cmfv1.KubernetesCluster] {
 	return c.Records.In(at).Get(store.Key(name))
+}
+
+// Deleted is when a cluster of the name was last deleted; zero if none ever was.
+func (c *Clusters) Deleted(at store.Reader, name string) time.Time {
+	deletion := c.deletions.In(at).Get(store.Key(name))
+	if deletion == nil {
+		return time.Time{}
+	}
+	return deletion.Value().AsTime()
 }
 
 // Reported is what agents reported of a cluster, nil if none has.

@@ -66,3 +66,22 @@ func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.Update
 	})
 	return view, err
 }
+
+func (s *service) DeleteKubernetesCluster(ctx context.Context, req *cmfv1.DeleteKubernetesClusterRequest) (*cmfv1.DeleteKubernetesClusterResponse, error) {
+	name := req.GetKubernetesClusterName()
+	err := s.kind.Delete(ctx, s.store, "", name, req.GetResourceVersion(), func(tx *store.Tx, cluster resource.Item[*cmfv1.KubernetesCluster]) error {
+		if users := s.environments(tx, cluster.Key); len(users) > 0 {
+			return apierror.InUse("Cannot delete cluster '%s': referenced by environments [%s]", name, strings.Join(users, ", "))
+		}
+		s.Environments.RequireEmpty(tx, cluster.Key)
+		s.Status.Delete(tx, cluster.Key)
+		s.Sessions.Delete(tx, cluster.Key)
+		s.ownership.Forget(tx, name)
+		s.deletions.Put(tx, cluster.Key, resource.Now())
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cmfv1.DeleteKubernetesClusterResponse{}, nil
+}

@@ -553,6 +553,95 @@ func (x *UpdateKubernetesClusterRequest) GetResourceVersion() string {
 	return ""
 }
 
+type DeleteKubernetesClusterRequest struct {
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	KubernetesClusterName string                 `protobuf:"bytes,1,opt,name=kubernetes_cluster_name,json=kubernetesClusterName,proto3" json:"kubernetes_cluster_name,omitempty"`
+	// The version that the resource must have; see rest.proto.
+	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *DeleteKubernetesClusterRequest) Reset() {
+	*x = DeleteKubernetesClusterRequest{}
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteKubernetesClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteKubernetesClusterRequest) ProtoMessage() {}
+
+func (x *DeleteKubernetesClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteKubernetesClusterRequest.ProtoReflect.Descriptor instead.
+func (*DeleteKubernetesClusterRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DeleteKubernetesClusterRequest) GetKubernetesClusterName() string {
+	if x != nil {
+		return x.KubernetesClusterName
+	}
+	return ""
+}
+
+func (x *DeleteKubernetesClusterRequest) GetResourceVersion() string {
+	if x != nil {
+		return x.ResourceVersion
+	}
+	return ""
+}
+
+type DeleteKubernetesClusterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteKubernetesClusterResponse) Reset() {
+	*x = DeleteKubernetesClusterResponse{}
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteKubernetesClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteKubernetesClusterResponse) ProtoMessage() {}
+
+func (x *DeleteKubernetesClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteKubernetesClusterResponse.ProtoReflect.Descriptor instead.
+func (*DeleteKubernetesClusterResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{9}
+}
+
 type WatchKubernetesClustersRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Filter string                 `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
@@ -565,7 +654,7 @@ type WatchKubernetesClustersRequest struct {
 
 func (x *WatchKubernetesClustersRequest) Reset() {
 	*x = WatchKubernetesClustersRequest{}
-	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[8]
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +666,7 @@ func (x *WatchKubernetesClustersRequest) String() string {
 func (*WatchKubernetesClustersRequest) ProtoMessage() {}
 
 func (x *WatchKubernetesClustersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[8]
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +679,7 @@ func (x *WatchKubernetesClustersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchKubernetesClustersRequest.ProtoReflect.Descriptor instead.
 func (*WatchKubernetesClustersRequest) Descriptor() ([]byte, []int) {
-	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{8}
+	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchKubernetesClustersRequest) GetFilter() string {
@@ -625,7 +714,7 @@ type WatchKubernetesClustersResponse struct {
 
 func (x *WatchKubernetesClustersResponse) Reset() {
 	*x = WatchKubernetesClustersResponse{}
-	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[9]
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +726,7 @@ func (x *WatchKubernetesClustersResponse) String() string {
 func (*WatchKubernetesClustersResponse) ProtoMessage() {}
 
 func (x *WatchKubernetesClustersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[9]
+	mi := &file_cmf_v1_kubernetes_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +739,7 @@ func (x *WatchKubernetesClustersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchKubernetesClustersResponse.ProtoReflect.Descriptor instead.
 func (*WatchKubernetesClustersResponse) Descriptor() ([]byte, []int) {
-	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{9}
+	return file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WatchKubernetesClustersResponse) GetType() WatchEventType {
@@ -717,7 +806,11 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\x1eUpdateKubernetesClusterRequest\x126\n" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\x12;\n" +
 	"\acluster\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterB\x06\xbaH\x03\xc8\x01\x01R\acluster\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"{\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"\x83\x01\n" +
+	"\x1eDeleteKubernetesClusterRequest\x126\n" +
+	"\x17kubernetes_cluster_name\x18\x01 \x01(\tR\x15kubernetesClusterName\x12)\n" +
+	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"!\n" +
+	"\x1fDeleteKubernetesClusterResponse\"{\n" +
 	"\x1eWatchKubernetesClustersRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x16\n" +
 	"\x06fields\x18\x02 \x01(\tR\x06fields\x12)\n" +
@@ -725,12 +818,13 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\x1fWatchKubernetesClustersResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x121\n" +
 	"\x06object\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xec\x04\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xa9\x06\n" +
 	"\x18KubernetesClusterService\x12\x88\x01\n" +
 	"\x16ListKubernetesClusters\x12%.cmf.v1.ListKubernetesClustersRequest\x1a\x1e.cmf.v1.KubernetesClustersPage\"'\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/kubernetes-clusters\x12l\n" +
 	"\x17WatchKubernetesClusters\x12&.cmf.v1.WatchKubernetesClustersRequest\x1a'.cmf.v1.WatchKubernetesClustersResponse0\x01\x12\xa1\x01\n" +
 	"\x14GetKubernetesCluster\x12#.cmf.v1.GetKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"I\xaa\xd4\x18\x04\x1a\x02\x94\x03\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xb2\x01\n" +
-	"\x17UpdateKubernetesCluster\x12&.cmf.v1.UpdateKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"T\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x17UpdateKubernetesCluster\x12&.cmf.v1.UpdateKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"T\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xba\x01\n" +
+	"\x17DeleteKubernetesCluster\x12&.cmf.v1.DeleteKubernetesClusterRequest\x1a'.cmf.v1.DeleteKubernetesClusterResponse\"N\xaa\xd4\x18\t\b\xcc\x01\x1a\x04\x94\x03\x99\x03\x82\xd3\xe4\x93\x02;*9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_kubernetes_cluster_proto_rawDescOnce sync.Once
@@ -744,7 +838,7 @@ func file_cmf_v1_kubernetes_cluster_proto_rawDescGZIP() []byte {
 	return file_cmf_v1_kubernetes_cluster_proto_rawDescData
 }
 
-var file_cmf_v1_kubernetes_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_cmf_v1_kubernetes_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_cmf_v1_kubernetes_cluster_proto_goTypes = []any{
 	(*KubernetesCluster)(nil),               // 0: cmf.v1.KubernetesCluster
 	(*KubernetesClusterMetadata)(nil),       // 1: cmf.v1.KubernetesClusterMetadata
@@ -754,39 +848,43 @@ var file_cmf_v1_kubernetes_cluster_proto_goTypes = []any{
 	(*KubernetesClustersPage)(nil),          // 5: cmf.v1.KubernetesClustersPage
 	(*GetKubernetesClusterRequest)(nil),     // 6: cmf.v1.GetKubernetesClusterRequest
 	(*UpdateKubernetesClusterRequest)(nil),  // 7: cmf.v1.UpdateKubernetesClusterRequest
-	(*WatchKubernetesClustersRequest)(nil),  // 8: cmf.v1.WatchKubernetesClustersRequest
-	(*WatchKubernetesClustersResponse)(nil), // 9: cmf.v1.WatchKubernetesClustersResponse
-	(*timestamppb.Timestamp)(nil),           // 10: google.protobuf.Timestamp
-	(*StringMap)(nil),                       // 11: cmf.v1.StringMap
-	(*Pageable)(nil),                        // 12: cmf.v1.Pageable
-	(*PageMetadata)(nil),                    // 13: cmf.v1.PageMetadata
-	(WatchEventType)(0),                     // 14: cmf.v1.WatchEventType
+	(*DeleteKubernetesClusterRequest)(nil),  // 8: cmf.v1.DeleteKubernetesClusterRequest
+	(*DeleteKubernetesClusterResponse)(nil), // 9: cmf.v1.DeleteKubernetesClusterResponse
+	(*WatchKubernetesClustersRequest)(nil),  // 10: cmf.v1.WatchKubernetesClustersRequest
+	(*WatchKubernetesClustersResponse)(nil), // 11: cmf.v1.WatchKubernetesClustersResponse
+	(*timestamppb.Timestamp)(nil),           // 12: google.protobuf.Timestamp
+	(*StringMap)(nil),                       // 13: cmf.v1.StringMap
+	(*Pageable)(nil),                        // 14: cmf.v1.Pageable
+	(*PageMetadata)(nil),                    // 15: cmf.v1.PageMetadata
+	(WatchEventType)(0),                     // 16: cmf.v1.WatchEventType
 }
 var file_cmf_v1_kubernetes_cluster_proto_depIdxs = []int32{
 	1,  // 0: cmf.v1.KubernetesCluster.metadata:type_name -> cmf.v1.KubernetesClusterMetadata
 	2,  // 1: cmf.v1.KubernetesCluster.spec:type_name -> cmf.v1.KubernetesClusterSpec
 	3,  // 2: cmf.v1.KubernetesCluster.status:type_name -> cmf.v1.KubernetesClusterStatus
-	10, // 3: cmf.v1.KubernetesClusterMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
-	10, // 4: cmf.v1.KubernetesClusterMetadata.update_timestamp:type_name -> google.protobuf.Timestamp
-	11, // 5: cmf.v1.KubernetesClusterMetadata.labels:type_name -> cmf.v1.StringMap
-	11, // 6: cmf.v1.KubernetesClusterMetadata.annotations:type_name -> cmf.v1.StringMap
-	10, // 7: cmf.v1.KubernetesClusterStatus.last_heartbeat_timestamp:type_name -> google.protobuf.Timestamp
-	12, // 8: cmf.v1.KubernetesClustersPage.pageable:type_name -> cmf.v1.Pageable
-	13, // 9: cmf.v1.KubernetesClustersPage.metadata:type_name -> cmf.v1.PageMetadata
+	12, // 3: cmf.v1.KubernetesClusterMetadata.creation_timestamp:type_name -> google.protobuf.Timestamp
+	12, // 4: cmf.v1.KubernetesClusterMetadata.update_timestamp:type_name -> google.protobuf.Timestamp
+	13, // 5: cmf.v1.KubernetesClusterMetadata.labels:type_name -> cmf.v1.StringMap
+	13, // 6: cmf.v1.KubernetesClusterMetadata.annotations:type_name -> cmf.v1.StringMap
+	12, // 7: cmf.v1.KubernetesClusterStatus.last_heartbeat_timestamp:type_name -> google.protobuf.Timestamp
+	14, // 8: cmf.v1.KubernetesClustersPage.pageable:type_name -> cmf.v1.Pageable
+	15, // 9: cmf.v1.KubernetesClustersPage.metadata:type_name -> cmf.v1.PageMetadata
 	0,  // 10: cmf.v1.KubernetesClustersPage.items:type_name -> cmf.v1.KubernetesCluster
 	0,  // 11: cmf.v1.UpdateKubernetesClusterRequest.cluster:type_name -> cmf.v1.KubernetesCluster
-	14, // 12: cmf.v1.WatchKubernetesClustersResponse.type:type_name -> cmf.v1.WatchEventType
+	16, // 12: cmf.v1.WatchKubernetesClustersResponse.type:type_name -> cmf.v1.WatchEventType
 	0,  // 13: cmf.v1.WatchKubernetesClustersResponse.object:type_name -> cmf.v1.KubernetesCluster
 	4,  // 14: cmf.v1.KubernetesClusterService.ListKubernetesClusters:input_type -> cmf.v1.ListKubernetesClustersRequest
-	8,  // 15: cmf.v1.KubernetesClusterService.WatchKubernetesClusters:input_type -> cmf.v1.WatchKubernetesClustersRequest
+	10, // 15: cmf.v1.KubernetesClusterService.WatchKubernetesClusters:input_type -> cmf.v1.WatchKubernetesClustersRequest
 	6,  // 16: cmf.v1.KubernetesClusterService.GetKubernetesCluster:input_type -> cmf.v1.GetKubernetesClusterRequest
 	7,  // 17: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:input_type -> cmf.v1.UpdateKubernetesClusterRequest
-	5,  // 18: cmf.v1.KubernetesClusterService.ListKubernetesClusters:output_type -> cmf.v1.KubernetesClustersPage
-	9,  // 19: cmf.v1.KubernetesClusterService.WatchKubernetesClusters:output_type -> cmf.v1.WatchKubernetesClustersResponse
-	0,  // 20: cmf.v1.KubernetesClusterService.GetKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
-	0,  // 21: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
+	8,  // 18: cmf.v1.KubernetesClusterService.DeleteKubernetesCluster:input_type -> cmf.v1.DeleteKubernetesClusterRequest
+	5,  // 19: cmf.v1.KubernetesClusterService.ListKubernetesClusters:output_type -> cmf.v1.KubernetesClustersPage
+	11, // 20: cmf.v1.KubernetesClusterService.WatchKubernetesClusters:output_type -> cmf.v1.WatchKubernetesClustersResponse
+	0,  // 21: cmf.v1.KubernetesClusterService.GetKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
+	0,  // 22: cmf.v1.KubernetesClusterService.UpdateKubernetesCluster:output_type -> cmf.v1.KubernetesCluster
+	9,  // 23: cmf.v1.KubernetesClusterService.DeleteKubernetesCluster:output_type -> cmf.v1.DeleteKubernetesClusterResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
 	14, // [14:14] is the sub-list for extension extendee
 	0,  // [0:14] is the sub-list for field type_name
@@ -807,7 +905,7 @@ func file_cmf_v1_kubernetes_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_v1_kubernetes_cluster_proto_rawDesc), len(file_cmf_v1_kubernetes_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -168,6 +168,59 @@ func local_request_KubernetesClusterService_UpdateKubernetesCluster_0(ctx contex
 	return msg, metadata, err
 }
 
+var filter_KubernetesClusterService_DeleteKubernetesCluster_0 = &utilities.DoubleArray{Encoding: map[string]int{"kubernetes_cluster_name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_KubernetesClusterService_DeleteKubernetesCluster_0(ctx context.Context, marshaler runtime.Marshaler, client KubernetesClusterServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq DeleteKubernetesClusterRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["kubernetes_cluster_name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "kubernetes_cluster_name")
+	}
+	protoReq.KubernetesClusterName, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "kubernetes_cluster_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KubernetesClusterService_DeleteKubernetesCluster_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.DeleteKubernetesCluster(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_KubernetesClusterService_DeleteKubernetesCluster_0(ctx context.Context, marshaler runtime.Marshaler, server KubernetesClusterServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq DeleteKubernetesClusterRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["kubernetes_cluster_name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "kubernetes_cluster_name")
+	}
+	protoReq.KubernetesClusterName, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "kubernetes_cluster_name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_KubernetesClusterService_DeleteKubernetesCluster_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.DeleteKubernetesCluster(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterKubernetesClusterServiceHandlerServer registers the http handlers for service KubernetesClusterService to "mux".
 // UnaryRPC     :call KubernetesClusterServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -233,6 +286,26 @@ func RegisterKubernetesClusterServiceHandlerServer(ctx context.Context, mux *run
 			return
 		}
 		forward_KubernetesClusterService_UpdateKubernetesCluster_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodDelete, pattern_KubernetesClusterService_DeleteKubernetesCluster_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster", runtime.WithHTTPPathPattern("/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_KubernetesClusterService_DeleteKubernetesCluster_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_KubernetesClusterService_DeleteKubernetesCluster_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -325,6 +398,23 @@ func RegisterKubernetesClusterServiceHandlerClient(ctx context.Context, mux *run
 		}
 		forward_KubernetesClusterService_UpdateKubernetesCluster_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodDelete, pattern_KubernetesClusterService_DeleteKubernetesCluster_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster", runtime.WithHTTPPathPattern("/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_KubernetesClusterService_DeleteKubernetesCluster_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_KubernetesClusterService_DeleteKubernetesCluster_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -332,10 +422,12 @@ var (
 	pattern_KubernetesClusterService_ListKubernetesClusters_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"cmf", "api", "v1", "kubernetes-clusters"}, ""))
 	pattern_KubernetesClusterService_GetKubernetesCluster_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name"}, ""))
 	pattern_KubernetesClusterService_UpdateKubernetesCluster_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name"}, ""))
+	pattern_KubernetesClusterService_DeleteKubernetesCluster_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name"}, ""))
 )
 
 var (
 	forward_KubernetesClusterService_ListKubernetesClusters_0  = runtime.ForwardResponseMessage
 	forward_KubernetesClusterService_GetKubernetesCluster_0    = runtime.ForwardResponseMessage
 	forward_KubernetesClusterService_UpdateKubernetesCluster_0 = runtime.ForwardResponseMessage
+	forward_KubernetesClusterService_DeleteKubernetesCluster_0 = runtime.ForwardResponseMessage
 )

@@ -23,6 +23,7 @@ const (
 	KubernetesClusterService_WatchKubernetesClusters_FullMethodName = "/cmf.v1.KubernetesClusterService/WatchKubernetesClusters"
 	KubernetesClusterService_GetKubernetesCluster_FullMethodName    = "/cmf.v1.KubernetesClusterService/GetKubernetesCluster"
 	KubernetesClusterService_UpdateKubernetesCluster_FullMethodName = "/cmf.v1.KubernetesClusterService/UpdateKubernetesCluster"
+	KubernetesClusterService_DeleteKubernetesCluster_FullMethodName = "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster"
 )
 
 // KubernetesClusterServiceClient is the client API for KubernetesClusterService service.
@@ -31,7 +32,7 @@ const (
 //
 // KubernetesClusterService shows the workload clusters and changes their
 // lifecycle state. A cluster is registered when its agent first connects (see
-// cmf.agent.v1); no method creates or deletes clusters.
+// cmf.agent.v1); no method creates clusters.
 type KubernetesClusterServiceClient interface {
 	ListKubernetesClusters(ctx context.Context, in *ListKubernetesClustersRequest, opts ...grpc.CallOption) (*KubernetesClustersPage, error)
 	// Watches the clusters: their lifecycle state, their labels, and whether an agent
@@ -43,6 +44,12 @@ type KubernetesClusterServiceClient interface {
 	// null keeps its value. Decommissioning fails with INVALID_ARGUMENT while
 	// environments reference the cluster.
 	UpdateKubernetesCluster(ctx context.Context, in *UpdateKubernetesClusterRequest, opts ...grpc.CallOption) (*KubernetesCluster, error)
+	// Deletes what is recorded of the cluster and ends the session of its agent.
+	// Certificates that were issued to agents of the cluster before are no longer
+	// accepted, so that it is registered again only by an agent that joins with a new
+	// token. Fails with FAILED_PRECONDITION while environments reference the cluster.
+	// CMF has no counterpart.
+	DeleteKubernetesCluster(ctx context.Context, in *DeleteKubernetesClusterRequest, opts ...grpc.CallOption) (*DeleteKubernetesClusterResponse, error)
 }
 
 type kubernetesClusterServiceClient struct {
@@ -102,13 +109,23 @@ func (c *kubernetesClusterServiceClient) UpdateKubernetesCluster(ctx context.Con
 	return out, nil
 }
 
+func (c *kubernetesClusterServiceClient) DeleteKubernetesCluster(ctx context.Context, in *DeleteKubernetesClusterRequest, opts ...grpc.CallOption) (*DeleteKubernetesClusterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteKubernetesClusterResponse)
+	err := c.cc.Invoke(ctx, KubernetesClusterService_DeleteKubernetesCluster_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KubernetesClusterServiceServer is the server API for KubernetesClusterService service.
 // All implementations must embed UnimplementedKubernetesClusterServiceServer
 // for forward compatibility.
 //
 // KubernetesClusterService shows the workload clusters and changes their
 // lifecycle state. A cluster is registered when its agent first connects (see
-// cmf.agent.v1); no method creates or deletes clusters.
+// cmf.agent.v1); no method creates clusters.
 type KubernetesClusterServiceServer interface {
 	ListKubernetesClusters(context.Context, *ListKubernetesClustersRequest) (*KubernetesClustersPage, error)
 	// Watches the clusters: their lifecycle state, their labels, and whether an agent
@@ -120,6 +137,12 @@ type KubernetesClusterServiceServer interface {
 	// null keeps its value. Decommissioning fails with INVALID_ARGUMENT while
 	// environments reference the cluster.
 	UpdateKubernetesCluster(context.Context, *UpdateKubernetesClusterRequest) (*KubernetesCluster, error)
+	// Deletes what is recorded of the cluster and ends the session of its agent.
+	// Certificates that were issued to agents of the cluster before are no longer
+	// accepted, so that it is registered again only by an agent that joins with a new
+	// token. Fails with FAILED_PRECONDITION while environments reference the cluster.
+	// CMF has no counterpart.
+	DeleteKubernetesCluster(context.Context, *DeleteKubernetesClusterRequest) (*DeleteKubernetesClusterResponse, error)
 	mustEmbedUnimplementedKubernetesClusterServiceServer()
 }
 
@@ -141,6 +164,9 @@ func (UnimplementedKubernetesClusterServiceServer) GetKubernetesCluster(context.
 }
 func (UnimplementedKubernetesClusterServiceServer) UpdateKubernetesCluster(context.Context, *UpdateKubernetesClusterRequest) (*KubernetesCluster, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateKubernetesCluster not implemented")
+}
+func (UnimplementedKubernetesClusterServiceServer) DeleteKubernetesCluster(context.Context, *DeleteKubernetesClusterRequest) (*DeleteKubernetesClusterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteKubernetesCluster not implemented")
 }
 func (UnimplementedKubernetesClusterServiceServer) mustEmbedUnimplementedKubernetesClusterServiceServer() {
 }
@@ -229,6 +255,24 @@ func _KubernetesClusterService_UpdateKubernetesCluster_Handler(srv interface{}, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KubernetesClusterService_DeleteKubernetesCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteKubernetesClusterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KubernetesClusterServiceServer).DeleteKubernetesCluster(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KubernetesClusterService_DeleteKubernetesCluster_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KubernetesClusterServiceServer).DeleteKubernetesCluster(ctx, req.(*DeleteKubernetesClusterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KubernetesClusterService_ServiceDesc is the grpc.ServiceDesc for KubernetesClusterService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -247,6 +291,10 @@ var KubernetesClusterService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateKubernetesCluster",
 			Handler:    _KubernetesClusterService_UpdateKubernetesCluster_Handler,
+		},
+		{
+			MethodName: "DeleteKubernetesCluster",
+			Handler:    _KubernetesClusterService_DeleteKubernetesCluster_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

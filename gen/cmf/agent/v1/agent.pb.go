@@ -14,8 +14,8 @@
 //
 //  1. The agent opens the stream. Its identity comes from the connection, not
 //     from a message: a client certificate with the URI SAN
-//     weir://cluster/<name>, or a token in the `authorization` metadata
-//     ("Bearer ...").
+//     weir://cluster/<name>, or, for tests and sandboxes, a static token in the
+//     `authorization` metadata ("Bearer ..."). Join and Renew issue certificates.
 //  2. The agent sends Hello, exactly once, as its first message. A Hello with a
 //     valid identity registers the cluster if its name is not known yet.
 //  3. The control plane replies with Welcome, exactly once, as its first
@@ -35,8 +35,9 @@
 // plane ends a session with
 //
 //   - UNAUTHENTICATED or PERMISSION_DENIED if the identity is unknown or is not
-//     authorized to act for the cluster that Hello names. The agent continues to
-//     try, but rarely, since someone has to replace its credentials.
+//     authorized to act for the cluster that Hello names, if its certificate has
+//     expired, or if the cluster or the certificate is banned; the message says
+//     which. The agent continues to try, but rarely, since someone has to act.
 //   - INVALID_ARGUMENT if the first message is not a valid Hello.
 //   - ABORTED if a newer session of the cluster has begun. The agent stops acting
 //     on the cluster at once, until its next Welcome, and reconnects rarely.
@@ -371,6 +372,214 @@ func (TunnelFailure) EnumDescriptor() ([]byte, []int) {
 	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{3}
 }
 
+// JoinRequest is the first contact of an agent.
+type JoinRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Token string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// The workload cluster that the agent acts for.
+	Cluster string `protobuf:"bytes,2,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// A PKCS #10 certificate signing request, as DER. Only its public key is used; the
+	// private key never leaves the agent.
+	CertificateRequest []byte `protobuf:"bytes,3,opt,name=certificate_request,json=certificateRequest,proto3" json:"certificate_request,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *JoinRequest) Reset() {
+	*x = JoinRequest{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinRequest) ProtoMessage() {}
+
+func (x *JoinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
+func (*JoinRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *JoinRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *JoinRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *JoinRequest) GetCertificateRequest() []byte {
+	if x != nil {
+		return x.CertificateRequest
+	}
+	return nil
+}
+
+type JoinResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client certificate, as PEM.
+	Certificate   []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinResponse) Reset() {
+	*x = JoinResponse{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinResponse) ProtoMessage() {}
+
+func (x *JoinResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
+func (*JoinResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *JoinResponse) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+// RenewRequest replaces a certificate before it expires.
+type RenewRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Cluster string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	// As in JoinRequest; of a new key.
+	CertificateRequest []byte `protobuf:"bytes,2,opt,name=certificate_request,json=certificateRequest,proto3" json:"certificate_request,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *RenewRequest) Reset() {
+	*x = RenewRequest{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewRequest) ProtoMessage() {}
+
+func (x *RenewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
+func (*RenewRequest) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RenewRequest) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *RenewRequest) GetCertificateRequest() []byte {
+	if x != nil {
+		return x.CertificateRequest
+	}
+	return nil
+}
+
+type RenewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client certificate, as PEM.
+	Certificate   []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewResponse) Reset() {
+	*x = RenewResponse{}
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewResponse) ProtoMessage() {}
+
+func (x *RenewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
+func (*RenewResponse) Descriptor() ([]byte, []int) {
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RenewResponse) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
 // ConnectRequest is a message from the agent.
 type ConnectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -391,7 +600,7 @@ type ConnectRequest struct {
 
 func (x *ConnectRequest) Reset() {
 	*x = ConnectRequest{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[0]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -403,7 +612,7 @@ func (x *ConnectRequest) String() string {
 func (*ConnectRequest) ProtoMessage() {}
 
 func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[0]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -416,7 +625,7 @@ func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectRequest.ProtoReflect.Descriptor instead.
 func (*ConnectRequest) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{0}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ConnectRequest) GetMessage() isConnectRequest_Message {
@@ -574,7 +783,7 @@ type ConnectResponse struct {
 
 func (x *ConnectResponse) Reset() {
 	*x = ConnectResponse{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[1]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +795,7 @@ func (x *ConnectResponse) String() string {
 func (*ConnectResponse) ProtoMessage() {}
 
 func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[1]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +808,7 @@ func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
 func (*ConnectResponse) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ConnectResponse) GetMessage() isConnectResponse_Message {
@@ -827,7 +1036,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[2]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1048,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[2]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1061,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Hello) GetCluster() string {
@@ -934,7 +1143,7 @@ type HeldObject struct {
 
 func (x *HeldObject) Reset() {
 	*x = HeldObject{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -946,7 +1155,7 @@ func (x *HeldObject) String() string {
 func (*HeldObject) ProtoMessage() {}
 
 func (x *HeldObject) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,7 +1168,7 @@ func (x *HeldObject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldObject.ProtoReflect.Descriptor instead.
 func (*HeldObject) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HeldObject) GetRef() *ObjectRef {
@@ -1010,7 +1219,7 @@ type ObjectRef struct {
 
 func (x *ObjectRef) Reset() {
 	*x = ObjectRef{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1231,7 @@ func (x *ObjectRef) String() string {
 func (*ObjectRef) ProtoMessage() {}
 
 func (x *ObjectRef) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1244,7 @@ func (x *ObjectRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectRef.ProtoReflect.Descriptor instead.
 func (*ObjectRef) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{4}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ObjectRef) GetApiVersion() string {
@@ -1089,7 +1298,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1101,7 +1310,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1114,7 +1323,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{5}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Welcome) GetEpoch() int64 {
@@ -1176,7 +1385,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1397,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1410,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Heartbeat) GetKubernetesError() string {
@@ -1232,7 +1441,7 @@ type HeartbeatReply struct {
 
 func (x *HeartbeatReply) Reset() {
 	*x = HeartbeatReply{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1453,7 @@ func (x *HeartbeatReply) String() string {
 func (*HeartbeatReply) ProtoMessage() {}
 
 func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1466,7 @@ func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatReply.ProtoReflect.Descriptor instead.
 func (*HeartbeatReply) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HeartbeatReply) GetNextHeartbeat() *durationpb.Duration {
@@ -1281,7 +1490,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1502,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1515,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{8}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Lifecycle) GetDecommissioned() bool {
@@ -1342,7 +1551,7 @@ type Apply struct {
 
 func (x *Apply) Reset() {
 	*x = Apply{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1563,7 @@ func (x *Apply) String() string {
 func (*Apply) ProtoMessage() {}
 
 func (x *Apply) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1576,7 @@ func (x *Apply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Apply.ProtoReflect.Descriptor instead.
 func (*Apply) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{9}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Apply) GetRef() *ObjectRef {
@@ -1424,7 +1633,7 @@ type Adopt struct {
 
 func (x *Adopt) Reset() {
 	*x = Adopt{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +1645,7 @@ func (x *Adopt) String() string {
 func (*Adopt) ProtoMessage() {}
 
 func (x *Adopt) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1658,7 @@ func (x *Adopt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adopt.ProtoReflect.Descriptor instead.
 func (*Adopt) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Adopt) GetObjectUid() string {
@@ -1483,7 +1692,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1704,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1717,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Delete) GetRef() *ObjectRef {
@@ -1546,7 +1755,7 @@ type Orphan struct {
 
 func (x *Orphan) Reset() {
 	*x = Orphan{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1767,7 @@ func (x *Orphan) String() string {
 func (*Orphan) ProtoMessage() {}
 
 func (x *Orphan) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1780,7 @@ func (x *Orphan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
 func (*Orphan) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Orphan) GetRef() *ObjectRef {
@@ -1601,7 +1810,7 @@ type Synced struct {
 
 func (x *Synced) Reset() {
 	*x = Synced{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1822,7 @@ func (x *Synced) String() string {
 func (*Synced) ProtoMessage() {}
 
 func (x *Synced) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1835,7 @@ func (x *Synced) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Synced.ProtoReflect.Descriptor instead.
 func (*Synced) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Synced) GetSent() int32 {
@@ -1663,7 +1872,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +1884,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +1897,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Ack) GetRef() *ObjectRef {
@@ -1765,7 +1974,7 @@ type FoundObject struct {
 
 func (x *FoundObject) Reset() {
 	*x = FoundObject{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1986,7 @@ func (x *FoundObject) String() string {
 func (*FoundObject) ProtoMessage() {}
 
 func (x *FoundObject) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1999,7 @@ func (x *FoundObject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoundObject.ProtoReflect.Descriptor instead.
 func (*FoundObject) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FoundObject) GetObjectUid() string {
@@ -1851,7 +2060,7 @@ type StatusReport struct {
 
 func (x *StatusReport) Reset() {
 	*x = StatusReport{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2072,7 @@ func (x *StatusReport) String() string {
 func (*StatusReport) ProtoMessage() {}
 
 func (x *StatusReport) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2085,7 @@ func (x *StatusReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusReport.ProtoReflect.Descriptor instead.
 func (*StatusReport) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StatusReport) GetRef() *ObjectRef {
@@ -1962,7 +2171,7 @@ type EventReport struct {
 
 func (x *EventReport) Reset() {
 	*x = EventReport{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2183,7 @@ func (x *EventReport) String() string {
 func (*EventReport) ProtoMessage() {}
 
 func (x *EventReport) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2196,7 @@ func (x *EventReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventReport.ProtoReflect.Descriptor instead.
 func (*EventReport) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *EventReport) GetId() string {
@@ -2078,7 +2287,7 @@ type EventAck struct {
 
 func (x *EventAck) Reset() {
 	*x = EventAck{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2090,7 +2299,7 @@ func (x *EventAck) String() string {
 func (*EventAck) ProtoMessage() {}
 
 func (x *EventAck) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[18]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2103,7 +2312,7 @@ func (x *EventAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventAck.ProtoReflect.Descriptor instead.
 func (*EventAck) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{18}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *EventAck) GetId() string {
@@ -2124,7 +2333,7 @@ type NamespacesReport struct {
 
 func (x *NamespacesReport) Reset() {
 	*x = NamespacesReport{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2345,7 @@ func (x *NamespacesReport) String() string {
 func (*NamespacesReport) ProtoMessage() {}
 
 func (x *NamespacesReport) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[19]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2358,7 @@ func (x *NamespacesReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamespacesReport.ProtoReflect.Descriptor instead.
 func (*NamespacesReport) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{19}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *NamespacesReport) GetNames() []string {
@@ -2181,7 +2390,7 @@ type FetchResults struct {
 
 func (x *FetchResults) Reset() {
 	*x = FetchResults{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2402,7 @@ func (x *FetchResults) String() string {
 func (*FetchResults) ProtoMessage() {}
 
 func (x *FetchResults) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[20]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2415,7 @@ func (x *FetchResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResults.ProtoReflect.Descriptor instead.
 func (*FetchResults) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{20}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FetchResults) GetRequestId() string {
@@ -2278,7 +2487,7 @@ type ResultPage struct {
 
 func (x *ResultPage) Reset() {
 	*x = ResultPage{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2499,7 @@ func (x *ResultPage) String() string {
 func (*ResultPage) ProtoMessage() {}
 
 func (x *ResultPage) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[21]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2512,7 @@ func (x *ResultPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultPage.ProtoReflect.Descriptor instead.
 func (*ResultPage) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{21}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ResultPage) GetRequestId() string {
@@ -2386,7 +2595,7 @@ type TunnelRequest struct {
 
 func (x *TunnelRequest) Reset() {
 	*x = TunnelRequest{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2398,7 +2607,7 @@ func (x *TunnelRequest) String() string {
 func (*TunnelRequest) ProtoMessage() {}
 
 func (x *TunnelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[22]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2411,7 +2620,7 @@ func (x *TunnelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelRequest.ProtoReflect.Descriptor instead.
 func (*TunnelRequest) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{22}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TunnelRequest) GetRequestId() string {
@@ -2476,7 +2685,7 @@ type TunnelCredit struct {
 
 func (x *TunnelCredit) Reset() {
 	*x = TunnelCredit{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2488,7 +2697,7 @@ func (x *TunnelCredit) String() string {
 func (*TunnelCredit) ProtoMessage() {}
 
 func (x *TunnelCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[23]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2501,7 +2710,7 @@ func (x *TunnelCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelCredit.ProtoReflect.Descriptor instead.
 func (*TunnelCredit) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{23}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TunnelCredit) GetRequestId() string {
@@ -2530,7 +2739,7 @@ type TunnelCancel struct {
 
 func (x *TunnelCancel) Reset() {
 	*x = TunnelCancel{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2751,7 @@ func (x *TunnelCancel) String() string {
 func (*TunnelCancel) ProtoMessage() {}
 
 func (x *TunnelCancel) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[24]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2764,7 @@ func (x *TunnelCancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelCancel.ProtoReflect.Descriptor instead.
 func (*TunnelCancel) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{24}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TunnelCancel) GetRequestId() string {
@@ -2582,7 +2791,7 @@ type TunnelReply struct {
 
 func (x *TunnelReply) Reset() {
 	*x = TunnelReply{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +2803,7 @@ func (x *TunnelReply) String() string {
 func (*TunnelReply) ProtoMessage() {}
 
 func (x *TunnelReply) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[25]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +2816,7 @@ func (x *TunnelReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelReply.ProtoReflect.Descriptor instead.
 func (*TunnelReply) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{25}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TunnelReply) GetRequestId() string {
@@ -2686,7 +2895,7 @@ type TunnelEnd struct {
 
 func (x *TunnelEnd) Reset() {
 	*x = TunnelEnd{}
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2698,7 +2907,7 @@ func (x *TunnelEnd) String() string {
 func (*TunnelEnd) ProtoMessage() {}
 
 func (x *TunnelEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_agent_v1_agent_proto_msgTypes[26]
+	mi := &file_cmf_agent_v1_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2711,7 +2920,7 @@ func (x *TunnelEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelEnd.ProtoReflect.Descriptor instead.
 func (*TunnelEnd) Descriptor() ([]byte, []int) {
-	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{26}
+	return file_cmf_agent_v1_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TunnelEnd) GetFailure() TunnelFailure {
@@ -2732,7 +2941,18 @@ var File_cmf_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/agent/v1/agent.proto\x12\fcmf.agent.v1\x1a\x19cmf/v1/flink_web_ui.proto\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x03\n" +
+	"\x18cmf/agent/v1/agent.proto\x12\fcmf.agent.v1\x1a\x19cmf/v1/flink_web_ui.proto\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"n\n" +
+	"\vJoinRequest\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x12\x18\n" +
+	"\acluster\x18\x02 \x01(\tR\acluster\x12/\n" +
+	"\x13certificate_request\x18\x03 \x01(\fR\x12certificateRequest\"0\n" +
+	"\fJoinResponse\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\"Y\n" +
+	"\fRenewRequest\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12/\n" +
+	"\x13certificate_request\x18\x02 \x01(\fR\x12certificateRequest\"1\n" +
+	"\rRenewResponse\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\"\xd0\x03\n" +
 	"\x0eConnectRequest\x12+\n" +
 	"\x05hello\x18\x01 \x01(\v2\x13.cmf.agent.v1.HelloH\x00R\x05hello\x127\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x17.cmf.agent.v1.HeartbeatH\x00R\theartbeat\x12%\n" +
@@ -2944,9 +3164,11 @@ const file_cmf_agent_v1_agent_proto_rawDesc = "" +
 	"\x16TUNNEL_FAILURE_TIMEOUT\x10\x05\x12\x1d\n" +
 	"\x19TUNNEL_FAILURE_BAD_ANSWER\x10\x06\x12\x1c\n" +
 	"\x18TUNNEL_FAILURE_CANCELLED\x10\a\x12\x1c\n" +
-	"\x18TUNNEL_FAILURE_FORBIDDEN\x10\b2Z\n" +
+	"\x18TUNNEL_FAILURE_FORBIDDEN\x10\b2\xdb\x01\n" +
 	"\fFleetService\x12J\n" +
-	"\aConnect\x12\x1c.cmf.agent.v1.ConnectRequest\x1a\x1d.cmf.agent.v1.ConnectResponse(\x010\x01B3Z1github.com/openweir/weir/gen/cmf/agent/v1;agentv1b\x06proto3"
+	"\aConnect\x12\x1c.cmf.agent.v1.ConnectRequest\x1a\x1d.cmf.agent.v1.ConnectResponse(\x010\x01\x12=\n" +
+	"\x04Join\x12\x19.cmf.agent.v1.JoinRequest\x1a\x1a.cmf.agent.v1.JoinResponse\x12@\n" +
+	"\x05Renew\x12\x1a.cmf.agent.v1.RenewRequest\x1a\x1b.cmf.agent.v1.RenewResponseB3Z1github.com/openweir/weir/gen/cmf/agent/v1;agentv1b\x06proto3"
 
 var (
 	file_cmf_agent_v1_agent_proto_rawDescOnce sync.Once
@@ -2961,98 +3183,106 @@ func file_cmf_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_cmf_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_cmf_agent_v1_agent_proto_goTypes = []any{
 	(Outcome)(0),                  // 0: cmf.agent.v1.Outcome
 	(EventSource)(0),              // 1: cmf.agent.v1.EventSource
 	(ResultFailure)(0),            // 2: cmf.agent.v1.ResultFailure
 	(TunnelFailure)(0),            // 3: cmf.agent.v1.TunnelFailure
-	(*ConnectRequest)(nil),        // 4: cmf.agent.v1.ConnectRequest
-	(*ConnectResponse)(nil),       // 5: cmf.agent.v1.ConnectResponse
-	(*Hello)(nil),                 // 6: cmf.agent.v1.Hello
-	(*HeldObject)(nil),            // 7: cmf.agent.v1.HeldObject
-	(*ObjectRef)(nil),             // 8: cmf.agent.v1.ObjectRef
-	(*Welcome)(nil),               // 9: cmf.agent.v1.Welcome
-	(*Heartbeat)(nil),             // 10: cmf.agent.v1.Heartbeat
-	(*HeartbeatReply)(nil),        // 11: cmf.agent.v1.HeartbeatReply
-	(*Lifecycle)(nil),             // 12: cmf.agent.v1.Lifecycle
-	(*Apply)(nil),                 // 13: cmf.agent.v1.Apply
-	(*Adopt)(nil),                 // 14: cmf.agent.v1.Adopt
-	(*Delete)(nil),                // 15: cmf.agent.v1.Delete
-	(*Orphan)(nil),                // 16: cmf.agent.v1.Orphan
-	(*Synced)(nil),                // 17: cmf.agent.v1.Synced
-	(*Ack)(nil),                   // 18: cmf.agent.v1.Ack
-	(*FoundObject)(nil),           // 19: cmf.agent.v1.FoundObject
-	(*StatusReport)(nil),          // 20: cmf.agent.v1.StatusReport
-	(*EventReport)(nil),           // 21: cmf.agent.v1.EventReport
-	(*EventAck)(nil),              // 22: cmf.agent.v1.EventAck
-	(*NamespacesReport)(nil),      // 23: cmf.agent.v1.NamespacesReport
-	(*FetchResults)(nil),          // 24: cmf.agent.v1.FetchResults
-	(*ResultPage)(nil),            // 25: cmf.agent.v1.ResultPage
-	(*TunnelRequest)(nil),         // 26: cmf.agent.v1.TunnelRequest
-	(*TunnelCredit)(nil),          // 27: cmf.agent.v1.TunnelCredit
-	(*TunnelCancel)(nil),          // 28: cmf.agent.v1.TunnelCancel
-	(*TunnelReply)(nil),           // 29: cmf.agent.v1.TunnelReply
-	(*TunnelEnd)(nil),             // 30: cmf.agent.v1.TunnelEnd
-	nil,                           // 31: cmf.agent.v1.Hello.LabelsEntry
-	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
-	(*v1.ResultSchema)(nil),       // 34: cmf.v1.ResultSchema
-	(*v1.FlinkWebUIHeader)(nil),   // 35: cmf.v1.FlinkWebUIHeader
-	(*v1.FlinkWebUIHead)(nil),     // 36: cmf.v1.FlinkWebUIHead
+	(*JoinRequest)(nil),           // 4: cmf.agent.v1.JoinRequest
+	(*JoinResponse)(nil),          // 5: cmf.agent.v1.JoinResponse
+	(*RenewRequest)(nil),          // 6: cmf.agent.v1.RenewRequest
+	(*RenewResponse)(nil),         // 7: cmf.agent.v1.RenewResponse
+	(*ConnectRequest)(nil),        // 8: cmf.agent.v1.ConnectRequest
+	(*ConnectResponse)(nil),       // 9: cmf.agent.v1.ConnectResponse
+	(*Hello)(nil),                 // 10: cmf.agent.v1.Hello
+	(*HeldObject)(nil),            // 11: cmf.agent.v1.HeldObject
+	(*ObjectRef)(nil),             // 12: cmf.agent.v1.ObjectRef
+	(*Welcome)(nil),               // 13: cmf.agent.v1.Welcome
+	(*Heartbeat)(nil),             // 14: cmf.agent.v1.Heartbeat
+	(*HeartbeatReply)(nil),        // 15: cmf.agent.v1.HeartbeatReply
+	(*Lifecycle)(nil),             // 16: cmf.agent.v1.Lifecycle
+	(*Apply)(nil),                 // 17: cmf.agent.v1.Apply
+	(*Adopt)(nil),                 // 18: cmf.agent.v1.Adopt
+	(*Delete)(nil),                // 19: cmf.agent.v1.Delete
+	(*Orphan)(nil),                // 20: cmf.agent.v1.Orphan
+	(*Synced)(nil),                // 21: cmf.agent.v1.Synced
+	(*Ack)(nil),                   // 22: cmf.agent.v1.Ack
+	(*FoundObject)(nil),           // 23: cmf.agent.v1.FoundObject
+	(*StatusReport)(nil),          // 24: cmf.agent.v1.StatusReport
+	(*EventReport)(nil),           // 25: cmf.agent.v1.EventReport
+	(*EventAck)(nil),              // 26: cmf.agent.v1.EventAck
+	(*NamespacesReport)(nil),      // 27: cmf.agent.v1.NamespacesReport
+	(*FetchResults)(nil),          // 28: cmf.agent.v1.FetchResults
+	(*ResultPage)(nil),            // 29: cmf.agent.v1.ResultPage
+	(*TunnelRequest)(nil),         // 30: cmf.agent.v1.TunnelRequest
+	(*TunnelCredit)(nil),          // 31: cmf.agent.v1.TunnelCredit
+	(*TunnelCancel)(nil),          // 32: cmf.agent.v1.TunnelCancel
+	(*TunnelReply)(nil),           // 33: cmf.agent.v1.TunnelReply
+	(*TunnelEnd)(nil),             // 34: cmf.agent.v1.TunnelEnd
+	nil,                           // 35: cmf.agent.v1.Hello.LabelsEntry
+	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*v1.ResultSchema)(nil),       // 38: cmf.v1.ResultSchema
+	(*v1.FlinkWebUIHeader)(nil),   // 39: cmf.v1.FlinkWebUIHeader
+	(*v1.FlinkWebUIHead)(nil),     // 40: cmf.v1.FlinkWebUIHead
 }
 var file_cmf_agent_v1_agent_proto_depIdxs = []int32{
-	6,  // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
-	10, // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
-	18, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
-	20, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
-	21, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
-	23, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	25, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
-	29, // 7: cmf.agent.v1.ConnectRequest.tunnel_reply:type_name -> cmf.agent.v1.TunnelReply
-	9,  // 8: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
-	11, // 9: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
-	13, // 10: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
-	15, // 11: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
-	17, // 12: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
-	22, // 13: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
-	12, // 14: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	24, // 15: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
-	26, // 16: cmf.agent.v1.ConnectResponse.tunnel_request:type_name -> cmf.agent.v1.TunnelRequest
-	27, // 17: cmf.agent.v1.ConnectResponse.tunnel_credit:type_name -> cmf.agent.v1.TunnelCredit
-	28, // 18: cmf.agent.v1.ConnectResponse.tunnel_cancel:type_name -> cmf.agent.v1.TunnelCancel
-	16, // 19: cmf.agent.v1.ConnectResponse.orphan:type_name -> cmf.agent.v1.Orphan
-	31, // 20: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
-	23, // 21: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
-	7,  // 22: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
-	8,  // 23: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
-	32, // 24: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
-	12, // 25: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
-	32, // 26: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
-	8,  // 27: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
-	14, // 28: cmf.agent.v1.Apply.adopt:type_name -> cmf.agent.v1.Adopt
-	8,  // 29: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
-	8,  // 30: cmf.agent.v1.Orphan.ref:type_name -> cmf.agent.v1.ObjectRef
-	8,  // 31: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
+	10, // 0: cmf.agent.v1.ConnectRequest.hello:type_name -> cmf.agent.v1.Hello
+	14, // 1: cmf.agent.v1.ConnectRequest.heartbeat:type_name -> cmf.agent.v1.Heartbeat
+	22, // 2: cmf.agent.v1.ConnectRequest.ack:type_name -> cmf.agent.v1.Ack
+	24, // 3: cmf.agent.v1.ConnectRequest.status:type_name -> cmf.agent.v1.StatusReport
+	25, // 4: cmf.agent.v1.ConnectRequest.event:type_name -> cmf.agent.v1.EventReport
+	27, // 5: cmf.agent.v1.ConnectRequest.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	29, // 6: cmf.agent.v1.ConnectRequest.result_page:type_name -> cmf.agent.v1.ResultPage
+	33, // 7: cmf.agent.v1.ConnectRequest.tunnel_reply:type_name -> cmf.agent.v1.TunnelReply
+	13, // 8: cmf.agent.v1.ConnectResponse.welcome:type_name -> cmf.agent.v1.Welcome
+	15, // 9: cmf.agent.v1.ConnectResponse.heartbeat_reply:type_name -> cmf.agent.v1.HeartbeatReply
+	17, // 10: cmf.agent.v1.ConnectResponse.apply:type_name -> cmf.agent.v1.Apply
+	19, // 11: cmf.agent.v1.ConnectResponse.delete:type_name -> cmf.agent.v1.Delete
+	21, // 12: cmf.agent.v1.ConnectResponse.synced:type_name -> cmf.agent.v1.Synced
+	26, // 13: cmf.agent.v1.ConnectResponse.event_ack:type_name -> cmf.agent.v1.EventAck
+	16, // 14: cmf.agent.v1.ConnectResponse.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	28, // 15: cmf.agent.v1.ConnectResponse.fetch_results:type_name -> cmf.agent.v1.FetchResults
+	30, // 16: cmf.agent.v1.ConnectResponse.tunnel_request:type_name -> cmf.agent.v1.TunnelRequest
+	31, // 17: cmf.agent.v1.ConnectResponse.tunnel_credit:type_name -> cmf.agent.v1.TunnelCredit
+	32, // 18: cmf.agent.v1.ConnectResponse.tunnel_cancel:type_name -> cmf.agent.v1.TunnelCancel
+	20, // 19: cmf.agent.v1.ConnectResponse.orphan:type_name -> cmf.agent.v1.Orphan
+	35, // 20: cmf.agent.v1.Hello.labels:type_name -> cmf.agent.v1.Hello.LabelsEntry
+	27, // 21: cmf.agent.v1.Hello.namespaces:type_name -> cmf.agent.v1.NamespacesReport
+	11, // 22: cmf.agent.v1.Hello.held:type_name -> cmf.agent.v1.HeldObject
+	12, // 23: cmf.agent.v1.HeldObject.ref:type_name -> cmf.agent.v1.ObjectRef
+	36, // 24: cmf.agent.v1.Welcome.next_heartbeat:type_name -> google.protobuf.Duration
+	16, // 25: cmf.agent.v1.Welcome.lifecycle:type_name -> cmf.agent.v1.Lifecycle
+	36, // 26: cmf.agent.v1.HeartbeatReply.next_heartbeat:type_name -> google.protobuf.Duration
+	12, // 27: cmf.agent.v1.Apply.ref:type_name -> cmf.agent.v1.ObjectRef
+	18, // 28: cmf.agent.v1.Apply.adopt:type_name -> cmf.agent.v1.Adopt
+	12, // 29: cmf.agent.v1.Delete.ref:type_name -> cmf.agent.v1.ObjectRef
+	12, // 30: cmf.agent.v1.Orphan.ref:type_name -> cmf.agent.v1.ObjectRef
+	12, // 31: cmf.agent.v1.Ack.ref:type_name -> cmf.agent.v1.ObjectRef
 	0,  // 32: cmf.agent.v1.Ack.outcome:type_name -> cmf.agent.v1.Outcome
-	19, // 33: cmf.agent.v1.Ack.found:type_name -> cmf.agent.v1.FoundObject
-	8,  // 34: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
-	8,  // 35: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	23, // 33: cmf.agent.v1.Ack.found:type_name -> cmf.agent.v1.FoundObject
+	12, // 34: cmf.agent.v1.StatusReport.ref:type_name -> cmf.agent.v1.ObjectRef
+	12, // 35: cmf.agent.v1.EventReport.ref:type_name -> cmf.agent.v1.ObjectRef
 	1,  // 36: cmf.agent.v1.EventReport.source:type_name -> cmf.agent.v1.EventSource
-	33, // 37: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
-	33, // 38: cmf.agent.v1.EventReport.first_time:type_name -> google.protobuf.Timestamp
-	8,  // 39: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
-	34, // 40: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
+	37, // 37: cmf.agent.v1.EventReport.time:type_name -> google.protobuf.Timestamp
+	37, // 38: cmf.agent.v1.EventReport.first_time:type_name -> google.protobuf.Timestamp
+	12, // 39: cmf.agent.v1.FetchResults.ref:type_name -> cmf.agent.v1.ObjectRef
+	38, // 40: cmf.agent.v1.FetchResults.schema:type_name -> cmf.v1.ResultSchema
 	2,  // 41: cmf.agent.v1.ResultPage.failure:type_name -> cmf.agent.v1.ResultFailure
-	8,  // 42: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
-	35, // 43: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
-	36, // 44: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
-	30, // 45: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
+	12, // 42: cmf.agent.v1.TunnelRequest.ref:type_name -> cmf.agent.v1.ObjectRef
+	39, // 43: cmf.agent.v1.TunnelRequest.headers:type_name -> cmf.v1.FlinkWebUIHeader
+	40, // 44: cmf.agent.v1.TunnelReply.head:type_name -> cmf.v1.FlinkWebUIHead
+	34, // 45: cmf.agent.v1.TunnelReply.end:type_name -> cmf.agent.v1.TunnelEnd
 	3,  // 46: cmf.agent.v1.TunnelEnd.failure:type_name -> cmf.agent.v1.TunnelFailure
-	4,  // 47: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
-	5,  // 48: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
-	48, // [48:49] is the sub-list for method output_type
-	47, // [47:48] is the sub-list for method input_type
+	8,  // 47: cmf.agent.v1.FleetService.Connect:input_type -> cmf.agent.v1.ConnectRequest
+	4,  // 48: cmf.agent.v1.FleetService.Join:input_type -> cmf.agent.v1.JoinRequest
+	6,  // 49: cmf.agent.v1.FleetService.Renew:input_type -> cmf.agent.v1.RenewRequest
+	9,  // 50: cmf.agent.v1.FleetService.Connect:output_type -> cmf.agent.v1.ConnectResponse
+	5,  // 51: cmf.agent.v1.FleetService.Join:output_type -> cmf.agent.v1.JoinResponse
+	7,  // 52: cmf.agent.v1.FleetService.Renew:output_type -> cmf.agent.v1.RenewResponse
+	50, // [50:53] is the sub-list for method output_type
+	47, // [47:50] is the sub-list for method input_type
 	47, // [47:47] is the sub-list for extension type_name
 	47, // [47:47] is the sub-list for extension extendee
 	0,  // [0:47] is the sub-list for field type_name
@@ -3063,7 +3293,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 	if File_cmf_agent_v1_agent_proto != nil {
 		return
 	}
-	file_cmf_agent_v1_agent_proto_msgTypes[0].OneofWrappers = []any{
+	file_cmf_agent_v1_agent_proto_msgTypes[4].OneofWrappers = []any{
 		(*ConnectRequest_Hello)(nil),
 		(*ConnectRequest_Heartbeat)(nil),
 		(*ConnectRequest_Ack)(nil),
@@ -3073,7 +3303,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectRequest_ResultPage)(nil),
 		(*ConnectRequest_TunnelReply)(nil),
 	}
-	file_cmf_agent_v1_agent_proto_msgTypes[1].OneofWrappers = []any{
+	file_cmf_agent_v1_agent_proto_msgTypes[5].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
 		(*ConnectResponse_HeartbeatReply)(nil),
 		(*ConnectResponse_Apply)(nil),
@@ -3087,7 +3317,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 		(*ConnectResponse_TunnelCancel)(nil),
 		(*ConnectResponse_Orphan)(nil),
 	}
-	file_cmf_agent_v1_agent_proto_msgTypes[25].OneofWrappers = []any{
+	file_cmf_agent_v1_agent_proto_msgTypes[29].OneofWrappers = []any{
 		(*TunnelReply_Head)(nil),
 		(*TunnelReply_Body)(nil),
 		(*TunnelReply_End)(nil),
@@ -3098,7 +3328,7 @@ func file_cmf_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_agent_v1_agent_proto_rawDesc), len(file_cmf_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   28,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -14,8 +14,8 @@
 //
 //  1. The agent opens the stream. Its identity comes from the connection, not
 //     from a message: a client certificate with the URI SAN
-//     weir://cluster/<name>, or a token in the `authorization` metadata
-//     ("Bearer ...").
+//     weir://cluster/<name>, or, for tests and sandboxes, a static token in the
+//     `authorization` metadata ("Bearer ..."). Join and Renew issue certificates.
 //  2. The agent sends Hello, exactly once, as its first message. A Hello with a
 //     valid identity registers the cluster if its name is not known yet.
 //  3. The control plane replies with Welcome, exactly once, as its first
@@ -35,8 +35,9 @@
 // plane ends a session with
 //
 //   - UNAUTHENTICATED or PERMISSION_DENIED if the identity is unknown or is not
-//     authorized to act for the cluster that Hello names. The agent continues to
-//     try, but rarely, since someone has to replace its credentials.
+//     authorized to act for the cluster that Hello names, if its certificate has
+//     expired, or if the cluster or the certificate is banned; the message says
+//     which. The agent continues to try, but rarely, since someone has to act.
 //   - INVALID_ARGUMENT if the first message is not a valid Hello.
 //   - ABORTED if a newer session of the cluster has begun. The agent stops acting
 //     on the cluster at once, until its next Welcome, and reconnects rarely.
@@ -125,6 +126,8 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	FleetService_Connect_FullMethodName = "/cmf.agent.v1.FleetService/Connect"
+	FleetService_Join_FullMethodName    = "/cmf.agent.v1.FleetService/Join"
+	FleetService_Renew_FullMethodName   = "/cmf.agent.v1.FleetService/Renew"
 )
 
 // FleetServiceClient is the client API for FleetService service.
@@ -135,6 +138,15 @@ const (
 type FleetServiceClient interface {
 	// Connect runs one session, as specified in the package comment.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error)
+	// Join exchanges a join token for a client certificate. It needs no other identity
+	// than the token, which is used up: it is accepted again only for the same public
+	// key, so that an agent that has lost the response can repeat the call. Fails with
+	// UNAUTHENTICATED if the token is not known, was used or has expired, and with
+	// PERMISSION_DENIED if it is for another cluster or the cluster is banned.
+	Join(ctx context.Context, in *JoinRequest, opts ...grpc.CallOption) (*JoinResponse, error)
+	// Renew issues a new client certificate to an agent that presents one that Join or
+	// Renew has issued for the cluster, on the connection of the call.
+	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
 }
 
 type fleetServiceClient struct {
@@ -158,6 +170,26 @@ func (c *fleetServiceClient) Connect(ctx context.Context, opts ...grpc.CallOptio
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type FleetService_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, ConnectResponse]
 
+func (c *fleetServiceClient) Join(ctx context.Context, in *JoinRequest, opts ...grpc.CallOption) (*JoinResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(JoinResponse)
+	err := c.cc.Invoke(ctx, FleetService_Join_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *fleetServiceClient) Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenewResponse)
+	err := c.cc.Invoke(ctx, FleetService_Renew_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FleetServiceServer is the server API for FleetService service.
 // All implementations must embed UnimplementedFleetServiceServer
 // for forward compatibility.
@@ -166,6 +198,15 @@ type FleetService_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, Conne
 type FleetServiceServer interface {
 	// Connect runs one session, as specified in the package comment.
 	Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error
+	// Join exchanges a join token for a client certificate. It needs no other identity
+	// than the token, which is used up: it is accepted again only for the same public
+	// key, so that an agent that has lost the response can repeat the call. Fails with
+	// UNAUTHENTICATED if the token is not known, was used or has expired, and with
+	// PERMISSION_DENIED if it is for another cluster or the cluster is banned.
+	Join(context.Context, *JoinRequest) (*JoinResponse, error)
+	// Renew issues a new client certificate to an agent that presents one that Join or
+	// Renew has issued for the cluster, on the connection of the call.
+	Renew(context.Context, *RenewRequest) (*RenewResponse, error)
 	mustEmbedUnimplementedFleetServiceServer()
 }
 
@@ -178,6 +219,12 @@ type UnimplementedFleetServiceServer struct{}
 
 func (UnimplementedFleetServiceServer) Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error {
 	return status.Error(codes.Unimplemented, "method Connect not implemented")
+}
+func (UnimplementedFleetServiceServer) Join(context.Context, *JoinRequest) (*JoinResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Join not implemented")
+}
+func (UnimplementedFleetServiceServer) Renew(context.Context, *RenewRequest) (*RenewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Renew not implemented")
 }
 func (UnimplementedFleetServiceServer) mustEmbedUnimplementedFleetServiceServer() {}
 func (UnimplementedFleetServiceServer) testEmbeddedByValue()                      {}
@@ -207,13 +254,58 @@ func _FleetService_Connect_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type FleetService_ConnectServer = grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]
 
+func _FleetService_Join_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(JoinRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FleetServiceServer).Join(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FleetService_Join_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FleetServiceServer).Join(ctx, req.(*JoinRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FleetService_Renew_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FleetServiceServer).Renew(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FleetService_Renew_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FleetServiceServer).Renew(ctx, req.(*RenewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // FleetService_ServiceDesc is the grpc.ServiceDesc for FleetService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var FleetService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "cmf.agent.v1.FleetService",
 	HandlerType: (*FleetServiceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Join",
+			Handler:    _FleetService_Join_Handler,
+		},
+		{
+			MethodName: "Renew",
+			Handler:    _FleetService_Renew_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Connect",

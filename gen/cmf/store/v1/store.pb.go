@@ -1951,11 +1951,147 @@ func (x *TableDistribution) GetBuckets() int32 {
 	return 0
 }
 
+// AgentTokenRecord is a token that an agent can join with.
+type AgentTokenRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the user specified it; its status has no token.
+	Token *v1.AgentToken `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// SHA-256 of the secret part of the token.
+	SecretHash []byte `protobuf:"bytes,2,opt,name=secret_hash,json=secretHash,proto3" json:"secret_hash,omitempty"`
+	// SHA-256 of the public key that a certificate was issued for; empty until then.
+	PublicKeyHash []byte `protobuf:"bytes,3,opt,name=public_key_hash,json=publicKeyHash,proto3" json:"public_key_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentTokenRecord) Reset() {
+	*x = AgentTokenRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentTokenRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentTokenRecord) ProtoMessage() {}
+
+func (x *AgentTokenRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentTokenRecord.ProtoReflect.Descriptor instead.
+func (*AgentTokenRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AgentTokenRecord) GetToken() *v1.AgentToken {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *AgentTokenRecord) GetSecretHash() []byte {
+	if x != nil {
+		return x.SecretHash
+	}
+	return nil
+}
+
+func (x *AgentTokenRecord) GetPublicKeyHash() []byte {
+	if x != nil {
+		return x.PublicKeyHash
+	}
+	return nil
+}
+
+// AgentAuthorityRecord is a certificate authority that signs certificates of agents.
+type AgentAuthorityRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As DER.
+	Certificate []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The private key as PKCS #8 in base64, sealed with the keyset.
+	SealedKey string                 `protobuf:"bytes,2,opt,name=sealed_key,json=sealedKey,proto3" json:"sealed_key,omitempty"`
+	Created   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created,proto3" json:"created,omitempty"`
+	// From when on its certificates are no longer accepted.
+	Retired       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retired,proto3" json:"retired,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentAuthorityRecord) Reset() {
+	*x = AgentAuthorityRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentAuthorityRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentAuthorityRecord) ProtoMessage() {}
+
+func (x *AgentAuthorityRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentAuthorityRecord.ProtoReflect.Descriptor instead.
+func (*AgentAuthorityRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AgentAuthorityRecord) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+func (x *AgentAuthorityRecord) GetSealedKey() string {
+	if x != nil {
+		return x.SealedKey
+	}
+	return ""
+}
+
+func (x *AgentAuthorityRecord) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *AgentAuthorityRecord) GetRetired() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Retired
+	}
+	return nil
+}
+
 var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/agent_token.proto\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -2145,7 +2281,18 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x11TableDistribution\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x18\n" +
 	"\acolumns\x18\x02 \x03(\tR\acolumns\x12\x18\n" +
-	"\abuckets\x18\x03 \x01(\x05R\abucketsB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
+	"\abuckets\x18\x03 \x01(\x05R\abuckets\"\x85\x01\n" +
+	"\x10AgentTokenRecord\x12(\n" +
+	"\x05token\x18\x01 \x01(\v2\x12.cmf.v1.AgentTokenR\x05token\x12\x1f\n" +
+	"\vsecret_hash\x18\x02 \x01(\fR\n" +
+	"secretHash\x12&\n" +
+	"\x0fpublic_key_hash\x18\x03 \x01(\fR\rpublicKeyHash\"\xc3\x01\n" +
+	"\x14AgentAuthorityRecord\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x1d\n" +
+	"\n" +
+	"sealed_key\x18\x02 \x01(\tR\tsealedKey\x124\n" +
+	"\acreated\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
+	"\aretired\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aretiredB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
 
 var (
 	file_cmf_store_v1_store_proto_rawDescOnce sync.Once
@@ -2160,7 +2307,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -2185,55 +2332,61 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*TablePrimaryKey)(nil),       // 20: cmf.store.v1.TablePrimaryKey
 	(*TableWatermark)(nil),        // 21: cmf.store.v1.TableWatermark
 	(*TableDistribution)(nil),     // 22: cmf.store.v1.TableDistribution
-	nil,                           // 23: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 24: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	nil,                           // 25: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 26: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 28: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 29: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 30: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 31: cmf.v1.JsonObject
+	(*AgentTokenRecord)(nil),      // 23: cmf.store.v1.AgentTokenRecord
+	(*AgentAuthorityRecord)(nil),  // 24: cmf.store.v1.AgentAuthorityRecord
+	nil,                           // 25: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 26: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	nil,                           // 27: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 28: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 30: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 31: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 32: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 33: cmf.v1.JsonObject
+	(*v1.AgentToken)(nil),         // 34: cmf.v1.AgentToken
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	26, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	28, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	4,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
 	3,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
 	2,  // 3: cmf.store.v1.ApplicationRecord.suspension:type_name -> cmf.store.v1.Suspension
-	23, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	27, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	25, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	29, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	28, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	30, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
 	5,  // 8: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	27, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	27, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
-	27, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
-	27, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	27, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	24, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	27, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	27, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	27, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	29, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	29, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
+	29, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
+	29, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	29, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	26, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	29, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	29, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	29, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
 	6,  // 18: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
-	29, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	30, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	28, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	31, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	31, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	32, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	30, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	33, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
 	4,  // 23: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
 	17, // 24: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	31, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	33, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
 	18, // 26: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
 	19, // 27: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
 	20, // 28: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
 	21, // 29: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
 	22, // 30: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	25, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	27, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
 	0,  // 32: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	34, // 33: cmf.store.v1.AgentTokenRecord.token:type_name -> cmf.v1.AgentToken
+	29, // 34: cmf.store.v1.AgentAuthorityRecord.created:type_name -> google.protobuf.Timestamp
+	29, // 35: cmf.store.v1.AgentAuthorityRecord.retired:type_name -> google.protobuf.Timestamp
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -2247,7 +2400,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
