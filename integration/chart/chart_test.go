@@ -27,7 +27,8 @@ type values = map[string]any
 // releases are installations of every shape that the charts have.
 var releases = map[string]chart.Release{
 	"weir-small": {Chart: "weir", Name: "weir", Namespace: "weir", Values: values{
-		"agents": values{"tokenSecret": values{"name": "weir-agents"}},
+		"keyset":  values{"secretName": "weir-keyset"},
+		"control": values{"tls": values{"secretName": "weir-control-tls"}},
 	}},
 	"weir-production": {Chart: "weir", Name: "fleet", Namespace: "weir", Values: values{
 		"image":  values{"digest": "sha256:" + strings.Repeat("0", 64)},
@@ -49,7 +50,7 @@ var releases = map[string]chart.Release{
 	}},
 	"agent-everywhere": {Chart: "weir-agent", Name: "weir-agent", Namespace: "weir-system", Values: values{
 		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9092",
-		"identity":      values{"tokenSecret": values{"name": "weir-token"}},
+		"identity":      values{"joinTokenSecret": values{"name": "weir-token"}},
 		"clusterLabels": values{"region": "eu"},
 	}},
 	"agent-in-two-namespaces": {Chart: "weir-agent", Name: "edge", Namespace: "weir-system", Values: values{
@@ -106,7 +107,8 @@ func TestChartsMatchTheirGoldenFiles(t *testing.T) {
 }
 
 func TestChartsRejectInvalidValues(t *testing.T) {
-	tokens := values{"tokenSecret": values{"name": "weir-agents"}}
+	tokens := values{"joinTokenSecret": values{"name": "weir-token"}}
+	keyset, tls := values{"secretName": "weir-keyset"}, values{"secretName": "weir-control-tls"}
 	cases := map[string]struct {
 		chart  string
 		values values
@@ -118,11 +120,11 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9092", "identity": tokens}, "cluster"},
 		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "replicas": 2}, "replicas"},
 		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
-		"nobody could connect":             {"weir", values{}, "no agent could connect"},
-		"replicas without external etcd":   {"weir", values{"agents": tokens, "control": values{"replicas": 3}}, "external etcd"},
-		"certificates without TLS":         {"weir", values{"control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "need TLS"},
-		"an endpoint that is no URL":       {"weir", values{"agents": tokens, "etcd": values{"endpoints": []any{"etcd-0:2379"}}}, "endpoints"},
-		"a user of etcd without password":  {"weir", values{"agents": tokens, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
+		"nobody could connect":             {"weir", values{"control": values{"tls": tls}}, "no agent could connect"},
+		"replicas without external etcd":   {"weir", values{"keyset": keyset, "control": values{"tls": tls, "replicas": 3}}, "external etcd"},
+		"certificates without TLS":         {"weir", values{"control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "with TLS only"},
+		"an endpoint that is no URL":       {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "etcd": values{"endpoints": []any{"etcd-0:2379"}}}, "endpoints"},
+		"a user of etcd without password":  {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func newSite(p *plane, w *workload, name string) *site {
 	p.t.Helper()
 	s := &site{workload: w, t: p.t, plane: p, name: name, namespace: slug(p.t)}
 	s.release = chart.Release{Chart: "weir-agent", Name: slug(p.t), Namespace: "default", Values: map[string]any{
-		"cluster": name, "control": p.config.Agents, "identity": map[string]any{"tokenSecret": map[string]any{"name": "weir-token"}},
+		"cluster": name, "control": p.config.Agents, "identity": map[string]any{"joinTokenSecret": map[string]any{"name": "weir-token"}},
 	}}
 	s.toControl = startProxy(p.t, p.config.Agents)
 	s.toKube = startProxy(p.t, w.Address)
