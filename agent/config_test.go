@@ -23,7 +23,7 @@ func TestValidateNamesEveryViolation(t *testing.T) {
 		"sound": {func(*Config) {}, nil},
 		"everything is missing": {
 			func(c *Config) { *c = Config{} },
-			[]string{"control plane: ", "cluster: ", "kubernetes: ", "identity: a token or a client certificate"},
+			[]string{"control plane: ", "cluster: ", "kubernetes: ", "identity: a join token, a token or a client certificate"},
 		},
 		"namespaces": {
 			func(c *Config) { c.Namespaces = []string{"Default", "a", "a", ""} },
@@ -40,6 +40,18 @@ func TestValidateNamesEveryViolation(t *testing.T) {
 		},
 		"a token that no header can carry": {
 			func(c *Config) { c.Identity.Token = "two\nlines" }, []string{"printable ASCII"},
+		},
+		"a join token beside a token": {
+			func(c *Config) { c.Identity.JoinTokenFile = "f" }, []string{"a join token cannot be combined"},
+		},
+		"a join token in plaintext": {
+			func(c *Config) { c.Identity = Identity{JoinTokenFile: "f", Insecure: true} }, []string{"cannot be used with an insecure connection"},
+		},
+		"a directory without a join token": {
+			func(c *Config) { c.Identity.Directory = "d" }, []string{"requires a join token"},
+		},
+		"a join token is enough": {
+			func(c *Config) { c.Identity = Identity{JoinTokenFile: "f", CAFile: "ca"} }, nil,
 		},
 		"a certificate is enough": {
 			func(c *Config) { c.Identity = Identity{CertFile: "c", KeyFile: "k", CAFile: "ca"} }, nil,

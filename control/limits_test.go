@@ -92,7 +92,7 @@ func TestHelloIsCheckedBeforeItIsLogged(t *testing.T) {
 	var log logbuffer.Buffer
 	r := start(t, func(c *control.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	for _, token := range []string{anyToken, "unknown"} {
-		a := dial(t, r.address, token)
+		a := dial(t, r.agents, token)
 		a.begin(hello(strings.Repeat("z", 3<<20)))
 		await.Closed(t, "the end of the stream", a.ended)
 		equal(t, "code with the token "+token, codes.InvalidArgument, status.Code(a.failure()))

@@ -100,13 +100,13 @@ func agentTokenCommand() *cobra.Command {
 					return err
 				}
 				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, "NAME\tCLUSTER\tEXPIRES\tUSED")
+				_, _ = fmt.Fprintln(table, "NAME\tCLUSTER\tEXPIRES\tUSED")
 				for _, token := range page.GetItems() {
 					used := ""
 					if at := token.GetStatus().GetUsedTimestamp(); at != nil {
 						used = at.AsTime().Format(time.RFC3339)
 					}
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", token.GetMetadata().GetName(), token.GetSpec().GetKubernetesClusterName(),
+					_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", token.GetMetadata().GetName(), token.GetSpec().GetKubernetesClusterName(),
 						token.GetStatus().GetExpirationTimestamp().AsTime().Format(time.RFC3339), used)
 				}
 				return table.Flush()

@@ -356,7 +356,7 @@ func TestDevOnOtherAddressesRequiresAToken(t *testing.T) {
 		t.Errorf("without a token: %d %s", code, body)
 	}
 	token := strings.TrimSpace(string(mustRead(t, filepath.Join(dir, "token"))))
-	if !strings.Contains(d.printed(), token) {
+	if !strings.Contains(d.printed.String(), token) {
 		t.Error("the token is not printed")
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+d.rest+"/cmf/api/v1/environments", nil)

@@ -192,6 +192,24 @@ func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.P
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), nil
 }
 
+// resealed is the authority with its key under the current key of the keyset.
+func (a *Authorities) resealed(key string, record *storev1.AgentAuthorityRecord) (*storev1.AgentAuthorityRecord, error) {
+	if a.keys.Current(record.GetSealedKey()) {
+		return record, nil
+	}
+	private, err := a.keys.Open(place(key), record.GetSealedKey())
+	if err != nil {
+		// Another key is needed, which agents learn when they join or renew.
+		a.store.Log().Error("certificate authority of agents cannot be opened with the configured keys", "authority", key, "error", err)
+		return record, nil
+	}
+	after := proto.CloneOf(record)
+	if after.SealedKey, err = a.keys.Seal(place(key), private); err != nil {
+		return nil, err
+	}
+	return after, nil
+}
+
 // open returns the private key of an authority.
 func (a *Authorities) open(record *store.Object[*storev1.AgentAuthorityRecord]) (crypto.Signer, error) {
 	text, err := a.keys.Open(place(record.Key), record.Value().GetSealedKey())

@@ -37,9 +37,14 @@ func New(s *store.Store, keys *seal.Keys, lifetime time.Duration) *Identities {
 
 // Room is what the package gives to the control plane.
 func (i *Identities) Room() resource.Room {
-	return resource.Room{Register: func(server grpc.ServiceRegistrar) {
-		cmfv1.RegisterAgentIdentityServiceServer(server, &service{Identities: i})
-	}}
+	return resource.Room{
+		Register: func(server grpc.ServiceRegistrar) {
+			cmfv1.RegisterAgentIdentityServiceServer(server, &service{Identities: i})
+		},
+		Duties: []func(context.Context) error{
+			resource.Reseal(i.Authorities.store, "reseal-agent-authorities", i.Authorities.records, i.Authorities.resealed),
+		},
+	}
 }
 
 type service struct {

@@ -2087,52 +2087,6 @@ func (x *AgentAuthorityRecord) GetRetired() *timestamppb.Timestamp {
 	return nil
 }
 
-// CanaryRecord is a known text, sealed with a key of the keyset. A replica that
-// cannot open it lacks a key that the others use.
-type CanaryRecord struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sealed        string                 `protobuf:"bytes,1,opt,name=sealed,proto3" json:"sealed,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CanaryRecord) Reset() {
-	*x = CanaryRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[24]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CanaryRecord) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CanaryRecord) ProtoMessage() {}
-
-func (x *CanaryRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[24]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CanaryRecord.ProtoReflect.Descriptor instead.
-func (*CanaryRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{24}
-}
-
-func (x *CanaryRecord) GetSealed() string {
-	if x != nil {
-		return x.Sealed
-	}
-	return ""
-}
-
 var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
@@ -2338,9 +2292,7 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
 	"sealed_key\x18\x02 \x01(\tR\tsealedKey\x124\n" +
 	"\acreated\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
-	"\aretired\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aretired\"&\n" +
-	"\fCanaryRecord\x12\x16\n" +
-	"\x06sealed\x18\x01 \x01(\tR\x06sealedB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
+	"\aretired\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aretiredB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
 
 var (
 	file_cmf_store_v1_store_proto_rawDescOnce sync.Once
@@ -2355,7 +2307,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -2382,55 +2334,54 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*TableDistribution)(nil),     // 22: cmf.store.v1.TableDistribution
 	(*AgentTokenRecord)(nil),      // 23: cmf.store.v1.AgentTokenRecord
 	(*AgentAuthorityRecord)(nil),  // 24: cmf.store.v1.AgentAuthorityRecord
-	(*CanaryRecord)(nil),          // 25: cmf.store.v1.CanaryRecord
-	nil,                           // 26: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 27: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	nil,                           // 28: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 29: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 31: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 32: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 33: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 34: cmf.v1.JsonObject
-	(*v1.AgentToken)(nil),         // 35: cmf.v1.AgentToken
+	nil,                           // 25: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 26: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	nil,                           // 27: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 28: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 30: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 31: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 32: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 33: cmf.v1.JsonObject
+	(*v1.AgentToken)(nil),         // 34: cmf.v1.AgentToken
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	29, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	28, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	4,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
 	3,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
 	2,  // 3: cmf.store.v1.ApplicationRecord.suspension:type_name -> cmf.store.v1.Suspension
-	26, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	30, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	25, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	29, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	31, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	30, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
 	5,  // 8: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	30, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	30, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
-	30, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
-	30, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	30, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	27, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	30, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	30, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	30, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	29, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	29, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
+	29, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
+	29, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	29, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	26, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	29, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	29, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	29, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
 	6,  // 18: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
-	32, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	33, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	31, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	34, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	31, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	32, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	30, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	33, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
 	4,  // 23: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
 	17, // 24: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	34, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	33, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
 	18, // 26: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
 	19, // 27: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
 	20, // 28: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
 	21, // 29: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
 	22, // 30: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	28, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	27, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
 	0,  // 32: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	35, // 33: cmf.store.v1.AgentTokenRecord.token:type_name -> cmf.v1.AgentToken
-	30, // 34: cmf.store.v1.AgentAuthorityRecord.created:type_name -> google.protobuf.Timestamp
-	30, // 35: cmf.store.v1.AgentAuthorityRecord.retired:type_name -> google.protobuf.Timestamp
+	34, // 33: cmf.store.v1.AgentTokenRecord.token:type_name -> cmf.v1.AgentToken
+	29, // 34: cmf.store.v1.AgentAuthorityRecord.created:type_name -> google.protobuf.Timestamp
+	29, // 35: cmf.store.v1.AgentAuthorityRecord.retired:type_name -> google.protobuf.Timestamp
 	36, // [36:36] is the sub-list for method output_type
 	36, // [36:36] is the sub-list for method input_type
 	36, // [36:36] is the sub-list for extension type_name
@@ -2449,7 +2400,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
