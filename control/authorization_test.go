@@ -171,7 +171,7 @@ func (r *replica) bindMatrixRoles(t *testing.T, env string) {
 	t.Helper()
 	all := map[string][]string{
 		env: {"FlinkApplication", "FlinkStatement", "ComputePool", "EnvironmentSecretMapping"},
-		"":  {"FlinkEnvironment", "KubernetesCluster", "Secret", "FlinkCatalog", "FlinkDatabase", "DetachedSavepoint", "Installation"},
+		"":  {"FlinkEnvironment", "KubernetesCluster", "Secret", "FlinkCatalog", "FlinkDatabase", "DetachedSavepoint", "AgentToken", "AgentIdentity", "Installation"},
 	}
 	for _, role := range matrixRoles[:len(matrixRoles)-1] {
 		for environment, types := range all {

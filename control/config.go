@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
-	"slices"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -37,7 +35,8 @@ type Config struct {
 	// loaded, so that nobody connects to a replica that cannot serve yet, and closes
 	// the listener. nil where only in-process clients are served.
 	Listen func() (net.Listener, error)
-	// TLS of the listener; nil serves without encryption.
+	// TLS of the listener; nil serves without encryption. Authenticate looks at the
+	// certificates of clients.
 	TLS *TLSFiles
 	// ListenAgents opens the listener of the agents, as Listen does that of the
 	// public API. nil where no agents are served.
@@ -85,11 +84,9 @@ type Config struct {
 // certificates can be renewed in place.
 type TLSFiles struct {
 	Cert, Key string
-	// ClientCA verifies the certificates of agents; empty where they use tokens.
-	ClientCA string
-	// UserCAs verify the certificates of users and gateways, which Config.Authenticate
-	// looks at. They sign none of agents.
-	UserCAs []string
+	// ClientCAs verify the certificates of clients. Without any, clients are not asked
+	// for one.
+	ClientCAs []string
 }
 
 // minHeartbeat keeps leases, which count in seconds, meaningful.
@@ -180,52 +177,17 @@ func (f *TLSFiles) config() (*tls.Config, error) {
 		// A resumed session would not show its certificate again.
 		SessionTicketsDisabled: true,
 	}
-	agents, all := x509.NewCertPool(), x509.NewCertPool()
-	if f.ClientCA != "" {
-		if err := addCAs(f.ClientCA, agents, all); err != nil {
-			return nil, err
+	for _, file := range f.ClientCAs {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("tls: read client CA: %w", err)
 		}
-	}
-	for _, file := range f.UserCAs {
-		if err := addCAs(file, all); err != nil {
-			return nil, err
+		if out.ClientCAs == nil {
+			out.ClientCAs, out.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
 		}
-	}
-	if f.ClientCA != "" || len(f.UserCAs) > 0 {
-		out.ClientCAs = all
-		out.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	if len(f.UserCAs) > 0 {
-		out.VerifyConnection = func(state tls.ConnectionState) error { return checkAgent(state.PeerCertificates, agents) }
+		if !out.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls: %s holds no PEM certificate", file)
+		}
 	}
 	return out, nil
-}
-
-func addCAs(file string, to ...*x509.CertPool) error {
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("tls: read client CA: %w", err)
-	}
-	for _, pool := range to {
-		if !pool.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("tls: %s holds no PEM certificate", file)
-		}
-	}
-	return nil
-}
-
-// checkAgent refuses certificates that name a cluster and that no CA of agents has
-// signed: who signs those of users cannot make agents.
-func checkAgent(chain []*x509.Certificate, agents *x509.CertPool) error {
-	if len(chain) == 0 || !slices.ContainsFunc(chain[0].URIs, func(uri *url.URL) bool { return uri.Scheme == "weir" && uri.Host == "cluster" }) {
-		return nil
-	}
-	options := x509.VerifyOptions{Roots: agents, Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	for _, intermediate := range chain[1:] {
-		options.Intermediates.AddCert(intermediate)
-	}
-	if _, err := chain[0].Verify(options); err != nil {
-		return fmt.Errorf("tls: verify the certificate of an agent: %w", err)
-	}
-	return nil
 }

@@ -32,10 +32,10 @@ func TestClientCAWithoutACertificateIsRejected(t *testing.T) {
 	own := newAuthority(t).issue(t, func(*x509.Certificate) {})
 	files := &control.TLSFiles{
 		Cert: writeFile(t, "server.crt", own.certificate), Key: writeFile(t, "server.key", own.key),
-		ClientCA: writeFile(t, "agents.crt", []byte("no PEM")),
+		ClientCAs: []string{writeFile(t, "agents.crt", []byte("no PEM"))},
 	}
 	_, err := control.New(control.Config{TLS: files})
-	if want := "tls: " + files.ClientCA + " holds no PEM certificate"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "tls: " + files.ClientCAs[0] + " holds no PEM certificate"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q among the errors", err, want)
 	}
 }

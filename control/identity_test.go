@@ -34,9 +34,9 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	})
 	files := &control.TLSFiles{
-		Cert:     writeFile(t, "server.crt", server.certificate),
-		Key:      writeFile(t, "server.key", server.key),
-		ClientCA: writeFile(t, "agents.crt", ours.pem),
+		Cert:      writeFile(t, "server.crt", server.certificate),
+		Key:       writeFile(t, "server.key", server.key),
+		ClientCAs: []string{writeFile(t, "agents.crt", ours.pem)},
 	}
 	r := start(t, func(c *control.Config) { c.AgentTLS = files })
 	bearer := metadata.Pairs("authorization", "Bearer "+anyToken)

@@ -222,7 +222,7 @@ func TestAuthoritiesAreRotated(t *testing.T) {
 func TestACertificateOfAnotherAuthorityIsNotRenewed(t *testing.T) {
 	t.Parallel()
 	outside := newAuthority(t)
-	j := startJoining(t, func(c *control.Config) { c.AgentTLS.ClientCA = writeFile(t, "outside.crt", outside.pem) })
+	j := startJoining(t, func(c *control.Config) { c.AgentTLS.ClientCAs = []string{writeFile(t, "outside.crt", outside.pem)} })
 	_, err := j.fleet(t, outside.client(t, "weir://cluster/cluster-a")).Renew(t.Context(), &agentv1.RenewRequest{Cluster: "cluster-a", CertificateRequest: requestFor(t, newKey(t))})
 	equal(t, "code", codes.PermissionDenied, status.Code(err))
 	_, err = j.fleet(t, nil).Renew(t.Context(), &agentv1.RenewRequest{Cluster: "cluster-a", CertificateRequest: requestFor(t, newKey(t))})

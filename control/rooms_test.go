@@ -283,7 +283,7 @@ func TestEveryListHasItsWatch(t *testing.T) {
 		}
 		return true
 	})
-	if lists != 15 {
+	if lists != 16 {
 		t.Errorf("there are %d lists", lists)
 	}
 }

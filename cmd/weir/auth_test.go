@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
@@ -184,7 +185,7 @@ func TestCallersAreAuthenticated(t *testing.T) {
 	gatewayCert, gatewayKey := gateways.files(t, "weir://gateway/one")
 	forgedCert, forgedKey := users.files(t, "weir://gateway/one")
 	rest, api, gateway := anyLoopback(t), anyLoopback(t), anyLoopback(t)
-	start(t, "control", "--auth", auth, "--etcd-dir", t.TempDir(), "--agent-token-file", write(t, []byte("token\n")), "--admin", "",
+	start(t, "control", "--auth", auth, "--etcd-dir", t.TempDir(), "--agents", ownAddress(t), "--insecure-agent-token-file", write(t, []byte("token cluster-a\n")), "--admin", "",
 		"--http", rest, "--http-tls-cert", serverCert, "--http-tls-key", serverKey, "--grpc", api, "--tls-cert", serverCert, "--tls-key", serverKey)
 	start(t, "gateway", "--control", api, "--tls-ca", servers.file(t), "--tls-cert", gatewayCert, "--tls-key", gatewayKey,
 		"--http", gateway, "--http-tls-cert", serverCert, "--http-tls-key", serverKey, "--http-client-ca", users.file(t))
@@ -283,14 +284,16 @@ func TestCallersAreAuthenticated(t *testing.T) {
 // Whoever can connect would learn every method.
 func TestReflectionIsByFlag(t *testing.T) {
 	without, with := ownAddress(t), startDev(t).grpc
-	start(t, "control", "--auth", "none", "--etcd-dir", t.TempDir(), "--agent-token-file", write(t, []byte("token\n")), "--admin", "", "--grpc", without)
+	start(t, "control", "--auth", "none", "--etcd-dir", t.TempDir(), "--agents", ownAddress(t), "--insecure-agent-token-file", write(t, []byte("token cluster-a\n")), "--admin", "", "--grpc", without)
 	for address, want := range map[string]codes.Code{without: codes.Unimplemented, with: codes.OK} {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context(), grpc.WaitForReady(true))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx, grpc.WaitForReady(true))
 		if err != nil {
 			t.Fatal(err)
 		}

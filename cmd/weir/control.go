@@ -32,7 +32,7 @@ type controlFlags struct {
 	history                   time.Duration
 	insecureTokenFile         string
 	keyset                    string
-	tls                       control.TLSFiles
+	tlsCert, tlsKey           string
 	agentCA                   string
 	roleBindings              string
 	replica                   string
@@ -69,8 +69,8 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.DurationVar(&flags.history, "etcd-history-retention", control.DefaultHistoryRetention, "how long an external etcd keeps its history before it is compacted; 0 leaves that to the --auto-compaction-retention of etcd")
 	f.StringVar(&flags.insecureTokenFile, "insecure-agent-token-file", "", "file with static tokens of agents, for tests: one per line, followed by the cluster that it is valid for")
 	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that encrypt secrets (see weir keyset); its content can be given in WEIR_KEYSET instead")
-	f.StringVar(&flags.tls.Cert, "tls-cert", "", "certificate to serve gRPC and agents with; if not set, both are served without TLS")
-	f.StringVar(&flags.tls.Key, "tls-key", "", "private key of the certificate")
+	f.StringVar(&flags.tlsCert, "tls-cert", "", "certificate to serve gRPC and agents with; if not set, both are served without TLS")
+	f.StringVar(&flags.tlsKey, "tls-key", "", "private key of the certificate")
 	f.StringVar(&flags.agentCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
 	f.DurationVar(&flags.agentLifetime, "agent-certificate-lifetime", agentidentity.DefaultLifetime, "lifetime of the certificates that agents join for; they are renewed at two thirds of it")
 	f.StringVar(&flags.roleBindings, "role-bindings", "", "YAML file of role bindings beside those that are resources, for the first administrator (see docs/authorization.md); it is read again when it changes")
@@ -182,7 +182,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 
 // config is the part of the configuration that comes from the flags alone.
 func (f controlFlags) config(authenticate access.Authenticate, userCAs []string, log *slog.Logger) (control.Config, error) {
-	if len(userCAs) > 0 && f.tls.Cert == "" && f.rest.cert == "" {
+	if len(userCAs) > 0 && f.tlsCert == "" && f.rest.cert == "" {
 		return control.Config{}, errors.New("--auth: certificates need TLS: set --tls-cert, or --http-tls-cert")
 	}
 	tokens := fleet.Tokens{}
@@ -193,10 +193,10 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 		}
 		log.Warn("static tokens of agents neither expire nor can they be revoked: use them for tests only", "file", f.insecureTokenFile)
 	}
-	if len(tokens) == 0 && f.tls.Cert == "" {
+	if len(tokens) == 0 && f.tlsCert == "" {
 		return control.Config{}, errors.New("no agent could connect: set --tls-cert and --tls-key")
 	}
-	if f.agentCA != "" && f.tls.Cert == "" {
+	if f.agentCA != "" && f.tlsCert == "" {
 		return control.Config{}, errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
 	}
 	keys, err := openKeyset(f.keyset)
@@ -227,10 +227,12 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 	if f.etcdDir == "" {
 		config.HistoryRetention = f.history // the embedded etcd compacts by itself
 	}
-	if f.tls.Cert != "" {
-		f.tls.UserCAs = userCAs
-		config.TLS = &f.tls
-		config.AgentTLS = &control.TLSFiles{Cert: f.tls.Cert, Key: f.tls.Key, ClientCA: f.agentCA}
+	if f.tlsCert != "" {
+		config.TLS = &control.TLSFiles{Cert: f.tlsCert, Key: f.tlsKey, ClientCAs: userCAs}
+		config.AgentTLS = &control.TLSFiles{Cert: f.tlsCert, Key: f.tlsKey}
+		if f.agentCA != "" {
+			config.AgentTLS.ClientCAs = []string{f.agentCA}
+		}
 	}
 	return config, nil
 }

@@ -36,7 +36,7 @@ func (f httpFlags) secure(clientCAs []string) (func(net.Listener) net.Listener, 
 	if f.cert == "" {
 		return func(l net.Listener) net.Listener { return l }, nil
 	}
-	files := &control.TLSFiles{Cert: f.cert, Key: f.key, UserCAs: clientCAs}
+	files := &control.TLSFiles{Cert: f.cert, Key: f.key, ClientCAs: clientCAs}
 	if err := files.Check(); err != nil {
 		return nil, fmt.Errorf("--http-tls-cert: %w", err)
 	}
