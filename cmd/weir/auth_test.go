@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -185,7 +185,8 @@ func TestCallersAreAuthenticated(t *testing.T) {
 	gatewayCert, gatewayKey := gateways.files(t, "weir://gateway/one")
 	forgedCert, forgedKey := users.files(t, "weir://gateway/one")
 	rest, api, gateway := anyLoopback(t), anyLoopback(t), anyLoopback(t)
-	start(t, "control", "--auth", auth, "--etcd-dir", t.TempDir(), "--agents", ownAddress(t), "--insecure-agent-token-file", write(t, []byte("token cluster-a\n")), "--admin", "",
+	bindings := write(t, []byte("roleBindings:\n  - {principal: User:alice, role: SystemAdmin}\n"))
+	start(t, "control", "--auth", auth, "--role-bindings", bindings, "--etcd-dir", t.TempDir(), "--agents", ownAddress(t), "--insecure-agent-token-file", write(t, []byte("token cluster-a\n")), "--admin", "",
 		"--http", rest, "--http-tls-cert", serverCert, "--http-tls-key", serverKey, "--grpc", api, "--tls-cert", serverCert, "--tls-key", serverKey)
 	start(t, "gateway", "--control", api, "--tls-ca", servers.file(t), "--tls-cert", gatewayCert, "--tls-key", gatewayKey,
 		"--http", gateway, "--http-tls-cert", serverCert, "--http-tls-key", serverKey, "--http-client-ca", users.file(t))
@@ -264,7 +265,7 @@ func TestCallersAreAuthenticated(t *testing.T) {
 		"a gateway for a user":               {cert: gatewayCert, key: gatewayKey, md: passed, want: codes.OK},
 		"somebody for a user":                {md: passed, want: codes.Unauthenticated},
 		"a user that makes itself a gateway": {cert: forgedCert, key: forgedKey, md: passed, want: codes.Unauthenticated},
-		"a user that makes itself an agent":  {cert: agentCert, key: agentKey, want: codes.Unavailable}, // the connection is refused
+		"a user that makes itself an agent":  {cert: agentCert, key: agentKey, want: codes.Unauthenticated},
 	} {
 		t.Run(name+", gRPC", func(t *testing.T) {
 			_, config := servers.client(t, test.cert, test.key)
