@@ -159,17 +159,17 @@ func TestBansEndSessions(t *testing.T) {
 	der, _ := pem.Decode(identity.certificate)
 	serial := must(x509.ParseCertificate(der.Bytes))(t).SerialNumber.Text(16)
 	for name, test := range map[string]struct {
-		ban     *cmfv1.BanAgentRequest
+		ban     *cmfv1.AgentBan
 		lift    *cmfv1.LiftAgentBanRequest
 		message string
 	}{
 		"of a cluster": {
-			&cmfv1.BanAgentRequest{Subject: &cmfv1.BanAgentRequest_KubernetesClusterName{KubernetesClusterName: "cluster-a"}},
+			&cmfv1.AgentBan{Subject: &cmfv1.AgentBan_KubernetesClusterName{KubernetesClusterName: "cluster-a"}},
 			&cmfv1.LiftAgentBanRequest{Subject: &cmfv1.LiftAgentBanRequest_KubernetesClusterName{KubernetesClusterName: "cluster-a"}},
 			"The agents of the cluster are banned.",
 		},
 		"of a certificate": {
-			&cmfv1.BanAgentRequest{Subject: &cmfv1.BanAgentRequest_SerialNumber{SerialNumber: "00" + serial}},
+			&cmfv1.AgentBan{Subject: &cmfv1.AgentBan_SerialNumber{SerialNumber: "00" + serial}},
 			&cmfv1.LiftAgentBanRequest{Subject: &cmfv1.LiftAgentBanRequest_SerialNumber{SerialNumber: serial}},
 			"The certificate of the agent is banned.",
 		},
@@ -177,7 +177,7 @@ func TestBansEndSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			running := j.session(t, "cluster-a", identity)
 			banned := time.Now()
-			must(j.identities.BanAgent(t.Context(), test.ban))(t)
+			must(j.identities.BanAgent(t.Context(), &cmfv1.BanAgentRequest{Ban: test.ban}))(t)
 			running.awaitEnd(codes.PermissionDenied, test.message)
 			if took := time.Since(banned); took > time.Second {
 				t.Errorf("the session ended %s after the ban", took)

@@ -142,7 +142,7 @@ func TestAnAgentJoinsRenewsAndIsBanned(t *testing.T) {
 
 	banned := time.Now()
 	_, err = cmfv1.NewAgentIdentityServiceClient(conn).BanAgent(ctx, &cmfv1.BanAgentRequest{
-		Subject: &cmfv1.BanAgentRequest_KubernetesClusterName{KubernetesClusterName: "edge"},
+		Ban: &cmfv1.AgentBan{Subject: &cmfv1.AgentBan_KubernetesClusterName{KubernetesClusterName: "edge"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,11 @@ var deviations = []deviation{
 		"The tokens that agents join with; see docs/decisions/agent-identity.md.",
 	},
 	{
-		`operation added: DELETE /cmf/api/v1/kubernetes-clusters/\{kubernetesClusterName\}`,
+		`operation added: (GET|POST|DELETE) /cmf/api/v1/(agent-bans|agent-authorities)`,
+		"Agents that are refused, and who signs the certificates of agents; see docs/decisions/agent-identity.md.",
+	},
+	{
+		`operation added: POST /cmf/api/v1/kubernetes-clusters/\{kubernetesClusterName\}/delete`,
 		"A cluster that no environment refers to can be deleted; see docs/decisions/agent-identity.md.",
 	},
 

@@ -52,7 +52,7 @@ type service struct {
 	*Identities
 }
 
-// subject is what a ban is about, as BanAgentRequest and LiftAgentBanRequest say.
+// subject is what a ban is about, as AgentBan and LiftAgentBanRequest say.
 type subject interface {
 	GetKubernetesClusterName() string
 	GetSerialNumber() string
@@ -73,14 +73,9 @@ func describe(s subject) string {
 }
 
 func (s *service) BanAgent(ctx context.Context, req *cmfv1.BanAgentRequest) (*cmfv1.AgentBan, error) {
-	ban := &cmfv1.AgentBan{Reason: req.GetReason(), CreationTimestamp: resource.Now()}
-	if serial := req.GetSerialNumber(); serial != "" {
-		ban.Subject = &cmfv1.AgentBan_SerialNumber{SerialNumber: serial}
-	} else {
-		ban.Subject = &cmfv1.AgentBan_KubernetesClusterName{KubernetesClusterName: req.GetKubernetesClusterName()}
-	}
-	err := resource.Update(ctx, s.Authorities.store, "The ban of "+describe(req), func(tx *store.Tx) error {
-		s.Bans.records.Put(tx, keyOf(req), ban)
+	ban := &cmfv1.AgentBan{Subject: req.GetBan().GetSubject(), Reason: req.GetBan().GetReason(), CreationTimestamp: resource.Now()}
+	err := resource.Update(ctx, s.Authorities.store, "The ban of "+describe(ban), func(tx *store.Tx) error {
+		s.Bans.records.Put(tx, keyOf(ban), ban)
 		return nil
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ package cmfv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -30,8 +31,10 @@ type AgentBan struct {
 	//
 	//	*AgentBan_KubernetesClusterName
 	//	*AgentBan_SerialNumber
-	Subject           isAgentBan_Subject     `protobuf_oneof:"subject"`
-	Reason            string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Subject isAgentBan_Subject `protobuf_oneof:"subject"`
+	// For those who read the list of bans.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Output only.
 	CreationTimestamp *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_timestamp,json=creationTimestamp,proto3" json:"creation_timestamp,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -115,7 +118,7 @@ type AgentBan_KubernetesClusterName struct {
 }
 
 type AgentBan_SerialNumber struct {
-	// The serial number of a certificate, in hexadecimal digits.
+	// In hexadecimal digits, as openssl x509 -serial prints it.
 	SerialNumber string `protobuf:"bytes,2,opt,name=serial_number,json=serialNumber,proto3,oneof"`
 }
 
@@ -124,14 +127,8 @@ func (*AgentBan_KubernetesClusterName) isAgentBan_Subject() {}
 func (*AgentBan_SerialNumber) isAgentBan_Subject() {}
 
 type BanAgentRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Types that are valid to be assigned to Subject:
-	//
-	//	*BanAgentRequest_KubernetesClusterName
-	//	*BanAgentRequest_SerialNumber
-	Subject isBanAgentRequest_Subject `protobuf_oneof:"subject"`
-	// For those who read the list of bans.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ban           *AgentBan              `protobuf:"bytes,1,opt,name=ban,proto3" json:"ban,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,54 +163,12 @@ func (*BanAgentRequest) Descriptor() ([]byte, []int) {
 	return file_cmf_v1_agent_identity_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *BanAgentRequest) GetSubject() isBanAgentRequest_Subject {
+func (x *BanAgentRequest) GetBan() *AgentBan {
 	if x != nil {
-		return x.Subject
+		return x.Ban
 	}
 	return nil
 }
-
-func (x *BanAgentRequest) GetKubernetesClusterName() string {
-	if x != nil {
-		if x, ok := x.Subject.(*BanAgentRequest_KubernetesClusterName); ok {
-			return x.KubernetesClusterName
-		}
-	}
-	return ""
-}
-
-func (x *BanAgentRequest) GetSerialNumber() string {
-	if x != nil {
-		if x, ok := x.Subject.(*BanAgentRequest_SerialNumber); ok {
-			return x.SerialNumber
-		}
-	}
-	return ""
-}
-
-func (x *BanAgentRequest) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-type isBanAgentRequest_Subject interface {
-	isBanAgentRequest_Subject()
-}
-
-type BanAgentRequest_KubernetesClusterName struct {
-	KubernetesClusterName string `protobuf:"bytes,1,opt,name=kubernetes_cluster_name,json=kubernetesClusterName,proto3,oneof"`
-}
-
-type BanAgentRequest_SerialNumber struct {
-	// In hexadecimal digits, as openssl x509 -serial prints it.
-	SerialNumber string `protobuf:"bytes,2,opt,name=serial_number,json=serialNumber,proto3,oneof"`
-}
-
-func (*BanAgentRequest_KubernetesClusterName) isBanAgentRequest_Subject() {}
-
-func (*BanAgentRequest_SerialNumber) isBanAgentRequest_Subject() {}
 
 type GetAgentBansRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -597,19 +552,16 @@ var File_cmf_v1_agent_identity_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_agent_identity_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcmf/v1/agent_identity.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x01\n" +
-	"\bAgentBan\x128\n" +
-	"\x17kubernetes_cluster_name\x18\x01 \x01(\tH\x00R\x15kubernetesClusterName\x12%\n" +
-	"\rserial_number\x18\x02 \x01(\tH\x00R\fserialNumber\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\x12I\n" +
-	"\x12creation_timestamp\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11creationTimestampB\t\n" +
-	"\asubject\"\xce\x01\n" +
-	"\x0fBanAgentRequest\x12D\n" +
+	"\x1bcmf/v1/agent_identity.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n" +
+	"\bAgentBan\x12D\n" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xfd\x01H\x00R\x15kubernetesClusterName\x12A\n" +
 	"\rserial_number\x18\x02 \x01(\tB\x1a\xbaH\x17r\x152\x13^[0-9A-Fa-f]{1,40}$H\x00R\fserialNumber\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reasonB\x10\n" +
-	"\asubject\x12\x05\xbaH\x02\b\x01\"\x15\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\x12I\n" +
+	"\x12creation_timestamp\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11creationTimestampB\x10\n" +
+	"\asubject\x12\x05\xbaH\x02\b\x01\"=\n" +
+	"\x0fBanAgentRequest\x12*\n" +
+	"\x03ban\x18\x01 \x01(\v2\x10.cmf.v1.AgentBanB\x06\xbaH\x03\xc8\x01\x01R\x03ban\"\x15\n" +
 	"\x13GetAgentBansRequest\"<\n" +
 	"\x14GetAgentBansResponse\x12$\n" +
 	"\x04bans\x18\x01 \x03(\v2\x10.cmf.v1.AgentBanR\x04bans\"\xb0\x01\n" +
@@ -626,18 +578,18 @@ const file_cmf_v1_agent_identity_proto_rawDesc = "" +
 	"\x14expiration_timestamp\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x13expirationTimestamp\"\x1c\n" +
 	"\x1aGetAgentAuthoritiesRequest\"W\n" +
 	"\x1bGetAgentAuthoritiesResponse\x128\n" +
-	"\vauthorities\x18\x01 \x03(\v2\x16.cmf.v1.AgentAuthorityR\vauthorities2\xad\x04\n" +
-	"\x14AgentIdentityService\x12T\n" +
-	"\bBanAgent\x12\x17.cmf.v1.BanAgentRequest\x1a\x10.cmf.v1.AgentBan\"\x1d\xba\xd4\x18\x19\n" +
-	"\x06update\x12\rAgentIdentity\x18\x01\x12e\n" +
-	"\fGetAgentBans\x12\x1b.cmf.v1.GetAgentBansRequest\x1a\x1c.cmf.v1.GetAgentBansResponse\"\x1a\xba\xd4\x18\x16\n" +
-	"\x03get\x12\rAgentIdentity\x18\x01\x12h\n" +
-	"\fLiftAgentBan\x12\x1b.cmf.v1.LiftAgentBanRequest\x1a\x1c.cmf.v1.LiftAgentBanResponse\"\x1d\xba\xd4\x18\x19\n" +
-	"\x06update\x12\rAgentIdentity\x18\x01\x12r\n" +
-	"\x14RotateAgentAuthority\x12#.cmf.v1.RotateAgentAuthorityRequest\x1a\x16.cmf.v1.AgentAuthority\"\x1d\xba\xd4\x18\x19\n" +
-	"\x06update\x12\rAgentIdentity\x18\x01\x12z\n" +
-	"\x13GetAgentAuthorities\x12\".cmf.v1.GetAgentAuthoritiesRequest\x1a#.cmf.v1.GetAgentAuthoritiesResponse\"\x1a\xba\xd4\x18\x16\n" +
-	"\x03get\x12\rAgentIdentity\x18\x01B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\vauthorities\x18\x01 \x03(\v2\x16.cmf.v1.AgentAuthorityR\vauthorities2\xf5\x05\n" +
+	"\x14AgentIdentityService\x12\x7f\n" +
+	"\bBanAgent\x12\x17.cmf.v1.BanAgentRequest\x1a\x10.cmf.v1.AgentBan\"H\xaa\xd4\x18\x04\x1a\x02\x90\x03\xba\xd4\x18\x19\n" +
+	"\x06update\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x1d:\x03ban\"\x16/cmf/api/v1/agent-bans\x12\x83\x01\n" +
+	"\fGetAgentBans\x12\x1b.cmf.v1.GetAgentBansRequest\x1a\x1c.cmf.v1.GetAgentBansResponse\"8\xba\xd4\x18\x16\n" +
+	"\x03get\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/cmf/api/v1/agent-bans\x12\x91\x01\n" +
+	"\fLiftAgentBan\x12\x1b.cmf.v1.LiftAgentBanRequest\x1a\x1c.cmf.v1.LiftAgentBanResponse\"F\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18\x19\n" +
+	"\x06update\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x18*\x16/cmf/api/v1/agent-bans\x12\x9f\x01\n" +
+	"\x14RotateAgentAuthority\x12#.cmf.v1.RotateAgentAuthorityRequest\x1a\x16.cmf.v1.AgentAuthority\"J\xaa\xd4\x18\x04\x1a\x02\x99\x03\xba\xd4\x18\x19\n" +
+	"\x06update\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1d/cmf/api/v1/agent-authorities\x12\x9f\x01\n" +
+	"\x13GetAgentAuthorities\x12\".cmf.v1.GetAgentAuthoritiesRequest\x1a#.cmf.v1.GetAgentAuthoritiesResponse\"?\xba\xd4\x18\x16\n" +
+	"\x03get\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/cmf/api/v1/agent-authoritiesB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_agent_identity_proto_rawDescOnce sync.Once
@@ -667,25 +619,26 @@ var file_cmf_v1_agent_identity_proto_goTypes = []any{
 }
 var file_cmf_v1_agent_identity_proto_depIdxs = []int32{
 	10, // 0: cmf.v1.AgentBan.creation_timestamp:type_name -> google.protobuf.Timestamp
-	0,  // 1: cmf.v1.GetAgentBansResponse.bans:type_name -> cmf.v1.AgentBan
-	10, // 2: cmf.v1.AgentAuthority.creation_timestamp:type_name -> google.protobuf.Timestamp
-	10, // 3: cmf.v1.AgentAuthority.expiration_timestamp:type_name -> google.protobuf.Timestamp
-	7,  // 4: cmf.v1.GetAgentAuthoritiesResponse.authorities:type_name -> cmf.v1.AgentAuthority
-	1,  // 5: cmf.v1.AgentIdentityService.BanAgent:input_type -> cmf.v1.BanAgentRequest
-	2,  // 6: cmf.v1.AgentIdentityService.GetAgentBans:input_type -> cmf.v1.GetAgentBansRequest
-	4,  // 7: cmf.v1.AgentIdentityService.LiftAgentBan:input_type -> cmf.v1.LiftAgentBanRequest
-	6,  // 8: cmf.v1.AgentIdentityService.RotateAgentAuthority:input_type -> cmf.v1.RotateAgentAuthorityRequest
-	8,  // 9: cmf.v1.AgentIdentityService.GetAgentAuthorities:input_type -> cmf.v1.GetAgentAuthoritiesRequest
-	0,  // 10: cmf.v1.AgentIdentityService.BanAgent:output_type -> cmf.v1.AgentBan
-	3,  // 11: cmf.v1.AgentIdentityService.GetAgentBans:output_type -> cmf.v1.GetAgentBansResponse
-	5,  // 12: cmf.v1.AgentIdentityService.LiftAgentBan:output_type -> cmf.v1.LiftAgentBanResponse
-	7,  // 13: cmf.v1.AgentIdentityService.RotateAgentAuthority:output_type -> cmf.v1.AgentAuthority
-	9,  // 14: cmf.v1.AgentIdentityService.GetAgentAuthorities:output_type -> cmf.v1.GetAgentAuthoritiesResponse
-	10, // [10:15] is the sub-list for method output_type
-	5,  // [5:10] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	0,  // 1: cmf.v1.BanAgentRequest.ban:type_name -> cmf.v1.AgentBan
+	0,  // 2: cmf.v1.GetAgentBansResponse.bans:type_name -> cmf.v1.AgentBan
+	10, // 3: cmf.v1.AgentAuthority.creation_timestamp:type_name -> google.protobuf.Timestamp
+	10, // 4: cmf.v1.AgentAuthority.expiration_timestamp:type_name -> google.protobuf.Timestamp
+	7,  // 5: cmf.v1.GetAgentAuthoritiesResponse.authorities:type_name -> cmf.v1.AgentAuthority
+	1,  // 6: cmf.v1.AgentIdentityService.BanAgent:input_type -> cmf.v1.BanAgentRequest
+	2,  // 7: cmf.v1.AgentIdentityService.GetAgentBans:input_type -> cmf.v1.GetAgentBansRequest
+	4,  // 8: cmf.v1.AgentIdentityService.LiftAgentBan:input_type -> cmf.v1.LiftAgentBanRequest
+	6,  // 9: cmf.v1.AgentIdentityService.RotateAgentAuthority:input_type -> cmf.v1.RotateAgentAuthorityRequest
+	8,  // 10: cmf.v1.AgentIdentityService.GetAgentAuthorities:input_type -> cmf.v1.GetAgentAuthoritiesRequest
+	0,  // 11: cmf.v1.AgentIdentityService.BanAgent:output_type -> cmf.v1.AgentBan
+	3,  // 12: cmf.v1.AgentIdentityService.GetAgentBans:output_type -> cmf.v1.GetAgentBansResponse
+	5,  // 13: cmf.v1.AgentIdentityService.LiftAgentBan:output_type -> cmf.v1.LiftAgentBanResponse
+	7,  // 14: cmf.v1.AgentIdentityService.RotateAgentAuthority:output_type -> cmf.v1.AgentAuthority
+	9,  // 15: cmf.v1.AgentIdentityService.GetAgentAuthorities:output_type -> cmf.v1.GetAgentAuthoritiesResponse
+	11, // [11:16] is the sub-list for method output_type
+	6,  // [6:11] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_cmf_v1_agent_identity_proto_init() }
@@ -694,13 +647,10 @@ func file_cmf_v1_agent_identity_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_agent_identity_proto_msgTypes[0].OneofWrappers = []any{
 		(*AgentBan_KubernetesClusterName)(nil),
 		(*AgentBan_SerialNumber)(nil),
-	}
-	file_cmf_v1_agent_identity_proto_msgTypes[1].OneofWrappers = []any{
-		(*BanAgentRequest_KubernetesClusterName)(nil),
-		(*BanAgentRequest_SerialNumber)(nil),
 	}
 	file_cmf_v1_agent_identity_proto_msgTypes[4].OneofWrappers = []any{
 		(*LiftAgentBanRequest_KubernetesClusterName)(nil),

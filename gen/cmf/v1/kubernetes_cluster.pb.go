@@ -818,7 +818,7 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\x1fWatchKubernetesClustersResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x121\n" +
 	"\x06object\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x99\b\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xa0\b\n" +
 	"\x18KubernetesClusterService\x12\xa7\x01\n" +
 	"\x16ListKubernetesClusters\x12%.cmf.v1.ListKubernetesClustersRequest\x1a\x1e.cmf.v1.KubernetesClustersPage\"F\xba\xd4\x18\x1b\n" +
 	"\x04list\x12\x11KubernetesCluster\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/kubernetes-clusters\x12\x8e\x01\n" +
@@ -827,9 +827,9 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\x14GetKubernetesCluster\x12#.cmf.v1.GetKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"\x80\x01\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x183\n" +
 	"\x03get\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xed\x01\n" +
 	"\x17UpdateKubernetesCluster\x12&.cmf.v1.UpdateKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"\x8e\x01\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x186\n" +
-	"\x06update\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xf5\x01\n" +
-	"\x17DeleteKubernetesCluster\x12&.cmf.v1.DeleteKubernetesClusterRequest\x1a'.cmf.v1.DeleteKubernetesClusterResponse\"\x88\x01\xaa\xd4\x18\t\b\xcc\x01\x1a\x04\x94\x03\x99\x03\xba\xd4\x186\n" +
-	"\x06delete\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02;*9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\x06update\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xfc\x01\n" +
+	"\x17DeleteKubernetesCluster\x12&.cmf.v1.DeleteKubernetesClusterRequest\x1a'.cmf.v1.DeleteKubernetesClusterResponse\"\x8f\x01\xaa\xd4\x18\t\b\xcc\x01\x1a\x04\x94\x03\x99\x03\xba\xd4\x186\n" +
+	"\x06delete\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02B\"@/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}/deleteB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_kubernetes_cluster_proto_rawDescOnce sync.Once

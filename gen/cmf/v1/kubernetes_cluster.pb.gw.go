@@ -287,13 +287,13 @@ func RegisterKubernetesClusterServiceHandlerServer(ctx context.Context, mux *run
 		}
 		forward_KubernetesClusterService_UpdateKubernetesCluster_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodDelete, pattern_KubernetesClusterService_DeleteKubernetesCluster_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPost, pattern_KubernetesClusterService_DeleteKubernetesCluster_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster", runtime.WithHTTPPathPattern("/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster", runtime.WithHTTPPathPattern("/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}/delete"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -398,11 +398,11 @@ func RegisterKubernetesClusterServiceHandlerClient(ctx context.Context, mux *run
 		}
 		forward_KubernetesClusterService_UpdateKubernetesCluster_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodDelete, pattern_KubernetesClusterService_DeleteKubernetesCluster_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPost, pattern_KubernetesClusterService_DeleteKubernetesCluster_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster", runtime.WithHTTPPathPattern("/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/cmf.v1.KubernetesClusterService/DeleteKubernetesCluster", runtime.WithHTTPPathPattern("/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}/delete"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -422,7 +422,7 @@ var (
 	pattern_KubernetesClusterService_ListKubernetesClusters_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"cmf", "api", "v1", "kubernetes-clusters"}, ""))
 	pattern_KubernetesClusterService_GetKubernetesCluster_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name"}, ""))
 	pattern_KubernetesClusterService_UpdateKubernetesCluster_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name"}, ""))
-	pattern_KubernetesClusterService_DeleteKubernetesCluster_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name"}, ""))
+	pattern_KubernetesClusterService_DeleteKubernetesCluster_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5}, []string{"cmf", "api", "v1", "kubernetes-clusters", "kubernetes_cluster_name", "delete"}, ""))
 )
 
 var (

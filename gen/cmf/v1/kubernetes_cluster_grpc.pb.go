@@ -48,7 +48,7 @@ type KubernetesClusterServiceClient interface {
 	// Certificates that were issued to agents of the cluster before are no longer
 	// accepted, so that it is registered again only by an agent that joins with a new
 	// token. Fails with FAILED_PRECONDITION while environments reference the cluster.
-	// CMF has no counterpart.
+	// CMF has no counterpart, and answers DELETE on the path of a cluster with 405.
 	DeleteKubernetesCluster(ctx context.Context, in *DeleteKubernetesClusterRequest, opts ...grpc.CallOption) (*DeleteKubernetesClusterResponse, error)
 }
 
@@ -141,7 +141,7 @@ type KubernetesClusterServiceServer interface {
 	// Certificates that were issued to agents of the cluster before are no longer
 	// accepted, so that it is registered again only by an agent that joins with a new
 	// token. Fails with FAILED_PRECONDITION while environments reference the cluster.
-	// CMF has no counterpart.
+	// CMF has no counterpart, and answers DELETE on the path of a cluster with 405.
 	DeleteKubernetesCluster(context.Context, *DeleteKubernetesClusterRequest) (*DeleteKubernetesClusterResponse, error)
 	mustEmbedUnimplementedKubernetesClusterServiceServer()
 }

@@ -13,6 +13,7 @@ import (
 // that have REST paths. The handlers call the services over conn.
 func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 	return errors.Join(
+		RegisterAgentIdentityServiceHandlerClient(ctx, mux, NewAgentIdentityServiceClient(conn)),
 		RegisterAgentTokenServiceHandlerClient(ctx, mux, NewAgentTokenServiceClient(conn)),
 		RegisterApplicationEventServiceHandlerClient(ctx, mux, NewApplicationEventServiceClient(conn)),
 		RegisterApplicationInstanceServiceHandlerClient(ctx, mux, NewApplicationInstanceServiceClient(conn)),
