@@ -72,7 +72,7 @@ func (s *signer) issue(t *testing.T, template *x509.Certificate, key *ecdsa.Priv
 	return certificate
 }
 
-// files writes a certificate for loopback with a URI SAN, if one is given, and its key.
+// files writes a certificate of ownHost with a URI SAN, if one is given, and its key.
 func (s *signer) files(t *testing.T, uri string) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -81,7 +81,7 @@ func (s *signer) files(t *testing.T, uri string) (certificate, key string) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "weir"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{ownHost()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if uri != "" {
 		parsed, err := url.Parse(uri)
@@ -118,14 +118,19 @@ func write(t *testing.T, data []byte) string {
 	return path
 }
 
-// token is a token of an issuer.
+// token is a token of an issuer, for alice.
 func (s *signer) token(t *testing.T, issuer string) string {
+	t.Helper()
+	return s.tokenOf(t, issuer, "alice")
+}
+
+func (s *signer) tokenOf(t *testing.T, issuer, user string) string {
 	t.Helper()
 	made, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: s.key}, (&jose.SignerOptions{}).WithHeader("kid", "key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := json.Marshal(map[string]any{"iss": issuer, "aud": "weir", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()})
+	payload, err := json.Marshal(map[string]any{"iss": issuer, "aud": "weir", "sub": user, "exp": time.Now().Add(time.Hour).Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +189,7 @@ func TestCallersAreAuthenticated(t *testing.T) {
 	agentCert, agentKey := users.files(t, "weir://cluster/edge")
 	gatewayCert, gatewayKey := gateways.files(t, "weir://gateway/one")
 	forgedCert, forgedKey := users.files(t, "weir://gateway/one")
-	rest, api, gateway := anyLoopback(t), anyLoopback(t), anyLoopback(t)
+	rest, api, gateway := ownAddress(t), ownAddress(t), ownAddress(t)
 	bindings := write(t, []byte("roleBindings:\n  - {principal: User:alice, role: SystemAdmin}\n"))
 	start(t, "control", "--auth", auth, "--role-bindings", bindings, "--etcd-dir", t.TempDir(), "--agents", ownAddress(t), "--insecure-agent-token-file", write(t, []byte("token cluster-a\n")), "--admin", "",
 		"--http", rest, "--http-tls-cert", serverCert, "--http-tls-key", serverKey, "--grpc", api, "--tls-cert", serverCert, "--tls-key", serverKey)
@@ -313,17 +318,6 @@ func mustRead(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return data
-}
-
-// anyLoopback is an address of 127.0.0.1, which the certificates are for.
-func anyLoopback(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", anyPort)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // A page of another origin whose name resolves to the address of weir dev.

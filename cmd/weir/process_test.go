@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -81,13 +80,18 @@ const anyPort = "127.0.0.1:0"
 // The host is of this test's process alone, so that no other process is given the port.
 func ownAddress(t *testing.T) string {
 	t.Helper()
-	pid := os.Getpid()
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16%254, pid>>8&255, 1+pid%254))
+	listener, err := net.Listen("tcp", net.JoinHostPort(ownHost().String(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
 	return listener.Addr().String()
+}
+
+// ownHost is the loopback address of this process.
+func ownHost() net.IP {
+	pid := os.Getpid()
+	return net.IPv4(127, byte(1+pid>>16%254), byte(pid>>8), byte(1+pid%254))
 }
 
 // addresses are those of REST and gRPC in what weir dev prints.
