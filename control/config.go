@@ -59,6 +59,9 @@ type Config struct {
 	AgentCertificateLifetime time.Duration
 	// Keys seal secrets. Without any, secrets cannot be created or read.
 	Keys *seal.Keys
+	// IgnoreMissingKeys serves although etcd has values that are sealed with keys which
+	// Keys lacks, as after the loss of a keyset.
+	IgnoreMissingKeys bool
 	// Heartbeat of agents; 0 means DefaultHeartbeat.
 	Heartbeat time.Duration
 	// HistoryRetention is how long etcd keeps its history before the leader has it

@@ -60,6 +60,7 @@ type Control struct {
 	unary      unaryCalls
 	// serving is set while consistent reads are possible.
 	serving atomic.Bool
+	sealed  atomic.Pointer[sealedState]
 }
 
 // New builds a replica. Its error lists everything that is wrong with the
@@ -188,6 +189,9 @@ func (c *Control) Run(ctx context.Context) error {
 		case <-c.store.Ready():
 		case <-inner.Done():
 			return nil
+		}
+		if err := c.checkKeyset(); err != nil {
+			return err
 		}
 		group.Go(func() error { return c.rooms.bindings.Follow(inner, c.authorizer) })
 		if file := c.config.RoleBindings; file != "" {

@@ -27,7 +27,7 @@ func (c *Control) Ready(ctx context.Context) error {
 	if err := c.store.Healthy(ctx); err != nil {
 		return fmt.Errorf("etcd: %w", err)
 	}
-	return nil
+	return c.checkKeyset()
 }
 
 // Warnings are what somebody has to do something about although requests are served.
@@ -68,6 +68,9 @@ func (c *Control) servingStatus(ctx context.Context) (healthv1.HealthCheckRespon
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if _, err := c.store.View(ctx); err != nil {
+		return healthv1.HealthCheckResponse_NOT_SERVING, err
+	}
+	if err := c.checkKeyset(); err != nil {
 		return healthv1.HealthCheckResponse_NOT_SERVING, err
 	}
 	return healthv1.HealthCheckResponse_SERVING, nil

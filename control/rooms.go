@@ -141,6 +141,9 @@ func newRooms(s *store.Store, config Config) *rooms {
 	duties := []func(context.Context) error{ownership.FinishRemovals(s, registry, config.Log)}
 	for _, room := range r.all {
 		duties = append(duties, room.Duties...)
+		for _, sealed := range room.Sealed {
+			duties = append(duties, sealed.Reseal)
+		}
 	}
 	if config.HistoryRetention > 0 {
 		duties = append(duties, func(ctx context.Context) error { return s.Compact(ctx, config.HistoryRetention) })

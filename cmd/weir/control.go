@@ -32,6 +32,7 @@ type controlFlags struct {
 	history                   time.Duration
 	insecureTokenFile         string
 	keyset                    string
+	ignoreMissingKeys         bool
 	tlsCert, tlsKey           string
 	agentCA                   string
 	roleBindings              string
@@ -69,6 +70,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.DurationVar(&flags.history, "etcd-history-retention", control.DefaultHistoryRetention, "how long an external etcd keeps its history before it is compacted; 0 leaves that to the --auto-compaction-retention of etcd")
 	f.StringVar(&flags.insecureTokenFile, "insecure-agent-token-file", "", "file with static tokens of agents, for tests: one per line, followed by the cluster that it is valid for")
 	f.StringVar(&flags.keyset, "keyset", "", "file with the keys that encrypt secrets (see weir keyset); its content can be given in WEIR_KEYSET instead")
+	f.BoolVar(&flags.ignoreMissingKeys, "ignore-missing-keys", false, "serve although etcd has values that are encrypted with keys which the keyset lacks; for when they are lost")
 	f.StringVar(&flags.tlsCert, "tls-cert", "", "certificate to serve gRPC and agents with; if not set, both are served without TLS")
 	f.StringVar(&flags.tlsKey, "tls-key", "", "private key of the certificate")
 	f.StringVar(&flags.agentCA, "agent-ca", "", "PEM file with the CA certificates that verify the client certificates of agents")
@@ -213,6 +215,7 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 		AgentTokens:              tokens,
 		AgentCertificateLifetime: f.agentLifetime,
 		Keys:                     keys,
+		IgnoreMissingKeys:        f.ignoreMissingKeys,
 		Heartbeat:                f.heartbeat,
 		Kafka:                    f.kafka,
 		Limits:                   application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},

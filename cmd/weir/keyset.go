@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +36,9 @@ func keysetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keyset",
 		Short: "Create and rotate the keys that encrypt secrets",
+		Long: "A keyset is a file of keys. The primary key encrypts, and all of them decrypt. To replace the primary key:\n" +
+			"add a key and restart all replicas of the control plane with the new file; then promote the key and restart\n" +
+			"them again; and when the values are encrypted with it, drop the old key.",
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "new FILE",
@@ -52,28 +57,88 @@ func keysetCommand() *cobra.Command {
 			return errors.Join(err, file.Close())
 		},
 	}, &cobra.Command{
-		Use:   "rotate FILE",
-		Short: "Add a new key to a keyset file and use it for encryption",
-		Long: "Adds a new key to the keyset and makes it the key that encrypts. Older keys are kept for decryption.\n" +
-			"Restart all replicas of the control plane with the new file. Once all of them have read it, the leader\n" +
-			"encrypts every secret with the new key.",
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			before, err := os.ReadFile(args[0])
+		Use:   "list FILE",
+		Short: "List the keys of a keyset file",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := os.ReadFile(args[0])
 			if err != nil {
 				return fmt.Errorf("keyset: %w", err)
 			}
-			after, err := seal.Rotate(before)
-			if err != nil {
-				return err
-			}
-			// Written beside and renamed: half a keyset would lose every secret.
-			beside := args[0] + ".new"
-			if err := os.WriteFile(beside, after, 0o600); err != nil {
-				return fmt.Errorf("keyset: %w", err)
-			}
-			return os.Rename(beside, args[0])
+			return printKeys(cmd.OutOrStdout(), text)
+		},
+	}, &cobra.Command{
+		Use:   "add FILE",
+		Short: "Add a new key to a keyset file, which decrypts only until it is promoted",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return editKeyset(cmd.OutOrStdout(), args[0], seal.Add)
+		},
+	}, &cobra.Command{
+		Use:   "promote FILE KEY",
+		Short: "Make a key the primary one, which encrypts",
+		Long: "Makes a key of the keyset the primary one, which encrypts. All replicas must have the key already: those that\n" +
+			"lack it cannot decrypt what the others encrypt with it, and are not ready. The leader encrypts every value again.",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return editKey(cmd.OutOrStdout(), args, seal.Promote)
+		},
+	}, &cobra.Command{
+		Use:   "drop FILE KEY",
+		Short: "Remove a key that is not the primary one",
+		Long: "Removes a key from the keyset. While etcd has values that are encrypted with it, replicas do not start with\n" +
+			"the new file, and say so.",
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return editKey(cmd.OutOrStdout(), args, seal.Drop)
 		},
 	})
 	return cmd
+}
+
+func printKeys(out io.Writer, keyset []byte) error {
+	keys, err := seal.List(keyset)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		role := "decrypts"
+		if key.Primary {
+			role = "primary"
+		}
+		if _, err := fmt.Fprintf(out, "%d\t%s\n", key.ID, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// editKey changes a keyset file; args are the file and the id of a key.
+func editKey(out io.Writer, args []string, change func(keyset []byte, id uint32) ([]byte, error)) error {
+	id, err := strconv.ParseUint(args[1], 10, 32)
+	if err != nil {
+		return fmt.Errorf("key %q: must be an id as in weir keyset list", args[1])
+	}
+	return editKeyset(out, args[0], func(keyset []byte) ([]byte, error) { return change(keyset, uint32(id)) })
+}
+
+// editKeyset changes a keyset file and prints its keys.
+func editKeyset(out io.Writer, path string, change func(keyset []byte) ([]byte, error)) error {
+	before, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("keyset: %w", err)
+	}
+	after, err := change(before)
+	if err != nil {
+		return err
+	}
+	// Written beside and renamed: half a keyset would lose every secret.
+	beside := path + ".new"
+	if err := os.WriteFile(beside, after, 0o600); err != nil {
+		return fmt.Errorf("keyset: %w", err)
+	}
+	if err := os.Rename(beside, path); err != nil {
+		return fmt.Errorf("keyset: %w", err)
+	}
+	return printKeys(out, after)
 }

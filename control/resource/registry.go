@@ -22,6 +22,8 @@ type Room struct {
 	// Duties are what the leader among the replicas does without being asked.
 	// Each runs until its context ends. Two leaders at once must do no harm.
 	Duties []func(context.Context) error
+	// Sealed are the values that are encrypted in etcd.
+	Sealed []Sealed
 }
 
 // Registered is a Kind, whatever its types.

@@ -2,16 +2,45 @@ package resource
 
 import (
 	"context"
+	"iter"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openweir/weir/control/store"
 )
 
-// Reseal is a duty that seals again whatever is sealed with a key that has been
-// rotated out, so that the old key can be removed from the keyset. resealed returns
-// the record with its values under the current key: the record itself if they are.
-func Reseal[R proto.Message](s *store.Store, name string, records *store.Collection[R], resealed func(key string, record R) (R, error)) func(context.Context) error {
+// Sealed are the values of a collection that are sealed with keys of the keyset.
+type Sealed struct {
+	// Values returns the sealed values.
+	Values func(at store.Reader) iter.Seq[string]
+	// Reseal is a duty that seals again whatever is sealed with another key than the
+	// primary one, so that the other can be removed from the keyset.
+	Reseal func(context.Context) error
+}
+
+// NewSealed describes the sealed values of a collection. values are those of a record,
+// and resealed is the record with its values under the primary key: the record itself
+// if they are.
+func NewSealed[R proto.Message](
+	s *store.Store, name string, records *store.Collection[R], values func(record R) iter.Seq[string], resealed func(key string, record R) (R, error),
+) Sealed {
+	return Sealed{
+		Values: func(at store.Reader) iter.Seq[string] {
+			return func(yield func(string) bool) {
+				for record := range records.In(at).Under("") {
+					for value := range values(record.Value()) {
+						if !yield(value) {
+							return
+						}
+					}
+				}
+			}
+		},
+		Reseal: reseal(s, name, records, resealed),
+	}
+}
+
+func reseal[R proto.Message](s *store.Store, name string, records *store.Collection[R], resealed func(key string, record R) (R, error)) func(context.Context) error {
 	one := func(ctx context.Context, key string) error {
 		outdated := func(o *store.Object[R]) (R, bool, error) {
 			var none R

@@ -5,7 +5,6 @@
 package seal
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
@@ -30,14 +28,15 @@ type Keys struct {
 	primitive tink.AEAD
 	// primary is the id of the key that seals; others only open.
 	primary uint32
+	ids     map[uint32]bool // of all keys
 }
 
 // Parse reads a Tink keyset as JSON, with its keys in the clear: the file, or
 // whatever else it comes from, has to be kept as a secret itself.
 func Parse(keysetJSON []byte) (*Keys, error) {
-	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(keysetJSON)))
+	handle, err := read(keysetJSON)
 	if err != nil {
-		return nil, fmt.Errorf("parse keyset: %w", err)
+		return nil, err
 	}
 	return fromHandle(handle)
 }
@@ -51,46 +50,15 @@ func fromHandle(handle *keyset.Handle) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the primary key of the keyset: %w", err)
 	}
-	return &Keys{primitive: primitive, primary: primary.KeyID()}, nil
-}
-
-// Generate makes a keyset with one new key.
-func Generate() ([]byte, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, fmt.Errorf("generate key: %w", err)
+	ids := map[uint32]bool{}
+	for i := range handle.Len() {
+		entry, err := handle.Entry(i)
+		if err != nil {
+			return nil, fmt.Errorf("find the keys of the keyset: %w", err)
+		}
+		ids[entry.KeyID()] = true
 	}
-	return marshal(handle)
-}
-
-// Rotate adds a new key to a keyset and makes it the one that seals. The others
-// stay, to open what they sealed.
-func Rotate(keysetJSON []byte) ([]byte, error) {
-	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(keysetJSON)))
-	if err != nil {
-		return nil, fmt.Errorf("parse keyset: %w", err)
-	}
-	manager := keyset.NewManagerFromHandle(handle)
-	id, err := manager.Add(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, fmt.Errorf("add key: %w", err)
-	}
-	if err := manager.SetPrimary(id); err != nil {
-		return nil, fmt.Errorf("make key %d primary: %w", id, err)
-	}
-	rotated, err := manager.Handle()
-	if err != nil {
-		return nil, fmt.Errorf("rotate keyset: %w", err)
-	}
-	return marshal(rotated)
-}
-
-func marshal(handle *keyset.Handle) ([]byte, error) {
-	var b bytes.Buffer
-	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&b)); err != nil {
-		return nil, fmt.Errorf("write keyset: %w", err)
-	}
-	return append(b.Bytes(), '\n'), nil
+	return &Keys{primitive: primitive, primary: primary.KeyID(), ids: ids}, nil
 }
 
 // FromFile reads the keyset in a file; where create is set and there is none,
@@ -169,9 +137,26 @@ func (k *Keys) Current(sealed string) bool {
 	if !k.Available() {
 		return true
 	}
+	id, err := keyOf(sealed)
+	return err == nil && id == k.primary
+}
+
+// Missing returns the id of the key that sealed a value, if the keyset does not have it.
+func (k *Keys) Missing(sealed string) (id uint32, missing bool) {
+	id, err := keyOf(sealed)
+	return id, err == nil && (!k.Available() || !k.ids[id])
+}
+
+func keyOf(sealed string) (uint32, error) {
 	raw, err := decode(sealed)
+	if err != nil {
+		return 0, err
+	}
 	// Tink's output begins with a version byte and the id of the key.
-	return err == nil && len(raw) > 5 && binary.BigEndian.Uint32(raw[1:5]) == k.primary
+	if len(raw) <= 5 {
+		return 0, errors.New("the value is too short to be sealed")
+	}
+	return binary.BigEndian.Uint32(raw[1:5]), nil
 }
 
 func decode(sealed string) ([]byte, error) {

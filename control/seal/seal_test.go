@@ -69,26 +69,65 @@ func TestSealingTwiceGivesDifferentTexts(t *testing.T) {
 	}
 }
 
-func TestARotatedKeysetDecryptsValuesOfItsOldKey(t *testing.T) {
+// TestRotation: a key is added, promoted, and the old one dropped.
+func TestRotation(t *testing.T) {
 	text, old := keys(t)
 	before := sealed(t, old, "p", "v")
-	rotatedText, err := seal.Rotate(text)
-	if err != nil {
-		t.Fatal(err)
+	added := must(seal.Add(text))(t)
+	listed := must(seal.List(added))(t)
+	if len(listed) != 2 || !listed[0].Primary || listed[1].Primary {
+		t.Fatalf("after adding a key, the keyset has %v", listed)
 	}
-	rotated := parse(t, rotatedText)
+	oldID, newID := listed[0].ID, listed[1].ID
+	with := parse(t, added)
+	if !with.Current(before) || !with.Current(sealed(t, with, "p", "v")) {
+		t.Error("a key that was added seals already")
+	}
+
+	promoted := must(seal.Promote(added, newID))(t)
+	rotated := parse(t, promoted)
 	if got, err := rotated.Open("p", before); err != nil || got != "v" {
-		t.Errorf("open with the rotated keyset: got %q, %v", got, err)
+		t.Errorf("open with the promoted key: got %q, %v", got, err)
 	}
 	if !old.Current(before) || rotated.Current(before) {
 		t.Errorf("current: with the old keyset %v, want true; with the rotated one %v, want false", old.Current(before), rotated.Current(before))
 	}
 	after := sealed(t, rotated, "p", "v")
 	if !rotated.Current(after) {
-		t.Error("what the rotated keyset seals is not current")
+		t.Error("what the promoted key seals is not current")
+	}
+	if got, err := with.Open("p", after); err != nil || got != "v" {
+		t.Errorf("a replica that has the key added only: got %q, %v", got, err)
 	}
 	if _, err := old.Open("p", after); err == nil {
 		t.Error("the old keyset opens what the new key sealed")
+	}
+	if id, missing := old.Missing(after); !missing || id != newID {
+		t.Errorf("the old keyset lacks key %d: %v, want %d", id, missing, newID)
+	}
+
+	if _, err := seal.Drop(promoted, newID); err == nil {
+		t.Error("the primary key was dropped")
+	}
+	dropped := parse(t, must(seal.Drop(promoted, oldID))(t))
+	if id, missing := dropped.Missing(before); !missing || id != oldID {
+		t.Errorf("without the old key, %d is missing: %v, want %d", id, missing, oldID)
+	}
+	if _, missing := dropped.Missing(after); missing {
+		t.Error("the primary key is missing")
+	}
+	if _, err := seal.Promote(promoted, 7); err == nil {
+		t.Error("a key that is not there was promoted")
+	}
+}
+
+func must[T any](value T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
 	}
 }
 

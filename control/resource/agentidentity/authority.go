@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"iter"
 	"math/big"
 	"net/url"
 	"time"
@@ -190,6 +191,10 @@ func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.P
 		return nil, fmt.Errorf("sign the certificate of cluster %s: %w", cluster, err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), nil
+}
+
+func sealedValues(record *storev1.AgentAuthorityRecord) iter.Seq[string] {
+	return func(yield func(string) bool) { yield(record.GetSealedKey()) }
 }
 
 // resealed is the authority with its key under the current key of the keyset.

@@ -41,8 +41,8 @@ func (i *Identities) Room() resource.Room {
 		Register: func(server grpc.ServiceRegistrar) {
 			cmfv1.RegisterAgentIdentityServiceServer(server, &service{Identities: i})
 		},
-		Duties: []func(context.Context) error{
-			resource.Reseal(i.Authorities.store, "reseal-agent-authorities", i.Authorities.records, i.Authorities.resealed),
+		Sealed: []resource.Sealed{
+			resource.NewSealed(i.Authorities.store, "reseal-agent-authorities", i.Authorities.records, sealedValues, i.Authorities.resealed),
 		},
 	}
 }

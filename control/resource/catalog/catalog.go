@@ -4,7 +4,6 @@
 package catalog
 
 import (
-	"context"
 
 	"google.golang.org/grpc"
 
@@ -90,9 +89,9 @@ func (c *Catalogs) Room() resource.Room {
 			cmfv1.RegisterKafkaCatalogServiceServer(server, &service{Catalogs: c})
 			cmfv1.RegisterKafkaDatabaseServiceServer(server, &databaseService{Catalogs: c})
 		},
-		Duties: []func(context.Context) error{
-			resource.Reseal(c.store, "reseal-catalogs", c.Records, c.resealedCatalog),
-			resource.Reseal(c.store, "reseal-databases", c.Databases, c.resealedDatabase),
+		Sealed: []resource.Sealed{
+			resource.NewSealed(c.store, "reseal-catalogs", c.Records, sealedOfCatalog, c.resealedCatalog),
+			resource.NewSealed(c.store, "reseal-databases", c.Databases, sealedOfDatabase, c.resealedDatabase),
 		},
 	}
 }

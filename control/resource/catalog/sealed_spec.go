@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"iter"
 
 	"google.golang.org/protobuf/proto"
 
@@ -67,6 +68,14 @@ func maskedDatabase(spec *cmfv1.KafkaDatabaseSpec) *cmfv1.KafkaDatabaseSpec {
 		},
 		DdlEnvironments: spec.GetDdlEnvironments(),
 	}
+}
+
+func sealedOfCatalog(catalog *cmfv1.KafkaCatalog) iter.Seq[string] {
+	return sealedValues(catalog.GetSpec().GetSrInstance().GetConnectionConfig())
+}
+
+func sealedOfDatabase(database *cmfv1.KafkaDatabase) iter.Seq[string] {
+	return sealedValues(database.GetSpec().GetKafkaCluster().GetConnectionConfig())
 }
 
 // resealedCatalog is a catalog with every sealed value under the current key.

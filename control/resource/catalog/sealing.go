@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -104,6 +105,17 @@ func (s sealing) open(stored *cmfv1.StringMap) (map[string]string, error) {
 		out[key] = value
 	}
 	return out, nil
+}
+
+// sealedValues are those of a connection that are sealed.
+func sealedValues(stored *cmfv1.StringMap) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, value := range stored.GetEntries() {
+			if seal.IsSealed(value) && !yield(value) {
+				return
+			}
+		}
+	}
 }
 
 // resealed is a connection with every sealed value under the current key.

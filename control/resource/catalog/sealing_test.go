@@ -216,10 +216,15 @@ func TestClearValuesOfOldRecords(t *testing.T) {
 
 func TestRotationSealsConnectionsAgain(t *testing.T) {
 	text, err := seal.Generate()
-	rotatedText, err2 := seal.Rotate(text)
-	old, err3 := seal.Parse(text)
-	rotated, err4 := seal.Parse(rotatedText)
-	if err := errors.Join(err, err2, err3, err4); err != nil {
+	added, err2 := seal.Add(text)
+	keys, err3 := seal.List(added)
+	if err := errors.Join(err, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	promoted, err := seal.Promote(added, keys[1].ID)
+	old, err2 := seal.Parse(text)
+	rotated, err3 := seal.Parse(promoted)
+	if err := errors.Join(err, err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	f := newFixture(t)

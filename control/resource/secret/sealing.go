@@ -2,6 +2,8 @@ package secret
 
 import (
 	"errors"
+	"iter"
+	"maps"
 
 	"google.golang.org/protobuf/proto"
 
@@ -34,6 +36,10 @@ func (s *Secrets) seal(name string, data map[string]string, before *cmfv1.Secret
 		sealed[key] = text
 	}
 	return sealed, nil
+}
+
+func sealedValues(secret *cmfv1.Secret) iter.Seq[string] {
+	return maps.Values(secret.GetSpec().GetData())
 }
 
 // resealed is the secret with every value under the current key. The version

@@ -4,7 +4,6 @@
 package secret
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -102,7 +101,7 @@ func (s *Secrets) Room() resource.Room {
 			cmfv1.RegisterSecretServiceServer(server, &service{Secrets: s})
 			cmfv1.RegisterSecretMappingServiceServer(server, &mappingService{Secrets: s})
 		},
-		Duties: []func(context.Context) error{resource.Reseal(s.store, "reseal-secrets", s.Records, s.resealed)},
+		Sealed: []resource.Sealed{resource.NewSealed(s.store, "reseal-secrets", s.Records, sealedValues, s.resealed)},
 	}
 }
 

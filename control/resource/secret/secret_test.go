@@ -273,17 +273,31 @@ func TestNamesOfKubernetesSecrets(t *testing.T) {
 	}
 }
 
+// rotate is a keyset with another key, which seals.
+func rotate(t *testing.T, keyset []byte) []byte {
+	t.Helper()
+	added, err := seal.Add(keyset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := seal.List(added)
+	if err != nil {
+		t.Fatal(err)
+	}
+	promoted, err := seal.Promote(added, keys[len(keys)-1].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return promoted
+}
+
 func TestReseal(t *testing.T) {
 	first := generate(t)
 	f := newFixture(t, keysOf(t, first))
 	f.create("kafka", map[string]string{"user": "alice", "password": "s3cret"})
 	f.mapTo("kafka-id", "kafka")
 	before := f.Records.In(f.view()).Get("kafka")
-	rotated, err := seal.Rotate(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.keys = keysOf(t, rotated)
+	f.keys = keysOf(t, rotate(t, first))
 	outdated := func(secret *cmfv1.Secret) bool {
 		return slices.ContainsFunc(slices.Collect(maps.Values(secret.GetSpec().GetData())), func(sealed string) bool { return !f.keys.Current(sealed) })
 	}
@@ -293,7 +307,7 @@ func TestReseal(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- f.Room().Duties[0](ctx) }()
+	go func() { ended <- f.Room().Sealed[0].Reseal(ctx) }()
 	await.Until(t, "every value is sealed with the new key", func() bool {
 		return !outdated(f.Records.In(f.view()).Get("kafka").Value())
 	})
