@@ -105,12 +105,11 @@ bench-growth: ## Measure what grows with the number of applications.
 fuzz: ## Run every fuzz target for FUZZTIME.
 	tools/fuzz.sh $(FUZZTIME)
 
-vulncheck: $(TOOLS)/.supplychain.stamp ## Look for known vulnerabilities in the dependencies of all modules.
-	rm -rf .build/vulndb
-	indexdb -vulns "$$(cd tools/supplychain && go list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" -out .build/vulndb
-	vulncheck -db .build/vulndb $(MODULES)
+vulncheck: $(TOOLS)/.vulncheck.stamp ## Look for known vulnerabilities in the dependencies of all modules.
+	cd tools/supplychain && go mod download golang.org/x/vulndb
+	vulncheck -db "$$(cd tools/supplychain && go list -m -f '{{.Dir}}' golang.org/x/vulndb)/data/osv" $(MODULES)
 
-sbom: build $(TOOLS)/.supplychain.stamp ## Write the software bill of materials of bin/weir to bin/weir.cdx.json (CycloneDX).
+sbom: build $(TOOLS)/.sbom.stamp ## Write the software bill of materials of bin/weir to bin/weir.cdx.json (CycloneDX).
 	cyclonedx-gomod bin -json -output-version 1.6 -version $(VERSION) -output bin/weir.cdx.json bin/weir
 
 reproducible: ## Build weir twice, in two directories, and compare.
@@ -125,10 +124,16 @@ $(TOOLS)/.stamp: tools/go.mod tools/go.sum $(wildcard tools/*/*.go)
 	cd tools && go build -o $(TOOLS)/ tool
 	@touch $@
 
-# The database of vulnerabilities is a module too, so its release is pinned there.
-$(TOOLS)/.supplychain.stamp: tools/supplychain/go.mod tools/supplychain/go.sum $(wildcard tools/supplychain/*/*.go)
+# The database of vulnerabilities is a module too, so its release is pinned there:
+# of golang.org/x/vulndb only the data are used, and no tool is built.
+$(TOOLS)/.vulncheck.stamp: tools/supplychain/go.mod tools/supplychain/go.sum $(wildcard tools/supplychain/*/*.go)
 	@mkdir -p $(TOOLS)
-	cd tools/supplychain && go vet ./... && go test ./... && go build -o $(TOOLS)/ tool ./vulncheck
+	cd tools/supplychain && go vet ./... && go test ./... && go build -o $(TOOLS)/ golang.org/x/vuln/cmd/govulncheck ./vulncheck
+	@touch $@
+
+$(TOOLS)/.sbom.stamp: tools/supplychain/go.mod tools/supplychain/go.sum
+	@mkdir -p $(TOOLS)
+	cd tools/supplychain && go build -o $(TOOLS)/ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 	@touch $@
 
 # golangci-lint takes minutes to build, and only lint-go needs it.
