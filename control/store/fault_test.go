@@ -121,7 +121,7 @@ func TestEtcdPutBackToAnOlderStateIsNoticed(t *testing.T) {
 	dir, backup := t.TempDir(), t.TempDir()
 	config := embedded.Config{Dir: dir, Listen: "unix:" + filepath.Join(t.TempDir(), "s")}
 	server := storetest.Server(t, config)
-	create(t, second(startStore(t, server.Client())), "old")
+	create(t, second(startStore(t, dial(t, server))), "old")
 	server.Close()
 	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
