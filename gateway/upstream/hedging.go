@@ -42,8 +42,7 @@ const maxAttempts = 3
 
 // retryReads retries unary reads whose connection fails, and hedges those that take
 // longer than hedgingDelay: they are sent a second time while the first attempt goes
-// on. The second attempt goes to another replica, as a request is under way at the
-// first one.
+// on. An attempt goes to a replica that the read was not sent to yet, if one is ready.
 func retryReads(reads map[string]bool, hedgingDelay time.Duration) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		if !reads[method] {
@@ -53,7 +52,7 @@ func retryReads(reads map[string]bool, hedgingDelay time.Duration) grpc.UnaryCli
 			call: func(ctx context.Context, reply any, options []grpc.CallOption) error {
 				return invoke(ctx, method, request, reply, conn, options...)
 			},
-			reply: reply.(proto.Message), options: options,
+			reply: reply.(proto.Message), options: options, attempts: attempts{},
 		}
 		for n := 1; ; n++ {
 			err := r.hedge(ctx, hedgingDelay)
@@ -66,17 +65,18 @@ func retryReads(reads map[string]bool, hedgingDelay time.Duration) grpc.UnaryCli
 
 // read is a unary call that can be sent more than once.
 type read struct {
-	call    func(context.Context, any, []grpc.CallOption) error
-	reply   proto.Message
-	options []grpc.CallOption
+	call     func(context.Context, any, []grpc.CallOption) error
+	reply    proto.Message
+	options  []grpc.CallOption
+	attempts attempts
 }
 
 // hedge sends the read, and a second time if there is no answer within the delay. The
 // first answer counts.
 func (r read) hedge(ctx context.Context, delay time.Duration) error {
-	first, endFirst := context.WithCancel(ctx)
+	first, endFirst := context.WithCancel(withAttempt(ctx, attempt{read: r.attempts}))
 	defer endFirst()
-	second, endSecond := context.WithCancel(ctx)
+	second, endSecond := context.WithCancel(withAttempt(ctx, attempt{read: r.attempts, hedge: true}))
 	defer endSecond()
 	var (
 		hedged    *hedgedCall

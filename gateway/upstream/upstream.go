@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/balancer/leastrequest" // named in serviceConfig
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/health" // named in serviceConfig
 	"google.golang.org/grpc/keepalive"
@@ -20,14 +19,15 @@ import (
 // A replica that does not answer at all, such as a process that is stopped, is
 // noticed in three ways:
 //   - Its requests stay under way, so that other replicas get the next ones.
-//   - A read is sent to another one after hedgingDelay. See retryReads.
+//   - A read is sent to another one after hedgingDelay. See retryReads. If nothing
+//     was heard of the replica meanwhile, others are preferred from then on.
 //   - Its connection ends after keepaliveTime and keepaliveTimeout. What was under
 //     way fails then: whether a write was carried out is not known.
 //
 // A replica that says that it cannot serve gets no requests.
 const (
 	serviceConfig = `{
-		"loadBalancingConfig": [{"least_request_experimental": {"choiceCount": 10}}],
+		"loadBalancingConfig": [{"` + balancingPolicy + `": {}}],
 		"healthCheckConfig": {"serviceName": ""}
 	}`
 	// 10 s is the least that gRPC permits.

@@ -179,14 +179,77 @@ func TestReplicasThatDoNotServeGetNoRequests(t *testing.T) {
 	client := connect(t, one, two)
 	awaitBoth(t, client, one, two)
 	one.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
-	await.Until(t, "50 reads in a row on the other replica", func() bool {
+	awaitOnly(t, client, two)
+}
+
+// awaitOnly waits until only one replica gets requests.
+func awaitOnly(t *testing.T, client cmfv1.EnvironmentServiceClient, r *replica) {
+	t.Helper()
+	await.Until(t, "50 reads in a row are answered by replica "+r.name, func() bool {
 		for range 50 {
-			if got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); err != nil || got.GetName() != "two" {
+			if got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); err != nil || got.GetName() != r.name {
 				return false
 			}
 		}
 		return true
 	})
+}
+
+// The replica that does not answer has fewer requests under way than the other.
+func TestTheSecondAttemptGoesToAnotherReplica(t *testing.T) {
+	one, two := startReplica(t, "one"), startReplica(t, "two")
+	client := connect(t, one, two)
+	awaitBoth(t, client, one, two)
+	one.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
+	awaitOnly(t, client, two)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const writes = 8
+	for range writes {
+		go func() { _, _ = client.CreateOrUpdateEnvironment(ctx, &cmfv1.CreateOrUpdateEnvironmentRequest{}) }()
+	}
+	await.Until(t, "the writes arrive", func() bool { return two.writes.Load() == writes })
+	one.health.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
+	awaitOnly(t, client, one)
+
+	hold := make(chan struct{})
+	defer close(hold)
+	one.held.Store(&hold)
+	answer := make(chan *cmfv1.Environment, 1)
+	go func() {
+		got, _ := client.GetEnvironment(ctx, &cmfv1.GetEnvironmentRequest{})
+		answer <- got
+	}()
+	if got := await.Receive(t, "the answer of the other replica", answer); got.GetName() != "two" {
+		t.Errorf("got %v, want the answer of the other replica", got)
+	}
+	if sent := one.waiting.Load(); sent != 1 {
+		t.Errorf("the read was sent to the replica that does not answer %d times, want once", sent)
+	}
+}
+
+func TestSilentReplicasGetNoFurtherRequests(t *testing.T) {
+	one, two := startReplica(t, "one"), startReplica(t, "two")
+	client := connect(t, one, two)
+	awaitBoth(t, client, one, two)
+	hold := make(chan struct{})
+	defer close(hold)
+	one.held.Store(&hold)
+	await.Until(t, "a read was sent to the replica that does not answer, and to the other", func() bool {
+		got, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{})
+		if err != nil || got.GetName() != "two" {
+			t.Fatalf("got %v, %v; want the answer of the other replica", got, err)
+		}
+		return one.waiting.Load() > 0
+	})
+	for range 10 {
+		if _, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sent := one.waiting.Load(); sent != 1 {
+		t.Errorf("%d reads were sent to the silent replica, want one", sent)
+	}
 }
 
 func TestWritesAreNotRepeated(t *testing.T) {
