@@ -25,7 +25,7 @@ func TestAnObjectThatCannotBeRenderedIsNotTakenForUnwanted(t *testing.T) {
 	must(s.post(t.Context(), statementOf("copying", "dedicated", copyOrders)))(t)
 	job := a.awaitObject("Statement", "copying", 1)
 
-	wrong := startReplica(t, etcd, "replica-2", func(c *control.Config) { c.Keys = otherKeys })
+	wrong := startReplica(t, etcd, "replica-2", func(c *control.Config) { c.Keys, c.IgnoreMissingKeys = otherKeys, true })
 	restarted := dial(t, wrong.agents, anyToken)
 	restarted.begin(hello("cluster-a", runsSQL, process("restarted"))) // it holds nothing
 	await.Success(t, "the problem on the statement", func() error {
@@ -60,7 +60,7 @@ func TestTheDesiredStateIsCompleteOnceEverythingCanBeRendered(t *testing.T) {
 	must(s.post(t.Context(), statementOf("copying", "dedicated", copyOrders)))(t)
 	a.awaitObject("Statement", "copying", 1)
 
-	wrong := startReplica(t, etcd, "replica-2", func(c *control.Config) { c.Keys = otherKeys })
+	wrong := startReplica(t, etcd, "replica-2", func(c *control.Config) { c.Keys, c.IgnoreMissingKeys = otherKeys, true })
 	b := dial(t, wrong.agents, anyToken)
 	b.begin(hello("cluster-a", runsSQL, process("restarted")))
 	await.Success(t, "the problem on the statement", func() error {
