@@ -4,7 +4,6 @@
 package catalog
 
 import (
-
 	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/control/contract"
