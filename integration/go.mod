@@ -7,6 +7,7 @@ tool go.etcd.io/etcd/server/v3
 replace github.com/openweir/weir => ..
 
 require (
+	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/prometheus/common v0.72.0
 	github.com/prometheus/prometheus v0.313.2
 	github.com/twmb/avro v1.9.1

@@ -46,6 +46,8 @@ type options struct {
 	// weir and before are binaries of Weir: the one that the bars are for, which
 	// is built from this tree when the path is empty, and one to compare it with.
 	weir, before string
+	// anonymous measures the same binary without authentication as well.
+	anonymous bool
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -58,8 +60,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.keep, "keep", "", "a folder to leave data and logs in (default a temporary one)")
 	flags.StringVar(&o.weir, "weir", "", "the binary of Weir to measure (default built from this tree)")
 	flags.StringVar(&o.before, "weir-before", "", "another binary of Weir to measure beside it, such as one of an earlier commit")
+	flags.BoolVar(&o.anonymous, "anonymous", false, "measure the same binary without authentication and authorization beside it")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if o.anonymous && o.before != "" {
+		return errors.New("-anonymous and -weir-before: one other Weir can be measured")
 	}
 	if o.rounds < 1 || o.duration <= 0 || flags.NArg() > 0 {
 		return errors.New("rounds and duration must be positive, and there are no arguments")

@@ -27,9 +27,9 @@ type result struct {
 	// kube-apiserver and of the bare etcd client.
 	ToAPIServer float64 `json:"toKubeApiserver"`
 	ToEtcd      float64 `json:"toEtcd"`
-	// ToBefore is this throughput divided by that of the other Weir over the same
+	// ToOther is this throughput divided by that of the other Weir over the same
 	// protocol; 0 where none was measured.
-	ToBefore float64 `json:"toBefore,omitempty"`
+	ToOther float64 `json:"toOther,omitempty"`
 }
 
 // report is the whole run.
@@ -58,7 +58,7 @@ type bar struct {
 // in the order of rivals, into results.
 func summarise(op operation, callers int, rivals []rival, cells []cell) []result {
 	var apiServer, etcd float64
-	before := map[string]float64{} // by the protocol
+	others := map[string]float64{} // by the protocol
 	for i, r := range rivals {
 		switch r.(type) {
 		case *kubeRival:
@@ -66,8 +66,10 @@ func summarise(op operation, callers int, rivals []rival, cells []cell) []result
 		case *etcdRival:
 			etcd = cells[i].perSecond()
 		}
-		if protocol, ok := strings.CutPrefix(r.name(), beforeWeir+" "); ok {
-			before[protocol] = cells[i].perSecond()
+		for _, other := range []string{beforeWeir, anonymousWeir} {
+			if protocol, ok := strings.CutPrefix(r.name(), other+" "); ok {
+				others[protocol] = cells[i].perSecond()
+			}
 		}
 	}
 	results := make([]result, len(rivals))
@@ -83,8 +85,8 @@ func summarise(op operation, callers int, rivals []rival, cells []cell) []result
 			ToAPIServer:  rate / apiServer,
 			ToEtcd:       rate / etcd,
 		}
-		if other := before[strings.TrimPrefix(r.name(), nowWeir+" ")]; other > 0 {
-			results[i].ToBefore = rate / other
+		if other := others[strings.TrimPrefix(r.name(), nowWeir+" ")]; other > 0 {
+			results[i].ToOther = rate / other
 		}
 	}
 	return results
@@ -135,15 +137,15 @@ func barsOf(results []result) []bar {
 func (r *report) write(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "%d processors, %s, %d rounds of %s a cell, everything durable, clients on the same machine.\n\n",
 		r.Processors, r.Go, r.Rounds, r.RoundDuration)
-	_, _ = fmt.Fprintln(w, "| operation | callers | | ops/s | p50 ms | p99 ms | server µs | × kube-apiserver | × etcd client | × before |")
+	_, _ = fmt.Fprintln(w, "| operation | callers | | ops/s | p50 ms | p99 ms | server µs | × kube-apiserver | × etcd client | × other Weir |")
 	_, _ = fmt.Fprintln(w, "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, c := range r.Results {
-		before := ""
-		if c.ToBefore > 0 {
-			before = fmt.Sprintf("%.2f", c.ToBefore)
+		other := ""
+		if c.ToOther > 0 {
+			other = fmt.Sprintf("%.2f", c.ToOther)
 		}
 		_, _ = fmt.Fprintf(w, "| %s | %d | %s | %.0f | %.2f | %.2f | %d | %.2f | %.2f | %s |\n", c.Operation, c.Callers, c.Rival,
-			c.PerSecond, float64(c.P50Micros)/1000, float64(c.P99Micros)/1000, c.ServerMicros, c.ToAPIServer, c.ToEtcd, before)
+			c.PerSecond, float64(c.P50Micros)/1000, float64(c.P99Micros)/1000, c.ServerMicros, c.ToAPIServer, c.ToEtcd, other)
 	}
 	_, _ = fmt.Fprintln(w, "\n| target at 64 callers | compared with | at least | measured | |")
 	_, _ = fmt.Fprintln(w, "| --- | --- | ---: | ---: | --- |")

@@ -62,7 +62,7 @@ func TestWeirIsComparedWithThePreviousBuild(t *testing.T) {
 	results := summarise(operation{name: "get"}, 64, rivals, cells)
 	var got []float64
 	for _, r := range results {
-		got = append(got, r.ToBefore)
+		got = append(got, r.ToOther)
 	}
 	if diff := cmp.Diff([]float64{0, 0, 2, 2.5, 0, 0}, got); diff != "" {
 		t.Errorf("throughput to that before (-want +got):\n%s", diff)

@@ -40,10 +40,12 @@ const (
 	listed       = 100
 )
 
-// The names of the two Weirs that can be measured in one run.
+// The names of the Weirs that can be measured in one run: the one that the bars are
+// for, and another one to compare it with.
 const (
-	nowWeir    = "Weir"
-	beforeWeir = "Weir before"
+	nowWeir       = "Weir"
+	beforeWeir    = "Weir before"
+	anonymousWeir = "Weir anonymous"
 )
 
 // The workload cluster that the applications are for.

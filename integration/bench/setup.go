@@ -68,6 +68,11 @@ func start(ctx context.Context, dir string, o options) (_ *setup, err error) {
 			return nil, err
 		}
 	}
+	if o.anonymous {
+		if err := s.startWeir(ctx, anonymousWeir, filepath.Join(dir, "weir-anonymous"), binary, etcdBinary); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -87,7 +92,8 @@ func (s *setup) enter(ctx context.Context, cluster *kube.Cluster, bare *etcd.Ser
 }
 
 // startWeir runs etcd, a control plane that serves REST too, and the agent that
-// it writes for, and adds both of its APIs to the rivals.
+// it writes for, and adds both of its APIs to the rivals. Unless the Weir is
+// anonymous, its callers are authenticated and authorized.
 func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make a folder for %s: %w", name, err)
@@ -104,16 +110,23 @@ func (s *setup) startWeir(ctx context.Context, name, dir, binary, etcdBinary str
 		}
 	}
 	http, grpc := addresses[0], addresses[1]
+	var token bearer
+	var auth, bindings string
+	if name != anonymousWeir {
+		if auth, bindings, token, err = authenticate(dir); err != nil {
+			return err
+		}
+	}
 	control, err := weir.Control{
 		Binary: binary, Name: "control", Dir: dir, Etcd: []string{store.Endpoint}, GRPC: grpc, Agents: addresses[2], Admin: addresses[3],
-		HTTP: http, Clusters: []string{cluster}, Heartbeat: 10 * time.Second,
+		HTTP: http, Clusters: []string{cluster}, Heartbeat: 10 * time.Second, Auth: auth, RoleBindings: bindings,
 	}.Start(ctx)
 	if err != nil {
 		return err
 	}
 	s.stops = append(s.stops, control.Kill)
-	s.add(newRESTRival(name, control, "http://"+http, 64))
-	remote, err := newGRPCRival(name, control, grpc)
+	s.add(newRESTRival(name, control, "http://"+http, token, 64))
+	remote, err := newGRPCRival(name, control, grpc, token)
 	if err != nil {
 		return err
 	}

@@ -17,15 +17,16 @@ import (
 // restRival is Weir's REST API: gateway, control plane and etcd, each a
 // process of its own.
 type restRival struct {
-	weir    string // which Weir: nowWeir or beforeWeir
+	weir    string // which Weir, such as nowWeir
 	control *process.Process
 	base    string
 	client  *http.Client
 }
 
-func newRESTRival(weir string, control *process.Process, base string, callers int) *restRival {
+// newRESTRival presents a bearer token, if there is one.
+func newRESTRival(weir string, control *process.Process, base string, token bearer, callers int) *restRival {
 	transport := &http.Transport{MaxIdleConns: callers, MaxIdleConnsPerHost: callers, DisableCompression: true}
-	return &restRival{weir: weir, control: control, base: base, client: &http.Client{Transport: transport}}
+	return &restRival{weir: weir, control: control, base: base, client: &http.Client{Transport: token.over(transport)}}
 }
 
 func (r *restRival) server() *process.Process { return r.control }
@@ -65,15 +66,19 @@ func (r *restRival) url(scope string) string {
 
 // grpcRival is Weir's gRPC API: control plane and etcd.
 type grpcRival struct {
-	weir         string // which Weir: nowWeir or beforeWeir
+	weir         string // which Weir, such as nowWeir
 	control      *process.Process
 	conn         *grpc.ClientConn
 	environments cmfv1.EnvironmentServiceClient
 	applications cmfv1.ApplicationServiceClient
 }
 
-func newGRPCRival(weir string, control *process.Process, address string) (*grpcRival, error) {
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+func newGRPCRival(weir string, control *process.Process, address string, token bearer) (*grpcRival, error) {
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if token != "" {
+		options = append(options, grpc.WithPerRPCCredentials(token))
+	}
+	conn, err := grpc.NewClient(address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the control plane: %w", err)
 	}

@@ -3,6 +3,7 @@
 package weir
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -42,6 +43,9 @@ type Control struct {
 	// Kafka makes the topics of databases tables. The databases of most tests are
 	// at addresses that nobody serves.
 	Kafka bool
+	// Auth is the configuration of authentication, and RoleBindings a file of them;
+	// without them, callers are anonymous.
+	Auth, RoleBindings string
 	// Flags are added to those that follow from the rest.
 	Flags []string
 }
@@ -65,7 +69,7 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	}
 	args := []string{
 		"control",
-		"--auth=none",
+		"--auth=" + cmp.Or(c.Auth, "none"),
 		"--grpc=" + c.GRPC,
 		"--agents=" + c.Agents,
 		"--admin=" + c.Admin,
@@ -81,6 +85,9 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	}
 	if c.HTTP != "" {
 		args = append(args, "--http="+c.HTTP)
+	}
+	if c.RoleBindings != "" {
+		args = append(args, "--role-bindings="+c.RoleBindings)
 	}
 	args = append(args, c.Flags...)
 	if c.TLS != (ServerTLS{}) {
