@@ -83,9 +83,10 @@ func (r read) hedge(ctx context.Context, delay time.Duration) error {
 		secondErr error
 		ended     = make(chan struct{})
 	)
+	replyType := r.reply.ProtoReflect().Type() // the first attempt may write to the reply from here on
 	timer := time.AfterFunc(delay, func() {
 		defer close(ended)
-		hedged = newHedgedCall(r)
+		hedged = newHedgedCall(replyType, r.options)
 		secondErr = r.call(second, hedged.reply, hedged.options)
 		if secondErr == nil || !isDisconnected(secondErr) {
 			endFirst()
@@ -116,9 +117,9 @@ type hedgedCall struct {
 	metadata []func() // each copies a header or trailer to where the caller wants it
 }
 
-func newHedgedCall(r read) *hedgedCall {
-	h := &hedgedCall{reply: r.reply.ProtoReflect().New().Interface()}
-	for _, option := range r.options {
+func newHedgedCall(reply protoreflect.MessageType, options []grpc.CallOption) *hedgedCall {
+	h := &hedgedCall{reply: reply.New().Interface()}
+	for _, option := range options {
 		switch o := option.(type) {
 		case grpc.HeaderCallOption:
 			var header metadata.MD
