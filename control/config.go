@@ -15,6 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/openweir/weir/control/access"
+	"github.com/openweir/weir/control/audit"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/resource/agentidentity"
@@ -52,6 +53,9 @@ type Config struct {
 	// first administrator and for emergencies; see docs/authorization.md. It is read
 	// again when it changes. Empty for none.
 	RoleBindings string
+	// Audit records every change that callers request; nil for none. It stays the
+	// caller's to close, after Run.
+	Audit *audit.Log
 	// AgentTokens are the static tokens of agents, for sandboxes and tests.
 	AgentTokens fleet.Tokens
 	// AgentCertificateLifetime is how long the certificates are valid that agents join

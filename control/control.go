@@ -166,7 +166,7 @@ func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
 }
 
 func (c *Control) interceptors() interceptor.Config {
-	return interceptor.Config{Authenticate: c.config.Authenticate, Authorizer: c.authorizer, Table: c.methods, Log: c.config.Log}
+	return interceptor.Config{Authenticate: c.config.Authenticate, Authorizer: c.authorizer, Table: c.methods, Audit: c.config.Audit, Log: c.config.Log}
 }
 
 // Loaded is closed when the state is loaded and requests can be served.

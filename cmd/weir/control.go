@@ -43,6 +43,7 @@ type controlFlags struct {
 	kafka                     bool
 	kafkaAllow                []string
 	auth                      string
+	audit                     auditFlags
 	rest                      httpFlags
 	reflection                bool
 }
@@ -85,6 +86,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 		"or none, with which everybody who can connect is an administrator (required)")
 	f.BoolVar(&flags.reflection, "reflection", false, "serve gRPC reflection, which lists the methods of the API to everybody who can connect")
 	flags.rest.add(cmd)
+	flags.audit.add(cmd)
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return cmd
 }
@@ -139,6 +141,11 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 		return err
 	}
 	defer telemetry.stop(ctx, log)
+	var closeAudit func()
+	if config.Audit, closeAudit, err = flags.audit.open(config.Replica, log); err != nil {
+		return err
+	}
+	defer closeAudit()
 	replica, err := control.New(config)
 	if err != nil {
 		return err

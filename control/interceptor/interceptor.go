@@ -1,7 +1,7 @@
 // Package interceptor is what every RPC of the control plane passes through,
 // unary and streaming alike: panics become internal errors, errors become
-// statuses, callers are authenticated
-// and authorized, requests are held to the rules of the proto.
+// statuses, callers are authenticated and authorized, changes are recorded,
+// requests are held to the rules of the proto.
 package interceptor
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/audit"
 	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -26,26 +27,30 @@ import (
 // requestIDHeader carries the id that the gateway gave a request.
 const requestIDHeader = "x-request-id"
 
-// Config is what the interceptors need. Everything is required.
+// Config is what the interceptors need. Everything but Audit is required.
 type Config struct {
 	// Authenticate returns who the caller of a method of the public API is.
 	Authenticate access.Authenticate
 	// Authorizer knows what callers may do, and Table what each method needs.
 	Authorizer *access.Authorizer
 	Table      access.Table
+	// Audit records every change; nil for none.
+	Audit *audit.Log
 	// Log receives the errors that are not the caller's.
 	Log *slog.Logger
 }
 
 // Unary is the chain for unary RPCs, outermost first.
 func Unary(config Config) []grpc.UnaryServerInterceptor {
-	return []grpc.UnaryServerInterceptor{
-		unaryErrors(config.Log), unaryRecovery, unaryAuthentication(config.Authenticate),
-		unaryAuthorization(config.Table, config.Authorizer), unaryValidation,
+	chain := []grpc.UnaryServerInterceptor{unaryErrors(config.Log), unaryRecovery, unaryAuthentication(config.Authenticate)}
+	if config.Audit != nil {
+		chain = append(chain, unaryAudit(config.Table, config.Audit))
 	}
+	return append(chain, unaryAuthorization(config.Table, config.Authorizer), unaryValidation)
 }
 
-// Stream is the chain for streaming RPCs: the same as Unary.
+// Stream is the chain for streaming RPCs: the same as Unary, except that no stream is a
+// change to record.
 func Stream(config Config) []grpc.StreamServerInterceptor {
 	return []grpc.StreamServerInterceptor{
 		streamErrors(config.Log), streamRecovery, streamAuthentication(config.Authenticate),

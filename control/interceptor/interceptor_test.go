@@ -63,7 +63,7 @@ func (s *service) Connect(stream grpc.BidiStreamingServer[agentv1.ConnectRequest
 }
 
 // serve gives a connection to a server whose RPCs all do the same.
-func serve(t *testing.T, do func() error) (*grpc.ClientConn, *logbuffer.Buffer) {
+func serve(t *testing.T, do func() error, changes ...func(*interceptor.Config)) (*grpc.ClientConn, *logbuffer.Buffer) {
 	t.Helper()
 	logged := &logbuffer.Buffer{}
 	logger := slog.New(slog.NewTextHandler(logged, nil))
@@ -72,6 +72,9 @@ func serve(t *testing.T, do func() error) (*grpc.ClientConn, *logbuffer.Buffer) 
 		t.Fatal(err)
 	}
 	config := interceptor.Config{Authenticate: access.AllowAnonymous, Authorizer: access.NewAuthorizer(), Table: table, Log: logger}
+	for _, change := range changes {
+		change(&config)
+	}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(interceptor.Unary(config)...),
 		grpc.ChainStreamInterceptor(interceptor.Stream(config)...),
