@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/openweir/weir/gateway/inprocess"
 )
 
 // Limits of the HTTP server.
@@ -34,6 +36,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, hos
 	server := &http.Server{
 		Handler:           checkHost(listener.Addr(), hosts, handler),
 		BaseContext:       withStopping(ctx),
+		ConnContext:       withClientAddress,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -62,4 +65,10 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, hos
 		return fmt.Errorf("shut the HTTP server on %s down: %w", listener.Addr(), err)
 	}
 	return nil
+}
+
+// withClientAddress makes the address of a client known to a control plane in the same
+// process. Other connections do not look at the context.
+func withClientAddress(ctx context.Context, conn net.Conn) context.Context {
+	return inprocess.WithClientAddress(ctx, conn.RemoteAddr())
 }

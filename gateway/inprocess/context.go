@@ -2,6 +2,7 @@ package inprocess
 
 import (
 	"context"
+	"net"
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -10,7 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// address is the one address of both sides.
+// address is that of both sides, unless WithClientAddress has said another one of the
+// client.
 type address struct{}
 
 // Network names the transport.
@@ -18,6 +20,21 @@ func (address) Network() string { return "inprocess" }
 
 // String is the address.
 func (address) String() string { return "inprocess" }
+
+type clientAddressKey struct{}
+
+// WithClientAddress returns a context whose calls have the peer address of whom they
+// are made for.
+func WithClientAddress(ctx context.Context, client net.Addr) context.Context {
+	return context.WithValue(ctx, clientAddressKey{}, client)
+}
+
+func clientAddress(ctx context.Context) net.Addr {
+	if client, ok := ctx.Value(clientAddressKey{}).(net.Addr); ok {
+		return client
+	}
+	return address{}
+}
 
 // wire is a client's context as the server sees it: deadline and cancellation
 // pass, values do not. Were they to pass, what the client sends (its outgoing
@@ -44,7 +61,7 @@ func serverContext(client context.Context, t *transport, options []grpc.CallOpti
 	}
 	ctx, cancel := context.WithCancel(wire{client})
 	ctx = metadata.NewIncomingContext(ctx, md)
-	ctx = peer.NewContext(ctx, &peer.Peer{Addr: address{}, LocalAddr: address{}, AuthInfo: authInfo(client)})
+	ctx = peer.NewContext(ctx, &peer.Peer{Addr: clientAddress(client), LocalAddr: address{}, AuthInfo: authInfo(client)})
 	ctx = grpc.NewContextWithServerTransportStream(ctx, t)
 	if span := trace.SpanContextFromContext(client); span.IsValid() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, span)

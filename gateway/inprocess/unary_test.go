@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
+	"github.com/openweir/weir/gateway/inprocess"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -82,6 +84,22 @@ func TestUnknownMethods(t *testing.T) {
 		err = conn.Invoke(t.Context(), "/test.Other/Unary", object("x"), object(""))
 		expectStatus(t, err, codes.Unimplemented, "")
 	})
+}
+
+func TestThePeerIsWhomTheCallIsMadeFor(t *testing.T) {
+	conn := inProcess(false)(t, &echo{unary: func(ctx context.Context, _ *cmfv1.JsonObject) (*cmfv1.JsonObject, error) {
+		p, _ := peer.FromContext(ctx)
+		return object(p.Addr.String()), nil
+	}}, interceptors{})
+	client := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}
+	for want, ctx := range map[string]context.Context{
+		"inprocess": t.Context(), "192.0.2.1:4711": inprocess.WithClientAddress(t.Context(), client),
+	} {
+		reply := object("")
+		if err := conn.Invoke(ctx, unaryMethod, object("x"), reply); err != nil || reply.GetJson() != want {
+			t.Errorf("the peer is %s, want %s: %v", reply.GetJson(), want, err)
+		}
+	}
 }
 
 func TestMetadataIsSentInBothDirections(t *testing.T) {
