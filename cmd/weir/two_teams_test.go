@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +19,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/openweir/weir/control/audit"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/internal/await"
 	"github.com/openweir/weir/sandbox/apiserver"
@@ -64,8 +68,8 @@ func (u *user) context(t *testing.T) context.Context {
 
 // secured is an installation behind TLS whose callers have tokens of an issuer.
 type secured struct {
-	ca, agents, keyset string
-	users              func(name string) *user
+	ca, agents, keyset, audit string
+	users                     func(name string) *user
 }
 
 // startSecured runs `weir control` with TLS, OpenID Connect, a keyset, and admin as
@@ -77,12 +81,13 @@ func startSecured(t *testing.T) *secured {
 	auth := write(t, []byte("issuers:\n  - url: "+idp.URL+"\n    audiences: [weir]\n    caFile: "+writePEM(t, "CERTIFICATE", idp.Certificate().Raw)+"\n"))
 	bindings := write(t, []byte("roleBindings:\n  - {principal: User:admin, role: SystemAdmin}\n"))
 	certificate, key := authority.files(t, "")
-	s := &secured{ca: authority.file(t), agents: ownAddress(t), keyset: filepath.Join(t.TempDir(), "keyset.json")}
+	s := &secured{ca: authority.file(t), agents: ownAddress(t), keyset: filepath.Join(t.TempDir(), "keyset.json"), audit: filepath.Join(t.TempDir(), "audit.jsonl")}
 	if out, err := command("keyset", "new", s.keyset).CombinedOutput(); err != nil {
 		t.Fatalf("weir keyset new: %v: %s", err, out)
 	}
 	rest, api := ownAddress(t), ownAddress(t)
 	start(t, "control", "--auth", auth, "--role-bindings", bindings, "--etcd-dir", t.TempDir(), "--keyset", s.keyset, "--admin", "", "--agents", s.agents,
+		"--audit", s.audit, "--audit-required",
 		"--http", rest, "--http-tls-cert", certificate, "--http-tls-key", key, "--grpc", api, "--tls-cert", certificate, "--tls-key", key)
 	client, config := authority.client(t, "", "")
 	conn, err := grpc.NewClient(api, grpc.WithTransportCredentials(credentials.NewTLS(config)))
@@ -197,9 +202,9 @@ func TestTwoTeamsOnOneInstallation(t *testing.T) {
 			}
 		}
 		if test.user != admin {
-			for _, path := range []string{"/environments", "/kubernetes-clusters", "/secrets", "/agent-tokens", "/agent-bans"} {
-				if code, text := test.user.rest(t, http.MethodGet, path, ""); code != http.StatusForbidden {
-					t.Errorf("%s: GET %s: %d %s", test.name, path, code, text)
+			for _, listed := range []string{"/environments", "/kubernetes-clusters", "/secrets", "/agent-tokens", "/agent-bans"} {
+				if code, text := test.user.rest(t, http.MethodGet, listed, ""); code != http.StatusForbidden {
+					t.Errorf("%s: GET %s: %d %s", test.name, listed, code, text)
 				}
 			}
 			if code, text := test.user.rest(t, http.MethodPost, "/agent-bans", `{"kubernetesClusterName":"shared"}`); code != http.StatusForbidden {
@@ -212,4 +217,28 @@ func TestTwoTeamsOnOneInstallation(t *testing.T) {
 	await.Until(t, "the agent is refused", func() bool {
 		return clusterState(t, admin, "shared") != "CONNECTED" && strings.Contains(agent.printed.String(), "The agents of the cluster are banned.")
 	})
+
+	// The audit log tells the story.
+	if out, err := command("audit", "verify", installation.audit).CombinedOutput(); err != nil {
+		t.Errorf("weir audit verify: %v: %s", err, out)
+	}
+	story := map[string]bool{}
+	for line := range strings.Lines(string(mustRead(t, installation.audit))) {
+		var record audit.Record
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("a line of the audit log: %v: %s", err, line)
+		}
+		if record.Phase == audit.Outcome {
+			story[record.Caller+" "+path.Base(record.Method)+" "+record.Resource.Environment+": "+record.Result.Code] = true
+		}
+	}
+	for _, told := range []string{
+		"User:admin CreateAgentToken : OK", "User:admin CreateRoleBinding : OK", "User:alice CreateOrUpdateApplication orders: OK",
+		"User:alice DeleteApplication orders: OK", "User:alice CreateOrUpdateApplication billing: PermissionDenied",
+		"User:bob BanAgent : PermissionDenied", "User:admin BanAgent : OK",
+	} {
+		if !story[told] {
+			t.Errorf("the audit log does not say %q, but %v", told, slices.Sorted(maps.Keys(story)))
+		}
+	}
 }
