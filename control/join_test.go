@@ -228,7 +228,9 @@ func TestACertificateOfAnotherAuthorityIsNotRenewed(t *testing.T) {
 func TestADeletedClusterNeedsANewToken(t *testing.T) {
 	t.Parallel()
 	j := startJoining(t)
-	identity := j.join(t, "cluster-a")
+	token, key := j.token(t, "first", "cluster-a", time.Hour), newKey(t)
+	joined := must(j.fleet(t, nil).Join(t.Context(), &agentv1.JoinRequest{Token: token, Cluster: "cluster-a", CertificateRequest: requestFor(t, key)}))(t)
+	identity := pairOf(t, joined.GetCertificate(), key)
 	running := j.session(t, "cluster-a", identity)
 	must(j.environments.CreateOrUpdateEnvironment(t.Context(), &cmfv1.CreateOrUpdateEnvironmentRequest{Environment: &cmfv1.Environment{
 		Name: "prod", KubernetesNamespace: "flink", KubernetesClusterName: "cluster-a",
@@ -249,6 +251,9 @@ func TestADeletedClusterNeedsANewToken(t *testing.T) {
 	j.attempt(t, "cluster-a", identity).awaitEnd(codes.PermissionDenied, message)
 	_, err = j.clusters.GetKubernetesCluster(t.Context(), &cmfv1.GetKubernetesClusterRequest{KubernetesClusterName: "cluster-a"})
 	equal(t, "code", codes.NotFound, status.Code(err))
+	// The token that was used before the deletion is no new one.
+	_, err = j.fleet(t, nil).Join(t.Context(), &agentv1.JoinRequest{Token: token, Cluster: "cluster-a", CertificateRequest: requestFor(t, key)})
+	equal(t, "the same token again", []any{codes.PermissionDenied, message}, []any{status.Code(err), status.Convert(err).Message()})
 	for _, collection := range []string{"cluster-status/", "sessions/", "claims/cluster-a/", "tombstones/cluster-a/"} {
 		equal(t, collection, 0, len(j.storedUnder(t, collection)))
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openweir/weir/gateway/codec"
 	"github.com/openweir/weir/gateway/yamljson"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 // problem is why a request body cannot be read.
@@ -131,6 +132,23 @@ func (b *requestBody) message(f format, of reflect.Type) (message reflect.Value,
 	case err != nil:
 		panic(err) // routeOf checked that the codec knows the message
 	}
+	if len(unknown) > 0 && strict(message.Interface().(proto.Message)) {
+		for _, field := range unknown {
+			violations = append(violations, field+": is not a field of this resource")
+		}
+		return message, violations
+	}
 	warnOfUnknown(b.rw.Header(), unknown)
 	return message, nil
+}
+
+// strict is true for resources of which unknown fields are errors: they say who may do
+// what, and without a field that is misspelt, such as the environment of a role
+// binding, they would allow more.
+func strict(message proto.Message) bool {
+	switch message.(type) {
+	case *cmfv1.RoleBinding, *cmfv1.AgentToken, *cmfv1.AgentBan:
+		return true
+	}
+	return false
 }

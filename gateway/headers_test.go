@@ -93,6 +93,18 @@ func TestEveryResponseHasTheCommonHeaders(t *testing.T) {
 	}
 }
 
+// Without a field that is misspelt, a role binding would allow more.
+func TestUnknownFieldsOfAccessControlAreErrors(t *testing.T) {
+	s := start(t, newControl())
+	for path, test := range map[string]struct{ body, want string }{
+		"/cmf/api/v1/role-bindings": {`{"metadata":{"name":"devs"},"spec":{"principal":"User:a","role":"SystemAdmin","enviroment":"prod"}}`, "spec.enviroment"},
+		"/cmf/api/v1/agent-tokens":  {`{"metadata":{"name":"edge"},"spec":{"cluster":"edge"}}`, "spec.cluster"},
+		"/cmf/api/v1/agent-bans":    {`{"cluster":"edge"}`, "cluster"},
+	} {
+		s.do(t, "POST", path, test.body).expect(t, http.StatusBadRequest, errorBody(test.want+": is not a field of this resource"))
+	}
+}
+
 func TestUnknownFieldsAreWarnings(t *testing.T) {
 	c := newControl().on("CreateOrUpdateApplication", echoApplication)
 	s := start(t, c)

@@ -24,6 +24,10 @@ import (
 	"github.com/openweir/weir/gateway/inprocess"
 )
 
+// minAgentLifetime leaves agents time to renew their certificates, also while a control
+// plane is restarted.
+const minAgentLifetime = 10 * time.Minute
+
 // controlFlags are the flags of `weir control`.
 type controlFlags struct {
 	grpc, agents, admin, http string
@@ -207,6 +211,9 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 	}
 	if f.agentCA != "" && f.tlsCert == "" {
 		return control.Config{}, errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
+	}
+	if f.agentLifetime < minAgentLifetime {
+		return control.Config{}, fmt.Errorf("--agent-certificate-lifetime: must be at least %s, got %s", minAgentLifetime, f.agentLifetime)
 	}
 	keys, err := openKeyset(f.keyset)
 	if err != nil {

@@ -20,7 +20,11 @@ const keysetVariable = "WEIR_KEYSET"
 // means no keys, with which secrets cannot be stored.
 func openKeyset(path string) (*seal.Keys, error) {
 	if path != "" {
-		return seal.FromFile(path, false)
+		keys, err := seal.FromFile(path, false)
+		if err != nil {
+			return nil, fmt.Errorf("--keyset %s: %w", path, err)
+		}
+		return keys, nil
 	}
 	if text := os.Getenv(keysetVariable); text != "" {
 		keys, err := seal.Parse([]byte(text))

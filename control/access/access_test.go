@@ -204,7 +204,7 @@ func TestFilesAreStrict(t *testing.T) {
 	if err != nil || len(bindings) != 1 || bindings[0].Role != SystemAdmin {
 		t.Errorf("the bindings are %v, %v", bindings, err)
 	}
-	for _, text := range []string{"bindings: []\n", "roleBindings:\n- principal: User:alice\n  role: SystemAdmin\n  scope: all\n", "roleBindings:\n- role: SystemAdmin\n"} {
+	for _, text := range []string{"", "bindings: []\n", "roleBindings:\n- principal: User:alice\n  role: SystemAdmin\n  scope: all\n", "roleBindings:\n- role: SystemAdmin\n"} {
 		if _, err := parseFile([]byte(text)); err == nil {
 			t.Errorf("no error for %q", text)
 		}

@@ -3,6 +3,7 @@ package access
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -43,6 +44,10 @@ func parseFile(text []byte) ([]Binding, error) {
 	}
 	if err := yaml.UnmarshalStrict(text, &file); err != nil {
 		return nil, err //nolint:wrapcheck // the caller names the file
+	}
+	// An editor or a copy may empty the file before it writes it.
+	if file.RoleBindings == nil {
+		return nil, errors.New("roleBindings: is required")
 	}
 	var violations apierror.Violations
 	var bindings []Binding
@@ -86,6 +91,7 @@ func FollowFile(ctx context.Context, path string, authorizer *Authorizer, log *s
 				log.ErrorContext(ctx, "the file of role bindings is invalid; its last bindings remain", "file", path, "error", err)
 			} else {
 				authorizer.SetFile(bindings)
+				log.InfoContext(ctx, "role bindings of the file are in force", "file", path, "count", len(bindings))
 			}
 		}
 		select {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -30,18 +31,21 @@ func (f *Fleet) Join(ctx context.Context, req *agentv1.JoinRequest) (*agentv1.Jo
 	if len(req.GetToken()) > maxJoinToken {
 		return nil, apierror.Invalid("token: must not be longer than 1024 bytes")
 	}
-	err = f.JoinTokens.Use(ctx, req.GetToken(), req.GetCluster(), sha256.Sum256(request.RawSubjectPublicKeyInfo), func(tx *store.Tx) error {
+	err = f.JoinTokens.Use(ctx, req.GetToken(), req.GetCluster(), sha256.Sum256(request.RawSubjectPublicKeyInfo), func(tx *store.Tx, used time.Time) error {
+		if !used.After(f.Clusters.Deleted(tx, req.GetCluster())) {
+			return errDeleted
+		}
 		return f.requireAllowed(tx, req.GetCluster(), nil)
 	})
 	if err != nil {
 		f.Log.Warn("agent could not join", "cluster", req.GetCluster(), "error", err)
 		return nil, err
 	}
-	certificate, err := f.Identities.Authorities.Issue(ctx, req.GetCluster(), request.PublicKey)
+	certificate, serial, err := f.Identities.Authorities.Issue(ctx, req.GetCluster(), request.PublicKey)
 	if err != nil {
 		return nil, err
 	}
-	f.Log.Info("agent joined", "cluster", req.GetCluster())
+	f.Log.Info("agent joined", "cluster", req.GetCluster(), "serial_number", serial)
 	return &agentv1.JoinResponse{Certificate: certificate}, nil
 }
 
@@ -65,10 +69,11 @@ func (f *Fleet) Renew(ctx context.Context, req *agentv1.RenewRequest) (*agentv1.
 	if err := f.allowed(at, req.GetCluster(), certificate); err != nil {
 		return nil, err
 	}
-	renewed, err := f.Identities.Authorities.Issue(ctx, req.GetCluster(), request.PublicKey)
+	renewed, serial, err := f.Identities.Authorities.Issue(ctx, req.GetCluster(), request.PublicKey)
 	if err != nil {
 		return nil, err
 	}
+	f.Log.Info("certificate of agent renewed", "cluster", req.GetCluster(), "serial_number", serial, "former", certificate.SerialNumber.Text(16))
 	return &agentv1.RenewResponse{Certificate: renewed}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -44,25 +45,41 @@ func Request(request proto.Message) (apierror.Violations, error) {
 
 // violationMessage names the field and the rule of a violation.
 func violationMessage(request protoreflect.MessageDescriptor, violation *validate.Violation) string {
-	fields := fieldsOf(request, violation.GetField())
+	fields, oneof := fieldsOf(request, violation.GetField())
+	if oneof != nil {
+		return exactlyOne(oneof)
+	}
 	if len(fields) == 0 {
 		return violation.GetMessage() // of the request as a whole
 	}
 	return path(fields, violation.GetField().GetElements()) + ": " + sentence(fields[len(fields)-1], violation)
 }
 
-// fieldsOf are the fields that a path goes through.
-func fieldsOf(message protoreflect.MessageDescriptor, path *validate.FieldPath) []protoreflect.FieldDescriptor {
+// exactlyOne words the rule of a oneof, by the names of its fields in REST.
+func exactlyOne(oneof protoreflect.OneofDescriptor) string {
+	names := make([]string, oneof.Fields().Len())
+	for i := range names {
+		names[i] = oneof.Fields().Get(i).JSONName()
+	}
+	return strings.Join(names, ", ") + ": exactly one must be set"
+}
+
+// fieldsOf are the fields that a path goes through. A path that ends at a oneof has no
+// number there.
+func fieldsOf(message protoreflect.MessageDescriptor, path *validate.FieldPath) ([]protoreflect.FieldDescriptor, protoreflect.OneofDescriptor) {
 	var fields []protoreflect.FieldDescriptor
 	for _, element := range path.GetElements() {
 		field := message.Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
+		if field == nil {
+			return fields, message.Oneofs().ByName(protoreflect.Name(element.GetFieldName()))
+		}
 		fields = append(fields, field)
 		message = field.Message()
 		if field.IsMap() {
 			message = field.MapValue().Message()
 		}
 	}
-	return fields
+	return fields, nil
 }
 
 // path writes a field path as a REST client sees it: with JSON names, without
@@ -104,7 +121,7 @@ func sentence(field protoreflect.FieldDescriptor, violation *validate.Violation)
 	case "string.pattern":
 		return `must match "` + text.GetPattern() + `"`
 	case "string.in":
-		return "must be one of " + strings.Join(text.GetIn(), ", ")
+		return "must be one of " + strings.Join(slices.DeleteFunc(slices.Clone(text.GetIn()), func(s string) bool { return s == "" }), ", ")
 	default:
 		return violation.GetMessage()
 	}
@@ -116,7 +133,8 @@ func sentence(field protoreflect.FieldDescriptor, violation *validate.Violation)
 func stringRules(field protoreflect.FieldDescriptor, rule *validate.FieldPath) *validate.StringRules {
 	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
 	at := rules.ProtoReflect()
-	for _, step := range fieldsOf(at.Descriptor(), rule) {
+	steps, _ := fieldsOf(at.Descriptor(), rule)
+	for _, step := range steps {
 		if step.Message() == nil || step.Cardinality() == protoreflect.Repeated {
 			break
 		}

@@ -63,6 +63,20 @@ func TestValidate(t *testing.T) {
 			cluster(&cmfv1.KubernetesCluster{Spec: &cmfv1.KubernetesClusterSpec{LifecycleState: "GONE"}}),
 			[]string{"spec.lifecycleState: must be one of ACTIVE, DECOMMISSIONED"},
 		},
+		"none of several fields": {
+			&cmfv1.BanAgentRequest{Ban: &cmfv1.AgentBan{}},
+			[]string{"kubernetesClusterName, serialNumber: exactly one must be set"},
+		},
+		"none of several fields of the request": {
+			&cmfv1.LiftAgentBanRequest{},
+			[]string{"kubernetesClusterName, serialNumber: exactly one must be set"},
+		},
+		"one of several words or none": {
+			&cmfv1.CreateRoleBindingRequest{RoleBinding: &cmfv1.RoleBinding{Metadata: &cmfv1.ObjectMeta{Name: "developers"}, Spec: &cmfv1.RoleBindingSpec{
+				Principal: "User:alice", Role: "DeveloperRead", Resources: []*cmfv1.ResourcePattern{{ResourceType: "Secret", Name: "a", PatternType: "SUFFIXED"}},
+			}}},
+			[]string{"spec.resources[0].patternType: must be one of LITERAL, PREFIXED"},
+		},
 		"open-ended JSON that is not an object": {
 			application(&cmfv1.FlinkApplication{
 				Metadata: &cmfv1.ObjectMeta{}, Spec: open(`{"a":1,"a":2}`), Status: open(``),

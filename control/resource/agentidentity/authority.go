@@ -152,29 +152,32 @@ func sealingError(err error) error {
 }
 
 // Issue signs a certificate for the agent of a cluster, as PEM.
-func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.PublicKey) ([]byte, error) {
+func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.PublicKey) (encoded []byte, serialNumber string, err error) {
 	at, err := a.store.View(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var last *store.Object[*storev1.AgentAuthorityRecord]
 	for record := range a.records.In(at).Under("") {
-		last = record
+		// A clock that is behind can make an authority that sorts before the one it retires.
+		if record.Value().GetRetired() == nil {
+			last = record
+		}
 	}
 	if last == nil {
-		return nil, apierror.InUse("There is no certificate authority of agents.")
+		return nil, "", apierror.InUse("There is no certificate authority of agents.")
 	}
 	authority, err := x509.ParseCertificate(last.Value().GetCertificate())
 	if err != nil {
-		return nil, fmt.Errorf("parse the certificate authority: %w", err)
+		return nil, "", fmt.Errorf("parse the certificate authority: %w", err)
 	}
 	private, err := a.open(last)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	serial, err := newSerial()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	now := time.Now()
 	template := &x509.Certificate{
@@ -188,9 +191,9 @@ func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.P
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, authority, public, private)
 	if err != nil {
-		return nil, fmt.Errorf("sign the certificate of cluster %s: %w", cluster, err)
+		return nil, "", fmt.Errorf("sign the certificate of cluster %s: %w", cluster, err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), nil
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), serial.Text(16), nil
 }
 
 func sealedValues(record *storev1.AgentAuthorityRecord) iter.Seq[string] {

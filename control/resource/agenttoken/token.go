@@ -73,10 +73,15 @@ func (t *Tokens) Room() resource.Room {
 	}
 }
 
+// reuse is how long a token can be used again for the same key, so that a response
+// which is lost does not cost the token.
+const reuse = 5 * time.Minute
+
 // Use uses a token up for the agent of a cluster, by the SHA-256 of the public key
-// that it wants certified. It succeeds again for the same key. allowed adds further
-// conditions.
-func (t *Tokens) Use(ctx context.Context, token, cluster string, publicKey [sha256.Size]byte, allowed func(*store.Tx) error) error {
+// that it wants certified. It succeeds again for the same key within the time of reuse.
+// allowed adds further conditions; it is given when the token was used first, which is
+// now unless it is used again.
+func (t *Tokens) Use(ctx context.Context, token, cluster string, publicKey [sha256.Size]byte, allowed func(tx *store.Tx, used time.Time) error) error {
 	name, secret, _ := strings.Cut(token, ":")
 	digest := sha256.Sum256([]byte(secret))
 	_, err := t.store.Update(ctx, func(tx *store.Tx) error {
@@ -87,18 +92,22 @@ func (t *Tokens) Use(ctx context.Context, token, cluster string, publicKey [sha2
 		if record == nil || subtle.ConstantTimeCompare(record.Value().GetSecretHash(), digest[:]) != 1 {
 			return errUnknown
 		}
-		if err := allowed(tx); err != nil {
+		before, now := record.Value(), time.Now()
+		used := now
+		if first := before.GetToken().GetStatus().GetUsedTimestamp(); first != nil {
+			used = first.AsTime()
+		}
+		if err := allowed(tx, used); err != nil {
 			return err
 		}
-		before := record.Value()
 		if bound := before.GetToken().GetSpec().GetKubernetesClusterName(); bound != cluster {
 			return status.Errorf(codes.PermissionDenied, "the join token is for cluster %q, not for %q", bound, cluster)
 		}
-		if !time.Now().Before(before.GetToken().GetStatus().GetExpirationTimestamp().AsTime()) {
+		if !now.Before(before.GetToken().GetStatus().GetExpirationTimestamp().AsTime()) {
 			return status.Error(codes.Unauthenticated, "the join token has expired")
 		}
-		if used := before.GetPublicKeyHash(); len(used) > 0 {
-			if subtle.ConstantTimeCompare(used, publicKey[:]) != 1 {
+		if key := before.GetPublicKeyHash(); len(key) > 0 {
+			if subtle.ConstantTimeCompare(key, publicKey[:]) != 1 || now.Sub(used) > reuse {
 				return status.Error(codes.Unauthenticated, "the join token was used already")
 			}
 			return nil
