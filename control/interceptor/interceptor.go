@@ -1,7 +1,7 @@
-// Package interceptor is what every RPC of the control plane passes through,
-// unary and streaming alike: panics become internal errors, errors become
-// statuses, callers are authenticated and authorized, changes are recorded,
-// requests are held to the rules of the proto.
+// Package interceptor is what every RPC of the control plane passes through, unary
+// and streaming alike: panics become internal errors, errors become statuses, callers
+// are authenticated and authorized, changes are recorded in the audit log, and requests
+// are held to the rules of the proto.
 package interceptor
 
 import (

@@ -37,8 +37,9 @@ var releases = map[string]chart.Release{
 			"issuers":      []any{values{"url": "https://idp.example.com/realms/flink", "audiences": []any{"weir"}}},
 			"certificates": values{"caFile": "/etc/weir/auth-files/users-ca.crt"},
 		},
-		"authFiles": values{"secretName": "weir-auth"},
-		"agents":    values{"service": values{"type": "LoadBalancer"}},
+		"roleBindings": []any{values{"principal": "Group:platform", "role": "SystemAdmin"}},
+		"authFiles":    values{"secretName": "weir-auth"},
+		"agents":       values{"service": values{"type": "LoadBalancer"}},
 		"control": values{
 			"replicas": 3,
 			"tls":      values{"secretName": "weir-control-tls", "agentCAKey": "agents-ca.crt"},
@@ -133,6 +134,8 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		"a user of etcd without password":  {"weir", values{"auth": "none", "keyset": keyset, "control": values{"tls": tls}, "etcd": values{"endpoints": []any{"http://etcd:2379"}, "auth": values{"username": "weir"}}}, "needs a password"},
 		"no authentication":                {"weir", values{"keyset": keyset, "control": values{"tls": tls}}, "auth: is required"},
 		"another authentication":           {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": "all"}, "auth"},
+		"nobody is an administrator":       {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": values{"issuers": []any{values{"url": "https://idp.example.com"}}}}, "roleBindings: is required"},
+		"an unknown role":                  {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": "none", "roleBindings": []any{values{"principal": "User:a", "role": "Admin"}}}, "roleBindings"},
 		"an unknown authentication":        {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": values{"ldap": values{}}}, "ldap"},
 	}
 	for name, c := range cases {
