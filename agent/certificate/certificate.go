@@ -66,7 +66,7 @@ func (c *Certificate) Current(ctx context.Context) (*tls.Certificate, error) {
 		if valid {
 			return current, nil
 		}
-		return nil, errors.New("the agent has no valid certificate, and no join token to obtain one")
+		return nil, errors.New("the agent has no valid certificate, and no join token (--join-token-file) to obtain one")
 	}
 	hash := sha256.Sum256([]byte(token))
 	if valid && bytes.Equal(kept.TokenHash, hash[:]) {

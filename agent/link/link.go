@@ -169,8 +169,8 @@ func (l *Link) logEnd(err error, failures int, delay time.Duration) {
 		log.Error("the control plane rejected this agent's token or client certificate; "+
 			"provide a valid one (files are read again for every attempt)", "error", err)
 	case codes.PermissionDenied:
-		log.Error("this agent's identity is not authorized to act for the cluster; "+
-			"check that the identity was issued for this cluster name", "error", err)
+		log.Error("the control plane does not permit this agent to act for the cluster: "+
+			"its identity is for another cluster or banned, or the cluster was deleted", "error", err)
 	case codes.Aborted:
 		log.Error("superseded by a newer session of another agent for this cluster; "+
 			"unless that agent replaces this one, two agents share one identity", "error", err)

@@ -89,7 +89,7 @@ func TestAnAgentJoinsRenewsAndIsBanned(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	replica, err := control.New(control.Config{
 		Etcd: storetest.Etcd(t), ListenAgents: func() (net.Listener, error) { return listener, nil },
-		AgentTLS: &control.TLSFiles{Cert: certificate, Key: key}, AgentCertificateLifetime: 5 * time.Second,
+		AgentTLS: &control.TLSFiles{Cert: certificate, Key: key}, AgentCertificateLifetime: 12 * time.Second,
 		Replica: "replica-1", Authenticate: access.AllowAnonymous, Keys: keys, Heartbeat: time.Minute, Log: log,
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func TestAnAgentJoinsRenewsAndIsBanned(t *testing.T) {
 	await.Until(t, "the agent is connected", ready)
 	// Longer than the life of the first certificate.
 	since := time.Now()
-	await.Until(t, "the agent is connected with a renewed certificate", func() bool { return time.Since(since) > 6*time.Second && ready() })
+	await.Until(t, "the agent is connected with a renewed certificate", func() bool { return time.Since(since) > 13*time.Second && ready() })
 
 	_, err = cmfv1.NewAgentIdentityServiceClient(conn).BanAgent(ctx, &cmfv1.BanAgentRequest{
 		Ban: &cmfv1.AgentBan{Subject: &cmfv1.AgentBan_KubernetesClusterName{KubernetesClusterName: "edge"}},
