@@ -32,6 +32,10 @@ const (
 	maxMessage = 16 << 20
 	// maxStreams is per connection. A gateway has all its requests and watches on one.
 	maxStreams = 1000
+	// A caller can send this much of each request, and of all requests of a connection,
+	// before anything is read of it, in bytes. gRPC raises it for a message that is read.
+	streamWindow     = 64 << 10
+	connectionWindow = 1 << 20
 	// maxHeaders is the size of the metadata of a request, in bytes.
 	maxHeaders = 64 << 10
 	// An idle agent's connection should cost little. gRPC holds the buffer for
@@ -138,6 +142,8 @@ func (c *Control) serverOptions(files *TLSFiles, complete func(*tls.Config)) []g
 		grpc.InTapHandle(interceptor.Tap(c.config.Authenticate)),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(readBuffer),
 		grpc.WriteBufferSize(writeBuffer),

@@ -132,6 +132,13 @@ roleBindings:
 			}
 		}
 		path = parameter.ReplaceAllString(path, "one1")
+		body := body
+		switch name {
+		case "CreateAgentToken":
+			body = `{"metadata":{"name":"one1"},"spec":{"kubernetesClusterName":"one1"}}`
+		case "BanAgent":
+			body = `{"kubernetesClusterName":"one1"}`
+		}
 		if code, answer := callREST(t, "admin", method, url+path, body); code == http.StatusForbidden {
 			t.Errorf("%s as an administrator: %s %s: %d %s", name, method, path, code, answer)
 		}

@@ -152,7 +152,7 @@ func TestMetricsAreServed(t *testing.T) {
 	}
 	d := &dev{rest: ownAddress(t), grpc: ownAddress(t)}
 	agents, controlAdmin, agentAdmin := ownAddress(t), ownAddress(t), ownAddress(t)
-	d.process = start(t, "control", "--auth", "none", "--etcd-dir", filepath.Join(dir, "etcd"), "--insecure-agent-token-file", tokens, "--grpc", d.grpc, "--agents", agents, "--http", d.rest, "--admin", controlAdmin)
+	d.process = start(t, "control", "--auth", "none", "--audit", "stdout", "--etcd-dir", filepath.Join(dir, "etcd"), "--insecure-agent-token-file", tokens, "--grpc", d.grpc, "--agents", agents, "--http", d.rest, "--admin", controlAdmin)
 	await.Until(t, "the control plane is ready", func() bool { return get("http://"+controlAdmin+"/readyz") != "" })
 	start(t, "agent", "--cluster", "default-k8s-cluster", "--control", agents, "--kubeconfig", kubeconfig, "--token-file", token, "--insecure", "--admin", agentAdmin)
 	await.Until(t, "the agent is ready", func() bool { return get("http://"+agentAdmin+"/readyz") != "" })

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -77,7 +78,7 @@ type sink interface {
 // Log writes records. Its methods may be called concurrently.
 type Log struct {
 	config   Config
-	failures metric.Int64Counter
+	failures atomic.Int64 // records that could not be written
 
 	mu       sync.Mutex
 	sink     sink
@@ -96,9 +97,12 @@ func Open(config Config) (*Log, error) {
 	if config.Path != "" {
 		l.sink = &file{path: config.Path, maxBytes: config.MaxBytes, maxFiles: config.MaxFiles, log: config.Log}
 	}
-	var err error
-	l.failures, err = otel.Meter("github.com/openweir/weir/control/audit").Int64Counter("weir.audit.failures",
-		metric.WithDescription("Records of the audit log that could not be written."))
+	_, err := otel.Meter("github.com/openweir/weir/control/audit").Int64ObservableCounter("weir.audit.failures",
+		metric.WithDescription("Records of the audit log that could not be written."),
+		metric.WithInt64Callback(func(_ context.Context, observer metric.Int64Observer) error {
+			observer.Observe(l.failures.Load())
+			return nil
+		}))
 	if err != nil {
 		config.Log.Warn("metrics of the audit log cannot be registered", "error", err)
 	}
@@ -220,7 +224,7 @@ func (c *Change) End(ctx context.Context, result Result, message string) {
 }
 
 func (l *Log) failed(ctx context.Context, record *Record, err error) {
-	l.failures.Add(context.WithoutCancel(ctx), 1)
+	l.failures.Add(1)
 	l.config.Log.ErrorContext(ctx, "the audit log could not be written", "error", err, "phase", record.Phase,
 		"method", record.Method, "caller", record.Caller, "trace_id", record.TraceID)
 }
