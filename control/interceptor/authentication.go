@@ -9,14 +9,14 @@ import (
 	"github.com/openweir/weir/control/access"
 )
 
-// publicAPI begins the names of the methods whose callers are authenticated here.
+// isPublic is true for the methods whose callers are authenticated here.
 // Agents are authenticated by their own service, from the first message; health
 // and reflection are for everybody who can connect.
-const publicAPI = "/cmf.v1."
+func isPublic(method string) bool { return strings.HasPrefix(method, "/cmf.v1.") }
 
 func unaryAuthentication(authenticate access.Authenticate) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		if !strings.HasPrefix(info.FullMethod, publicAPI) {
+		if !isPublic(info.FullMethod) {
 			return handler(ctx, req)
 		}
 		principal, err := authenticated(ctx, authenticate)
@@ -29,7 +29,7 @@ func unaryAuthentication(authenticate access.Authenticate) grpc.UnaryServerInter
 
 func streamAuthentication(authenticate access.Authenticate) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		if !strings.HasPrefix(info.FullMethod, publicAPI) {
+		if !isPublic(info.FullMethod) {
 			return handler(srv, stream)
 		}
 		principal, err := authenticated(stream.Context(), authenticate)

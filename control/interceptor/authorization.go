@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,7 +18,7 @@ var errExpired = status.Error(codes.Unauthenticated, "The credentials have expir
 
 func unaryAuthorization(table access.Table, authorizer *access.Authorizer) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		if !strings.HasPrefix(info.FullMethod, publicAPI) {
+		if !isPublic(info.FullMethod) {
 			return handler(ctx, req)
 		}
 		permissions, _, err := authorizer.Permissions(access.PrincipalOf(ctx))
@@ -38,7 +37,7 @@ func unaryAuthorization(table access.Table, authorizer *access.Authorizer) grpc.
 // when the role bindings change. The stream ends when its credentials expire.
 func streamAuthorization(table access.Table, authorizer *access.Authorizer) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		if !strings.HasPrefix(info.FullMethod, publicAPI) {
+		if !isPublic(info.FullMethod) {
 			return handler(srv, stream)
 		}
 		ctx, cancel := context.WithCancelCause(stream.Context())

@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"google.golang.org/grpc/tap"
 
@@ -14,7 +13,7 @@ import (
 // nothing more is read of those who are refused.
 func Tap(authenticate access.Authenticate) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if !strings.HasPrefix(info.FullMethodName, publicAPI) {
+		if !isPublic(info.FullMethodName) {
 			return ctx, nil
 		}
 		// All requests of a connection pass here one by one.
