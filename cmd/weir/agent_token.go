@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
@@ -36,15 +35,11 @@ func (c *clientFlags) add(cmd *cobra.Command) {
 func (c *clientFlags) call(ctx context.Context, do func(context.Context, grpc.ClientConnInterface) error) error {
 	transport := insecure.NewCredentials()
 	if c.caFile != "" {
-		pem, err := os.ReadFile(c.caFile)
+		roots, err := readCAs("--tls-ca", c.caFile)
 		if err != nil {
-			return fmt.Errorf("--tls-ca: %w", err)
+			return err
 		}
-		config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("--tls-ca: %s contains no PEM certificate", c.caFile)
-		}
-		transport = credentials.NewTLS(config)
+		transport = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots})
 	}
 	conn, err := grpc.NewClient(c.control, grpc.WithTransportCredentials(transport))
 	if err != nil {
