@@ -74,6 +74,10 @@ func (q Query[T]) Where(condition func(T) bool) Query[T] {
 	return q
 }
 
+// ByName is true if the resources are asked for in the order of their names, so that
+// a source which has them in that order need not sort them.
+func (q Query[T]) ByName() bool { return q.byName }
+
 // Plain is true if all resources are asked for in the order of their names, so
 // that a source which has them in that order needs to give the Window only.
 func (q Query[T]) Plain() bool { return len(q.conditions) == 0 && q.byName }

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 
 	"google.golang.org/protobuf/proto"
@@ -117,17 +118,29 @@ func (k *Kind[R, V]) items(ctx context.Context, at store.Reader, path string, q 
 		from, to := q.Window(total)
 		return k.itemsOf(at, records.Range(path, from, to)), total, nil
 	}
-	var matching []Item[R]
-	visited := 0
+	var matching []Item[R] // those on the page, if the order is that of the names, else all
+	from, to := 0, math.MaxInt
+	if q.ByName() {
+		from, to = q.Window(math.MaxInt)
+	}
+	visited, total := 0, 0
 	for o := range records.Under(path) {
 		if visited++; visited%1024 == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}
-		if item := k.ItemOf(at, o); q.Matches(item) {
+		item := k.ItemOf(at, o)
+		if !q.Matches(item) {
+			continue
+		}
+		if total >= from && total < to {
 			matching = append(matching, item)
 		}
+		total++
 	}
-	return q.Select(matching), len(matching), nil
+	if q.ByName() {
+		return matching, total, nil
+	}
+	return q.Select(matching), total, nil
 }
 
 // listed makes the views of a list. Those of the last lists are kept where they
