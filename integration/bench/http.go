@@ -28,7 +28,7 @@ func call(ctx context.Context, client *http.Client, method, url, body string, wa
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
+	answer, err := readAll(response)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, url, err)
 	}
@@ -36,4 +36,15 @@ func call(ctx context.Context, client *http.Client, method, url, body string, wa
 		return nil, fmt.Errorf("%s %s: %s: %s", method, url, response.Status, bytes.TrimSpace(answer))
 	}
 	return answer, nil
+}
+
+// readAll reads a body into memory of its size, if that is known: what a client needs
+// to grow a buffer would count against the server that sends the larger body.
+func readAll(response *http.Response) ([]byte, error) {
+	if response.ContentLength < 0 {
+		return io.ReadAll(response.Body)
+	}
+	body := make([]byte, response.ContentLength)
+	_, err := io.ReadFull(response.Body, body)
+	return body, err
 }

@@ -32,7 +32,9 @@ func newKubeRival(ctx context.Context, cluster *kube.Cluster) (*kubeRival, error
 	if err := flink.Served(ctx, cluster.Client); err != nil {
 		return nil, err
 	}
-	client, err := rest.HTTPClientFor(cluster.Admin)
+	config := rest.CopyConfig(cluster.Admin)
+	config.DisableCompression = true // which costs the server more than it saves here
+	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client of the API server: %w", err)
 	}
