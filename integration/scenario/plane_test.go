@@ -42,7 +42,7 @@ func startPlane(t testing.TB) *plane {
 
 // startPlaneWith runs a control plane whose keys and logs are in dir. Where
 // there are keys, authority signed them.
-func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority string) *plane {
+func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority string, flags ...string) *plane {
 	t.Helper()
 	p := &plane{t: t, dir: dir}
 	t.Cleanup(p.printLogs)
@@ -55,7 +55,7 @@ func startPlaneWith(t testing.TB, dir string, keys weir.ServerTLS, authority str
 	t.Cleanup(p.etcd.Kill)
 	p.config = weir.Control{
 		Binary: programs.weir, Name: "control", Dir: p.dir, Etcd: []string{p.etcd.Endpoint},
-		GRPC: freeAddress(t), Agents: freeAddress(t), Admin: freeAddress(t), Clusters: clusters, Heartbeat: heartbeat, TLS: keys,
+		GRPC: freeAddress(t), Agents: freeAddress(t), Admin: freeAddress(t), Clusters: clusters, Heartbeat: heartbeat, TLS: keys, Flags: flags,
 	}
 	p.startControl()
 	t.Cleanup(func() { p.control.Kill() })

@@ -53,7 +53,8 @@ type Control struct {
 // ServerTLS are the files of a server that speaks TLS.
 type ServerTLS struct {
 	Certificate, Key string
-	// AgentAuthority signs the certificates of agents.
+	// AgentAuthority signs the certificates of agents, beside the control plane itself,
+	// if it has a keyset; may be empty.
 	AgentAuthority string
 }
 
@@ -91,7 +92,10 @@ func (c Control) Start(ctx context.Context) (*process.Process, error) {
 	}
 	args = append(args, c.Flags...)
 	if c.TLS != (ServerTLS{}) {
-		args = append(args, "--tls-cert="+c.TLS.Certificate, "--tls-key="+c.TLS.Key, "--agent-ca="+c.TLS.AgentAuthority)
+		args = append(args, "--tls-cert="+c.TLS.Certificate, "--tls-key="+c.TLS.Key)
+	}
+	if c.TLS.AgentAuthority != "" {
+		args = append(args, "--agent-ca="+c.TLS.AgentAuthority)
 	}
 	return start(ctx, process.Spec{Name: c.Name, Path: c.Binary, Args: args, Logs: c.Dir}, "http://"+c.Admin+"/readyz")
 }
@@ -137,8 +141,13 @@ type Agent struct {
 	// TLS is how the agent and the control plane know each other. Without it
 	// the agent presents Token, and nothing is encrypted.
 	TLS ClientTLS
+	// JoinToken is the path of a file with a token, which the agent exchanges for a
+	// certificate; TLS has only the Authority then.
+	JoinToken string
 	// LocalFlink is for the cluster of a Sandbox that runs Flink.
 	LocalFlink bool
+	// Flags are further flags.
+	Flags []string
 }
 
 // ClientTLS are the files of an agent that speaks TLS.
@@ -152,9 +161,12 @@ type ClientTLS struct {
 // Start runs the agent. Whether it connects is seen on the cluster's status.
 func (a Agent) Start() (*process.Process, error) {
 	args := []string{"agent", "--kubeconfig=" + a.Kubeconfig, "--cluster=" + a.Cluster, "--control=" + a.Control}
-	if a.TLS != (ClientTLS{}) {
+	switch {
+	case a.JoinToken != "":
+		args = append(args, "--tls-ca="+a.TLS.Authority, "--join-token-file="+a.JoinToken)
+	case a.TLS != (ClientTLS{}):
 		args = append(args, "--tls-ca="+a.TLS.Authority, "--tls-cert="+a.TLS.Certificate, "--tls-key="+a.TLS.Key)
-	} else {
+	default:
 		token := filepath.Join(a.Dir, "agent-token")
 		if err := os.WriteFile(token, []byte(Token(a.Cluster)), 0o600); err != nil {
 			return nil, fmt.Errorf("write the agent's token: %w", err)
@@ -167,6 +179,7 @@ func (a Agent) Start() (*process.Process, error) {
 	if len(a.Namespaces) > 0 {
 		args = append(args, "--namespaces="+strings.Join(a.Namespaces, ","))
 	}
+	args = append(args, a.Flags...)
 	return process.Start(process.Spec{Name: a.Name, Path: a.Binary, Args: args, Logs: a.Dir})
 }
 
