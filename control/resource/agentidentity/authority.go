@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/control/apierror"
@@ -94,7 +95,7 @@ func (a *Authorities) rotate(ctx context.Context) (*storev1.AgentAuthorityRecord
 			switch retired := record.Value().GetRetired(); {
 			case retired == nil:
 				changed := proto.CloneOf(record.Value())
-				changed.Retired = timestamppb.New(now.Add(a.lifetime))
+				changed.Retired = timestamppb.New(now.Add(max(a.lifetime, record.Value().GetLongestLifetime().AsDuration())))
 				a.records.Put(tx, record.Key, changed)
 			case retired.AsTime().Before(now):
 				a.records.Delete(tx, record.Key)
@@ -140,7 +141,9 @@ func (a *Authorities) generate() (string, *storev1.AgentAuthorityRecord, error) 
 	if err != nil {
 		return "", nil, sealingError(err)
 	}
-	return key, &storev1.AgentAuthorityRecord{Certificate: certificate, SealedKey: sealed, Created: timestamppb.New(now)}, nil
+	return key, &storev1.AgentAuthorityRecord{
+		Certificate: certificate, SealedKey: sealed, Created: timestamppb.New(now), LongestLifetime: durationpb.New(a.lifetime),
+	}, nil
 }
 
 // sealingError is the error for a key that cannot be sealed or opened.
@@ -166,6 +169,9 @@ func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.P
 	}
 	if last == nil {
 		return nil, "", apierror.InUse("There is no certificate authority of agents.")
+	}
+	if err := a.noteLifetime(ctx, last); err != nil {
+		return nil, "", err
 	}
 	authority, err := x509.ParseCertificate(last.Value().GetCertificate())
 	if err != nil {
@@ -194,6 +200,25 @@ func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.P
 		return nil, "", fmt.Errorf("sign the certificate of cluster %s: %w", cluster, err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), serial.Text(16), nil
+}
+
+// noteLifetime stores the lifetime of the certificates of agents with the authority that
+// is about to sign one, if that is longer than before, so that a rotation does not
+// retire the authority too early, even if the lifetime is shorter by then.
+func (a *Authorities) noteLifetime(ctx context.Context, authority *store.Object[*storev1.AgentAuthorityRecord]) error {
+	if authority.Value().GetLongestLifetime().AsDuration() >= a.lifetime {
+		return nil
+	}
+	return resource.Update(ctx, a.store, "The certificate authority of agents", func(tx *store.Tx) error {
+		record := a.records.Get(tx, authority.Key)
+		if record == nil || record.Value().GetRetired() != nil {
+			return apierror.Conflict("The certificate authority of agents was rotated. Try again.")
+		}
+		changed := proto.CloneOf(record.Value())
+		changed.LongestLifetime = durationpb.New(max(a.lifetime, changed.GetLongestLifetime().AsDuration()))
+		a.records.Put(tx, authority.Key, changed)
+		return nil
+	})
 }
 
 func sealedValues(record *storev1.AgentAuthorityRecord) iter.Seq[string] {

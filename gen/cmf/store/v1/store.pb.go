@@ -14,6 +14,7 @@ import (
 	v1 "github.com/openweir/weir/gen/cmf/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -2024,9 +2025,11 @@ type AgentAuthorityRecord struct {
 	SealedKey string                 `protobuf:"bytes,2,opt,name=sealed_key,json=sealedKey,proto3" json:"sealed_key,omitempty"`
 	Created   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=created,proto3" json:"created,omitempty"`
 	// From when on its certificates are no longer accepted.
-	Retired       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retired,proto3" json:"retired,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Retired *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=retired,proto3" json:"retired,omitempty"`
+	// At least as long as each of the certificates that it has signed is valid.
+	LongestLifetime *durationpb.Duration `protobuf:"bytes,5,opt,name=longest_lifetime,json=longestLifetime,proto3" json:"longest_lifetime,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *AgentAuthorityRecord) Reset() {
@@ -2087,11 +2090,18 @@ func (x *AgentAuthorityRecord) GetRetired() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *AgentAuthorityRecord) GetLongestLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.LongestLifetime
+	}
+	return nil
+}
+
 var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/agent_token.proto\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/agent_token.proto\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -2286,13 +2296,14 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\v2\x12.cmf.v1.AgentTokenR\x05token\x12\x1f\n" +
 	"\vsecret_hash\x18\x02 \x01(\fR\n" +
 	"secretHash\x12&\n" +
-	"\x0fpublic_key_hash\x18\x03 \x01(\fR\rpublicKeyHash\"\xc3\x01\n" +
+	"\x0fpublic_key_hash\x18\x03 \x01(\fR\rpublicKeyHash\"\x89\x02\n" +
 	"\x14AgentAuthorityRecord\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x1d\n" +
 	"\n" +
 	"sealed_key\x18\x02 \x01(\tR\tsealedKey\x124\n" +
 	"\acreated\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x124\n" +
-	"\aretired\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aretiredB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
+	"\aretired\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aretired\x12D\n" +
+	"\x10longest_lifetime\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0flongestLifetimeB3Z1github.com/openweir/weir/gen/cmf/store/v1;storev1b\x06proto3"
 
 var (
 	file_cmf_store_v1_store_proto_rawDescOnce sync.Once
@@ -2344,6 +2355,7 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*v1.Statement)(nil),          // 32: cmf.v1.Statement
 	(*v1.JsonObject)(nil),         // 33: cmf.v1.JsonObject
 	(*v1.AgentToken)(nil),         // 34: cmf.v1.AgentToken
+	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
 	28, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
@@ -2382,11 +2394,12 @@ var file_cmf_store_v1_store_proto_depIdxs = []int32{
 	34, // 33: cmf.store.v1.AgentTokenRecord.token:type_name -> cmf.v1.AgentToken
 	29, // 34: cmf.store.v1.AgentAuthorityRecord.created:type_name -> google.protobuf.Timestamp
 	29, // 35: cmf.store.v1.AgentAuthorityRecord.retired:type_name -> google.protobuf.Timestamp
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	35, // 36: cmf.store.v1.AgentAuthorityRecord.longest_lifetime:type_name -> google.protobuf.Duration
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
