@@ -138,7 +138,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters, Sessions: sessions,
 		Etcd: config.Etcd, Tokens: config.AgentTokens, JoinTokens: joinTokens, Identities: identities, Heartbeat: config.Heartbeat, Version: config.Version.Version, Log: config.Log,
 	})
-	duties := []func(context.Context) error{ownership.FinishRemovals(s, registry, config.Log)}
+	duties := []func(context.Context) error{ownership.FinishRemovals(s, registry)}
 	for _, room := range r.all {
 		duties = append(duties, room.Duties...)
 		for _, sealed := range room.Sealed {

@@ -91,13 +91,17 @@ func (w *watchRoute) bind(method protoreflect.MethodDescriptor) error {
 
 // requested reports whether a request of the list's path is for the watch.
 func (w *watchRoute) requested(r *http.Request) (bool, error) {
-	if w == nil || r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, watchParameter) {
+	if w == nil || r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, watchParameter) && !strings.Contains(r.URL.RawQuery, "%") {
 		return false, nil
 	}
-	given := r.URL.Query().Get(watchParameter) // a malformed query is reported by parameters.parse
-	if given == "" {
+	all := r.URL.Query()[watchParameter] // a malformed query is reported by parameters.parse
+	if len(all) > 1 {
+		return false, fmt.Errorf("%s: must be given only once", watchParameter)
+	}
+	if len(all) == 0 || all[0] == "" {
 		return false, nil
 	}
+	given := all[0]
 	value, err := canonicalBool(given)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", watchParameter, err)

@@ -155,6 +155,8 @@ func TestWatchesThatCannotStartReturnOrdinaryErrors(t *testing.T) {
 			s.do(t, "GET", watchPath+"&resourceVersion=1", "").expect(t, http.StatusGone, errorBody("too old"))
 			s.do(t, "GET", watchPath, "", "Accept: application/yaml").expect(t, http.StatusBadRequest,
 				"errors:\n  - message: 'Accept: a watch supports only application/x-ndjson and text/event-stream'\n")
+			s.do(t, "GET", applicationsPath+"?watch=true&watch=false", "").expect(t, http.StatusBadRequest, errorBody("watch: must be given only once"))
+			s.do(t, "GET", applicationsPath+"?w%61tch=maybe", "").expect(t, http.StatusBadRequest, errorBody("watch: must be true or false"))
 			s.do(t, "GET", applicationsPath+"?watch=maybe", "").expect(t, http.StatusBadRequest, errorBody("watch: must be true or false"))
 			s.do(t, "GET", watchPath+"&page=1&size=2&sort=name&include-resource-information=true", "").expect(t, http.StatusBadRequest, errorBody(
 				"include-resource-information: cannot be given together with watch", "page: cannot be given together with watch",

@@ -43,6 +43,9 @@ func (f *Fleet) storeReport(ctx context.Context, r *report) error {
 		if errors.Is(err, store.ErrTooLarge) {
 			part.shorten()
 			err = f.commitReport(ctx, part, observe)
+			if errors.Is(err, store.ErrTooLarge) {
+				r.session.log.Error("report is too large to be stored", "kind", r.ref.GetKind(), "namespace", r.ref.GetNamespace(), "name", r.ref.GetName(), "error", err)
+			}
 		}
 		if err != nil && !errors.Is(err, errUnstorable) {
 			return err
@@ -90,7 +93,9 @@ func (f *Fleet) commitReport(ctx context.Context, r *report, change func(*store.
 		return err
 	default:
 		// Neither could it be in the next session.
-		log.Error("report cannot be stored", "error", err)
+		if !errors.Is(err, store.ErrTooLarge) { // which the caller may shorten
+			log.Error("report cannot be stored", "error", err)
+		}
 		return fmt.Errorf("%w: %w", errUnstorable, err)
 	}
 }

@@ -197,13 +197,14 @@ func (r *reports) take() (reportKey, *report, bool) {
 }
 
 // keep puts back what is still to be stored of a report. What the agent has
-// reported of the object since goes before it.
+// reported of the object since goes before it, and what a session has reported that is
+// not the newest is dropped.
 func (r *reports) keep(key reportKey, kept *report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	newer := r.waiting[key]
 	switch {
-	case newer == nil:
+	case newer == nil || newer.session.epoch < kept.session.epoch:
 	case newer.session.epoch > kept.session.epoch:
 		return
 	default:

@@ -348,7 +348,14 @@ func (s *session) receiveAll(
 				return errExpired
 			}
 		case <-silence.C:
-			return errSilent
+			// Handling a message may have taken as long, with more waiting.
+			select {
+			case message := <-received:
+				silence.Reset(s.fleet.Heartbeat * missedHeartbeats)
+				s.handle(ctx, message)
+			default:
+				return errSilent
+			}
 		case <-expired:
 			return errCertificateExpired
 		}

@@ -126,5 +126,7 @@ func (o *Object[T]) keep(value *decodedValue[T], size int) {
 	}
 }
 
+func (o *Object[T]) encodedBytes() int { return len(o.encoded) }
+
 // dropDecoded makes the next Value decode again.
 func (o *Object[T]) dropDecoded() { o.decoded.Store(nil) }

@@ -30,7 +30,7 @@ func (s *Store) apply(events []*clientv3.Event, names map[string]int) {
 		}
 		t := &transactions[len(transactions)-1]
 		t.changes = append(t.changes, c)
-		t.bytes += len(event.Kv.Key) + len(event.Kv.Value) + changeOverhead
+		t.bytes += len(event.Kv.Key) + len(event.Kv.Value) + encodedBytes(c.before) + changeOverhead
 		all = append(all, c)
 	}
 	// Not the header's revision, which may be ahead of the events where etcd
@@ -42,6 +42,14 @@ func (s *Store) apply(events []*clientv3.Event, names map[string]int) {
 		}
 	}, all)
 	s.barriers.advance(revision)
+}
+
+// encodedBytes is the size of an object in its encoding; 0 for none.
+func encodedBytes(object any) int {
+	if o, ok := object.(interface{ encodedBytes() int }); ok {
+		return o.encodedBytes()
+	}
+	return 0
 }
 
 // changeOverhead is about what a change takes in memory beside its bytes in etcd.

@@ -59,7 +59,7 @@ func (a *Applications) adopt(tx *store.Tx, record *store.Object[*storev1.Applica
 		return nil // the agent refuses it all the same
 	}
 	after := proto.CloneOf(record.Value())
-	after.Generation++
+	after.Generation = a.ownership.NextGeneration(tx, after.GetGeneration())
 	after.Adoption = adoption
 	a.Records.Put(tx, record.Key, after)
 	return NewEvent(EventCMFStatus, after.GetInstance(), fmt.Sprintf(text, report.Ref.GetKind(), report.Ref.GetName()))

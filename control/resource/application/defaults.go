@@ -35,7 +35,10 @@ func (a *Applications) followEnvironments(ctx context.Context) error {
 // defaults make one necessary, and else brings the current one in line with them.
 // Where they make it too large to be stored, an event says so.
 func (a *Applications) applyDefaults(ctx context.Context, key string) error {
-	_, err := a.store.Update(ctx, func(tx *store.Tx) error { return a.applyDefaultsIn(tx, key) })
+	// Whoever changes an application after its environment has read the environment as it
+	// is, so the environment's change in the cache suffices, and an application that needs
+	// none costs no question to etcd.
+	_, err := a.store.UpdateFrom(ctx, a.store.Cached().Revision(), func(tx *store.Tx) error { return a.applyDefaultsIn(tx, key) })
 	if errors.Is(err, store.ErrTooLarge) {
 		_, reported := a.store.Update(ctx, func(tx *store.Tx) error {
 			if env, app := a.withEnvironment(tx, key); env != nil && app != nil {

@@ -29,7 +29,7 @@ func (a *Applications) observe(tx *store.Tx, record *store.Object[*storev1.Appli
 	}
 	seen := observe(record.Value(), before, report)
 	if !adopting { // which has changed the record
-		if after, event := followSuspension(record.Value(), report.Status, seen.reported); after != nil {
+		if after, event := followSuspension(record.Value(), report.Status, seen.reported, a.ownership.NextGeneration(tx, record.Value().GetGeneration())); after != nil {
 			a.Records.Put(tx, record.Key, after)
 			if event != nil {
 				events = append(events, event)

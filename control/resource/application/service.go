@@ -192,16 +192,19 @@ func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, o *st
 		return err
 	}
 	// Savepoints that were not detached go with it.
-	savepoints := savepoint.ForApplication(env, name).Key
-	if err := a.savepoints.DropAll(ctx, env, savepoints, release); err != nil {
-		return err
-	}
-	return resource.Update(ctx, a.store, what(name), func(tx *store.Tx) error {
+	require := func(tx *store.Tx) error {
 		app := a.Records.Get(tx, key)
 		if app == nil || metadataOf(app.Value()).GetUid() != metadataOf(record).GetUid() {
 			return apierror.NotFound("Application '%s' not found in environment '%s'.", name, env.GetName())
 		}
-		if err := resource.CheckVersion(version, what(name), app.Revision); err != nil {
+		return resource.CheckVersion(version, what(name), app.Revision)
+	}
+	savepoints := savepoint.ForApplication(env, name).Key
+	if err := a.savepoints.DropAll(ctx, env, savepoints, release, require); err != nil {
+		return err
+	}
+	return resource.Update(ctx, a.store, what(name), func(tx *store.Tx) error {
+		if err := require(tx); err != nil {
 			return err
 		}
 		a.savepoints.Records.RequireEmpty(tx, savepoints)

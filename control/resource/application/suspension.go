@@ -52,7 +52,7 @@ func setInitialSavepoint(effective openjson.Object, record *storev1.ApplicationR
 
 // followSuspension returns what the record of an application becomes by a status, nil
 // if it stays the same, and the event of it, if there is one.
-func followSuspension(record *storev1.ApplicationRecord, report *agentv1.StatusReport, status openjson.Object) (*storev1.ApplicationRecord, *cmfv1.FlinkApplicationEvent) {
+func followSuspension(record *storev1.ApplicationRecord, report *agentv1.StatusReport, status openjson.Object, next int64) (*storev1.ApplicationRecord, *cmfv1.FlinkApplicationEvent) {
 	s := record.GetSuspension()
 	if s == nil || s.GetResumed() || status == nil || report.GetDeleting() || report.GetGeneration() > record.GetGeneration() {
 		return nil, nil
@@ -65,7 +65,7 @@ func followSuspension(record *storev1.ApplicationRecord, report *agentv1.StatusR
 		}
 		after.Suspension.Savepoint, after.Suspension.JobId = path, openjson.String(status, "jobStatus", "jobId")
 		if s.GetInstance() != "" {
-			after.Generation++ // the application is started already, and carries it from now on
+			after.Generation = next // the application is started already, and carries it from now on
 		}
 		return after, nil
 	}
@@ -75,7 +75,7 @@ func followSuspension(record *storev1.ApplicationRecord, report *agentv1.StatusR
 		return after, nil
 	case resumedFromOther:
 		after.Suspension.Resumed = true
-		after.Generation++
+		after.Generation = next
 		spec, _ := openjson.Parse(record.GetApplication().GetSpec())
 		after.Start = withNonce(&storev1.SavepointStart{Path: s.GetSavepoint()}, after.GetGeneration(), ownNonce(spec), record.GetStart().GetNonce())
 		return after, NewEvent(EventWarning, record.GetInstance(), fmt.Sprintf(

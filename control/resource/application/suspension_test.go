@@ -78,7 +78,7 @@ func TestFollowSuspension(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			after, event := followSuspension(record, &agentv1.StatusReport{Generation: test.marked, ObjectGeneration: 3}, status)
+			after, event := followSuspension(record, &agentv1.StatusReport{Generation: test.marked, ObjectGeneration: 3}, status, 8)
 			if test.want == nil {
 				if after != nil || event != nil {
 					t.Errorf("the record becomes %v, with event %v; want no change", after, event)

@@ -1,6 +1,7 @@
 package savepoint
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -172,7 +173,7 @@ func TestSavepointsAreDroppedWithTheirOwner(t *testing.T) {
 		_, err := s.Create(tx, ForApplication(prod, "orders-2"), named("nightly"))
 		return err
 	})
-	if err := s.DropAll(t.Context(), prod, orders.Key, true); err != nil {
+	if err := s.DropAll(t.Context(), prod, orders.Key, true, func(*store.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	at, err := s.store.View(t.Context())
@@ -246,5 +247,22 @@ func TestDetachedSavepointsAreListedByName(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q gives %v, want %s", pattern, got, want)
 		}
+	}
+}
+
+// An owner that was changed meanwhile keeps its savepoints.
+func TestSavepointsOfAnOwnerThatStaysAreNotDropped(t *testing.T) {
+	s := open(t)
+	s.create(t, "nightly")
+	changed := errors.New("the application was changed")
+	if err := s.DropAll(t.Context(), prod, orders.Key, true, func(*store.Tx) error { return changed }); !errors.Is(err, changed) {
+		t.Errorf("got %v, want %v", err, changed)
+	}
+	at, err := s.store.View(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := s.Records.In(at).Count(""); left != 1 {
+		t.Errorf("%d savepoints are left, want 1", left)
 	}
 }

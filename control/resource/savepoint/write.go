@@ -131,14 +131,18 @@ func (s *Savepoints) remove(tx *store.Tx, env *cmfv1.Environment, o *store.Objec
 // and has the agent delete the objects or, with release, leave them there
 // unmanaged. There may be more than one transaction takes. The transaction that
 // deletes the owner has to require that there is none, since others may have
-// come meanwhile.
-func (s *Savepoints) DropAll(ctx context.Context, env *cmfv1.Environment, ownerKey string, release bool) error {
+// come meanwhile. Each transaction begins with require, which says whether the owner is
+// still the one that is about to go.
+func (s *Savepoints) DropAll(ctx context.Context, env *cmfv1.Environment, ownerKey string, release bool, require func(*store.Tx) error) error {
 	at, err := s.store.View(ctx)
 	if err != nil {
 		return fmt.Errorf("read the savepoints of %s: %w", ownerKey, err)
 	}
 	for o := range s.Records.In(at).Under(ownerKey) {
 		err := resource.Update(ctx, s.store, "Savepoint '"+metadataOf(o.Value()).GetName()+"'", func(tx *store.Tx) error {
+			if err := require(tx); err != nil {
+				return err
+			}
 			if now := s.Records.Get(tx, o.Key); now != nil {
 				s.remove(tx, env, now, release)
 			}

@@ -14,7 +14,8 @@ import (
 
 // drop deletes a statement together with its environment.
 func (s *Statements) drop(ctx context.Context, env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.StatementRecord]) error {
-	if err := s.dropSavepoints(ctx, env.Value(), o.Value(), true); err != nil {
+	always := func(*store.Tx) error { return nil }
+	if err := s.dropSavepoints(ctx, env.Value(), o.Value(), true, always); err != nil {
 		return err
 	}
 	return resource.Update(ctx, s.store, "Statement '"+metadataOf(o.Value()).GetName()+"'", func(tx *store.Tx) error {
@@ -55,8 +56,8 @@ func (s *Statements) removeObjects(tx *store.Tx, env *cmfv1.Environment, record 
 
 // dropSavepoints deletes the savepoints of a statement that is about to go. There
 // may be more of them than one transaction takes.
-func (s *Statements) dropSavepoints(ctx context.Context, env *cmfv1.Environment, record *storev1.StatementRecord, release bool) error {
-	return s.savepoints.DropAll(ctx, env, savepoint.ForStatement(env, record).Key, release)
+func (s *Statements) dropSavepoints(ctx context.Context, env *cmfv1.Environment, record *storev1.StatementRecord, release bool, require func(*store.Tx) error) error {
+	return s.savepoints.DropAll(ctx, env, savepoint.ForStatement(env, record).Key, release, require)
 }
 
 func (s *Statements) requireNoSavepoints(tx *store.Tx, env *cmfv1.Environment, record *storev1.StatementRecord) {

@@ -120,26 +120,34 @@ func (s *service) WatchStatements(req *cmfv1.WatchStatementsRequest, stream grpc
 }
 
 func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatementRequest) (*cmfv1.DeleteStatementResponse, error) {
-	env, item, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
+	env, found, err := s.find(ctx, req.GetEnvName(), req.GetStmtName())
 	if err != nil {
 		return nil, err
 	}
 	what := "Statement '" + req.GetStmtName() + "'"
 	// Its savepoints are dropped first.
-	if err := resource.CheckVersion(req.GetResourceVersion(), what, item.Revision); err != nil {
+	if err := resource.CheckVersion(req.GetResourceVersion(), what, found.Revision); err != nil {
 		return nil, err
 	}
-	atOnce := !IsDeployed(item.Value()) || req.GetForce()
-	if err := s.dropSavepoints(ctx, env.Value(), item.Value(), atOnce); err != nil {
+	atOnce := !IsDeployed(found.Value()) || req.GetForce()
+	require := func(tx *store.Tx) (resource.Item[*storev1.StatementRecord], error) {
+		item, err := s.kind.Require(tx, env.Key, req.GetStmtName())
+		if err != nil {
+			return item, err
+		}
+		return item, resource.CheckVersion(req.GetResourceVersion(), what, item.Revision)
+	}
+	err = s.dropSavepoints(ctx, env.Value(), found.Value(), atOnce, func(tx *store.Tx) error {
+		_, err := require(tx)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	pending := false
 	err = resource.Update(ctx, s.store, what, func(tx *store.Tx) error {
-		item, err := s.kind.Require(tx, env.Key, req.GetStmtName())
+		item, err := require(tx)
 		if err != nil {
-			return err
-		}
-		if err := resource.CheckVersion(req.GetResourceVersion(), what, item.Revision); err != nil {
 			return err
 		}
 		pending = IsDeployed(item.Value()) && !req.GetForce()
