@@ -67,7 +67,7 @@ func TestInvalidApplicationIsRejected(t *testing.T) {
 		{"unknown environment", application("nowhere", "orders", running), notFound("Environment 'nowhere' not found.")},
 		{
 			"object of an application in another environment of the namespace", application("test", "orders", running),
-			unprocessable("metadata.name: the FlinkDeployment 'orders' in namespace 'flink' of Kubernetes cluster 'cluster-a' belongs to prod/orders already."),
+			unprocessable("metadata.name: the FlinkDeployment 'orders' in namespace 'flink' of Kubernetes cluster 'cluster-a' is already owned by 'orders' of environment 'prod'."),
 		},
 		{
 			"everything that the operator would refuse", application("prod", "broken", `{"flinkVersion":"1.20","jobManager":{"replicas":0},"job":{"state":"paused","parallelism":0,"args":"a"}}`),

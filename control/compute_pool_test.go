@@ -131,7 +131,7 @@ func TestInvalidComputePoolIsRejected(t *testing.T) {
 		"a name that is already in use": {poolOf("dedicated", "DEDICATED", ""),
 			refusal{Code: codes.AlreadyExists, Messages: []string{"Compute pool 'dedicated' already exists."}}},
 		"the name of an application's cluster": {poolOf("orders", "SHARED", ""),
-			unprocessable("metadata.name: the FlinkDeployment 'orders' in namespace 'flink' of Kubernetes cluster 'cluster-a' belongs to prod/orders already.")},
+			unprocessable("metadata.name: the FlinkDeployment 'orders' in namespace 'flink' of Kubernetes cluster 'cluster-a' is already owned by 'orders' of environment 'prod'.")},
 		"the state of a dedicated pool": {poolOf("another", "DEDICATED", "RUNNING"),
 			unprocessable("spec.state: can only be set for pools of type SHARED")},
 		"no version of Flink": {noVersion, unprocessable("spec.clusterSpec.flinkVersion: must be set, such as v1_20")},

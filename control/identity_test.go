@@ -58,11 +58,11 @@ func TestClientCertificateNamesTheCluster(t *testing.T) {
 		},
 		{
 			"a certificate without a cluster name", ours.client(t, "weir://agent/cluster-a"), nil,
-			codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a bootstrap token",
+			codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a static token",
 		},
 		{
 			"none", nil, nil,
-			codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a bootstrap token",
+			codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a static token",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -119,9 +119,9 @@ func TestJoinTokensAreExchangedOnce(t *testing.T) {
 		code                 codes.Code
 		message              string
 	}{
-		{"none", "", "cluster-a", codes.Unauthenticated, "the join token is not known"},
-		{"of an unknown name", "other:secret", "cluster-a", codes.Unauthenticated, "the join token is not known"},
-		{"with a wrong secret", "once:secret", "cluster-a", codes.Unauthenticated, "the join token is not known"},
+		{"none", "", "cluster-a", codes.Unauthenticated, "the join token is unknown"},
+		{"of an unknown name", "other:secret", "cluster-a", codes.Unauthenticated, "the join token is unknown"},
+		{"with a wrong secret", "once:secret", "cluster-a", codes.Unauthenticated, "the join token is unknown"},
 		{"for another cluster", token, "cluster-b", codes.PermissionDenied, `the join token is for cluster "cluster-a", not for "cluster-b"`},
 		{"that has expired", expired, "cluster-a", codes.Unauthenticated, "the join token has expired"},
 	} {

@@ -55,11 +55,11 @@ func TestSessionRequiresHelloOfAnAuthorizedAgent(t *testing.T) {
 	}{
 		{
 			"unknown token", "wrong", helloRequest(hello("cluster-a")),
-			codes.Unauthenticated, "the bootstrap token is not known",
+			codes.Unauthenticated, "the static token is unknown",
 		},
 		{
 			"token of another cluster", oneToken, helloRequest(hello("cluster-b")),
-			codes.PermissionDenied, `the bootstrap token is for cluster "cluster-a", not for "cluster-b"`,
+			codes.PermissionDenied, `the static token is for cluster "cluster-a", not for "cluster-b"`,
 		},
 		{
 			"heartbeat before Hello", anyToken,
@@ -99,7 +99,7 @@ func TestStreamWithoutHelloEnds(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(c *control.Config) { c.Heartbeat = minimal })
 	a := dial(t, r.agents, anyToken)
-	a.awaitEnd(codes.DeadlineExceeded, "no Hello came")
+	a.awaitEnd(codes.DeadlineExceeded, "no Hello was received in time")
 }
 
 func helloRequest(h *agentv1.Hello) *agentv1.ConnectRequest {

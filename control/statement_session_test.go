@@ -138,7 +138,7 @@ func TestQueryOnADedicatedPoolHasAClusterOfItsOwn(t *testing.T) {
 
 	t.Run("the name of its cluster is taken", func(t *testing.T) {
 		_, err := r.pools("prod").create(t.Context(), poolOf("looking", "SHARED", ""))
-		refused(t, err, unprocessable("metadata.name: the FlinkDeployment 'looking' in namespace 'flink' of Kubernetes cluster 'cluster-a' belongs to prod/looking already."))
+		refused(t, err, unprocessable("metadata.name: the FlinkDeployment 'looking' in namespace 'flink' of Kubernetes cluster 'cluster-a' is already owned by 'looking' of environment 'prod'."))
 	})
 	t.Run("a rejected cluster fails the statement", func(t *testing.T) {
 		a.ack(cluster, agentv1.Outcome_OUTCOME_REFUSED, "Forbidden", "The agent may not.")

@@ -189,7 +189,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 			}
 		})
 	}
-	log.Info("control plane", "grpc", flags.grpc, "agents", flags.agents, "replica", config.Replica)
+	log.Info("control plane started", "grpc", flags.grpc, "agents", flags.agents, "replica", config.Replica)
 	return group.Wait()
 }
 

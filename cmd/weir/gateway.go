@@ -98,7 +98,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
-	log.Info("gateway", "http", listener.Addr().String(), "control", strings.Join(flags.control, ","))
+	log.Info("gateway started", "http", listener.Addr().String(), "control", strings.Join(flags.control, ","))
 	return gateway.Serve(ctx, secure(listener), handler, flags.rest.allowedHosts, log)
 }
 

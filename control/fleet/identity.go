@@ -72,14 +72,14 @@ func (t Tokens) authenticate(ctx context.Context, cluster string) (*x509.Certifi
 	}
 	token, found := bearerToken(ctx)
 	if !found {
-		return nil, status.Error(codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a bootstrap token")
+		return nil, status.Error(codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a static token")
 	}
 	name, known := t.lookup(token)
 	if !known {
-		return nil, status.Error(codes.Unauthenticated, "the bootstrap token is not known")
+		return nil, status.Error(codes.Unauthenticated, "the static token is unknown")
 	}
 	if name != "" && name != cluster {
-		return nil, status.Errorf(codes.PermissionDenied, "the bootstrap token is for cluster %q, not for %q", name, cluster)
+		return nil, status.Errorf(codes.PermissionDenied, "the static token is for cluster %q, not for %q", name, cluster)
 	}
 	return nil, nil
 }

@@ -222,7 +222,7 @@ func firstMessage(ctx context.Context, received <-chan *agentv1.ConnectRequest, 
 	case err := <-broken:
 		return nil, err
 	case <-timer.C:
-		return nil, status.Error(codes.DeadlineExceeded, "no Hello came")
+		return nil, status.Error(codes.DeadlineExceeded, "no Hello was received in time")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

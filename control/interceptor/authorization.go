@@ -94,7 +94,7 @@ func judge(ctx context.Context, table access.Table, authorizer *access.Authorize
 		if _, err := table.Authorize(ctx, now, method, request); err != nil {
 			return err
 		}
-		return apierror.TooOld("The permissions of %s have changed. Start again without a version.", principal.Name)
+		return apierror.TooOld("The permissions of %s have changed. Start a new watch without resourceVersion.", principal.Name)
 	}
 }
 

@@ -103,7 +103,7 @@ func (e *Election) term(ctx context.Context) error {
 	if err := concurrency.NewElection(session, e.Key).Campaign(ctx, e.Replica); err != nil {
 		return fmt.Errorf("stand for election: %w", err)
 	}
-	e.Log.Info("leading", "replica", e.Replica)
+	e.Log.Info("became leader", "replica", e.Replica)
 	defer e.begin()()
 	var duties sync.WaitGroup
 	defer duties.Wait()

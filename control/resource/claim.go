@@ -51,8 +51,9 @@ func TombstoneKey(cluster string, ref *agentv1.ObjectRef, owner string) string {
 func (o *Ownership) Claim(tx *store.Tx, cluster string, ref *agentv1.ObjectRef, objects, key, owner string) error {
 	claim := ClaimKey(cluster, ref)
 	if held := o.Claims.Get(tx, claim); held != nil {
-		return apierror.Unprocessable(fmt.Sprintf("metadata.name: the %s '%s' in namespace '%s' of Kubernetes cluster '%s' belongs to %s already.",
-			ref.GetKind(), ref.GetName(), ref.GetNamespace(), cluster, held.Value().GetKey()))
+		holder := store.Segments(held.Value().GetKey())
+		return apierror.Unprocessable(fmt.Sprintf("metadata.name: the %s '%s' in namespace '%s' of Kubernetes cluster '%s' is already owned by '%s' of environment '%s'.",
+			ref.GetKind(), ref.GetName(), ref.GetNamespace(), cluster, holder[len(holder)-1], holder[0]))
 	}
 	o.Claims.Put(tx, claim, &storev1.ClaimRecord{Collection: objects, Key: key, OwnerUid: owner})
 	return nil

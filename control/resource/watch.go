@@ -92,7 +92,7 @@ func Watch[Response any, R, V proto.Message](
 	}
 	err = watching.run(s, version)
 	if errors.Is(err, store.ErrTooOld) {
-		return apierror.TooOld("resourceVersion: the changes of %s since this version are no longer available. Start again without a version.", k.List.Plural)
+		return apierror.TooOld("resourceVersion: the changes of %s since this version are no longer available. Start a new watch without resourceVersion.", k.List.Plural)
 	}
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", k.List.Plural, err)

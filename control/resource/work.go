@@ -87,7 +87,7 @@ func (w *Work) Do(ctx context.Context, key string) {
 	failed.due = time.Now().Add(failed.wait)
 	if text := err.Error(); failed.text != text {
 		failed.text = text
-		w.log.Log(ctx, level, "a duty of the leader failed for an object; the others go on", "duty", w.name, "key", key, "error", err)
+		w.log.Log(ctx, level, "a duty of the leader failed for an object", "duty", w.name, "key", key, "error", err)
 	}
 }
 

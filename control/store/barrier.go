@@ -32,7 +32,7 @@ func (b *barrier) pass(err error) {
 
 // errHistoryChanged makes readers ask again, because the revision that they wait
 // for belongs to a history that etcd no longer has.
-var errHistoryChanged = errors.New("etcd was put back to another state")
+var errHistoryChanged = errors.New("etcd was restored to another state")
 
 // barriers lets readers wait until the caches have come as far as etcd was when
 // they asked.

@@ -67,7 +67,7 @@ func (m *mirror) run(ctx context.Context) {
 		m.setTrouble(err)
 		wait := retryDelay(m.retries)
 		m.retries++
-		m.log.Warn("following etcd was interrupted", "prefix", m.prefix, "error", err, "retry", wait, "reload", !m.loaded)
+		m.log.Warn("watch of etcd interrupted", "prefix", m.prefix, "error", err, "retry", wait, "reload", !m.loaded)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

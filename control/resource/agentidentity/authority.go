@@ -149,7 +149,7 @@ func (a *Authorities) generate() (string, *storev1.AgentAuthorityRecord, error) 
 // sealingError is the error for a key that cannot be sealed or opened.
 func sealingError(err error) error {
 	if errors.Is(err, seal.ErrNoKey) {
-		return apierror.InUse("The control plane has no keyset, which seals the key of its certificate authority: agents cannot join by token.")
+		return apierror.InUse("Agents cannot join by token: the control plane has no keyset (--keyset), which encrypts the key of its certificate authority.")
 	}
 	return fmt.Errorf("key of the certificate authority: %w", err)
 }
@@ -168,7 +168,7 @@ func (a *Authorities) Issue(ctx context.Context, cluster string, public crypto.P
 		}
 	}
 	if last == nil {
-		return nil, "", apierror.InUse("There is no certificate authority of agents.")
+		return nil, "", apierror.InUse("No certificate authority of agents exists.")
 	}
 	if err := a.noteLifetime(ctx, last); err != nil {
 		return nil, "", err

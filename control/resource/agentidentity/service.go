@@ -99,7 +99,7 @@ func (s *service) GetAgentBans(ctx context.Context, _ *cmfv1.GetAgentBansRequest
 func (s *service) LiftAgentBan(ctx context.Context, req *cmfv1.LiftAgentBanRequest) (*cmfv1.LiftAgentBanResponse, error) {
 	err := resource.Update(ctx, s.Authorities.store, "The ban of "+describe(req), func(tx *store.Tx) error {
 		if s.Bans.records.Get(tx, keyOf(req)) == nil {
-			return apierror.NotFound("There is no ban of %s.", describe(req))
+			return apierror.NotFound("Ban of %s not found.", describe(req))
 		}
 		s.Bans.records.Delete(tx, keyOf(req))
 		return nil

@@ -124,7 +124,7 @@ func (t *Tokens) Use(ctx context.Context, token, cluster string, publicKey [sha2
 	return err
 }
 
-var errUnknown = status.Error(codes.Unauthenticated, "the join token is not known")
+var errUnknown = status.Error(codes.Unauthenticated, "the join token is unknown")
 
 func check(token *cmfv1.AgentToken) error {
 	var v apierror.Violations
