@@ -38,6 +38,10 @@ var deviations = []deviation{
 		"A body can be too large, or of a type that is neither JSON nor YAML.",
 	},
 	{
+		`status added: .*: 429`,
+		"A caller may send too many requests; see docs/limits.md.",
+	},
+	{
 		`status added: .*: 501`,
 		"An operation may be missing from a release.",
 	},
