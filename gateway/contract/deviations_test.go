@@ -23,6 +23,10 @@ var deviations = []deviation{
 		`operation added: POST /cmf/api/v1/kubernetes-clusters/\{kubernetesClusterName\}/delete`,
 		"A cluster that no environment refers to can be deleted; see docs/decisions/agent-identity.md.",
 	},
+	{
+		`operation added: GET /cmf/api/v1/audit-records`,
+		"The log of changes; see docs/audit.md.",
+	},
 
 	// Statuses.
 	{

@@ -139,6 +139,7 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 		if err != nil {
 			return err
 		}
+		s.kind.NoteBefore(ctx, item)
 		if err := resource.CheckVersion(req.GetResourceVersion(), what, item.Revision); err != nil {
 			return err
 		}
