@@ -58,7 +58,7 @@ var kinds = [][]string{
 	{"savepoint"},
 	{"computepool"},
 	{"statement", "application"},
-	{"savepoint/savepointrpc", "flinkwebui", "information", "deletion", "orphan", "rolebinding"},
+	{"savepoint/savepointrpc", "flinkwebui", "information", "deletion", "orphan", "rolebinding", "auditlog"},
 }
 
 // knowKinds are the packages of control outside control/resource that may import

@@ -89,6 +89,7 @@ var needs = map[string]string{
 	"BanAgent": "installation manage", "LiftAgentBan": "installation manage", "GetAgentBans": "installation view",
 	"RotateAgentAuthority": "installation manage", "GetAgentAuthorities": "installation view",
 	"GetResourceInformation": "installation view",
+	"ListAuditRecords":       "audit", "WatchAuditRecords": "audit",
 
 	"GetSystemInformation": "", "GetC3LicenseInformation": "",
 	"ListRoleBindings": "", "WatchRoleBindings": "", "GetRoleBinding": "", "DeleteRoleBinding": "", "UpdateRoleBinding": "",
@@ -101,6 +102,8 @@ func mayCall(role, need string) bool {
 	switch {
 	case need == "" || role == "SystemAdmin":
 		return true
+	case need == "audit":
+		return false
 	case need == "grant":
 		// The request of the matrix grants SystemAdmin.
 		return false

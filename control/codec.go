@@ -8,12 +8,14 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/openweir/weir/control/limit"
 )
 
 // messageCodec is gRPC's own codec for protocol buffers over messageBuffers. The
 // one that gRPC registers takes the buffers of pages from a pool that has none
 // between 32 KiB and 1 MiB, and clears each one whole before it is used.
-type messageCodec struct{}
+type messageCodec struct{ sizes limit.Sizes }
 
 var _ encoding.CodecV2 = messageCodec{}
 
@@ -43,11 +45,14 @@ func (messageCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(buffer, messageBuffers)}, nil
 }
 
-// Unmarshal decodes a message.
-func (messageCodec) Unmarshal(data mem.BufferSlice, v any) error {
+// Unmarshal decodes a message. Of a request that is too large, nothing is decoded.
+func (c messageCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	message, ok := v.(proto.Message)
 	if !ok {
 		return fmt.Errorf("unmarshal a %T: it is not a proto message", v)
+	}
+	if c.sizes.Mark(message, data.Len()) {
+		return nil
 	}
 	encoded := data.MaterializeToBuffer(messageBuffers)
 	defer encoded.Free()

@@ -18,6 +18,7 @@ import (
 	"github.com/openweir/weir/control/audit"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/kafka"
+	"github.com/openweir/weir/control/limit"
 	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/information"
@@ -77,6 +78,8 @@ type Config struct {
 	Kafka bool
 	// KafkaNetwork says which Kafka clusters and schema registries may be connected to.
 	KafkaNetwork kafka.Network
+	// CallerLimits bound what each caller of the API may use; nil means limit.Default.
+	CallerLimits *limit.Config
 	// Limits bound what is kept of each application; zero means DefaultLimits.
 	Limits application.Limits
 	// Reflection serves gRPC reflection.
@@ -140,6 +143,12 @@ func (c *Config) complete() error {
 	}
 	if c.Limits.Events < 1 || c.Limits.Instances < 1 {
 		wrong = append(wrong, errors.New("limits: at least one event and one instance of each application must be kept"))
+	}
+	if c.CallerLimits == nil {
+		c.CallerLimits = &limit.Default
+	}
+	if err := c.CallerLimits.Validate(); err != nil {
+		wrong = append(wrong, err)
 	}
 	for _, files := range []*TLSFiles{c.TLS, c.AgentTLS} {
 		if files == nil {

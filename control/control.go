@@ -24,20 +24,25 @@ import (
 
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/interceptor"
+	"github.com/openweir/weir/control/limit"
 	"github.com/openweir/weir/control/store"
 )
 
 // Limits of the gRPC server.
 const (
-	maxMessage = 16 << 20
 	// maxStreams is per connection. A gateway has all its requests and watches on one.
 	maxStreams = 1000
+	// An agent says all that it has in one message, and has one stream besides the
+	// request for a certificate.
+	maxAgentMessage = 16 << 20
+	maxAgentStreams = 4
 	// A caller can send this much of each request, and of all requests of a connection,
 	// before anything is read of it, in bytes. gRPC raises it for a message that is read.
 	streamWindow     = 64 << 10
 	connectionWindow = 1 << 20
-	// maxHeaders is the size of the metadata of a request, in bytes.
-	maxHeaders = 64 << 10
+	// maxHeaders is the size of the metadata of a request, in bytes. It has room for the
+	// 64 KiB of headers that a gateway accepts, and for what it adds.
+	maxHeaders = 96 << 10
 	// An idle agent's connection should cost little. gRPC holds the buffer for
 	// writing only while something is written, so it may be as large as pages want.
 	readBuffer  = 8 << 10
@@ -57,9 +62,11 @@ type Control struct {
 	server *grpc.Server // of the public API
 	agents *grpc.Server // of the fleet service
 	health *health.Server
-	// authorizer and methods judge every call of the public API.
+	// authorizer and methods judge every call of the public API, and limiter bounds them.
 	authorizer *access.Authorizer
 	methods    access.Table
+	limiter    *limit.Limiter
+	sizes      limit.Sizes
 	opened     chan struct{} // closed when the listeners are open
 	unary      unaryCalls
 	// serving is set while consistent reads are possible.
@@ -77,10 +84,16 @@ func New(config Config) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
+	sizes, err := limit.NewSizes()
+	if err != nil {
+		return nil, err
+	}
+	limiter := limit.New(*config.CallerLimits, sizes)
+	config.Authenticate = limiter.Authenticate(config.Authenticate)
 	s := store.New(config.Etcd, Prefix, config.Log)
 	c := &Control{
 		config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{}),
-		authorizer: access.NewAuthorizer(), methods: methods,
+		authorizer: access.NewAuthorizer(), methods: methods, limiter: limiter, sizes: sizes,
 	}
 	if config.RoleBindings != "" {
 		bindings, err := access.ReadFile(config.RoleBindings)
@@ -89,17 +102,17 @@ func New(config Config) (*Control, error) {
 		}
 		c.authorizer.SetFile(bindings)
 	}
-	c.server = grpc.NewServer(c.serverOptions(config.TLS, nil)...)
-	c.rooms.register(c.server)
+	c.server = grpc.NewServer(append(c.serverOptions(config.TLS, nil), grpc.MaxRecvMsgSize(sizes.Largest()), grpc.MaxConcurrentStreams(maxStreams))...)
+	c.Services(c.server)
 	healthv1.RegisterHealthServer(c.server, c.health)
-	c.agents = grpc.NewServer(c.serverOptions(config.AgentTLS, c.trustAgents)...)
+	c.agents = grpc.NewServer(append(c.serverOptions(config.AgentTLS, c.trustAgents), grpc.MaxRecvMsgSize(maxAgentMessage), grpc.MaxConcurrentStreams(maxAgentStreams))...)
 	c.rooms.fleet.Register(c.agents)
 	healthv1.RegisterHealthServer(c.agents, c.health)
 	c.health.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	if config.Reflection {
 		reflection.Register(c.server)
 	}
-	if err := c.registerMetrics(otel.GetMeterProvider()); err != nil {
+	if err := errors.Join(c.registerMetrics(otel.GetMeterProvider()), limiter.RegisterMetrics(otel.GetMeterProvider())); err != nil {
 		config.Log.Warn("metrics of the replica cannot be registered", "error", err)
 	}
 	return c, nil
@@ -140,14 +153,12 @@ func (c *Control) serverOptions(files *TLSFiles, complete func(*tls.Config)) []g
 		grpc.ChainStreamInterceptor(c.StreamInterceptors()...),
 		grpc.StatsHandler(otelgrpc.NewServerHandler()),
 		grpc.InTapHandle(interceptor.Tap(c.config.Authenticate)),
-		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
-		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.ReadBufferSize(readBuffer),
 		grpc.WriteBufferSize(writeBuffer),
-		grpc.ForceServerCodecV2(messageCodec{}),
+		grpc.ForceServerCodecV2(messageCodec{c.sizes}),
 		experimental.BufferPool(messageBuffers),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 20 * time.Second, Timeout: 10 * time.Second, MaxConnectionAge: connectionAge,
@@ -158,7 +169,9 @@ func (c *Control) serverOptions(files *TLSFiles, complete func(*tls.Config)) []g
 
 // Services registers the public services with a server of the same process, as
 // Run does with the listener's; the interceptors are the caller's to add.
-func (c *Control) Services(server grpc.ServiceRegistrar) { c.rooms.register(server) }
+func (c *Control) Services(server grpc.ServiceRegistrar) {
+	c.rooms.register(interceptor.Registrar(server, c.interceptors()))
+}
 
 // UnaryInterceptors and StreamInterceptors are what every RPC must pass through
 // on a server of the same process.
@@ -172,7 +185,7 @@ func (c *Control) StreamInterceptors() []grpc.StreamServerInterceptor {
 }
 
 func (c *Control) interceptors() interceptor.Config {
-	return interceptor.Config{Authenticate: c.config.Authenticate, Authorizer: c.authorizer, Table: c.methods, Audit: c.config.Audit, Log: c.config.Log}
+	return interceptor.Config{Authenticate: c.config.Authenticate, Limiter: c.limiter, Authorizer: c.authorizer, Table: c.methods, Audit: c.config.Audit, Log: c.config.Log}
 }
 
 // Loaded is closed when the state is loaded and requests can be served.

@@ -40,16 +40,31 @@ type sealedState struct {
 }
 
 // checkKeyset returns an error if the keyset lacks keys of values in etcd. It looks at
-// the values when something in etcd has changed.
+// the values when a collection that has any has changed.
 func (c *Control) checkKeyset() error {
 	if c.config.IgnoreMissingKeys {
 		return nil
 	}
-	at := c.store.Cached()
-	if last := c.sealed.Load(); last != nil && last.at == at {
-		return last.err
+	at, last := c.store.Cached(), c.sealed.Load()
+	state := &sealedState{at: at}
+	if last != nil && c.rooms.sameSealed(last.at, at) {
+		state.err = last.err
+	} else {
+		state.err = c.rooms.missingKeys(at, c.config.Keys)
 	}
-	state := &sealedState{at: at, err: c.rooms.missingKeys(at, c.config.Keys)}
-	c.sealed.Store(state)
+	c.sealed.Store(state) // which keeps no older snapshot in memory than it has to
 	return state.err
+}
+
+// sameSealed is true if no collection with sealed values has changed between two
+// snapshots.
+func (r *rooms) sameSealed(a, b *store.Snapshot) bool {
+	for _, room := range r.all {
+		for _, sealed := range room.Sealed {
+			if !sealed.Same(a, b) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -23,7 +23,7 @@ func TestEachListenerServesItsOwnServices(t *testing.T) {
 		public, fleet codes.Code
 	}{
 		"the public API": {r.address, codes.OK, codes.Unimplemented},
-		"agents":         {r.agents, codes.Unimplemented, codes.InvalidArgument},
+		"agents":         {r.agents, codes.Unimplemented, codes.Unauthenticated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := must(grpc.NewClient(test.address, grpc.WithTransportCredentials(insecure.NewCredentials())))(t)
@@ -31,7 +31,7 @@ func TestEachListenerServesItsOwnServices(t *testing.T) {
 			_, err := cmfv1.NewEnvironmentServiceClient(conn).ListEnvironments(t.Context(), &cmfv1.ListEnvironmentsRequest{})
 			equal(t, "code of the public API", test.public, status.Code(err))
 			stream := must(agentv1.NewFleetServiceClient(conn).Connect(t.Context()))(t)
-			// The first message is not a Hello.
+			// An agent without credentials.
 			_ = stream.Send(&agentv1.ConnectRequest{})
 			_, err = stream.Recv()
 			equal(t, "code of the fleet service", test.fleet, status.Code(err))

@@ -13,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/agenttoken"
 	"github.com/openweir/weir/control/resource/application"
+	"github.com/openweir/weir/control/resource/auditlog"
 	"github.com/openweir/weir/control/resource/catalog"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/computepool"
@@ -133,6 +134,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		orphan.Room(s, clusters, ownership),
 		flinkwebui.Room(s, sessions, clusters, applications, pools, statements),
 		information.New(config.Version, s, registry, environments).Room(),
+		auditlog.Room(config.Audit, watches),
 	)
 	r.fleet = fleet.New(fleet.Config{
 		Store: s, Registry: registry, Ownership: ownership, Environments: environments, Clusters: clusters, Sessions: sessions,

@@ -8,10 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openweir/weir/gateway"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -57,6 +60,8 @@ func TestErrorsOfTheControlPlane(t *testing.T) {
 		{"denied", status.Error(codes.PermissionDenied, "not yours"), 403, []string{"not yours"}},
 		{"who", status.Error(codes.Unauthenticated, "no token"), 401, []string{"no token"}},
 		{"exhausted", status.Error(codes.ResourceExhausted, secret), 413, []string{"The request or its response is too large."}},
+		{"too large", detailed(t, codes.ResourceExhausted, "x", restError("The request is larger than 1 byte."), &cmfv1.HttpStatus{Code: 413}), 413, []string{"The request is larger than 1 byte."}},
+		{"limited", detailed(t, codes.ResourceExhausted, "x", restError("Too many."), &cmfv1.HttpStatus{Code: 429}, &errdetails.RetryInfo{RetryDelay: durationpb.New(2100 * time.Millisecond)}), 429, []string{"Too many."}},
 		{"unimplemented", status.Error(codes.Unimplemented, secret), 501, []string{"This operation is not implemented."}},
 		{"unavailable", status.Error(codes.Unavailable, secret), 503, []string{"The control plane is not available."}},
 		{"unavailable with a message", detailed(t, codes.Unavailable, secret, restError("Try later.")), 503, []string{"Try later."}},
@@ -77,13 +82,31 @@ func TestErrorsOfTheControlPlane(t *testing.T) {
 					if got.header.Get("Content-Type") != "application/json" || got.header.Get("Cache-Control") != "no-store" {
 						t.Errorf("headers %v", got.header)
 					}
-					if again := got.header.Get("Retry-After"); (again != "") != (tc.status == 503) {
+					wait := map[int]string{503: "2", 429: "3"}[tc.status]
+					if again := got.header.Get("Retry-After"); again != wait {
 						t.Errorf("Retry-After %q with %d", again, tc.status)
 					}
 					if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (tc.status == 401) {
 						t.Errorf("WWW-Authenticate %q with %d", challenge, tc.status)
 					}
 				})
+			}
+		})
+	}
+}
+
+// A watch is refused as any other request is.
+func TestWatchesThatAreLimited(t *testing.T) {
+	limited := detailed(t, codes.ResourceExhausted, "x", restError("Too many."), &cmfv1.HttpStatus{Code: 429}, &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Millisecond)})
+	for name, connect := range watchServers {
+		t.Run(name, func(t *testing.T) {
+			s := startWith(t, connect(t, &watchable{watch: func(*cmfv1.WatchApplicationsRequest, grpc.ServerStreamingServer[cmfv1.WatchApplicationsResponse]) error {
+				return limited
+			}}))
+			got := s.do(t, "GET", watchPath, "")
+			got.expect(t, 429, errorBody("Too many."))
+			if again := got.header.Get("Retry-After"); again != "1" {
+				t.Errorf("Retry-After %q", again)
 			}
 		})
 	}

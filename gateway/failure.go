@@ -3,10 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -39,9 +42,11 @@ var failures = map[codes.Code]failure{
 	codes.FailedPrecondition: {status: http.StatusConflict},
 	codes.PermissionDenied:   {status: http.StatusForbidden},
 	codes.Unauthenticated:    {status: http.StatusUnauthorized},
-	codes.ResourceExhausted:  {http.StatusRequestEntityTooLarge, "The request or its response is too large."},
-	codes.Unimplemented:      {http.StatusNotImplemented, "This operation is not implemented."},
-	codes.Unavailable:        {http.StatusServiceUnavailable, "The control plane is not available."},
+	// Of a message that is too large for gRPC. What the control plane refuses with this
+	// code says its own status.
+	codes.ResourceExhausted: {http.StatusRequestEntityTooLarge, "The request or its response is too large."},
+	codes.Unimplemented:     {http.StatusNotImplemented, "This operation is not implemented."},
+	codes.Unavailable:       {http.StatusServiceUnavailable, "The control plane is not available."},
 }
 
 // handleError responds where a generated handler fails.
@@ -63,7 +68,18 @@ func (rw *responseWriter) failWith(err error) {
 	if code == http.StatusUnauthorized {
 		rw.Header().Set("WWW-Authenticate", "Bearer")
 	}
+	rw.setRetryAfter(err)
 	rw.fail(code, messages...)
+}
+
+// setRetryAfter says when to try again, if the control plane has said it.
+func (rw *responseWriter) setRetryAfter(err error) {
+	for _, detail := range status.Convert(err).Details() {
+		if retry, ok := detail.(*errdetails.RetryInfo); ok {
+			seconds := math.Ceil(retry.GetRetryDelay().AsDuration().Seconds())
+			rw.Header().Set("Retry-After", strconv.Itoa(max(1, int(seconds))))
+		}
+	}
 }
 
 // failureOf gives status and messages of an error. Details that the control

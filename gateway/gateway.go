@@ -80,6 +80,10 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withClientCertificate(r)
 	rw := g.begin(w, r)
 	defer g.end(rw)
+	if headerBytes(r) > maxHeaderBytes {
+		rw.fail(http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("The headers of the request are larger than %d bytes.", maxHeaderBytes))
+		return
+	}
 	if u := normalize(r.URL); u != r.URL || r.Method == http.MethodHead {
 		r = r.WithContext(r.Context())
 		r.URL = u
@@ -88,4 +92,18 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	g.mux.ServeHTTP(rw, r)
+}
+
+// headerOverhead is what HTTP/2 adds to the size of each header.
+const headerOverhead = 32
+
+// headerBytes is the size of the headers of a request and its target.
+func headerBytes(r *http.Request) int {
+	size := len(r.RequestURI)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + headerOverhead
+		}
+	}
+	return size
 }

@@ -22,6 +22,10 @@ const (
 	writeTimeout   = 2 * time.Minute
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
+	// readHeaderBytes is what is read of headers, so that requests with more than
+	// maxHeaderBytes get an error of the API. Beyond that, HTTP/1 and, up to twice as
+	// much, HTTP/2 respond with 431 by themselves; HTTP/2 then ends the connection.
+	readHeaderBytes = 2 * maxHeaderBytes
 	// ShutdownGrace is how long requests under way may take to end once the
 	// server begins to shut down.
 	ShutdownGrace = 10 * time.Second
@@ -41,7 +45,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, hos
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    readHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)

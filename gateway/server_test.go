@@ -3,10 +3,13 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -100,5 +103,48 @@ func TestHeadersAreBounded(t *testing.T) {
 	got := s.do(t, "GET", "/healthz", "", "X-Big: "+strings.Repeat("x", 128<<10))
 	if got.status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("status %d", got.status)
+	}
+}
+
+// TestLargeHeadersGetAnError: one of the API, whatever the protocol, and the connection
+// does not end without a word.
+func TestLargeHeadersGetAnError(t *testing.T) {
+	certified := httptest.NewTLSServer(http.NotFoundHandler())
+	defer certified.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(certified.Certificate())
+	handler, err := gateway.New(gateway.Config{Conn: inProcess(t, newControl()), Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for protocol, name := range map[string]string{"http/1.1": "HTTP/1.1", "h2": "HTTP/2.0"} {
+		t.Run(name, func(t *testing.T) {
+			ctx, stop := context.WithCancel(context.Background())
+			listener, served := listen(t), make(chan error, 1)
+			secure := tls.NewListener(listener, &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{protocol}})
+			go func() { served <- gateway.Serve(ctx, secure, handler, nil, quiet()) }()
+			client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
+			t.Cleanup(func() {
+				client.CloseIdleConnections()
+				stop()
+				if err := await.Receive(t, "the end of the server", served); err != nil {
+					t.Error(err)
+				}
+			})
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+listener.Addr().String()+"/healthz", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Authorization", "Bearer "+strings.Repeat("x", 80<<10))
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if response.StatusCode != http.StatusRequestHeaderFieldsTooLarge || response.Proto != name || string(body) != errorBody("The headers of the request are larger than 65536 bytes.") {
+				t.Errorf("%s responds with %d %s, %v", response.Proto, response.StatusCode, body, err)
+			}
+		})
 	}
 }

@@ -47,6 +47,7 @@ func (g *gateway) watch(rw *responseWriter, r *http.Request, values map[string]s
 		if status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 			rw.log.Error("a watch failed", "request", rw.id, "rpc", rt.rpc, "status", status, "error", err)
 		}
+		rw.setRetryAfter(err)
 		rw.fail(status, messages...)
 		return
 	}

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 
 	"github.com/openweir/weir/control/audit"
+	"github.com/openweir/weir/gateway/codec"
+	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
 // auditFlags are the flags of the audit log.
@@ -51,8 +56,8 @@ func (f *auditFlags) open(replica string, log *slog.Logger) (opened *audit.Log, 
 }
 
 func auditCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Verify audit logs"}
-	cmd.AddCommand(&cobra.Command{
+	cmd := &cobra.Command{Use: "audit", Short: "Read, follow and verify audit logs"}
+	cmd.AddCommand(auditReadCommand(), auditFollowCommand(), &cobra.Command{
 		Use:   "verify FILE...",
 		Short: "Verify that no record of an audit log was changed or removed",
 		Long: "Verifies the chain of hashes through the files of one audit log, in any order, and fails with the first line\n" +
@@ -70,4 +75,102 @@ func auditCommand() *cobra.Command {
 		},
 	})
 	return cmd
+}
+
+// auditSelection are the flags that select records.
+type auditSelection struct {
+	client                                                    clientFlags
+	after, caller, method, kind, environment, resource, since string
+}
+
+func (f *auditSelection) add(cmd *cobra.Command) {
+	f.client.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.after, "after", "", "begin after this record, given as replica:sequence (default: the oldest one that is kept)")
+	flags.StringVar(&f.caller, "caller", "", "only records of this caller, such as User:alice")
+	flags.StringVar(&f.method, "method", "", "only records of this method, such as DeleteApplication")
+	flags.StringVar(&f.kind, "resource-type", "", "only records about resources of this type, such as FlinkApplication")
+	flags.StringVar(&f.environment, "resource-environment", "", "only records about resources in this environment")
+	flags.StringVar(&f.resource, "resource-name", "", "only records about resources of this name")
+	flags.StringVar(&f.since, "since", "", "only records from this time on, in RFC 3339")
+}
+
+func auditReadCommand() *cobra.Command {
+	var selection auditSelection
+	var until string
+	cmd := &cobra.Command{
+		Use:   "read",
+		Short: "Print the audit log of a replica, a line of JSON for each record",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return selection.client.call(cmd.Context(), func(ctx context.Context, conn grpc.ClientConnInterface) error {
+				request := &cmfv1.ListAuditRecordsRequest{
+					Cursor: selection.after, Caller: selection.caller, Method: selection.method, ResourceType: selection.kind,
+					ResourceEnvironment: selection.environment, ResourceName: selection.resource, Since: selection.since, Until: until,
+				}
+				for {
+					page, err := cmfv1.NewAuditServiceClient(conn).ListAuditRecords(ctx, request)
+					if err != nil {
+						return err
+					}
+					for _, record := range page.GetItems() {
+						if err := printRecord(cmd.OutOrStdout(), record); err != nil {
+							return err
+						}
+					}
+					if page.GetEnd() {
+						return nil
+					}
+					request.Cursor = page.GetCursor()
+				}
+			})
+		},
+	}
+	selection.add(cmd)
+	cmd.Flags().StringVar(&until, "until", "", "only records before this time, in RFC 3339")
+	return cmd
+}
+
+func auditFollowCommand() *cobra.Command {
+	var selection auditSelection
+	cmd := &cobra.Command{
+		Use:   "follow",
+		Short: "Print the audit log of a replica, and then every record that is written",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return selection.client.call(cmd.Context(), func(ctx context.Context, conn grpc.ClientConnInterface) error {
+				stream, err := cmfv1.NewAuditServiceClient(conn).WatchAuditRecords(ctx, &cmfv1.WatchAuditRecordsRequest{
+					ResourceVersion: selection.after, Caller: selection.caller, Method: selection.method, ResourceType: selection.kind,
+					ResourceEnvironment: selection.environment, ResourceName: selection.resource, Since: selection.since,
+				})
+				if err != nil {
+					return err
+				}
+				for {
+					response, err := stream.Recv()
+					switch {
+					case ctx.Err() != nil: // interrupted
+						return nil
+					case err != nil:
+						return err
+					case response.GetObject() != nil:
+						if err := printRecord(cmd.OutOrStdout(), response.GetObject()); err != nil {
+							return err
+						}
+					}
+				}
+			})
+		},
+	}
+	selection.add(cmd)
+	return cmd
+}
+
+func printRecord(out io.Writer, record *cmfv1.AuditRecord) error {
+	line, err := codec.AppendItem(nil, record)
+	if err != nil {
+		return fmt.Errorf("print a record: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s\n", line)
+	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
+	"github.com/openweir/weir/control/limit"
 	"github.com/openweir/weir/control/resource/agentidentity"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/store"
@@ -48,6 +49,8 @@ type controlFlags struct {
 	kafkaAllow                []string
 	auth                      string
 	audit                     auditFlags
+	limits                    limit.Config
+	connections               connectionFlags
 	rest                      httpFlags
 	reflection                bool
 }
@@ -91,6 +94,8 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.BoolVar(&flags.reflection, "reflection", false, "serve gRPC reflection, which lists the methods of the API to everybody who can connect")
 	flags.rest.add(cmd)
 	flags.audit.add(cmd)
+	addLimits(cmd, &flags.limits)
+	flags.connections.add(cmd)
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	return cmd
 }
@@ -128,6 +133,17 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	}
 	defer closeEtcd()
 	config.Etcd = etcd
+	telemetry, err := startTelemetry(ctx, "weir-control")
+	if err != nil {
+		return err
+	}
+	defer telemetry.stop(ctx, log)
+	gates := map[string]func(net.Listener) net.Listener{}
+	for _, name := range []string{"grpc", "agents", "http"} {
+		if gates[name], err = flags.connections.gate(name); err != nil {
+			return err
+		}
+	}
 	restListener := make(chan net.Listener, 1)
 	config.Listen = func() (net.Listener, error) {
 		if flags.http != "" {
@@ -135,16 +151,11 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 			if err != nil {
 				return nil, err
 			}
-			restListener <- secure(listener)
+			restListener <- secure(gates["http"](listener))
 		}
-		return listen("--grpc", flags.grpc)
+		return listenWithin("--grpc", flags.grpc, gates["grpc"])
 	}
-	config.ListenAgents = func() (net.Listener, error) { return listen("--agents", flags.agents) }
-	telemetry, err := startTelemetry(ctx, "weir-control")
-	if err != nil {
-		return err
-	}
-	defer telemetry.stop(ctx, log)
+	config.ListenAgents = func() (net.Listener, error) { return listenWithin("--agents", flags.agents, gates["agents"]) }
 	var closeAudit func()
 	if config.Audit, closeAudit, err = flags.audit.open(config.Replica, log); err != nil {
 		return err
@@ -222,6 +233,9 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 	if keys == nil {
 		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
 	}
+	if err := f.limits.Validate(); err != nil {
+		return control.Config{}, fmt.Errorf("--limit: %w", err)
+	}
 	config := control.Config{
 		Replica:                  replicaName(f.replica),
 		RoleBindings:             f.roleBindings,
@@ -232,6 +246,7 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 		IgnoreMissingKeys:        f.ignoreMissingKeys,
 		Heartbeat:                f.heartbeat,
 		Kafka:                    f.kafka,
+		CallerLimits:             &f.limits,
 		Limits:                   application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
 		Version:                  buildVersion(),
 		Reflection:               f.reflection,
@@ -307,6 +322,15 @@ func replicaName(given string) string {
 		host = "weir"
 	}
 	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+// listenWithin is listen with a limit of connections.
+func listenWithin(flag, address string, gate func(net.Listener) net.Listener) (net.Listener, error) {
+	listener, err := listen(flag, address)
+	if err != nil {
+		return nil, err
+	}
+	return gate(listener), nil
 }
 
 // listen opens an address, and names the flag that it came from if it cannot.

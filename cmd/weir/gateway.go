@@ -29,6 +29,8 @@ type gatewayFlags struct {
 	maxBody    int64
 	rest       httpFlags
 	clientCA   string
+
+	connections connectionFlags
 }
 
 func gatewayCommand(log func() *slog.Logger) *cobra.Command {
@@ -50,6 +52,7 @@ func gatewayCommand(log func() *slog.Logger) *cobra.Command {
 	f.StringVar(&flags.cert, "tls-cert", "", "client certificate for the control plane, with the URI SAN weir://gateway/<name>; required to pass on the certificates of users")
 	f.StringVar(&flags.key, "tls-key", "", "private key of the client certificate for the control plane")
 	flags.rest.add(cmd)
+	flags.connections.add(cmd)
 	f.StringVar(&flags.clientCA, "http-client-ca", "", "PEM file with the CA certificates that verify the client certificates of users")
 	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	f.BoolVar(&flags.insecure, "insecure", false, "connect to the control plane without TLS; for a single machine or a protected network")
@@ -86,6 +89,10 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 		return err
 	}
 	defer telemetry.stop(ctx, log)
+	limited, err := flags.connections.gate("http")
+	if err != nil {
+		return err
+	}
 	conn, err := upstream.Dial(flags.control, transport)
 	if err != nil {
 		return fmt.Errorf("--control: %w", err)
@@ -99,7 +106,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 		return err
 	}
 	log.Info("gateway started", "http", listener.Addr().String(), "control", strings.Join(flags.control, ","))
-	return gateway.Serve(ctx, secure(listener), handler, flags.rest.allowedHosts, log)
+	return gateway.Serve(ctx, secure(limited(listener)), handler, flags.rest.allowedHosts, log)
 }
 
 // readyTimeout bounds the question whether a replica serves.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,12 +52,7 @@ func keysetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			file, err := os.OpenFile(args[0], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-			if err != nil {
-				return fmt.Errorf("keyset: %w", err)
-			}
-			_, err = file.Write(keyset)
-			return errors.Join(err, file.Close())
+			return seal.CreateFile(args[0], keyset)
 		},
 	}, &cobra.Command{
 		Use:   "list FILE",
@@ -136,13 +130,8 @@ func editKeyset(out io.Writer, path string, change func(keyset []byte) ([]byte, 
 	if err != nil {
 		return err
 	}
-	// Written beside and renamed: half a keyset would lose every secret.
-	beside := path + ".new"
-	if err := os.WriteFile(beside, after, 0o600); err != nil {
-		return fmt.Errorf("keyset: %w", err)
-	}
-	if err := os.Rename(beside, path); err != nil {
-		return fmt.Errorf("keyset: %w", err)
+	if err := seal.WriteFile(path, after); err != nil {
+		return err
 	}
 	return printKeys(out, after)
 }

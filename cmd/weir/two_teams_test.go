@@ -241,4 +241,11 @@ func TestTwoTeamsOnOneInstallation(t *testing.T) {
 			t.Errorf("the audit log does not say %q, but %v", told, slices.Sorted(maps.Keys(story)))
 		}
 	}
+	// Only its administrator reads it.
+	if code, text := admin.rest(t, http.MethodGet, "/audit-records?caller=User:bob", ""); code != http.StatusOK || !strings.Contains(text, "PermissionDenied") {
+		t.Errorf("the audit log for the administrator: %d %s", code, text)
+	}
+	if code, text := alice.rest(t, http.MethodGet, "/audit-records", ""); code != http.StatusForbidden {
+		t.Errorf("the audit log for a member of a team: %d %s", code, text)
+	}
 }

@@ -52,7 +52,11 @@ func TestTheDocumentedTableOfRolesIsTheOneInForce(t *testing.T) {
 		}
 		want.WriteString("\n")
 		for _, role := range []string{SystemAdmin, ResourceOwner, DeveloperManage} {
-			if Allows(role, resource) != types[resource].verbs {
+			want := types[resource].verbs
+			if resource == AuditLog && role != SystemAdmin {
+				want = 0 // no binding can be on it
+			}
+			if Allows(role, resource) != want {
 				t.Errorf("%s is not allowed everything on %s, as the document has it", role, resource)
 			}
 		}
@@ -62,6 +66,18 @@ func TestTheDocumentedTableOfRolesIsTheOneInForce(t *testing.T) {
 	}
 	if !strings.Contains(string(text), want.String()) {
 		t.Errorf("docs/authorization.md does not contain\n%s", want.String())
+	}
+}
+
+// TestTheAuditLogIsForSystemAdmins: nobody else can be given it.
+func TestTheAuditLogIsForSystemAdmins(t *testing.T) {
+	if _, problem := parsePattern(&cmfv1.ResourcePattern{ResourceType: "AuditLog", Name: "*"}, false); problem == "" {
+		t.Error("a role can be granted on the audit log")
+	}
+	for _, role := range Roles {
+		if allowed := Allows(role, AuditLog); (allowed != 0) != (role == SystemAdmin) {
+			t.Errorf("%s may %s the audit log", role, allowed)
+		}
 	}
 }
 

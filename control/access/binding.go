@@ -65,10 +65,10 @@ func ParseBinding(v *apierror.Violations, path string, spec *cmfv1.RoleBindingSp
 
 func parsePattern(resource *cmfv1.ResourcePattern, inEnvironment bool) (out Pattern, problem string) {
 	t, known := parseType(resource.GetResourceType())
-	if !known || t.inEnvironment() != inEnvironment {
+	if !known || t.inEnvironment() != inEnvironment || t == AuditLog {
 		var allowed []string
 		for t := range typeCount {
-			if t.inEnvironment() == inEnvironment {
+			if t.inEnvironment() == inEnvironment && t != AuditLog {
 				allowed = append(allowed, t.String())
 			}
 		}

@@ -23,6 +23,8 @@ const (
 	AgentIdentity
 	// Installation is the counts of resources.
 	Installation
+	// AuditLog is the log of changes in the whole installation.
+	AuditLog
 	FlinkApplication
 	FlinkStatement
 	ComputePool
@@ -53,6 +55,7 @@ var types = [typeCount]struct {
 	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update)},
 	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
 	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get)},
+	AuditLog:                 {"AuditLog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(List, Watch)},
 	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI)},
 	FlinkStatement:           {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI)},
 	ComputePool:              {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use)},

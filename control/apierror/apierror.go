@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -22,6 +25,7 @@ type Error struct {
 	http     int // 0 where the gRPC code implies it
 	messages []string
 	cause    error
+	retry    time.Duration // after which to try again; 0 if that is not said
 }
 
 // Error joins the messages.
@@ -42,6 +46,9 @@ func (e *Error) GRPCStatus() *status.Status {
 	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(body)}
 	if e.http != 0 {
 		details = append(details, protoadapt.MessageV1Of(&cmfv1.HttpStatus{Code: int32(e.http)}))
+	}
+	if e.retry != 0 {
+		details = append(details, protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(e.retry)}))
 	}
 	s := status.New(e.code, e.Error())
 	if detailed, err := s.WithDetails(details...); err == nil {
@@ -126,7 +133,13 @@ func Timeout(format string, args ...any) error {
 // TooLarge says that the request is more than can be stored:
 // RESOURCE_EXHAUSTED, 413.
 func TooLarge(format string, args ...any) error {
-	return &Error{code: codes.ResourceExhausted, messages: []string{fmt.Sprintf(format, args...)}}
+	return &Error{code: codes.ResourceExhausted, http: 413, messages: []string{fmt.Sprintf(format, args...)}}
+}
+
+// Limited says that the caller has reached a limit, and when to try again:
+// RESOURCE_EXHAUSTED, 429.
+func Limited(retry time.Duration, format string, args ...any) error {
+	return &Error{code: codes.ResourceExhausted, http: 429, messages: []string{fmt.Sprintf(format, args...)}, retry: retry}
 }
 
 // OutOfSpace says that nothing can be stored until space is freed:

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openweir/weir/control/apierror"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -43,7 +46,7 @@ func TestToStatus(t *testing.T) {
 		"conflict":       {apierror.Conflict("By %d.", 2), codes.Aborted, "By 2.", 0, told("By 2.")},
 		"precondition":   {apierror.PreconditionFailed("Is %d.", 2), codes.Aborted, "Is 2.", 412, told("Is 2.")},
 		"gone":           {apierror.Gone("Was '%s'.", "x"), codes.FailedPrecondition, "Was 'x'.", 410, told("Was 'x'.")},
-		"too large":      {apierror.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 0, told("Over 2.")},
+		"too large":      {apierror.TooLarge("Over %d.", 2), codes.ResourceExhausted, "Over 2.", 413, told("Over 2.")},
 		"out of space, without the cause": {
 			apierror.OutOfSpace(cause, "Full."), codes.ResourceExhausted, "Full.", 507, told("Full."),
 		},
@@ -108,5 +111,16 @@ func TestViolations(t *testing.T) {
 		if difference := cmp.Diff([]string{"name: must not be empty", `kind: must be "X"`}, e.Messages()); difference != "" {
 			t.Errorf("want -, got +:\n%s", difference)
 		}
+	}
+}
+
+func TestLimitedSaysWhenToTryAgain(t *testing.T) {
+	got := apierror.ToStatus(apierror.Limited(1500*time.Millisecond, "Over %d a second.", 2))
+	want := []any{
+		&cmfv1.RestError{Errors: []*cmfv1.Error{{Message: "Over 2 a second."}}}, &cmfv1.HttpStatus{Code: 429},
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Millisecond)},
+	}
+	if difference := cmp.Diff(want, got.Details(), protocmp.Transform()); got.Code() != codes.ResourceExhausted || difference != "" {
+		t.Errorf("it is %s, and the details: want -, got +:\n%s", got.Code(), difference)
 	}
 }

@@ -85,7 +85,8 @@ type Log struct {
 	ready    bool // the sink is open
 	sequence uint64
 	previous string
-	lost     int // records that could not be written since the last one that could
+	lost     int           // records that could not be written since the last one that could
+	grown    chan struct{} // closed when a record is written
 }
 
 // Open opens a log, and records that.
@@ -93,7 +94,7 @@ func Open(config Config) (*Log, error) {
 	if err := config.complete(); err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
-	l := &Log{config: config, sink: &writer{to: config.Output}}
+	l := &Log{config: config, sink: &writer{to: config.Output}, grown: make(chan struct{})}
 	if config.Path != "" {
 		l.sink = &file{path: config.Path, maxBytes: config.MaxBytes, maxFiles: config.MaxFiles, log: config.Log}
 	}
@@ -183,6 +184,8 @@ func (l *Log) write(record *Record) error {
 		return err
 	}
 	l.sequence, l.previous = record.Sequence, sum
+	close(l.grown)
+	l.grown = make(chan struct{})
 	return nil
 }
 
@@ -192,29 +195,35 @@ type Change struct {
 	call     Call
 	begun    time.Time
 	accepted uint64
+	before   *atomic.Pointer[PreviousDigest]
 }
 
 // Begin records that a change was accepted. After an error it must not be carried out.
-func (l *Log) Begin(ctx context.Context, call Call) (*Change, error) {
+// The context that it returns is the one to carry it out with, see NoteBefore.
+func (l *Log) Begin(ctx context.Context, call Call) (context.Context, *Change, error) {
 	call.bound()
 	c := &Change{log: l, call: call, begun: time.Now()}
 	record := Record{Phase: Accepted, Call: &c.call}
 	err := l.append(&record, l.config.Required)
-	if err == nil {
+	if err != nil {
+		l.failed(ctx, &record, err)
+		if l.config.Required {
+			return ctx, nil, fmt.Errorf("audit log: %w", err)
+		}
+	} else {
 		c.accepted = record.Sequence
-		return c, nil
 	}
-	l.failed(ctx, &record, err)
-	if l.config.Required {
-		return nil, fmt.Errorf("audit log: %w", err)
-	}
-	return c, nil
+	ctx, c.before = withBefore(ctx)
+	return ctx, c, nil
 }
 
 // End records how the change ended.
 func (c *Change) End(ctx context.Context, result Result, message string) {
 	result.DurationSeconds = time.Since(c.begun).Seconds()
 	result.ReturnedName = bound(result.ReturnedName, maxText)
+	if before := c.before.Load(); before != nil && !c.call.Secret {
+		result.PreviousSpecDigest = *before
+	}
 	call := c.call
 	call.Parameters, call.RequestedSpecDigest = nil, "" // which the acceptance has
 	record := Record{Phase: Outcome, Accepted: c.accepted, Call: &call, Result: &result, Message: bound(message, maxText)}

@@ -32,11 +32,11 @@ func open(t *testing.T, config audit.Config) *audit.Log {
 func record(t *testing.T, log *audit.Log, changes int) {
 	t.Helper()
 	for i := range changes {
-		change, err := log.Begin(t.Context(), call(fmt.Sprint("trace-", i)))
+		ctx, change, err := log.Begin(t.Context(), call(fmt.Sprint("trace-", i)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		change.End(t.Context(), audit.Result{Code: "OK"}, "")
+		change.End(ctx, audit.Result{Code: "OK"}, "")
 	}
 }
 
@@ -142,7 +142,7 @@ func TestTheChainContinuesAfterARestart(t *testing.T) {
 func TestAnIncompleteRecordOfACrashIsRemovedAndReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	log := open(t, audit.Config{Path: path})
-	change, err := log.Begin(t.Context(), call("crashed"))
+	_, change, err := log.Begin(t.Context(), call("crashed"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestFailuresToWrite(t *testing.T) {
 			to := &output{}
 			log := open(t, audit.Config{Output: to, Required: required})
 			to.fails = true
-			change, err := log.Begin(t.Context(), call("lost"))
+			_, change, err := log.Begin(t.Context(), call("lost"))
 			if (err != nil) != required {
 				t.Fatalf("the error is %v", err)
 			}
@@ -264,7 +264,7 @@ func TestAFileIsOpenedAgainAfterAFailure(t *testing.T) {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := log.Begin(t.Context(), call("refused")); err == nil {
+	if _, _, err := log.Begin(t.Context(), call("refused")); err == nil {
 		t.Error("the change is accepted")
 	}
 	if err := errors.Join(os.Remove(path), os.Rename(path+".away", path)); err != nil {
@@ -278,7 +278,7 @@ func TestRecordsAreBounded(t *testing.T) {
 	to := &output{}
 	log := open(t, audit.Config{Output: to})
 	long := strings.Repeat("é", 1<<20)
-	change, err := log.Begin(t.Context(), audit.Call{TraceID: long, Caller: long, Source: long, Resource: &audit.Resource{Environment: long, Name: long}})
+	_, change, err := log.Begin(t.Context(), audit.Call{TraceID: long, Caller: long, Source: long, Resource: &audit.Resource{Environment: long, Name: long}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func BenchmarkChange(b *testing.B) {
 			}
 			defer func() { _ = log.Close() }()
 			for b.Loop() {
-				change, err := log.Begin(b.Context(), call("trace"))
+				_, change, err := log.Begin(b.Context(), call("trace"))
 				if err != nil {
 					b.Fatal(err)
 				}

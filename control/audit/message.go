@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// SpecDigest returns a digest of the specification of a resource, or of the whole
-// resource if it has none. It is of the protobuf encoding, with the fields and the keys
+// SpecDigest returns a digest of the specification of a resource, or of what users
+// specify of one without a field for that. It is of the protobuf encoding, with the fields and the keys
 // of maps in order.
 func SpecDigest(resource protoreflect.Message) string {
 	if resource == nil {
@@ -22,6 +22,8 @@ func SpecDigest(resource protoreflect.Message) string {
 			return ""
 		}
 		resource = resource.Get(spec).Message()
+	} else {
+		resource = specified(resource)
 	}
 	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(resource.Interface())
 	if err != nil {
@@ -29,6 +31,20 @@ func SpecDigest(resource protoreflect.Message) string {
 	}
 	sum := sha256.Sum256(encoded)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// specified is a resource without what Weir writes.
+func specified(resource protoreflect.Message) protoreflect.Message {
+	copied := resource.New()
+	resource.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch field.Name() {
+		case "status", "created_time", "updated_time":
+		default:
+			copied.Set(field, value)
+		}
+		return true
+	})
+	return copied
 }
 
 // ResourceIn returns the resource that a request contains; nil if there is none.

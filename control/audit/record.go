@@ -50,6 +50,9 @@ type Call struct {
 	Parameters map[string]any `json:"parameters,omitempty"`
 	// RequestedSpecDigest is the digest of the specification in the request.
 	RequestedSpecDigest string `json:"requestedSpecDigest,omitempty"`
+	// Secret is set if the specification must have no digest, which it could be guessed
+	// from.
+	Secret bool `json:"-"`
 }
 
 // Resource is what a change is about, as permissions name it.
@@ -67,6 +70,8 @@ type Result struct {
 	// ReturnedName and ReturnedSpecDigest are those of the resource in the response.
 	ReturnedName       string `json:"returnedName,omitempty"`
 	ReturnedSpecDigest string `json:"returnedSpecDigest,omitempty"`
+	// PreviousSpecDigest is that of the resource before the change.
+	PreviousSpecDigest PreviousDigest `json:"previousSpecDigest,omitzero"`
 }
 
 // Limits of strings in a record, in bytes. They are larger than those of valid

@@ -59,29 +59,43 @@ func (t Tokens) lookup(token string) (cluster string, ok bool) {
 	return cluster, ok
 }
 
-// authenticate checks that the peer of a stream may speak for a cluster: by
-// its client certificate where it has one, else by its token. It returns the
-// certificate; nil where there is none that names a cluster.
-func (t Tokens) authenticate(ctx context.Context, cluster string) (*x509.Certificate, error) {
+// identity is what the peer of a stream presents.
+type identity struct {
+	certificate *x509.Certificate // nil for a token
+	clusters    []string          // that it may speak for; nil for any
+}
+
+// identify returns the identity of a peer: its client certificate if that names a
+// cluster, and otherwise its token.
+func (t Tokens) identify(ctx context.Context) (identity, error) {
 	certificate, _ := clientCertificate(ctx)
 	if names := certifiedClusters(certificate); len(names) > 0 {
-		if slices.Contains(names, cluster) {
-			return certificate, nil
-		}
-		return nil, status.Errorf(codes.PermissionDenied, "the client certificate is for cluster %q, not for %q", strings.Join(names, ", "), cluster)
+		return identity{certificate, names}, nil
 	}
 	token, found := bearerToken(ctx)
 	if !found {
-		return nil, status.Error(codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a static token")
+		return identity{}, status.Error(codes.Unauthenticated, "the agent presents neither a client certificate with a URI SAN weir://cluster/<name> nor a static token")
 	}
 	name, known := t.lookup(token)
 	if !known {
-		return nil, status.Error(codes.Unauthenticated, "the static token is unknown")
+		return identity{}, status.Error(codes.Unauthenticated, "the static token is unknown")
 	}
-	if name != "" && name != cluster {
-		return nil, status.Errorf(codes.PermissionDenied, "the static token is for cluster %q, not for %q", name, cluster)
+	if name == "" {
+		return identity{}, nil
 	}
-	return nil, nil
+	return identity{clusters: []string{name}}, nil
+}
+
+// speaksFor fails if the peer may not speak for a cluster.
+func (i identity) speaksFor(cluster string) error {
+	what := "static token"
+	if i.certificate != nil {
+		what = "client certificate"
+	}
+	if i.clusters != nil && !slices.Contains(i.clusters, cluster) {
+		return status.Errorf(codes.PermissionDenied, "the %s is for cluster %q, not for %q", what, strings.Join(i.clusters, ", "), cluster)
+	}
+	return nil
 }
 
 // clientCertificate is the verified certificate of the peer and the authority that

@@ -49,14 +49,23 @@ func (o *outbox) changed(s sendable) {
 	o.wake()
 }
 
-// maxMessages bounds the messages that wait for an agent which does not read.
-const maxMessages = 4096
+// maxMessages bounds the messages that wait for an agent which does not read. Requests
+// of callers leave half of it to the control plane.
+const (
+	maxMessages = 4096
+	maxRequests = maxMessages / 2
+)
 
 // add queues a message that is sent as it is, ahead of all sendables. It returns
 // false if there is no room for it.
-func (o *outbox) add(m *agentv1.ConnectResponse) bool {
+func (o *outbox) add(m *agentv1.ConnectResponse) bool { return o.addWithin(m, maxMessages) }
+
+// addRequest is add for a message that a caller of the API has caused.
+func (o *outbox) addRequest(m *agentv1.ConnectResponse) bool { return o.addWithin(m, maxRequests) }
+
+func (o *outbox) addWithin(m *agentv1.ConnectResponse, most int) bool {
 	o.mu.Lock()
-	room := len(o.messages) < maxMessages
+	room := len(o.messages) < most
 	if room {
 		o.messages = append(o.messages, m)
 	}

@@ -21,6 +21,11 @@ const (
 	// the oldest are dropped: they are not acknowledged, so the agent reports them
 	// again in its next session.
 	maxWaitingEvents = 1024
+	// maxWaitingObjects bounds the objects of one agent whose reports wait. It is more
+	// than a cluster has. maxWaitingAcks bounds the owners of one object that outcomes
+	// wait for; those of others are dropped.
+	maxWaitingObjects = 1 << 18
+	maxWaitingAcks    = 16
 	// While etcd has no space, nothing is tried for a pause that doubles from
 	// minPause to maxPause; while it is not available, for minPause.
 	minPause, maxPause = time.Second, 30 * time.Second
@@ -53,13 +58,15 @@ func (r *report) mayWait() bool {
 
 // reports stores what agents report. Reports of one object are stored one after
 // the other and coalesce while they wait; those of different objects do not
-// wait for each other, whichever agents they come from.
+// wait for each other. Clusters take turns, so that one that reports a lot does not
+// hold up others.
 type reports struct {
 	fleet *Fleet
 
 	mu      sync.Mutex
 	waiting map[reportKey]*report
-	order   []reportKey
+	order   map[string][]reportKey // by cluster, without those that are empty
+	turns   []string               // of the clusters in order
 	busy    map[reportKey]bool
 	ready   chan struct{}
 	// paused is true while nothing is stored; pause is for how long it was last.
@@ -76,13 +83,18 @@ func newReports(f *Fleet) *reports {
 	return &reports{
 		fleet:   f,
 		waiting: map[reportKey]*report{},
+		order:   map[string][]reportKey{},
 		busy:    map[reportKey]bool{},
 		ready:   make(chan struct{}, reporters),
 	}
 }
 
 func (r *reports) addAck(s *session, ack *agentv1.Ack) {
-	r.add(s, ack.GetRef(), func(r *report) { r.acks[ack.GetOwnerUid()] = ack })
+	r.add(s, ack.GetRef(), func(r *report) {
+		if _, known := r.acks[ack.GetOwnerUid()]; known || len(r.acks) < maxWaitingAcks {
+			r.acks[ack.GetOwnerUid()] = ack
+		}
+	})
 }
 
 func (r *reports) addStatus(s *session, status *agentv1.StatusReport) {
@@ -108,7 +120,11 @@ func (r *reports) add(s *session, ref *agentv1.ObjectRef, note func(*report)) {
 	waiting := r.waiting[key]
 	switch {
 	case waiting == nil && !r.busy[key]:
-		r.order = append(r.order, key)
+		if len(r.order[key.cluster]) >= maxWaitingObjects {
+			s.end(errFlooding)
+			return
+		}
+		r.push(key)
 		fallthrough
 	case waiting == nil, waiting.session.epoch < s.epoch:
 		waiting = &report{session: s, ref: ref, acks: map[string]*agentv1.Ack{}}
@@ -118,6 +134,32 @@ func (r *reports) add(s *session, ref *agentv1.ObjectRef, note func(*report)) {
 	}
 	note(waiting)
 	r.wake()
+}
+
+// push puts an object at the end of those of its cluster.
+func (r *reports) push(key reportKey) {
+	if len(r.order[key.cluster]) == 0 {
+		r.turns = append(r.turns, key.cluster)
+	}
+	r.order[key.cluster] = append(r.order[key.cluster], key)
+}
+
+// pop takes the first object of the cluster whose turn it is.
+func (r *reports) pop() (key reportKey, ok bool) {
+	if len(r.turns) == 0 {
+		r.turns = nil
+		return key, false
+	}
+	cluster := r.turns[0]
+	r.turns = r.turns[1:]
+	keys := r.order[cluster]
+	if len(keys) > 1 {
+		r.order[cluster] = keys[1:]
+		r.turns = append(r.turns, cluster)
+	} else {
+		delete(r.order, cluster)
+	}
+	return keys[0], true
 }
 
 // depth is how many objects have reports that wait to be stored.
@@ -181,16 +223,14 @@ func (r *reports) take() (reportKey, *report, bool) {
 	if r.paused {
 		return reportKey{}, nil, false
 	}
-	if len(r.order) == 0 {
-		r.order = nil
+	key, ok := r.pop()
+	if !ok {
 		return reportKey{}, nil, false
 	}
-	key := r.order[0]
-	r.order = r.order[1:]
 	next := r.waiting[key]
 	delete(r.waiting, key)
 	r.busy[key] = true
-	if len(r.order) > 0 {
+	if len(r.turns) > 0 {
 		r.wake() // one wake may stand for several reports
 	}
 	return key, next, true
@@ -244,7 +284,7 @@ func (r *reports) done(key reportKey) {
 	delete(r.busy, key)
 	again := r.waiting[key] != nil
 	if again {
-		r.order = append(r.order, key)
+		r.push(key)
 	}
 	r.mu.Unlock()
 	if again {

@@ -60,7 +60,9 @@ func (s *Sessions) FetchResults(ctx context.Context, cluster string, request *ag
 	request.RequestId = uuid.NewString()
 	answer := session.rows.add(request.GetRequestId())
 	defer session.rows.remove(request.GetRequestId())
-	session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_FetchResults{FetchResults: request}})
+	if err := session.request(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_FetchResults{FetchResults: request}}); err != nil {
+		return nil, err
+	}
 	timeout := time.NewTimer(fetchTimeout)
 	defer timeout.Stop()
 	select {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +33,7 @@ var (
 	errSuperseded = status.Error(codes.Aborted, "A newer session of the same cluster has begun.")
 	errExpired    = status.Error(codes.Unavailable, "The session has expired: the control plane could not keep its lease.")
 	errUnstored   = status.Error(codes.Unavailable, "A report of the agent could not be stored.")
+	errFlooding   = status.Error(codes.ResourceExhausted, "The agent reports more objects than can wait to be stored.")
 	errLifecycle  = status.Error(codes.Unavailable, "The lifecycle state of the cluster has changed. Connect again.")
 
 	errBanned             = status.Error(codes.PermissionDenied, "The agents of the cluster are banned.")
@@ -50,6 +53,7 @@ var reasons = []struct {
 	{errSuperseded, "superseded"},
 	{errExpired, "expired"},
 	{errUnstored, "unstored"},
+	{errFlooding, "flooding"},
 	{errLifecycle, "lifecycle"},
 	{errBanned, "banned"},
 	{errBannedCertificate, "banned"},
@@ -151,6 +155,15 @@ func (s *session) enqueue(m *agentv1.ConnectResponse) {
 	}
 }
 
+// request queues a message that a caller of the API has caused, if there is room. Callers
+// cannot fill the queue, which would end the session.
+func (s *session) request(m *agentv1.ConnectResponse) error {
+	if !s.out.addRequest(m) {
+		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' has too many requests to answer. Try again.", s.cluster)
+	}
+	return nil
+}
+
 // Connect serves one agent.
 func (f *Fleet) Connect(stream agentv1.FleetService_ConnectServer) error {
 	if !f.Sessions.begin() {
@@ -166,6 +179,12 @@ func (f *Fleet) Connect(stream agentv1.FleetService_ConnectServer) error {
 }
 
 func (f *Fleet) connect(stream agentv1.FleetService_ConnectServer) error {
+	// Nothing is read of strangers.
+	identity, err := f.Tokens.identify(stream.Context())
+	if err != nil {
+		f.Log.Warn("agent refused", "error", err)
+		return err
+	}
 	received := make(chan *agentv1.ConnectRequest)
 	broken := make(chan error, 1)
 	go receive(stream, received, broken)
@@ -174,16 +193,15 @@ func (f *Fleet) connect(stream agentv1.FleetService_ConnectServer) error {
 	if err != nil {
 		return err
 	}
-	// What an unknown caller says is logged only once it is known to be short.
+	// What the caller says is logged only once it is known to be short.
 	if err := checkHello(hello); err != nil {
 		return err
 	}
-	certificate, err := f.Tokens.authenticate(stream.Context(), hello.GetCluster())
-	if err != nil {
+	if err := identity.speaksFor(hello.GetCluster()); err != nil {
 		f.Log.Warn("agent refused", "cluster", hello.GetCluster(), "error", err)
 		return err
 	}
-	s, decommissioned, err := f.begin(stream, hello, certificate)
+	s, decommissioned, err := f.begin(stream, hello, identity.certificate)
 	if err != nil {
 		f.Log.Warn("session could not begin", "cluster", hello.GetCluster(), "error", err)
 		return err
@@ -244,7 +262,29 @@ func checkHello(hello *agentv1.Hello) error {
 			v.Addf("%s: must not be longer than %d bytes", text.field, maxHelloString)
 		}
 	}
+	checkLabels(&v, hello.GetLabels())
 	return v.Invalid()
+}
+
+// maxHelloLabels bounds the labels in Hello, which become those of the cluster and are
+// in every list of clusters.
+const maxHelloLabels = 64
+
+func checkLabels(v *apierror.Violations, labels map[string]string) {
+	if len(labels) > maxHelloLabels {
+		v.Addf("labels: must not be more than %d, got %d", maxHelloLabels, len(labels))
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		switch {
+		case key == "":
+			v.Addf("labels: a key must not be empty")
+		case len(key) > maxHelloString:
+			v.Addf("labels: a key must not be longer than %d bytes", maxHelloString)
+		case len(labels[key]) > maxHelloString:
+			v.Addf("labels: the value of %s must not be longer than %d bytes", key, maxHelloString)
+		}
+	}
 }
 
 // serve runs the session until either side ends it.

@@ -3,8 +3,13 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
@@ -130,5 +135,75 @@ func TestOutboxIsBounded(t *testing.T) {
 	}
 	if messages != maxMessages || resources != 1 {
 		t.Errorf("got %d messages and %d resources", messages, resources)
+	}
+}
+
+// TestCallersCannotFillTheOutbox: which would end the session of the agent.
+func TestCallersCannotFillTheOutbox(t *testing.T) {
+	s := &session{cluster: "cluster-a", out: newOutbox(), ended: make(chan error, 1)}
+	for range maxRequests {
+		if err := s.request(&agentv1.ConnectResponse{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.request(&agentv1.ConnectResponse{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("beyond the bound: %v", err)
+	}
+	s.enqueue(&agentv1.ConnectResponse{}) // of the control plane
+	select {
+	case err := <-s.ended:
+		t.Errorf("the session ends: %v", err)
+	default:
+	}
+}
+
+// TestClustersTakeTurns: one agent that reports a lot does not hold up another one.
+func TestClustersTakeTurns(t *testing.T) {
+	r := newReports(nil)
+	busy, other := &session{cluster: "cluster-a", ended: make(chan error, 1)}, &session{cluster: "cluster-b", ended: make(chan error, 1)}
+	for i := range 1000 {
+		r.addStatus(busy, &agentv1.StatusReport{Ref: &agentv1.ObjectRef{Name: fmt.Sprint(i)}})
+	}
+	for i := range 3 {
+		r.addStatus(other, &agentv1.StatusReport{Ref: &agentv1.ObjectRef{Name: fmt.Sprint(i)}})
+	}
+	var got []string
+	for range 6 {
+		key, _, _ := r.take()
+		got = append(got, key.cluster+" "+key.object.name)
+	}
+	want := []string{"cluster-a 0", "cluster-b 0", "cluster-a 1", "cluster-b 1", "cluster-a 2", "cluster-b 2"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the reports are stored in the order %v", got)
+	}
+}
+
+func TestAnAgentThatReportsTooManyObjectsIsCutOff(t *testing.T) {
+	r := newReports(nil)
+	s := &session{cluster: "cluster-a", ended: make(chan error, 1)}
+	for i := range maxWaitingObjects + 1 {
+		r.addStatus(s, &agentv1.StatusReport{Ref: &agentv1.ObjectRef{Name: fmt.Sprint(i)}})
+	}
+	select {
+	case err := <-s.ended:
+		if !errors.Is(err, errFlooding) {
+			t.Errorf("the session ends with %v", err)
+		}
+	default:
+		t.Error("the session goes on")
+	}
+	if got := r.depth(); got != maxWaitingObjects {
+		t.Errorf("%d objects wait", got)
+	}
+}
+
+func TestOutcomesOfAnObjectAreBounded(t *testing.T) {
+	r := newReports(nil)
+	s := &session{cluster: "cluster-a"}
+	for i := range 2 * maxWaitingAcks {
+		r.addAck(s, &agentv1.Ack{Ref: ref, OwnerUid: fmt.Sprint(i)})
+	}
+	if _, next, _ := r.take(); len(next.acks) != maxWaitingAcks {
+		t.Errorf("%d outcomes wait", len(next.acks))
 	}
 }

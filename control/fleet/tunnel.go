@@ -51,7 +51,10 @@ func (s *Sessions) FetchFlinkWebUI(ctx context.Context, cluster string, request 
 	if !session.tunnels.open(request.GetRequestId(), t) {
 		return apierror.Unavailable(nil, "The agent of Kubernetes cluster '%s' already has %d active requests for web UIs. Try again.", cluster, maxTunnels)
 	}
-	session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}})
+	if err := session.request(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelRequest{TunnelRequest: request}}); err != nil {
+		session.tunnels.remove(request.GetRequestId())
+		return err
+	}
 	err := session.relay(ctx, request.GetRequestId(), t, send)
 	if !t.abandon() {
 		session.enqueue(&agentv1.ConnectResponse{Message: &agentv1.ConnectResponse_TunnelCancel{TunnelCancel: &agentv1.TunnelCancel{RequestId: request.GetRequestId()}}})
@@ -157,6 +160,13 @@ func (t *tunnels) open(id string, added *tunnel) bool {
 	}
 	t.underWay[id] = added
 	return true
+}
+
+// remove takes back a request that was not sent.
+func (t *tunnels) remove(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.underWay, id)
 }
 
 // answer takes a part of an answer. It never waits. An abandoned request counts

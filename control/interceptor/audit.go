@@ -26,7 +26,7 @@ func unaryAudit(table access.Table, log *audit.Log) grpc.UnaryServerInterceptor 
 			return handler(ctx, req)
 		}
 		secret := audit.HasSecrets(request.ProtoReflect().Descriptor())
-		change, err := log.Begin(ctx, describe(ctx, table, info.FullMethod, request, secret))
+		ctx, change, err := log.Begin(ctx, describe(ctx, table, info.FullMethod, request, secret))
 		if err != nil {
 			return nil, apierror.Unavailable(err, "The change cannot be recorded in the audit log, which is required. Try again.")
 		}
@@ -55,7 +55,7 @@ func unaryAudit(table access.Table, log *audit.Log) grpc.UnaryServerInterceptor 
 // digests of secrets, which could be guessed from them.
 func describe(ctx context.Context, table access.Table, method string, request proto.Message, secret bool) audit.Call {
 	message := request.ProtoReflect()
-	call := audit.Call{TraceID: traceID(ctx), Method: method, Resource: &audit.Resource{}, Parameters: audit.Parameters(message)}
+	call := audit.Call{TraceID: traceID(ctx), Method: method, Resource: &audit.Resource{}, Parameters: audit.Parameters(message), Secret: secret}
 	call.Resource.Type, call.Resource.Environment, call.Resource.Name = table.Resource(method, request)
 	if principal := access.PrincipalOf(ctx); principal != nil {
 		call.Caller = principal.Name

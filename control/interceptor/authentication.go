@@ -14,6 +14,8 @@ import (
 // and reflection are for everybody who can connect.
 func isPublic(method string) bool { return strings.HasPrefix(method, "/cmf.v1.") }
 
+// unaryAuthentication makes sure that every call has an authenticated caller, also of a
+// service that was registered without Registrar.
 func unaryAuthentication(authenticate access.Authenticate) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		if !isPublic(info.FullMethod) {
@@ -27,19 +29,6 @@ func unaryAuthentication(authenticate access.Authenticate) grpc.UnaryServerInter
 	}
 }
 
-func streamAuthentication(authenticate access.Authenticate) grpc.StreamServerInterceptor {
-	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		if !isPublic(info.FullMethod) {
-			return handler(srv, stream)
-		}
-		principal, err := authenticated(stream.Context(), authenticate)
-		if err != nil {
-			return err
-		}
-		return handler(srv, authenticatedStream{stream, access.WithPrincipal(stream.Context(), principal)})
-	}
-}
-
 // authenticated returns the caller of a method. Tap has found most; it does not wait,
 // and there is none in the same process.
 func authenticated(ctx context.Context, authenticate access.Authenticate) (*access.Principal, error) {
@@ -48,12 +37,3 @@ func authenticated(ctx context.Context, authenticate access.Authenticate) (*acce
 	}
 	return authenticate(ctx)
 }
-
-// authenticatedStream is a stream whose context has its principal.
-type authenticatedStream struct {
-	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // grpc.ServerStream has its context as a method
-}
-
-// Context returns the context of the stream, with the principal.
-func (s authenticatedStream) Context() context.Context { return s.ctx }

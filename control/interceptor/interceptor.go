@@ -1,6 +1,6 @@
 // Package interceptor is what every RPC of the control plane passes through, unary
 // and streaming alike: panics become internal errors, errors become statuses, callers
-// are authenticated and authorized, changes are recorded in the audit log, and requests
+// are authenticated, limited and authorized, changes are recorded in the audit log, and requests
 // are held to the rules of the proto.
 package interceptor
 
@@ -19,6 +19,7 @@ import (
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/audit"
+	"github.com/openweir/weir/control/limit"
 	"github.com/openweir/weir/control/recovery"
 	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -31,6 +32,8 @@ const requestIDHeader = "x-request-id"
 type Config struct {
 	// Authenticate returns who the caller of a method of the public API is.
 	Authenticate access.Authenticate
+	// Limiter bounds what each caller may use.
+	Limiter *limit.Limiter
 	// Authorizer knows what callers may do, and Table what each method needs.
 	Authorizer *access.Authorizer
 	Table      access.Table
@@ -53,7 +56,7 @@ func Unary(config Config) []grpc.UnaryServerInterceptor {
 // change to record.
 func Stream(config Config) []grpc.StreamServerInterceptor {
 	return []grpc.StreamServerInterceptor{
-		streamErrors(config.Log), streamRecovery, streamAuthentication(config.Authenticate),
+		streamErrors(config.Log), streamRecovery, streamAdmission(config),
 		streamAuthorization(config.Table, config.Authorizer), streamValidation,
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/apierror"
 	"github.com/openweir/weir/control/interceptor"
+	"github.com/openweir/weir/control/limit"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -71,7 +72,13 @@ func serve(t *testing.T, do func() error, changes ...func(*interceptor.Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := interceptor.Config{Authenticate: access.AllowAnonymous, Authorizer: access.NewAuthorizer(), Table: table, Log: logger}
+	sizes, err := limit.NewSizes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := interceptor.Config{
+		Authenticate: access.AllowAnonymous, Limiter: limit.New(limit.Default, sizes), Authorizer: access.NewAuthorizer(), Table: table, Log: logger,
+	}
 	for _, change := range changes {
 		change(&config)
 	}
@@ -80,9 +87,10 @@ func serve(t *testing.T, do func() error, changes ...func(*interceptor.Config)) 
 		grpc.ChainStreamInterceptor(interceptor.Stream(config)...),
 	)
 	s := &service{do: do}
-	cmfv1.RegisterEnvironmentServiceServer(server, s)
-	cmfv1.RegisterApplicationServiceServer(server, s)
-	agentv1.RegisterFleetServiceServer(server, s)
+	registrar := interceptor.Registrar(server, config)
+	cmfv1.RegisterEnvironmentServiceServer(registrar, s)
+	cmfv1.RegisterApplicationServiceServer(registrar, s)
+	agentv1.RegisterFleetServiceServer(registrar, s)
 	listener := bufconn.Listen(1 << 20)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

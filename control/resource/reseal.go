@@ -13,6 +13,8 @@ import (
 type Sealed struct {
 	// Values returns the sealed values.
 	Values func(at store.Reader) iter.Seq[string]
+	// Same is true if nothing has changed in the collection between two readers.
+	Same func(a, b store.Reader) bool
 	// Reseal is a duty that seals again whatever is sealed with another key than the
 	// primary one, so that the other can be removed from the keyset.
 	Reseal func(context.Context) error
@@ -36,6 +38,7 @@ func NewSealed[R proto.Message](
 				}
 			}
 		},
+		Same:   records.Same,
 		Reseal: reseal(s, name, records, resealed),
 	}
 }

@@ -173,15 +173,11 @@ func (w *watcher[R, V]) follow(ctx context.Context) error {
 			due = false
 			silence.Reset(w.Bookmarks)
 		}
-		select {
-		case <-w.watch.Wake():
-		case <-silence.C:
-			due = true
-		case <-w.ended:
-			return errStopping
-		case <-ctx.Done():
-			return ctx.Err()
+		silent, err := w.Wait(ctx, w.watch.Wake(), silence.C)
+		if err != nil {
+			return err
 		}
+		due = due || silent
 	}
 }
 
@@ -260,35 +256,55 @@ func (w *watcher[R, V]) events(batch store.Batch) []event[V] {
 	return out
 }
 
-// sendAll gives up on a client that takes too long. The goroutine that is then
-// still in Send ends with the stream, which ends with the RPC.
+// sendAll sends events, unless the client takes too long.
 func (w *watcher[R, V]) sendAll(events ...event[V]) error {
 	if len(events) == 0 {
 		return nil
 	}
-	sent := make(chan error, 1)
-	go func() {
+	return w.Deliver(w.stream.Context(), func() error {
 		for _, e := range events {
 			if err := w.send(e); err != nil {
-				sent <- err
-				return
+				return err
 			}
 		}
-		sent <- nil
-	}()
+		return nil
+	})
+}
+
+// Deliver sends to the client of a watch, whose context it is given. It gives up on a
+// client that takes too long. The goroutine that is then still in send ends with the
+// stream, which ends with the RPC.
+func (w *Watches) Deliver(ctx context.Context, send func() error) error {
+	sent := make(chan error, 1)
+	go func() { sent <- send() }()
 	stall := time.NewTimer(w.Stall)
 	defer stall.Stop()
 	select {
 	case err := <-sent:
-		if err != nil && w.stream.Context().Err() != nil {
-			return w.stream.Context().Err() // why it could not be sent
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // why it could not be sent
 		}
 		return err
 	case <-stall.C:
 		return apierror.Conflict("The watch has ended: its client read nothing for %s. Resume after the last version.", w.Stall)
 	case <-w.ended:
 		return errStopping
-	case <-w.stream.Context().Done():
-		return w.stream.Context().Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+}
+
+// Wait waits until a watch has something to do: wake, or a bookmark, which then is due.
+// Its error is why the watch has to end.
+func (w *Watches) Wait(ctx context.Context, wake <-chan struct{}, silence <-chan time.Time) (due bool, err error) {
+	select {
+	case <-wake:
+	case <-silence:
+		due = true
+	case <-w.ended:
+		return false, errStopping
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	return due, nil
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/audit"
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -43,6 +44,7 @@ func (k *Kind[R, V]) Create(ctx context.Context, s *store.Store, path string, re
 		if k.Records.Get(tx, key) != nil {
 			return 0, apierror.AlreadyExists("%s '%s' already exists.", k.Noun, name)
 		}
+		audit.NoteAbsent(ctx)
 		created := proto.CloneOf(record)
 		metadata := k.Metadata(created)
 		metadata.Uid = uuid.NewString()
@@ -76,6 +78,7 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name, ver
 		if err != nil {
 			return 0, err
 		}
+		k.NoteBefore(ctx, before)
 		if err := CheckVersion(version, k.what(name), before.Revision); err != nil {
 			return 0, err
 		}
@@ -110,6 +113,21 @@ func (k *Kind[R, V]) Update(ctx context.Context, s *store.Store, path, name, ver
 	return view, err
 }
 
+// NoteBefore notes for the audit log what a transaction that changes or deletes a
+// resource has found.
+func (k *Kind[R, V]) NoteBefore(ctx context.Context, before Item[R]) {
+	audit.NoteBefore(ctx, func() proto.Message { return k.View(before, Detail{Single: true}) })
+}
+
+// NoteFound is NoteBefore for the record of a resource, which is nil if there is none.
+func (k *Kind[R, V]) NoteFound(ctx context.Context, tx *store.Tx, found *store.Object[R]) {
+	if found == nil {
+		audit.NoteAbsent(ctx)
+		return
+	}
+	k.NoteBefore(ctx, k.ItemOf(tx, found))
+}
+
 // related is where the view of a written resource finds those of other kinds.
 func (k *Kind[R, V]) related(ctx context.Context, s *store.Store, tx *store.Tx) (store.Reader, error) {
 	if !k.Related {
@@ -126,6 +144,7 @@ func (k *Kind[R, V]) Delete(ctx context.Context, s *store.Store, path, name, ver
 		if err != nil {
 			return err
 		}
+		k.NoteBefore(ctx, before)
 		if err := CheckVersion(version, k.what(name), before.Revision); err != nil {
 			return err
 		}

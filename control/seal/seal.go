@@ -69,7 +69,7 @@ func FromFile(path string, create bool) (*Keys, error) {
 		if text, err = Generate(); err != nil {
 			return nil, err
 		}
-		err = os.WriteFile(path, text, 0o600)
+		err = CreateFile(path, text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("keyset: %w", err)

@@ -45,6 +45,13 @@ func (c *Collection[T]) In(r Reader) Table[T] {
 	return Table[T]{at.tables[c.number].(*tree[T]), at}
 }
 
+// Same is true if nothing has changed in the collection between two readers. It compares
+// what they share, and costs nothing.
+func (c *Collection[T]) Same(a, b Reader) bool {
+	one, other := a.snapshot(), b.snapshot()
+	return one.tables[c.number] == other.tables[c.number] && one.restored == nil && other.restored == nil
+}
+
 // Get gives the object of the key, nil if there is none.
 func (t Table[T]) Get(key string) *Object[T] {
 	if t.at.restored != nil {

@@ -23,6 +23,10 @@ var deviations = []deviation{
 		`operation added: POST /cmf/api/v1/kubernetes-clusters/\{kubernetesClusterName\}/delete`,
 		"A cluster that no environment refers to can be deleted; see docs/decisions/agent-identity.md.",
 	},
+	{
+		`operation added: GET /cmf/api/v1/audit-records`,
+		"The log of changes; see docs/audit.md.",
+	},
 
 	// Statuses.
 	{
@@ -36,6 +40,10 @@ var deviations = []deviation{
 	{
 		`status added: (POST|PUT) .*: (413|415)`,
 		"A body can be too large, or of a type that is neither JSON nor YAML.",
+	},
+	{
+		`status added: .*: 429`,
+		"A caller may send too many requests; see docs/limits.md.",
 	},
 	{
 		`status added: .*: 501`,

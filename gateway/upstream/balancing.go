@@ -100,12 +100,15 @@ type readyEndpoint struct {
 }
 
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	picked := p.begin(info.Ctx)
+	a, _ := info.Ctx.Value(attemptKey{}).(attempt)
+	now := time.Now()
+	picked := p.begin(a, now)
 	result, err := picked.connection.Pick(info)
 	if err != nil {
 		p.end(picked.endpoint, false)
 		return result, err
 	}
+	p.sent(a, picked.endpoint, now)
 	done := result.Done
 	result.Done = func(info balancer.DoneInfo) {
 		p.end(picked.endpoint, info.BytesReceived)
@@ -118,11 +121,9 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 
 // begin chooses an endpoint and counts the request. Of those with equally few
 // requests, it is the one that was picked longest ago.
-func (p *picker) begin(ctx context.Context) readyEndpoint {
+func (p *picker) begin(a attempt, now time.Time) readyEndpoint {
 	p.balancer.mu.Lock()
 	defer p.balancer.mu.Unlock()
-	now := time.Now()
-	a, _ := ctx.Value(attemptKey{}).(attempt)
 	if a.hedge {
 		a.read.avoidSilent(now)
 	}
@@ -136,10 +137,18 @@ func (p *picker) begin(ctx context.Context) readyEndpoint {
 	p.balancer.picks++
 	picked.lastPick = p.balancer.picks
 	picked.requests++
-	if a.read != nil {
-		a.read[picked.endpoint] = now
-	}
 	return picked
+}
+
+// sent notes that an attempt goes to an endpoint. One whose connection could not take it
+// was not sent there.
+func (p *picker) sent(a attempt, e *endpoint, now time.Time) {
+	if a.read == nil {
+		return
+	}
+	p.balancer.mu.Lock()
+	defer p.balancer.mu.Unlock()
+	a.read[e] = now
 }
 
 func (p *picker) end(e *endpoint, answered bool) {

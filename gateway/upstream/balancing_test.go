@@ -19,22 +19,27 @@ type balanced struct {
 	t        *testing.T
 	balancer *replicaBalancer
 	picker   *picker
-	picked   string // the replica that was picked last
+	picked   string          // the replica that was picked last
+	broken   map[string]bool // replicas whose connections take no requests at present
 }
 
 // connection notes that its replica was picked.
 type connection struct {
 	replica string
 	picked  *string
+	broken  map[string]bool // replicas
 }
 
 func (c connection) Pick(balancer.PickInfo) (balancer.PickResult, error) {
+	if c.broken[c.replica] {
+		return balancer.PickResult{}, balancer.ErrNoSubConnAvailable
+	}
 	*c.picked = c.replica
 	return balancer.PickResult{}, nil
 }
 
 func balance(t *testing.T, replicas ...string) *balanced {
-	b := &balanced{t: t, balancer: &replicaBalancer{endpoints: resolver.NewEndpointMap[*endpoint]()}}
+	b := &balanced{t: t, broken: map[string]bool{}, balancer: &replicaBalancer{endpoints: resolver.NewEndpointMap[*endpoint]()}}
 	states := map[string]connectivity.State{}
 	for _, name := range replicas {
 		states[name] = connectivity.Connecting
@@ -52,7 +57,7 @@ func (b *balanced) update(states map[string]connectivity.State) {
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		children = append(children, endpointsharding.ChildState{
 			Endpoint: resolver.Endpoint{Addresses: []resolver.Address{{Addr: name}}},
-			State:    balancer.State{ConnectivityState: states[name], Picker: connection{replica: name, picked: &b.picked}},
+			State:    balancer.State{ConnectivityState: states[name], Picker: connection{replica: name, picked: &b.picked, broken: b.broken}},
 		})
 	}
 	b.picker = &picker{balancer: b.balancer, ready: b.balancer.update(children)}
@@ -198,5 +203,26 @@ func TestSilentReplicasArePickedLast(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// gRPC picks again when a connection cannot take a request after all.
+func TestAnAttemptThatNoConnectionTookWasNotSent(t *testing.T) {
+	b := balance(t, "a", "b")
+	read := attempts{}
+	b.broken["a"] = true
+	if _, err := b.picker.Pick(balancer.PickInfo{Ctx: withAttempt(t.Context(), attempt{read: read})}); err == nil {
+		t.Fatal("the broken connection was not picked first")
+	}
+	if len(read) != 0 {
+		t.Errorf("the read counts as sent to %d replicas", len(read))
+	}
+	b.broken["a"] = false
+	b.expect("both are free", "a", "b") // so that the next turn is that of b
+	if first, _ := b.begin(attempt{read: read}); first != "b" {
+		t.Fatalf("the read was sent to %s, want b", first)
+	}
+	if second, _ := b.begin(attempt{read: read, hedge: true}); second != "a" {
+		t.Errorf("the second attempt went to %s again, although a did not get the read", second)
 	}
 }

@@ -282,18 +282,24 @@ func TestWritesAreNotRepeated(t *testing.T) {
 }
 
 func TestErrorsOfTheControlPlaneAreAnswers(t *testing.T) {
-	r := startReplica(t, "one")
-	client := connectHedging(t, await.Patience, r) // so that only the error could repeat it
-	refusal, err := status.New(codes.Unavailable, "etcd is not available").WithDetails(&cmfv1.RestError{})
+	unavailable, err := status.New(codes.Unavailable, "etcd is not available").WithDetails(&cmfv1.RestError{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.fails.Store(refusal)
-	if _, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); status.Convert(err).Message() != refusal.Message() {
-		t.Errorf("the read ended with %v, want %v", err, refusal)
-	}
-	if reads := r.reads.Load(); reads != 1 {
-		t.Errorf("the read was sent %d times, want once", reads)
+	for name, refusal := range map[string]*status.Status{
+		"etcd is not available": unavailable, "a limit": status.New(codes.ResourceExhausted, "too many requests"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startReplica(t, "one")
+			client := connectHedging(t, await.Patience, r) // so that only the error could repeat it
+			r.fails.Store(refusal)
+			if _, err := client.GetEnvironment(t.Context(), &cmfv1.GetEnvironmentRequest{}); status.Convert(err).Message() != refusal.Message() {
+				t.Errorf("the read ended with %v, want %v", err, refusal)
+			}
+			if reads := r.reads.Load(); reads != 1 {
+				t.Errorf("the read was sent %d times, want once", reads)
+			}
+		})
 	}
 }
 

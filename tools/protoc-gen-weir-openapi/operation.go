@@ -16,7 +16,7 @@ import (
 // that writes may, since others write at the same time and some things are in
 // use; and those that only one with a request body may.
 var (
-	commonErrors = []int{400, 401, 403, 500, 501, 503, 504}
+	commonErrors = []int{400, 401, 403, 429, 500, 501, 503, 504}
 	writeErrors  = []int{409}
 	bodyErrors   = []int{413, 415}
 )

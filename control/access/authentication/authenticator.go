@@ -84,7 +84,7 @@ func (a *Authenticator) Authenticate(ctx context.Context) (*access.Principal, er
 		return principal, err
 	}
 	level := slog.LevelInfo
-	if errors.Is(err, errNoCredentials) {
+	if errors.Is(err, errNoCredentials) || errors.Is(err, access.ErrNotVerified) {
 		level = slog.LevelDebug
 	}
 	reason := err.Error()
@@ -101,13 +101,23 @@ func (a *Authenticator) authenticate(ctx context.Context) (*access.Principal, er
 	case err != nil:
 		return nil, err
 	case given:
-		return a.verified.get("token", []byte(token), func() (*access.Principal, error) { return a.verifyToken(ctx, token) })
+		return a.verify(ctx, "token", []byte(token), func() (*access.Principal, error) { return a.verifyToken(ctx, token) })
 	}
 	certificate, err := a.clientCertificate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return a.verified.get("certificate", certificate[0].Raw, func() (*access.Principal, error) { return a.certificates.verify(certificate) })
+	return a.verify(ctx, "certificate", certificate[0].Raw, func() (*access.Principal, error) { return a.certificates.verify(certificate) })
+}
+
+// verify returns the principal of credentials, which do verifies if they are not known.
+func (a *Authenticator) verify(ctx context.Context, kind string, credentials []byte, do func() (*access.Principal, error)) (*access.Principal, error) {
+	return a.verified.get(kind, credentials, func() (*access.Principal, error) {
+		if !access.MayVerify(ctx) {
+			return nil, access.ErrNotVerified
+		}
+		return do()
+	})
 }
 
 func (a *Authenticator) verifyToken(ctx context.Context, token string) (*access.Principal, error) {
@@ -136,7 +146,7 @@ func (a *Authenticator) clientCertificate(ctx context.Context) ([]*x509.Certific
 	if a.gateways == nil {
 		return nil, errors.New("certificates of gateways are not configured")
 	}
-	if _, err := a.verified.get("gateway", chain[0].Raw, func() (*access.Principal, error) {
+	if _, err := a.verify(ctx, "gateway", chain[0].Raw, func() (*access.Principal, error) {
 		return &access.Principal{Expires: chain[0].NotAfter}, a.gateways.verify(chain, time.Now())
 	}); err != nil {
 		return nil, err

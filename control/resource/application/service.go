@@ -49,6 +49,7 @@ func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.Crea
 			return 0, err
 		}
 		before := s.Records.Get(tx, store.Join(env.Key, name))
+		s.kind.NoteFound(ctx, tx, before)
 		if err := resource.CheckVersion(req.GetResourceVersion(), what(name), resource.RevisionOf(before)); err != nil {
 			return 0, err
 		}
@@ -207,6 +208,7 @@ func (a *Applications) delete(ctx context.Context, env *cmfv1.Environment, o *st
 		if err := require(tx); err != nil {
 			return err
 		}
+		a.kind.NoteFound(ctx, tx, a.Records.Get(tx, key))
 		a.savepoints.Records.RequireEmpty(tx, savepoints)
 		ref := manifest.DeploymentRef(env, name)
 		a.Records.Delete(tx, key)
@@ -259,6 +261,7 @@ func (s *service) setState(ctx context.Context, envName, name, version, desired 
 		if err != nil {
 			return 0, err
 		}
+		s.kind.NoteBefore(ctx, before)
 		if err := resource.CheckVersion(version, what(name), before.Revision); err != nil {
 			return 0, err
 		}

@@ -40,6 +40,7 @@ func (s *service) UpdateKubernetesCluster(ctx context.Context, req *cmfv1.Update
 		if err != nil {
 			return 0, err
 		}
+		s.kind.NoteBefore(ctx, cluster)
 		if err := resource.CheckVersion(req.GetResourceVersion(), what, cluster.Revision); err != nil {
 			return 0, err
 		}

@@ -49,6 +49,7 @@ func (s *service) CreateOrUpdateEnvironment(ctx context.Context, req *cmfv1.Crea
 	err = resource.Return(ctx, s.store, what(name), func(tx *store.Tx) (int64, error) {
 		v := slices.Clone(found)
 		before := s.Records.Get(tx, store.Key(name))
+		s.kind.NoteFound(ctx, tx, before)
 		if err := resource.CheckVersion(req.GetResourceVersion(), what(name), resource.RevisionOf(before)); err != nil {
 			return 0, err
 		}
@@ -163,6 +164,7 @@ func (s *service) delete(ctx context.Context, name, version string, force bool) 
 		if err != nil {
 			return err
 		}
+		s.kind.NoteFound(ctx, tx, env)
 		if err := resource.CheckVersion(version, what(name), env.Revision); err != nil {
 			return err
 		}

@@ -150,6 +150,7 @@ func (s *service) DeleteStatement(ctx context.Context, req *cmfv1.DeleteStatemen
 		if err != nil {
 			return err
 		}
+		s.kind.NoteBefore(ctx, item)
 		pending = IsDeployed(item.Value()) && !req.GetForce()
 		switch {
 		case pending && tx.OutOfSpace():

@@ -552,7 +552,7 @@ var File_cmf_v1_agent_identity_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_agent_identity_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcmf/v1/agent_identity.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n" +
+	"\x1bcmf/v1/agent_identity.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n" +
 	"\bAgentBan\x12D\n" +
 	"\x17kubernetes_cluster_name\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xfd\x01H\x00R\x15kubernetesClusterName\x12A\n" +
@@ -578,10 +578,10 @@ const file_cmf_v1_agent_identity_proto_rawDesc = "" +
 	"\x14expiration_timestamp\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x13expirationTimestamp\"\x1c\n" +
 	"\x1aGetAgentAuthoritiesRequest\"W\n" +
 	"\x1bGetAgentAuthoritiesResponse\x128\n" +
-	"\vauthorities\x18\x01 \x03(\v2\x16.cmf.v1.AgentAuthorityR\vauthorities2\xf5\x05\n" +
-	"\x14AgentIdentityService\x12\x7f\n" +
-	"\bBanAgent\x12\x17.cmf.v1.BanAgentRequest\x1a\x10.cmf.v1.AgentBan\"H\xaa\xd4\x18\x04\x1a\x02\x90\x03\xba\xd4\x18\x19\n" +
-	"\x06update\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x1d:\x03ban\"\x16/cmf/api/v1/agent-bans\x12\x83\x01\n" +
+	"\vauthorities\x18\x01 \x03(\v2\x16.cmf.v1.AgentAuthorityR\vauthorities2\xfa\x05\n" +
+	"\x14AgentIdentityService\x12\x83\x01\n" +
+	"\bBanAgent\x12\x17.cmf.v1.BanAgentRequest\x1a\x10.cmf.v1.AgentBan\"L\xaa\xd4\x18\x04\x1a\x02\x90\x03\xba\xd4\x18\x19\n" +
+	"\x06update\x12\rAgentIdentity\x18\x01\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02\x1d:\x03ban\"\x16/cmf/api/v1/agent-bans\x12\x83\x01\n" +
 	"\fGetAgentBans\x12\x1b.cmf.v1.GetAgentBansRequest\x1a\x1c.cmf.v1.GetAgentBansResponse\"8\xba\xd4\x18\x16\n" +
 	"\x03get\x12\rAgentIdentity\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/cmf/api/v1/agent-bans\x12\x91\x01\n" +
 	"\fLiftAgentBan\x12\x1b.cmf.v1.LiftAgentBanRequest\x1a\x1c.cmf.v1.LiftAgentBanResponse\"F\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18\x19\n" +
@@ -647,6 +647,7 @@ func file_cmf_v1_agent_identity_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_agent_identity_proto_msgTypes[0].OneofWrappers = []any{
 		(*AgentBan_KubernetesClusterName)(nil),

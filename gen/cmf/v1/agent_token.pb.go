@@ -659,7 +659,7 @@ var File_cmf_v1_agent_token_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_agent_token_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/agent_token.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x01\n" +
+	"\x18cmf/v1/agent_token.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x01\n" +
 	"\n" +
 	"AgentToken\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
@@ -704,11 +704,11 @@ const file_cmf_v1_agent_token_proto_rawDesc = "" +
 	"\n" +
 	"token_name\x18\x01 \x01(\tR\ttokenName\x12)\n" +
 	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\x1a\n" +
-	"\x18DeleteAgentTokenResponse2\xfb\x05\n" +
-	"\x11AgentTokenService\x12\x94\x01\n" +
-	"\x10CreateAgentToken\x12\x1f.cmf.v1.CreateAgentTokenRequest\x1a\x12.cmf.v1.AgentToken\"K\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18\x16\n" +
+	"\x18DeleteAgentTokenResponse2\xff\x05\n" +
+	"\x11AgentTokenService\x12\x98\x01\n" +
+	"\x10CreateAgentToken\x12\x1f.cmf.v1.CreateAgentTokenRequest\x1a\x12.cmf.v1.AgentToken\"O\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18\x16\n" +
 	"\x06create\x12\n" +
-	"AgentToken\x18\x01\x82\xd3\xe4\x93\x02!:\x05token\"\x18/cmf/api/v1/agent-tokens\x12\x84\x01\n" +
+	"AgentToken\x18\x01\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02!:\x05token\"\x18/cmf/api/v1/agent-tokens\x12\x84\x01\n" +
 	"\x0fListAgentTokens\x12\x1e.cmf.v1.ListAgentTokensRequest\x1a\x17.cmf.v1.AgentTokensPage\"8\xba\xd4\x18\x14\n" +
 	"\x04list\x12\n" +
 	"AgentToken\x18\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/cmf/api/v1/agent-tokens\x12r\n" +
@@ -792,6 +792,7 @@ func file_cmf_v1_agent_token_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -752,7 +752,7 @@ var File_cmf_v1_application_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_application_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/application.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xdb\x01\n" +
+	"\x18cmf/v1/application.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xdb\x01\n" +
 	"\x10FlinkApplication\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -805,11 +805,11 @@ const file_cmf_v1_application_proto_rawDesc = "" +
 	"\x19WatchApplicationsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x120\n" +
 	"\x06object\x18\x02 \x01(\v2\x18.cmf.v1.FlinkApplicationR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xc3\v\n" +
-	"\x12ApplicationService\x12\xac\x02\n" +
-	"\x19CreateOrUpdateApplication\x12(.cmf.v1.CreateOrUpdateApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"\xca\x01\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x94\x03\xa6\x03\xba\xd4\x187\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xc7\v\n" +
+	"\x12ApplicationService\x12\xb0\x02\n" +
+	"\x19CreateOrUpdateApplication\x12(.cmf.v1.CreateOrUpdateApplicationRequest\x1a\x18.cmf.v1.FlinkApplication\"\xce\x01\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x94\x03\xa6\x03\xba\xd4\x187\n" +
 	"\x06create\x12\x10FlinkApplication\x18\x02\"\x19application.metadata.name\xba\xd4\x187\n" +
-	"\x06update\x12\x10FlinkApplication\x18\x02\"\x19application.metadata.name\x82\xd3\xe4\x93\x02?:\vapplication\"0/cmf/api/v1/environments/{env_name}/applications\x12\xb3\x01\n" +
+	"\x06update\x12\x10FlinkApplication\x18\x02\"\x19application.metadata.name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02?:\vapplication\"0/cmf/api/v1/environments/{env_name}/applications\x12\xb3\x01\n" +
 	"\x10ListApplications\x12\x1f.cmf.v1.ListApplicationsRequest\x1a\x18.cmf.v1.ApplicationsPage\"d\xaa\xd4\x18\n" +
 	"\x12\x02\xb0\x02\x1a\x02\x94\x03 \x01\xba\xd4\x18\x1a\n" +
 	"\x04list\x12\x10FlinkApplication\x18\x02\x82\xd3\xe4\x93\x022\x120/cmf/api/v1/environments/{env_name}/applications\x12{\n" +
@@ -895,6 +895,7 @@ func file_cmf_v1_application_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -784,7 +784,7 @@ var File_cmf_v1_catalog_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_catalog_proto_rawDesc = "" +
 	"\n" +
-	"\x14cmf/v1/catalog.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe5\x01\n" +
+	"\x14cmf/v1/catalog.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe5\x01\n" +
 	"\fKafkaCatalog\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -832,19 +832,19 @@ const file_cmf_v1_catalog_proto_rawDesc = "" +
 	"\x1aWatchKafkaCatalogsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12,\n" +
 	"\x06object\x18\x02 \x01(\v2\x14.cmf.v1.KafkaCatalogR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xfe\a\n" +
-	"\x13KafkaCatalogService\x12\xb9\x01\n" +
-	"\x12CreateKafkaCatalog\x12!.cmf.v1.CreateKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"j\xaa\xd4\x18\b\x1a\x06\x90\x03\x99\x03\xa6\x03\xba\xd4\x18/\n" +
-	"\x06create\x12\fFlinkCatalog\x18\x01\"\x15catalog.metadata.name\x82\xd3\xe4\x93\x02%:\acatalog\"\x1a/cmf/api/v1/catalogs/kafka\x12\x8e\x01\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x86\b\n" +
+	"\x13KafkaCatalogService\x12\xbd\x01\n" +
+	"\x12CreateKafkaCatalog\x12!.cmf.v1.CreateKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"n\xaa\xd4\x18\b\x1a\x06\x90\x03\x99\x03\xa6\x03\xba\xd4\x18/\n" +
+	"\x06create\x12\fFlinkCatalog\x18\x01\"\x15catalog.metadata.name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02%:\acatalog\"\x1a/cmf/api/v1/catalogs/kafka\x12\x8e\x01\n" +
 	"\x11ListKafkaCatalogs\x12 .cmf.v1.ListKafkaCatalogsRequest\x1a\x19.cmf.v1.KafkaCatalogsPage\"<\xba\xd4\x18\x16\n" +
 	"\x04list\x12\fFlinkCatalog\x18\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/cmf/api/v1/catalogs/kafka\x12z\n" +
 	"\x12WatchKafkaCatalogs\x12!.cmf.v1.WatchKafkaCatalogsRequest\x1a\".cmf.v1.WatchKafkaCatalogsResponse\"\x1b\xba\xd4\x18\x17\n" +
 	"\x05watch\x12\fFlinkCatalog\x18\x010\x01\x12\xa1\x01\n" +
 	"\x0fGetKafkaCatalog\x12\x1e.cmf.v1.GetKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"X\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\x1f\n" +
-	"\x03get\x12\fFlinkCatalog\x18\x01\"\bcat_name\x82\xd3\xe4\x93\x02'\x12%/cmf/api/v1/catalogs/kafka/{cat_name}\x12\xb9\x01\n" +
-	"\x12UpdateKafkaCatalog\x12!.cmf.v1.UpdateKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"j\xaa\xd4\x18\n" +
+	"\x03get\x12\fFlinkCatalog\x18\x01\"\bcat_name\x82\xd3\xe4\x93\x02'\x12%/cmf/api/v1/catalogs/kafka/{cat_name}\x12\xbd\x01\n" +
+	"\x12UpdateKafkaCatalog\x12!.cmf.v1.UpdateKafkaCatalogRequest\x1a\x14.cmf.v1.KafkaCatalog\"n\xaa\xd4\x18\n" +
 	"\x1a\x06\x90\x03\x94\x03\xa6\x03(\x01\xba\xd4\x18\"\n" +
-	"\x06update\x12\fFlinkCatalog\x18\x01\"\bcat_name\x82\xd3\xe4\x93\x020:\acatalog\x1a%/cmf/api/v1/catalogs/kafka/{cat_name}\x12\xbd\x01\n" +
+	"\x06update\x12\fFlinkCatalog\x18\x01\"\bcat_name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x020:\acatalog\x1a%/cmf/api/v1/catalogs/kafka/{cat_name}\x12\xbd\x01\n" +
 	"\x12DeleteKafkaCatalog\x12!.cmf.v1.DeleteKafkaCatalogRequest\x1a\".cmf.v1.DeleteKafkaCatalogResponse\"`\xaa\xd4\x18\t\b\xcc\x01\x1a\x04\x94\x03\x99\x03\xba\xd4\x18\"\n" +
 	"\x06delete\x12\fFlinkCatalog\x18\x01\"\bcat_name\x82\xd3\xe4\x93\x02'*%/cmf/api/v1/catalogs/kafka/{cat_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -922,6 +922,7 @@ func file_cmf_v1_catalog_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

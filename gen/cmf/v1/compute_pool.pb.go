@@ -819,7 +819,7 @@ var File_cmf_v1_compute_pool_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_compute_pool_proto_rawDesc = "" +
 	"\n" +
-	"\x19cmf/v1/compute_pool.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe2\x01\n" +
+	"\x19cmf/v1/compute_pool.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe2\x01\n" +
 	"\vComputePool\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -877,20 +877,20 @@ const file_cmf_v1_compute_pool_proto_rawDesc = "" +
 	"\x19WatchComputePoolsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12+\n" +
 	"\x06object\x18\x02 \x01(\v2\x13.cmf.v1.ComputePoolR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xab\t\n" +
-	"\x12ComputePoolService\x12\xd9\x01\n" +
-	"\x11CreateComputePool\x12 .cmf.v1.CreateComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"\x8c\x01\xaa\xd4\x18\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xb3\t\n" +
+	"\x12ComputePoolService\x12\xdd\x01\n" +
+	"\x11CreateComputePool\x12 .cmf.v1.CreateComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"\x90\x01\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x183\n" +
-	"\x06create\x12\vComputePool\x18\x02\"\x1acompute_pool.metadata.name\x82\xd3\xe4\x93\x02A:\fcompute_pool\"1/cmf/api/v1/environments/{env_name}/compute-pools\x12\xa9\x01\n" +
+	"\x06create\x12\vComputePool\x18\x02\"\x1acompute_pool.metadata.name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02A:\fcompute_pool\"1/cmf/api/v1/environments/{env_name}/compute-pools\x12\xa9\x01\n" +
 	"\x10ListComputePools\x12\x1f.cmf.v1.ListComputePoolsRequest\x1a\x18.cmf.v1.ComputePoolsPage\"Z\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\x15\n" +
 	"\x04list\x12\vComputePool\x18\x02\x82\xd3\xe4\x93\x023\x121/cmf/api/v1/environments/{env_name}/compute-pools\x12v\n" +
 	"\x11WatchComputePools\x12 .cmf.v1.WatchComputePoolsRequest\x1a!.cmf.v1.WatchComputePoolsResponse\"\x1a\xba\xd4\x18\x16\n" +
 	"\x05watch\x12\vComputePool\x18\x020\x01\x12\xc7\x01\n" +
 	"\x0eGetComputePool\x12\x1d.cmf.v1.GetComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"\x80\x01\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18'\n" +
-	"\x03get\x12\vComputePool\x18\x02\"\x11compute_pool_name\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}\x12\xe4\x01\n" +
-	"\x11UpdateComputePool\x12 .cmf.v1.UpdateComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"\x97\x01\xaa\xd4\x18\n" +
+	"\x03get\x12\vComputePool\x18\x02\"\x11compute_pool_name\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}\x12\xe8\x01\n" +
+	"\x11UpdateComputePool\x12 .cmf.v1.UpdateComputePoolRequest\x1a\x13.cmf.v1.ComputePool\"\x9b\x01\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x18*\n" +
-	"\x06update\x12\vComputePool\x18\x02\"\x11compute_pool_name\x82\xd3\xe4\x93\x02U:\fcompute_pool\x1aE/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}\x12\xe3\x01\n" +
+	"\x06update\x12\vComputePool\x18\x02\"\x11compute_pool_name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02U:\fcompute_pool\x1aE/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}\x12\xe3\x01\n" +
 	"\x11DeleteComputePool\x12 .cmf.v1.DeleteComputePoolRequest\x1a!.cmf.v1.DeleteComputePoolResponse\"\x88\x01\xaa\xd4\x18\t\b\xcc\x01\x1a\x04\x94\x03\x99\x03\xba\xd4\x18*\n" +
 	"\x06delete\x12\vComputePool\x18\x02\"\x11compute_pool_name\x82\xd3\xe4\x93\x02G*E/cmf/api/v1/environments/{env_name}/compute-pools/{compute_pool_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -967,6 +967,7 @@ func file_cmf_v1_compute_pool_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -768,7 +768,7 @@ var File_cmf_v1_database_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_database_proto_rawDesc = "" +
 	"\n" +
-	"\x15cmf/v1/database.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe8\x01\n" +
+	"\x15cmf/v1/database.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xe8\x01\n" +
 	"\rKafkaDatabase\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -817,20 +817,20 @@ const file_cmf_v1_database_proto_rawDesc = "" +
 	"\x1bWatchKafkaDatabasesResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12-\n" +
 	"\x06object\x18\x02 \x01(\v2\x15.cmf.v1.KafkaDatabaseR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xc2\t\n" +
-	"\x14KafkaDatabaseService\x12\xe0\x01\n" +
-	"\x13CreateKafkaDatabase\x12\".cmf.v1.CreateKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"\x8d\x01\xaa\xd4\x18\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xca\t\n" +
+	"\x14KafkaDatabaseService\x12\xe4\x01\n" +
+	"\x13CreateKafkaDatabase\x12\".cmf.v1.CreateKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"\x91\x01\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x18:\n" +
-	"\x06create\x12\rFlinkDatabase\x18\x01\"\x1fcat_name/database.metadata.name\x82\xd3\xe4\x93\x02;:\bdatabase\"//cmf/api/v1/catalogs/kafka/{cat_name}/databases\x12\xba\x01\n" +
+	"\x06create\x12\rFlinkDatabase\x18\x01\"\x1fcat_name/database.metadata.name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02;:\bdatabase\"//cmf/api/v1/catalogs/kafka/{cat_name}/databases\x12\xba\x01\n" +
 	"\x12ListKafkaDatabases\x12!.cmf.v1.ListKafkaDatabasesRequest\x1a\x1a.cmf.v1.KafkaDatabasesPage\"e\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\"\n" +
 	"\x04list\x12\rFlinkDatabase\x18\x01\"\tcat_name/\x82\xd3\xe4\x93\x021\x12//cmf/api/v1/catalogs/kafka/{cat_name}/databases\x12\x89\x01\n" +
 	"\x13WatchKafkaDatabases\x12\".cmf.v1.WatchKafkaDatabasesRequest\x1a#.cmf.v1.WatchKafkaDatabasesResponse\"'\xba\xd4\x18#\n" +
 	"\x05watch\x12\rFlinkDatabase\x18\x01\"\tcat_name/0\x01\x12\xc1\x01\n" +
 	"\x10GetKafkaDatabase\x12\x1f.cmf.v1.GetKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"u\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18(\n" +
-	"\x03get\x12\rFlinkDatabase\x18\x01\"\x10cat_name/db_name\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}\x12\xdb\x01\n" +
-	"\x13UpdateKafkaDatabase\x12\".cmf.v1.UpdateKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"\x88\x01\xaa\xd4\x18\n" +
+	"\x03get\x12\rFlinkDatabase\x18\x01\"\x10cat_name/db_name\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}\x12\xdf\x01\n" +
+	"\x13UpdateKafkaDatabase\x12\".cmf.v1.UpdateKafkaDatabaseRequest\x1a\x15.cmf.v1.KafkaDatabase\"\x8c\x01\xaa\xd4\x18\n" +
 	"\x1a\x06\x90\x03\x94\x03\xa6\x03(\x01\xba\xd4\x18+\n" +
-	"\x06update\x12\rFlinkDatabase\x18\x01\"\x10cat_name/db_name\x82\xd3\xe4\x93\x02E:\bdatabase\x1a9/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}\x12\xdb\x01\n" +
+	"\x06update\x12\rFlinkDatabase\x18\x01\"\x10cat_name/db_name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02E:\bdatabase\x1a9/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}\x12\xdb\x01\n" +
 	"\x13DeleteKafkaDatabase\x12\".cmf.v1.DeleteKafkaDatabaseRequest\x1a#.cmf.v1.DeleteKafkaDatabaseResponse\"{\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18+\n" +
 	"\x06delete\x12\rFlinkDatabase\x18\x01\"\x10cat_name/db_name\x82\xd3\xe4\x93\x02;*9/cmf/api/v1/catalogs/kafka/{cat_name}/databases/{db_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -905,6 +905,7 @@ func file_cmf_v1_database_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

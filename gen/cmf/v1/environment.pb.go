@@ -832,7 +832,7 @@ var File_cmf_v1_environment_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/v1/environment.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x1fcmf/v1/kubernetes_cluster.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
+	"\x18cmf/v1/environment.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x1fcmf/v1/kubernetes_cluster.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\a\n" +
 	"\vEnvironment\x12d\n" +
 	"\x04name\x18\x01 \x01(\tBP\xbaHM\xd8\x01\x01rH\x10\x04\x18\xfd\x012A^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$R\x04name\x12>\n" +
 	"\fcreated_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\fcreated_time\x12>\n" +
@@ -896,11 +896,11 @@ const file_cmf_v1_environment_proto_rawDesc = "" +
 	"\x19WatchEnvironmentsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12+\n" +
 	"\x06object\x18\x02 \x01(\v2\x13.cmf.v1.EnvironmentR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xbe\a\n" +
-	"\x12EnvironmentService\x12\xaa\x02\n" +
-	"\x19CreateOrUpdateEnvironment\x12(.cmf.v1.CreateOrUpdateEnvironmentRequest\x1a\x13.cmf.v1.Environment\"\xcd\x01\xaa\xd4\x18\x04\x1a\x02\x90\x03\xba\xd4\x18H\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xc2\a\n" +
+	"\x12EnvironmentService\x12\xae\x02\n" +
+	"\x19CreateOrUpdateEnvironment\x12(.cmf.v1.CreateOrUpdateEnvironmentRequest\x1a\x13.cmf.v1.Environment\"\xd1\x01\xaa\xd4\x18\x04\x1a\x02\x90\x03\xba\xd4\x18H\n" +
 	"\x06create\x12\x10FlinkEnvironment\x18\x01\"*environment.name|environment.metadata.name\xba\xd4\x18H\n" +
-	"\x06update\x12\x10FlinkEnvironment\x18\x01\"*environment.name|environment.metadata.name\x82\xd3\xe4\x93\x02':\venvironment\"\x18/cmf/api/v1/environments\x12\x97\x01\n" +
+	"\x06update\x12\x10FlinkEnvironment\x18\x01\"*environment.name|environment.metadata.name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02':\venvironment\"\x18/cmf/api/v1/environments\x12\x97\x01\n" +
 	"\x10ListEnvironments\x12\x1f.cmf.v1.ListEnvironmentsRequest\x1a\x18.cmf.v1.EnvironmentsPage\"H\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\xba\xd4\x18\x1a\n" +
 	"\x04list\x12\x10FlinkEnvironment\x18\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/cmf/api/v1/environments\x12{\n" +
 	"\x11WatchEnvironments\x12 .cmf.v1.WatchEnvironmentsRequest\x1a!.cmf.v1.WatchEnvironmentsResponse\"\x1f\xba\xd4\x18\x1b\n" +
@@ -993,6 +993,7 @@ func file_cmf_v1_environment_proto_init() {
 	}
 	file_cmf_v1_access_proto_init()
 	file_cmf_v1_kubernetes_cluster_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

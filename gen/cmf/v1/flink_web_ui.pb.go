@@ -349,7 +349,7 @@ var File_cmf_v1_flink_web_ui_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_flink_web_ui_proto_rawDesc = "" +
 	"\n" +
-	"\x19cmf/v1/flink_web_ui.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\"\xd7\x02\n" +
+	"\x19cmf/v1/flink_web_ui.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\"\xd7\x02\n" +
 	"\x16FetchFlinkWebUIRequest\x12!\n" +
 	"\benv_name\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\aenvName\x12\x1b\n" +
 	"\bapp_name\x18\x02 \x01(\tH\x00R\aappName\x12\x1d\n" +
@@ -368,11 +368,11 @@ const file_cmf_v1_flink_web_ui_proto_rawDesc = "" +
 	"\aheaders\x18\x02 \x03(\v2\x18.cmf.v1.FlinkWebUIHeaderR\aheaders\"<\n" +
 	"\x10FlinkWebUIHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value2\xc9\x01\n" +
-	"\x11FlinkWebUIService\x12\xb3\x01\n" +
-	"\x0fFetchFlinkWebUI\x12\x1e.cmf.v1.FetchFlinkWebUIRequest\x1a\x1f.cmf.v1.FetchFlinkWebUIResponse\"]\xba\xd4\x18+\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value2\xcd\x01\n" +
+	"\x11FlinkWebUIService\x12\xb7\x01\n" +
+	"\x0fFetchFlinkWebUI\x12\x1e.cmf.v1.FetchFlinkWebUIRequest\x1a\x1f.cmf.v1.FetchFlinkWebUIResponse\"a\xba\xd4\x18+\n" +
 	"\vview-web-ui\x12\x10FlinkApplication\x18\x02\"\bapp_name\xba\xd4\x18*\n" +
-	"\vview-web-ui\x12\x0eFlinkStatement\x18\x02\"\tstmt_name0\x01B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
+	"\vview-web-ui\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\xc0\xd4\x18\x010\x01B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
 	file_cmf_v1_flink_web_ui_proto_rawDescOnce sync.Once
@@ -412,6 +412,7 @@ func file_cmf_v1_flink_web_ui_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_flink_web_ui_proto_msgTypes[0].OneofWrappers = []any{
 		(*FetchFlinkWebUIRequest_AppName)(nil),
 		(*FetchFlinkWebUIRequest_StmtName)(nil),

@@ -767,7 +767,7 @@ var File_cmf_v1_kubernetes_cluster_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcmf/v1/kubernetes_cluster.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x01\n" +
+	"\x1fcmf/v1/kubernetes_cluster.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x01\n" +
 	"\x11KubernetesCluster\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -818,16 +818,16 @@ const file_cmf_v1_kubernetes_cluster_proto_rawDesc = "" +
 	"\x1fWatchKubernetesClustersResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x121\n" +
 	"\x06object\x18\x02 \x01(\v2\x19.cmf.v1.KubernetesClusterR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xa0\b\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xa4\b\n" +
 	"\x18KubernetesClusterService\x12\xa7\x01\n" +
 	"\x16ListKubernetesClusters\x12%.cmf.v1.ListKubernetesClustersRequest\x1a\x1e.cmf.v1.KubernetesClustersPage\"F\xba\xd4\x18\x1b\n" +
 	"\x04list\x12\x11KubernetesCluster\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/kubernetes-clusters\x12\x8e\x01\n" +
 	"\x17WatchKubernetesClusters\x12&.cmf.v1.WatchKubernetesClustersRequest\x1a'.cmf.v1.WatchKubernetesClustersResponse\" \xba\xd4\x18\x1c\n" +
 	"\x05watch\x12\x11KubernetesCluster\x18\x010\x01\x12\xd9\x01\n" +
 	"\x14GetKubernetesCluster\x12#.cmf.v1.GetKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"\x80\x01\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x183\n" +
-	"\x03get\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xed\x01\n" +
-	"\x17UpdateKubernetesCluster\x12&.cmf.v1.UpdateKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"\x8e\x01\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x186\n" +
-	"\x06update\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xfc\x01\n" +
+	"\x03get\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02;\x129/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xf1\x01\n" +
+	"\x17UpdateKubernetesCluster\x12&.cmf.v1.UpdateKubernetesClusterRequest\x1a\x19.cmf.v1.KubernetesCluster\"\x92\x01\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x186\n" +
+	"\x06update\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02D:\acluster\x1a9/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}\x12\xfc\x01\n" +
 	"\x17DeleteKubernetesCluster\x12&.cmf.v1.DeleteKubernetesClusterRequest\x1a'.cmf.v1.DeleteKubernetesClusterResponse\"\x8f\x01\xaa\xd4\x18\t\b\xcc\x01\x1a\x04\x94\x03\x99\x03\xba\xd4\x186\n" +
 	"\x06delete\x12\x11KubernetesCluster\x18\x01\"\x17kubernetes_cluster_name\x82\xd3\xe4\x93\x02B\"@/cmf/api/v1/kubernetes-clusters/{kubernetes_cluster_name}/deleteB+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -901,6 +901,7 @@ func file_cmf_v1_kubernetes_cluster_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

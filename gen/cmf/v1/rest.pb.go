@@ -44,7 +44,7 @@ type RestRule struct {
 	// Further codes below 400 that the method may respond with, such as 202 or 304.
 	Also []int32 `protobuf:"varint,2,rep,packed,name=also,proto3" json:"also,omitempty"`
 	// The codes of documented errors. Every method may also respond with 400 for a
-	// malformed request, 401, 403, 413, 500, 501, 503 and 504, and a method that
+	// malformed request, 401, 403, 413, 429, 500, 501, 503 and 504, and a method that
 	// writes with 409.
 	Errors []int32 `protobuf:"varint,3,rep,packed,name=errors,proto3" json:"errors,omitempty"`
 	// The response has an ETag, and If-None-Match is evaluated.

@@ -733,7 +733,7 @@ var File_cmf_v1_role_binding_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_role_binding_proto_rawDesc = "" +
 	"\n" +
-	"\x19cmf/v1/role_binding.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xaf\x01\n" +
+	"\x19cmf/v1/role_binding.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xaf\x01\n" +
 	"\vRoleBinding\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -780,13 +780,13 @@ const file_cmf_v1_role_binding_proto_rawDesc = "" +
 	"\x19WatchRoleBindingsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12+\n" +
 	"\x06object\x18\x02 \x01(\v2\x13.cmf.v1.RoleBindingR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xcf\x06\n" +
-	"\x12RoleBindingService\x12\x8b\x01\n" +
-	"\x11CreateRoleBinding\x12 .cmf.v1.CreateRoleBindingRequest\x1a\x13.cmf.v1.RoleBinding\"?\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02):\frole_binding\"\x19/cmf/api/v1/role-bindings\x12v\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xd7\x06\n" +
+	"\x12RoleBindingService\x12\x8f\x01\n" +
+	"\x11CreateRoleBinding\x12 .cmf.v1.CreateRoleBindingRequest\x1a\x13.cmf.v1.RoleBinding\"C\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18\x02\x18\x03\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02):\frole_binding\"\x19/cmf/api/v1/role-bindings\x12v\n" +
 	"\x10ListRoleBindings\x12\x1f.cmf.v1.ListRoleBindingsRequest\x1a\x18.cmf.v1.RoleBindingsPage\"'\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/cmf/api/v1/role-bindings\x12b\n" +
 	"\x11WatchRoleBindings\x12 .cmf.v1.WatchRoleBindingsRequest\x1a!.cmf.v1.WatchRoleBindingsResponse\"\x06\xba\xd4\x18\x02\x18\x030\x01\x12\x89\x01\n" +
-	"\x0eGetRoleBinding\x12\x1d.cmf.v1.GetRoleBindingRequest\x1a\x13.cmf.v1.RoleBinding\"C\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02/\x12-/cmf/api/v1/role-bindings/{role_binding_name}\x12\x9f\x01\n" +
-	"\x11UpdateRoleBinding\x12 .cmf.v1.UpdateRoleBindingRequest\x1a\x13.cmf.v1.RoleBinding\"S\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02=:\frole_binding\x1a-/cmf/api/v1/role-bindings/{role_binding_name}\x12\xa0\x01\n" +
+	"\x0eGetRoleBinding\x12\x1d.cmf.v1.GetRoleBindingRequest\x1a\x13.cmf.v1.RoleBinding\"C\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02/\x12-/cmf/api/v1/role-bindings/{role_binding_name}\x12\xa3\x01\n" +
+	"\x11UpdateRoleBinding\x12 .cmf.v1.UpdateRoleBindingRequest\x1a\x13.cmf.v1.RoleBinding\"W\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x18\x02\x18\x03\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02=:\frole_binding\x1a-/cmf/api/v1/role-bindings/{role_binding_name}\x12\xa0\x01\n" +
 	"\x11DeleteRoleBinding\x12 .cmf.v1.DeleteRoleBindingRequest\x1a!.cmf.v1.DeleteRoleBindingResponse\"F\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18\x02\x18\x03\x82\xd3\xe4\x93\x02/*-/cmf/api/v1/role-bindings/{role_binding_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
 var (
@@ -856,6 +856,7 @@ func file_cmf_v1_role_binding_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

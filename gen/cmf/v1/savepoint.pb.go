@@ -1725,7 +1725,7 @@ var File_cmf_v1_savepoint_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\n" +
-	"\x16cmf/v1/savepoint.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
+	"\x16cmf/v1/savepoint.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
 	"\tSavepoint\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1854,10 +1854,10 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\x1fWatchDetachedSavepointsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12)\n" +
 	"\x06object\x18\x02 \x01(\v2\x11.cmf.v1.SavepointR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xbe\x15\n" +
-	"\x10SavepointService\x12\x81\x02\n" +
-	"\"CreateSavepointForFlinkApplication\x121.cmf.v1.CreateSavepointForFlinkApplicationRequest\x1a\x11.cmf.v1.Savepoint\"\x94\x01\xaa\xd4\x18\r\b\xc9\x01\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x18&\n" +
-	"\x06update\x12\x10FlinkApplication\x18\x02\"\bapp_name\x82\xd3\xe4\x93\x02S:\tsavepoint\"F/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints\x12\xec\x01\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xc6\x15\n" +
+	"\x10SavepointService\x12\x85\x02\n" +
+	"\"CreateSavepointForFlinkApplication\x121.cmf.v1.CreateSavepointForFlinkApplicationRequest\x1a\x11.cmf.v1.Savepoint\"\x98\x01\xaa\xd4\x18\r\b\xc9\x01\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x18&\n" +
+	"\x06update\x12\x10FlinkApplication\x18\x02\"\bapp_name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02S:\tsavepoint\"F/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints\x12\xec\x01\n" +
 	"!ListSavepointsForFlinkApplication\x120.cmf.v1.ListSavepointsForFlinkApplicationRequest\x1a\x16.cmf.v1.SavepointsPage\"}\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18#\n" +
 	"\x03get\x12\x10FlinkApplication\x18\x02\"\bapp_name\x82\xd3\xe4\x93\x02H\x12F/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints\x12\xb6\x01\n" +
 	"\"WatchSavepointsForFlinkApplication\x121.cmf.v1.WatchSavepointsForFlinkApplicationRequest\x1a2.cmf.v1.WatchSavepointsForFlinkApplicationResponse\"'\xba\xd4\x18#\n" +
@@ -1868,9 +1868,9 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\x06update\x12\x10FlinkApplication\x18\x02\"\bapp_name\x82\xd3\xe4\x93\x02Y*W/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints/{savepoint_name}\x12\xb8\x02\n" +
 	"#DetachSavepointFromFlinkApplication\x122.cmf.v1.DetachSavepointFromFlinkApplicationRequest\x1a\x11.cmf.v1.Savepoint\"\xc9\x01\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18&\n" +
 	"\x06update\x12\x10FlinkApplication\x18\x02\"\bapp_name\xba\xd4\x18-\n" +
-	"\x06create\x12\x11DetachedSavepoint\x18\x01\"\x0esavepoint_name\x82\xd3\xe4\x93\x02`\"^/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints/{savepoint_name}/detach\x12\xfb\x01\n" +
-	" CreateSavepointForFlinkStatement\x12/.cmf.v1.CreateSavepointForFlinkStatementRequest\x1a\x11.cmf.v1.Savepoint\"\x92\x01\xaa\xd4\x18\r\b\xc9\x01\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x18%\n" +
-	"\x06update\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02R:\tsavepoint\"E/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints\x12\xe6\x01\n" +
+	"\x06create\x12\x11DetachedSavepoint\x18\x01\"\x0esavepoint_name\x82\xd3\xe4\x93\x02`\"^/cmf/api/v1/environments/{env_name}/applications/{app_name}/savepoints/{savepoint_name}/detach\x12\xff\x01\n" +
+	" CreateSavepointForFlinkStatement\x12/.cmf.v1.CreateSavepointForFlinkStatementRequest\x1a\x11.cmf.v1.Savepoint\"\x96\x01\xaa\xd4\x18\r\b\xc9\x01\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x18%\n" +
+	"\x06update\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02R:\tsavepoint\"E/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints\x12\xe6\x01\n" +
 	"\x1fListSavepointsForFlinkStatement\x12..cmf.v1.ListSavepointsForFlinkStatementRequest\x1a\x16.cmf.v1.SavepointsPage\"{\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\"\n" +
 	"\x03get\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02G\x12E/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints\x12\xaf\x01\n" +
 	" WatchSavepointsForFlinkStatement\x12/.cmf.v1.WatchSavepointsForFlinkStatementRequest\x1a0.cmf.v1.WatchSavepointsForFlinkStatementResponse\"&\xba\xd4\x18\"\n" +
@@ -1878,10 +1878,10 @@ const file_cmf_v1_savepoint_proto_rawDesc = "" +
 	"\x1dGetSavepointForFlinkStatement\x12,.cmf.v1.GetSavepointForFlinkStatementRequest\x1a\x11.cmf.v1.Savepoint\"\x8c\x01\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\"\n" +
 	"\x03get\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02X\x12V/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints/{savepoint_name}\x12\x9a\x02\n" +
 	" DeleteSavepointForFlinkStatement\x12/.cmf.v1.DeleteSavepointForFlinkStatementRequest\x1a0.cmf.v1.DeleteSavepointForFlinkStatementResponse\"\x92\x01\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18%\n" +
-	"\x06update\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02X*V/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints/{savepoint_name}2\xeb\a\n" +
-	"\x18DetachedSavepointService\x12\xd1\x01\n" +
-	"\x17CreateDetachedSavepoint\x12&.cmf.v1.CreateDetachedSavepointRequest\x1a\x11.cmf.v1.Savepoint\"{\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x99\x03\xa6\x03\xba\xd4\x186\n" +
-	"\x06create\x12\x11DetachedSavepoint\x18\x01\"\x17savepoint.metadata.name\x82\xd3\xe4\x93\x02,:\tsavepoint\"\x1f/cmf/api/v1/detached-savepoints\x12\x9f\x01\n" +
+	"\x06update\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02X*V/cmf/api/v1/environments/{env_name}/statements/{stmt_name}/savepoints/{savepoint_name}2\xef\a\n" +
+	"\x18DetachedSavepointService\x12\xd5\x01\n" +
+	"\x17CreateDetachedSavepoint\x12&.cmf.v1.CreateDetachedSavepointRequest\x1a\x11.cmf.v1.Savepoint\"\x7f\xaa\xd4\x18\v\b\xc9\x01\x1a\x06\x90\x03\x99\x03\xa6\x03\xba\xd4\x186\n" +
+	"\x06create\x12\x11DetachedSavepoint\x18\x01\"\x17savepoint.metadata.name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02,:\tsavepoint\"\x1f/cmf/api/v1/detached-savepoints\x12\x9f\x01\n" +
 	"\x16ListDetachedSavepoints\x12%.cmf.v1.ListDetachedSavepointsRequest\x1a\x16.cmf.v1.SavepointsPage\"F\xba\xd4\x18\x1b\n" +
 	"\x04list\x12\x11DetachedSavepoint\x18\x01\x82\xd3\xe4\x93\x02!\x12\x1f/cmf/api/v1/detached-savepoints\x12\x8e\x01\n" +
 	"\x17WatchDetachedSavepoints\x12&.cmf.v1.WatchDetachedSavepointsRequest\x1a'.cmf.v1.WatchDetachedSavepointsResponse\" \xba\xd4\x18\x1c\n" +
@@ -2000,6 +2000,7 @@ func file_cmf_v1_savepoint_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

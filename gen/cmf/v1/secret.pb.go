@@ -732,7 +732,7 @@ var File_cmf_v1_secret_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_secret_proto_rawDesc = "" +
 	"\n" +
-	"\x13cmf/v1/secret.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xd3\x01\n" +
+	"\x13cmf/v1/secret.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xd3\x01\n" +
 	"\x06Secret\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -787,18 +787,18 @@ const file_cmf_v1_secret_proto_rawDesc = "" +
 	"\x14WatchSecretsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12&\n" +
 	"\x06object\x18\x02 \x01(\v2\x0e.cmf.v1.SecretR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xd7\x06\n" +
-	"\rSecretService\x12\x96\x01\n" +
-	"\fCreateSecret\x12\x1b.cmf.v1.CreateSecretRequest\x1a\x0e.cmf.v1.Secret\"Y\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18(\n" +
-	"\x06create\x12\x06Secret\x18\x01\"\x14secret.metadata.name\x82\xd3\xe4\x93\x02\x1d:\x06secret\"\x13/cmf/api/v1/secrets\x12y\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xdf\x06\n" +
+	"\rSecretService\x12\x9a\x01\n" +
+	"\fCreateSecret\x12\x1b.cmf.v1.CreateSecretRequest\x1a\x0e.cmf.v1.Secret\"]\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18(\n" +
+	"\x06create\x12\x06Secret\x18\x01\"\x14secret.metadata.name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x06secret\"\x13/cmf/api/v1/secrets\x12y\n" +
 	"\vListSecrets\x12\x1a.cmf.v1.ListSecretsRequest\x1a\x13.cmf.v1.SecretsPage\"9\xaa\xd4\x18\x06\x12\x02\xb0\x02 \x01\xba\xd4\x18\x10\n" +
 	"\x04list\x12\x06Secret\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/cmf/api/v1/secrets\x12b\n" +
 	"\fWatchSecrets\x12\x1b.cmf.v1.WatchSecretsRequest\x1a\x1c.cmf.v1.WatchSecretsResponse\"\x15\xba\xd4\x18\x11\n" +
 	"\x05watch\x12\x06Secret\x18\x010\x01\x12\x88\x01\n" +
 	"\tGetSecret\x12\x18.cmf.v1.GetSecretRequest\x1a\x0e.cmf.v1.Secret\"Q\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\x1c\n" +
-	"\x03get\x12\x06Secret\x18\x01\"\vsecret_name\x82\xd3\xe4\x93\x02#\x12!/cmf/api/v1/secrets/{secret_name}\x12\x9d\x01\n" +
-	"\fUpdateSecret\x12\x1b.cmf.v1.UpdateSecretRequest\x1a\x0e.cmf.v1.Secret\"`\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\xa6\x03\xba\xd4\x18\x1f\n" +
-	"\x06update\x12\x06Secret\x18\x01\"\vsecret_name\x82\xd3\xe4\x93\x02+:\x06secret\x1a!/cmf/api/v1/secrets/{secret_name}\x12\xa2\x01\n" +
+	"\x03get\x12\x06Secret\x18\x01\"\vsecret_name\x82\xd3\xe4\x93\x02#\x12!/cmf/api/v1/secrets/{secret_name}\x12\xa1\x01\n" +
+	"\fUpdateSecret\x12\x1b.cmf.v1.UpdateSecretRequest\x1a\x0e.cmf.v1.Secret\"d\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\xa6\x03\xba\xd4\x18\x1f\n" +
+	"\x06update\x12\x06Secret\x18\x01\"\vsecret_name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02+:\x06secret\x1a!/cmf/api/v1/secrets/{secret_name}\x12\xa2\x01\n" +
 	"\fDeleteSecret\x12\x1b.cmf.v1.DeleteSecretRequest\x1a\x1c.cmf.v1.DeleteSecretResponse\"W\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18\x1f\n" +
 	"\x06delete\x12\x06Secret\x18\x01\"\vsecret_name\x82\xd3\xe4\x93\x02#*!/cmf/api/v1/secrets/{secret_name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -871,6 +871,7 @@ func file_cmf_v1_secret_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

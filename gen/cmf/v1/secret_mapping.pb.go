@@ -654,7 +654,7 @@ var File_cmf_v1_secret_mapping_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_secret_mapping_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcmf/v1/secret_mapping.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xc9\x01\n" +
+	"\x1bcmf/v1/secret_mapping.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\"\xc9\x01\n" +
 	"\x18EnvironmentSecretMapping\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -697,20 +697,20 @@ const file_cmf_v1_secret_mapping_proto_rawDesc = "" +
 	"&WatchEnvironmentSecretMappingsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x128\n" +
 	"\x06object\x18\x02 \x01(\v2 .cmf.v1.EnvironmentSecretMappingR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xe3\v\n" +
-	"\x14SecretMappingService\x12\xb0\x02\n" +
-	"\x1eCreateEnvironmentSecretMapping\x12-.cmf.v1.CreateEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"\xbc\x01\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\x99\x03\xba\xd4\x18;\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\xeb\v\n" +
+	"\x14SecretMappingService\x12\xb4\x02\n" +
+	"\x1eCreateEnvironmentSecretMapping\x12-.cmf.v1.CreateEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"\xc0\x01\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\x99\x03\xba\xd4\x18;\n" +
 	"\x06create\x12\x18EnvironmentSecretMapping\x18\x02\"\x15mapping.metadata.name\xba\xd4\x18)\n" +
-	"\x03use\x12\x06Secret\x18\x01\"\x18mapping.spec.secret_name\x82\xd3\xe4\x93\x02>:\amapping\"3/cmf/api/v1/environments/{env_name}/secret-mappings\x12\xdf\x01\n" +
+	"\x03use\x12\x06Secret\x18\x01\"\x18mapping.spec.secret_name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02>:\amapping\"3/cmf/api/v1/environments/{env_name}/secret-mappings\x12\xdf\x01\n" +
 	"\x1dListEnvironmentSecretMappings\x12,.cmf.v1.ListEnvironmentSecretMappingsRequest\x1a%.cmf.v1.EnvironmentSecretMappingsPage\"i\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\"\n" +
 	"\x04list\x12\x18EnvironmentSecretMapping\x18\x02\x82\xd3\xe4\x93\x025\x123/cmf/api/v1/environments/{env_name}/secret-mappings\x12\xaa\x01\n" +
 	"\x1eWatchEnvironmentSecretMappings\x12-.cmf.v1.WatchEnvironmentSecretMappingsRequest\x1a..cmf.v1.WatchEnvironmentSecretMappingsResponse\"'\xba\xd4\x18#\n" +
 	"\x05watch\x12\x18EnvironmentSecretMapping\x18\x020\x01\x12\xe2\x01\n" +
 	"\x1bGetEnvironmentSecretMapping\x12*.cmf.v1.GetEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"u\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18'\n" +
-	"\x03get\x12\x18EnvironmentSecretMapping\x18\x02\"\x04name\x82\xd3\xe4\x93\x02<\x12:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}\x12\xa4\x02\n" +
-	"\x1eUpdateEnvironmentSecretMapping\x12-.cmf.v1.UpdateEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"\xb0\x01\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x18*\n" +
+	"\x03get\x12\x18EnvironmentSecretMapping\x18\x02\"\x04name\x82\xd3\xe4\x93\x02<\x12:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}\x12\xa8\x02\n" +
+	"\x1eUpdateEnvironmentSecretMapping\x12-.cmf.v1.UpdateEnvironmentSecretMappingRequest\x1a .cmf.v1.EnvironmentSecretMapping\"\xb4\x01\xaa\xd4\x18\x06\x1a\x04\x90\x03\x94\x03\xba\xd4\x18*\n" +
 	"\x06update\x12\x18EnvironmentSecretMapping\x18\x02\"\x04name\xba\xd4\x18)\n" +
-	"\x03use\x12\x06Secret\x18\x01\"\x18mapping.spec.secret_name\x82\xd3\xe4\x93\x02E:\amapping\x1a:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}\x12\xfc\x01\n" +
+	"\x03use\x12\x06Secret\x18\x01\"\x18mapping.spec.secret_name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02E:\amapping\x1a:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}\x12\xfc\x01\n" +
 	"\x1eDeleteEnvironmentSecretMapping\x12-.cmf.v1.DeleteEnvironmentSecretMappingRequest\x1a..cmf.v1.DeleteEnvironmentSecretMappingResponse\"{\xaa\xd4\x18\a\b\xcc\x01\x1a\x02\x94\x03\xba\xd4\x18*\n" +
 	"\x06delete\x12\x18EnvironmentSecretMapping\x18\x02\"\x04name\x82\xd3\xe4\x93\x02<*:/cmf/api/v1/environments/{env_name}/secret-mappings/{name}B+Z)github.com/openweir/weir/gen/cmf/v1;cmfv1b\x06proto3"
 
@@ -779,6 +779,7 @@ func file_cmf_v1_secret_mapping_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -17,6 +17,7 @@ func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 		RegisterAgentTokenServiceHandlerClient(ctx, mux, NewAgentTokenServiceClient(conn)),
 		RegisterApplicationEventServiceHandlerClient(ctx, mux, NewApplicationEventServiceClient(conn)),
 		RegisterApplicationInstanceServiceHandlerClient(ctx, mux, NewApplicationInstanceServiceClient(conn)),
+		RegisterAuditServiceHandlerClient(ctx, mux, NewAuditServiceClient(conn)),
 		RegisterComputePoolServiceHandlerClient(ctx, mux, NewComputePoolServiceClient(conn)),
 		RegisterDetachedSavepointServiceHandlerClient(ctx, mux, NewDetachedSavepointServiceClient(conn)),
 		RegisterEnvironmentServiceHandlerClient(ctx, mux, NewEnvironmentServiceClient(conn)),

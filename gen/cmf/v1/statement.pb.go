@@ -1811,7 +1811,7 @@ var File_cmf_v1_statement_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_statement_proto_rawDesc = "" +
 	"\n" +
-	"\x16cmf/v1/statement.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n" +
+	"\x16cmf/v1/statement.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x02\n" +
 	"\tStatement\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -1981,22 +1981,22 @@ const file_cmf_v1_statement_proto_rawDesc = "" +
 	"\x17WatchStatementsResponse\x12*\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x16.cmf.v1.WatchEventTypeR\x04type\x12)\n" +
 	"\x06object\x18\x02 \x01(\v2\x11.cmf.v1.StatementR\x06object\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x89\r\n" +
-	"\x10StatementService\x12\x87\x02\n" +
-	"\x0fCreateStatement\x12\x1e.cmf.v1.CreateStatementRequest\x1a\x11.cmf.v1.Statement\"\xc0\x01\xaa\xd4\x18\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion2\x91\r\n" +
+	"\x10StatementService\x12\x8b\x02\n" +
+	"\x0fCreateStatement\x12\x1e.cmf.v1.CreateStatementRequest\x1a\x11.cmf.v1.Statement\"\xc4\x01\xaa\xd4\x18\n" +
 	"\x1a\b\x90\x03\x94\x03\x99\x03\xa6\x03\xba\xd4\x183\n" +
 	"\x06create\x12\x0eFlinkStatement\x18\x02\"\x17statement.metadata.name\xba\xd4\x186\n" +
-	"\x03use\x12\vComputePool\x18\x02\" statement.spec.compute_pool_name\x82\xd3\xe4\x93\x02;:\tstatement\"./cmf/api/v1/environments/{env_name}/statements\x12\xa3\x01\n" +
+	"\x03use\x12\vComputePool\x18\x02\" statement.spec.compute_pool_name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02;:\tstatement\"./cmf/api/v1/environments/{env_name}/statements\x12\xa3\x01\n" +
 	"\x0eListStatements\x12\x1d.cmf.v1.ListStatementsRequest\x1a\x16.cmf.v1.StatementsPage\"Z\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\x18\n" +
 	"\x04list\x12\x0eFlinkStatement\x18\x02\x82\xd3\xe4\x93\x020\x12./cmf/api/v1/environments/{env_name}/statements\x12s\n" +
 	"\x0fWatchStatements\x12\x1e.cmf.v1.WatchStatementsRequest\x1a\x1f.cmf.v1.WatchStatementsResponse\"\x1d\xba\xd4\x18\x19\n" +
 	"\x05watch\x12\x0eFlinkStatement\x18\x020\x01\x12\xb0\x01\n" +
 	"\fGetStatement\x12\x1b.cmf.v1.GetStatementRequest\x1a\x11.cmf.v1.Statement\"p\xaa\xd4\x18\x04\x1a\x02\x94\x03\xba\xd4\x18\"\n" +
-	"\x03get\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02<\x12:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\x85\x02\n" +
-	"\x0fUpdateStatement\x12\x1e.cmf.v1.UpdateStatementRequest\x1a\x11.cmf.v1.Statement\"\xbe\x01\xaa\xd4\x18\n" +
+	"\x03get\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02<\x12:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\x89\x02\n" +
+	"\x0fUpdateStatement\x12\x1e.cmf.v1.UpdateStatementRequest\x1a\x11.cmf.v1.Statement\"\xc2\x01\xaa\xd4\x18\n" +
 	"\x1a\x06\x90\x03\x94\x03\xa6\x03(\x01\xba\xd4\x18%\n" +
 	"\x06update\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\xba\xd4\x186\n" +
-	"\x03use\x12\vComputePool\x18\x02\" statement.spec.compute_pool_name\x82\xd3\xe4\x93\x02G:\tstatement\x1a:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\xce\x01\n" +
+	"\x03use\x12\vComputePool\x18\x02\" statement.spec.compute_pool_name\xc0\xd4\x18\x02\x82\xd3\xe4\x93\x02G:\tstatement\x1a:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\xce\x01\n" +
 	"\x0fDeleteStatement\x12\x1e.cmf.v1.DeleteStatementRequest\x1a\x1f.cmf.v1.DeleteStatementResponse\"z\xaa\xd4\x18\v\b\xcc\x01\x12\x02\xca\x01\x1a\x02\x94\x03\xba\xd4\x18%\n" +
 	"\x06delete\x12\x0eFlinkStatement\x18\x02\"\tstmt_name\x82\xd3\xe4\x93\x02<*:/cmf/api/v1/environments/{env_name}/statements/{stmt_name}\x12\xd8\x01\n" +
 	"\x12GetStatementResult\x12!.cmf.v1.GetStatementResultRequest\x1a\x17.cmf.v1.StatementResult\"\x85\x01\xaa\xd4\x18\b\x1a\x06\x90\x03\x94\x03\x9a\x03\xba\xd4\x18+\n" +
@@ -2115,6 +2115,7 @@ func file_cmf_v1_statement_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openweir/weir/control/audit"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
@@ -109,6 +110,7 @@ func (s ofOwners) create(ctx context.Context, env, owner string, request *cmfv1.
 		if err != nil {
 			return 0, err
 		}
+		audit.NoteAbsent(ctx)
 		created, err = s.savepoints.Create(tx, of, request)
 		return 0, err
 	})
@@ -141,6 +143,7 @@ func (s ofOwners) delete(ctx context.Context, env, owner, name, version string, 
 		if err != nil {
 			return err
 		}
+		s.noteBefore(ctx, tx, of, name)
 		return s.savepoints.Delete(tx, of, name, version, force)
 	})
 }
@@ -152,8 +155,16 @@ func (s ofOwners) detach(ctx context.Context, env, owner, name, version string) 
 		if err != nil {
 			return 0, err
 		}
+		s.noteBefore(ctx, tx, of, name)
 		detached, err = s.savepoints.Detach(tx, of, name, version)
 		return 0, err
 	})
 	return detached, err
+}
+
+// noteBefore notes a savepoint that is about to be deleted or detached for the audit log.
+func (s ofOwners) noteBefore(ctx context.Context, tx *store.Tx, of savepoint.Owner, name string) {
+	if found, err := s.savepoints.Kind.Find(tx, of.Key, name); err == nil {
+		s.savepoints.Kind.NoteBefore(ctx, found)
+	}
 }

@@ -55,3 +55,20 @@ topologySpreadConstraints:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* The flags of the limits that are set. */}}
+{{- define "weir.callerLimits" -}}
+{{- $flags := dict
+  "requestsPerSecond" "requests-per-second" "requestsInFlight" "requests-in-flight"
+  "requestBytesPerSecond" "request-bytes-per-second" "watches" "watches"
+  "webUIRequests" "web-ui-requests" "failuresPerSecond" "failures-per-second" -}}
+{{- range $name, $value := .Values.limits.caller }}
+- --limit-{{ get $flags $name }}={{ int64 $value }}
+{{- end }}
+{{- end }}
+
+{{- define "weir.connectionLimits" -}}
+{{- range $name, $value := .Values.limits.connections }}
+- --limit-connections{{ ternary "" "-per-address" (eq $name "total") }}={{ int64 $value }}
+{{- end }}
+{{- end }}
