@@ -52,7 +52,7 @@ var releases = map[string]chart.Release{
 		"gateway": values{"replicas": 3, "maxBodyBytes": 4 << 20, "service": values{"port": 443},
 			"tls":      values{"secretName": "weir-http-tls", "clientCAKey": "users-ca.crt"},
 			"identity": values{"secretName": "weir-gateway-identity"}},
-		"limits":  values{"caller": values{"requestsPerSecond": 2000, "webUIRequests": 16}, "connections": values{"total": 20_000, "perAddress": 0}},
+		"limits": values{"caller": values{"requestsPerSecond": 2000, "webUIRequests": 16}, "connections": values{"total": 20_000, "perAddress": 0}},
 		"networkPolicy": values{"gatewayFrom": []any{values{"namespaceSelector": values{}}}, "metricsFrom": []any{values{"namespaceSelector": values{}}},
 			"egress": values{"enabled": true, "to": []any{values{"ipBlock": values{"cidr": "0.0.0.0/0", "except": []any{"10.96.0.0/12"}}}}}},
 		"serviceMonitor": values{"enabled": true},
