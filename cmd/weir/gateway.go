@@ -76,6 +76,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	warnOfPlainTokens("--http", flags.http, flags.rest.cert, log)
 	listener, err := listen("--http", flags.http)
 	if err != nil {
 		return err

@@ -3,7 +3,9 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 
@@ -42,4 +44,23 @@ func (f httpFlags) secure(clientCAs []string) (func(net.Listener) net.Listener, 
 	}
 	config := files.ServerConfig("h2", "http/1.1")
 	return func(l net.Listener) net.Listener { return tls.NewListener(l, config) }, nil
+}
+
+// warnOfPlainTokens warns of an address of callers with tokens, which others on the
+// network can read: one that is not of this machine alone, and without a certificate.
+func warnOfPlainTokens(flag, address, certificate string, log *slog.Logger) {
+	if address != "" && certificate == "" && !isLoopback(address) {
+		log.Warn("bearer tokens are accepted without TLS on an address that is not a loopback address: "+
+			"others on the network can read and use them", "flag", flag, "address", address)
+	}
+}
+
+// isLoopback is true for an address to listen on that only this machine reaches.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback() || host == "localhost"
 }

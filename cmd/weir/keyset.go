@@ -69,7 +69,7 @@ func keysetCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("keyset: %w", err)
 			}
-			return printKeys(cmd.OutOrStdout(), text)
+			return printKeys(cmd.OutOrStdout(), args[0], text)
 		},
 	}, &cobra.Command{
 		Use:   "add FILE",
@@ -100,10 +100,10 @@ func keysetCommand() *cobra.Command {
 	return cmd
 }
 
-func printKeys(out io.Writer, keyset []byte) error {
+func printKeys(out io.Writer, path string, keyset []byte) error {
 	keys, err := seal.List(keyset)
 	if err != nil {
-		return err
+		return fmt.Errorf("keyset %s: %w", path, err)
 	}
 	for _, key := range keys {
 		role := "decrypts"
@@ -134,7 +134,7 @@ func editKeyset(out io.Writer, path string, change func(keyset []byte) ([]byte, 
 	}
 	after, err := change(before)
 	if err != nil {
-		return err
+		return fmt.Errorf("keyset %s: %w", path, err)
 	}
 	// Written beside and renamed: half a keyset would lose every secret.
 	beside := path + ".new"
@@ -144,5 +144,5 @@ func editKeyset(out io.Writer, path string, change func(keyset []byte) ([]byte, 
 	if err := os.Rename(beside, path); err != nil {
 		return fmt.Errorf("keyset: %w", err)
 	}
-	return printKeys(out, after)
+	return printKeys(out, path, after)
 }

@@ -3,7 +3,12 @@ package access
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Principal is an authenticated caller.
@@ -21,6 +26,69 @@ type Principal struct {
 
 // Anonymous is every caller of an installation without authentication.
 var Anonymous = &Principal{Name: "User:ANONYMOUS", Unrestricted: true}
+
+// The types of principals, with which their names begin.
+const (
+	userPrefix  = "User:"
+	groupPrefix = "Group:"
+)
+
+// maxName is the longest name of a user or a group without its type, in bytes.
+const maxName = 256
+
+// User returns the principal's name of an authenticated user.
+func User(name string) (string, error) {
+	if err := checkName(name); err != nil {
+		return "", fmt.Errorf("user: %w", err)
+	}
+	if name = userPrefix + name; name != Anonymous.Name {
+		return name, nil
+	}
+	return "", fmt.Errorf("user: the name of %s is reserved", Anonymous.Name)
+}
+
+// Group returns the principal's name of a group of an authenticated user.
+func Group(name string) (string, error) {
+	if err := checkName(name); err != nil {
+		return "", fmt.Errorf("group: %w", err)
+	}
+	return groupPrefix + name, nil
+}
+
+// checkPrincipal returns why no caller can have the name of a principal, or be in the
+// group.
+func checkPrincipal(principal string) error {
+	var err error
+	if name, ok := strings.CutPrefix(principal, userPrefix); ok {
+		_, err = User(name)
+	} else if name, ok := strings.CutPrefix(principal, groupPrefix); ok {
+		_, err = Group(name)
+	} else {
+		return errors.New("must be User:<name> or Group:<name>")
+	}
+	if err != nil {
+		return fmt.Errorf("must be User:<name> or Group:<name>: %w", err)
+	}
+	return nil
+}
+
+// checkName is the rule for names of users and groups, wherever they come from: it
+// refuses those that would read as another, or as all, in role bindings and logs.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("the name is empty")
+	case len(name) > maxName:
+		return fmt.Errorf("the name is longer than %d bytes", maxName)
+	case name == "*":
+		return errors.New("the name * stands for everybody, and nobody has it")
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return errors.New("the name has characters that cannot be printed")
+	case strings.TrimSpace(name) != name:
+		return errors.New("the name begins or ends with a space")
+	}
+	return nil
+}
 
 // Authenticate returns who the caller of an RPC is, from the metadata and the peer in
 // the context. Its error is a status, usually UNAUTHENTICATED.
