@@ -77,10 +77,13 @@ func New(config Config) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := store.New(config.Etcd, Prefix, config.Log)
+	s, authorizer := store.New(config.Etcd, Prefix, config.Log), access.NewAuthorizer()
 	c := &Control{
-		config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{}),
-		authorizer: access.NewAuthorizer(), methods: methods,
+		config: config, store: s, rooms: newRooms(s, authorizer, config), health: health.NewServer(), opened: make(chan struct{}),
+		authorizer: authorizer, methods: methods,
+	}
+	if config.MachineTokens {
+		c.config.Authenticate = c.rooms.machineTokens.Authenticate(config.Authenticate)
 	}
 	if config.RoleBindings != "" {
 		bindings, err := access.ReadFile(config.RoleBindings)
@@ -200,6 +203,7 @@ func (c *Control) Run(ctx context.Context) error {
 			return err
 		}
 		group.Go(func() error { return c.rooms.bindings.Follow(inner, c.authorizer) })
+		group.Go(func() error { return c.rooms.machineTokens.Follow(inner) })
 		if file := c.config.RoleBindings; file != "" {
 			group.Go(func() error { return access.FollowFile(inner, file, c.authorizer, c.config.Log) })
 		}

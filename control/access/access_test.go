@@ -143,6 +143,52 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestEnvironmentsNarrow: a caller that is limited to environments has nothing of what
+// is bound elsewhere, and can grant nothing elsewhere.
+func TestEnvironmentsNarrow(t *testing.T) {
+	bindings := []Binding{
+		binding("User:alice", SystemAdmin, ""),
+		binding("User:alice", SystemAdmin, "prod"),
+		binding("User:alice", SystemAdmin, "test"),
+	}
+	authorizer := NewAuthorizer()
+	authorizer.SetStored(bindings)
+	limited := &Principal{Name: "User:alice", Environments: []string{"prod", "other"}}
+	for range 2 { // found anew, and found again
+		for _, test := range []struct {
+			of          *Principal
+			t           Type
+			environment string
+			want        bool
+		}{
+			{limited, FlinkApplication, "prod", true},
+			{limited, FlinkApplication, "test", false},
+			{limited, FlinkApplication, "other", false}, // where nothing is bound
+			{limited, FlinkEnvironment, "", false},
+			{limited, MachineToken, "", false},
+			{&Principal{Name: "User:alice"}, FlinkApplication, "test", true},
+			{&Principal{Name: "User:alice"}, FlinkEnvironment, "", true},
+		} {
+			permissions, _, err := authorizer.Permissions(test.of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := permissions.Allows(Get, test.t, test.environment, "one"); got != test.want {
+				t.Errorf("%v: get %s in %q: %t, want %t", test.of.Environments, test.t, test.environment, got, test.want)
+			}
+		}
+	}
+	permissions, _, err := authorizer.Permissions(limited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for environment, want := range map[string]bool{"prod": true, "test": false, "": false} {
+		if got := permissions.MayGrant(binding("User:bob", ClusterAdmin, environment)); got != want {
+			t.Errorf("grants in %q: %t, want %t", environment, got, want)
+		}
+	}
+}
+
 func TestNobodyGrantsMoreThanTheirOwn(t *testing.T) {
 	for name, test := range map[string]struct {
 		own, granted Binding
@@ -163,6 +209,8 @@ func TestNobodyGrantsMoreThanTheirOwn(t *testing.T) {
 		"not in another environment":                        {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperRead, "test", literal(FlinkApplication, "a")), false},
 		"not a role on the scope":                           {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", ClusterAdmin, "prod"), false},
 		"who manages grants nothing":                        {binding("User:alice", DeveloperManage, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperRead, "prod", literal(FlinkApplication, "a")), false},
+		"one of users grants nothing to machine tokens":     {binding("User:alice", UserAdmin, ""), binding("User:machine:mine", ClusterAdmin, ""), false},
+		"an administrator does":                             {binding("User:alice", SystemAdmin, ""), binding("User:machine:mine", ClusterAdmin, ""), true},
 		"the binding of somebody else does not help at all": {binding("User:carol", SystemAdmin, ""), binding("User:bob", DeveloperRead, "prod", literal(FlinkApplication, "a")), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,6 +250,10 @@ func TestBindingsAreValidated(t *testing.T) {
 		{admin("User:al\nice"), "spec.principal: must be User:<name> or Group:<name>: user: the name has characters that cannot be printed"},
 		{admin("User:" + strings.Repeat("a", 257)), "spec.principal: must be User:<name> or Group:<name>: user: the name is longer than 256 bytes"},
 		{admin("User:ANONYMOUS"), "spec.principal: must be User:<name> or Group:<name>: user: the name of User:ANONYMOUS is reserved"},
+
+		{admin("User:machine:ci-deploy"), ""},
+		{admin("User:machine:"), "spec.principal: must be User:<name> or Group:<name>: the name of the machine token: must not be empty"},
+		{admin("User:machine:ci deploy"), "spec.principal: must be User:<name> or Group:<name>: the name of the machine token: must consist of "},
 
 		{&spec{Principal: "User:a", Role: "Owner"}, "spec.role: must be one of SystemAdmin, "},
 		{&spec{Principal: "User:a"}, "spec.role: must be one of SystemAdmin, "},

@@ -104,3 +104,9 @@ func parsePattern(resource *cmfv1.ResourcePattern, inEnvironment bool) (out Patt
 }
 
 func (p *Principal) is(name string) bool { return name == p.Name || slices.Contains(p.Groups, name) }
+
+// reaches is false for scopes that the principal is not limited to; the installation
+// has no name.
+func (p *Principal) reaches(environment string) bool {
+	return len(p.Environments) == 0 || slices.Contains(p.Environments, environment)
+}

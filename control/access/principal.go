@@ -9,6 +9,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/validate"
 )
 
 // Principal is an authenticated caller.
@@ -18,8 +21,14 @@ type Principal struct {
 	// Groups that the caller is a member of, each with its type, such as
 	// "Group:engineers".
 	Groups []string
+	// Environments are the only ones that the caller may do anything in, whatever roles
+	// are bound to it. Nothing is then allowed in the installation. Empty for callers
+	// whom roles alone limit.
+	Environments []string
 	// Expires is when the credentials expire; zero if they do not.
 	Expires time.Time
+	// Revoked is closed when the credentials are revoked; nil if that is not known.
+	Revoked <-chan struct{}
 	// Unrestricted is set if every request of the caller is authorized.
 	Unrestricted bool
 }
@@ -33,6 +42,10 @@ const (
 	groupPrefix = "Group:"
 )
 
+// MachinePrefix begins the names of the users that machine tokens are. No other
+// credentials name such a user.
+const MachinePrefix = "machine:"
+
 // maxName is the longest name of a user or a group without its type, in bytes.
 const maxName = 256
 
@@ -41,11 +54,20 @@ func User(name string) (string, error) {
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("user: %w", err)
 	}
-	if name = userPrefix + name; name != Anonymous.Name {
-		return name, nil
+	switch {
+	case userPrefix+name == Anonymous.Name:
+		return "", fmt.Errorf("user: the name of %s is reserved", Anonymous.Name)
+	case strings.HasPrefix(name, MachinePrefix):
+		return "", fmt.Errorf("user: names that begin with %s are reserved for machine tokens", MachinePrefix)
 	}
-	return "", fmt.Errorf("user: the name of %s is reserved", Anonymous.Name)
+	return userPrefix + name, nil
 }
+
+// Machine returns the principal's name of a machine token.
+func Machine(token string) string { return userPrefix + MachinePrefix + token }
+
+// isMachine is true for the principal's names of machine tokens.
+func isMachine(principal string) bool { return strings.HasPrefix(principal, Machine("")) }
 
 // Group returns the principal's name of a group of an authenticated user.
 func Group(name string) (string, error) {
@@ -59,7 +81,11 @@ func Group(name string) (string, error) {
 // group.
 func checkPrincipal(principal string) error {
 	var err error
-	if name, ok := strings.CutPrefix(principal, userPrefix); ok {
+	if token, ok := strings.CutPrefix(principal, Machine("")); ok {
+		var v apierror.Violations
+		validate.ObjectName(&v, "the name of the machine token", token)
+		err = v.Invalid()
+	} else if name, ok := strings.CutPrefix(principal, userPrefix); ok {
 		_, err = User(name)
 	} else if name, ok := strings.CutPrefix(principal, groupPrefix); ok {
 		_, err = Group(name)

@@ -21,6 +21,7 @@ const (
 	AgentToken
 	// AgentIdentity is the bans of agents and the authorities of their certificates.
 	AgentIdentity
+	MachineToken
 	// Installation is the counts of resources.
 	Installation
 	FlinkApplication
@@ -54,6 +55,7 @@ var types = [typeCount]description{
 	FlinkDatabase:            {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, databaseNames},
 	AgentToken:               {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
 	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update), nil},
+	MachineToken:             {"MachineToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), objectNames},
 	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
 	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get), nil},
 	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI), objectNames},
