@@ -122,6 +122,10 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	login, err := flags.rest.metadataService(log)
+	if err != nil {
+		return err
+	}
 	if flags.auth != noAuth {
 		warnOfPlainTokens("--grpc", flags.grpc, flags.tlsCert, log)
 		warnOfPlainTokens("--http", flags.http, flags.rest.cert, log)
@@ -162,7 +166,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	defer local.Close()
 	rest, err := gateway.New(gateway.Config{
 		Conn: local, Log: log, Ready: replica.Ready, Warnings: replica.Warnings, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
-		SharedReplies: true,
+		SharedReplies: true, MetadataService: login,
 	})
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ var releases = map[string]chart.Release{
 			"tls":       values{"secretName": "etcd-client", "clientCertificate": true},
 			"auth":      values{"username": "weir", "passwordSecret": values{"name": "etcd-password"}},
 		},
-		"gateway": values{"replicas": 3, "maxBodyBytes": 4 << 20},
+		"gateway": values{"replicas": 3, "maxBodyBytes": 4 << 20, "metadataService": values{"url": "https://mds.example.com:8090", "caSecretName": "mds-ca"}},
 		"networkPolicy": values{"gatewayFrom": []any{values{"namespaceSelector": values{}}}, "metricsFrom": []any{values{"namespaceSelector": values{}}},
 			"egress": values{"enabled": true, "to": []any{values{"ipBlock": values{"cidr": "0.0.0.0/0", "except": []any{"10.96.0.0/12"}}}}}},
 		"serviceMonitor": values{"enabled": true},
