@@ -86,6 +86,8 @@ var needs = map[string]string{
 	"GetDetachedSavepoint": "installation view", "DeleteDetachedSavepoint": "installation manage",
 	"CreateAgentToken": "installation manage", "ListAgentTokens": "installation view", "WatchAgentTokens": "installation view",
 	"GetAgentToken": "installation view", "DeleteAgentToken": "installation manage",
+	"CreateMachineToken": "installation manage", "ListMachineTokens": "installation view", "WatchMachineTokens": "installation view",
+	"GetMachineToken": "installation view", "DeleteMachineToken": "installation manage",
 	"BanAgent": "installation manage", "LiftAgentBan": "installation manage", "GetAgentBans": "installation view",
 	"RotateAgentAuthority": "installation manage", "GetAgentAuthorities": "installation view",
 	"GetResourceInformation": "installation view",
@@ -174,7 +176,7 @@ func (r *replica) bindMatrixRoles(t *testing.T, env string) {
 	t.Helper()
 	all := map[string][]string{
 		env: {"FlinkApplication", "FlinkStatement", "ComputePool", "EnvironmentSecretMapping"},
-		"":  {"FlinkEnvironment", "KubernetesCluster", "Secret", "FlinkCatalog", "FlinkDatabase", "DetachedSavepoint", "AgentToken", "AgentIdentity", "Installation"},
+		"":  {"FlinkEnvironment", "KubernetesCluster", "Secret", "FlinkCatalog", "FlinkDatabase", "DetachedSavepoint", "AgentToken", "AgentIdentity", "MachineToken", "Installation"},
 	}
 	for _, role := range matrixRoles[:len(matrixRoles)-1] {
 		for environment, types := range all {

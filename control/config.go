@@ -50,6 +50,8 @@ type Config struct {
 	Replica string
 	// Authenticate returns who the caller of an RPC of the public API is. Required.
 	Authenticate access.Authenticate
+	// MachineTokens authenticates callers with machine tokens as well.
+	MachineTokens bool
 	// RoleBindings is a file of role bindings beside those that are resources, for the
 	// first administrator and for emergencies; see docs/authorization.md. It is read
 	// again when it changes. Empty for none.

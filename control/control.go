@@ -89,12 +89,15 @@ func New(config Config) (*Control, error) {
 		return nil, err
 	}
 	limiter := limit.New(*config.CallerLimits, sizes)
-	config.Authenticate = limiter.Authenticate(config.Authenticate)
-	s := store.New(config.Etcd, Prefix, config.Log)
+	s, authorizer := store.New(config.Etcd, Prefix, config.Log), access.NewAuthorizer()
 	c := &Control{
-		config: config, store: s, rooms: newRooms(s, config), health: health.NewServer(), opened: make(chan struct{}),
-		authorizer: access.NewAuthorizer(), methods: methods, limiter: limiter, sizes: sizes,
+		config: config, store: s, rooms: newRooms(s, authorizer, config), health: health.NewServer(), opened: make(chan struct{}),
+		authorizer: authorizer, methods: methods, limiter: limiter, sizes: sizes,
 	}
+	if config.MachineTokens {
+		c.config.Authenticate = c.rooms.machineTokens.Authenticate(config.Authenticate)
+	}
+	c.config.Authenticate = limiter.Authenticate(c.config.Authenticate)
 	if config.RoleBindings != "" {
 		bindings, err := access.ReadFile(config.RoleBindings)
 		if err != nil {
@@ -213,6 +216,7 @@ func (c *Control) Run(ctx context.Context) error {
 			return err
 		}
 		group.Go(func() error { return c.rooms.bindings.Follow(inner, c.authorizer) })
+		group.Go(func() error { return c.rooms.machineTokens.Follow(inner) })
 		if file := c.config.RoleBindings; file != "" {
 			group.Go(func() error { return access.FollowFile(inner, file, c.authorizer, c.config.Log) })
 		}

@@ -28,6 +28,7 @@ var conditional = map[protoreflect.Name]protoreflect.Name{
 	"UpdateKubernetesCluster":             "GetKubernetesCluster",
 	"DeleteKubernetesCluster":             "GetKubernetesCluster",
 	"DeleteAgentToken":                    "GetAgentToken",
+	"DeleteMachineToken":                  "GetMachineToken",
 	"UpdateSecret":                        "GetSecret",
 	"UpdateRoleBinding":                   "GetRoleBinding",
 	"DeleteRoleBinding":                   "GetRoleBinding",
@@ -57,7 +58,7 @@ var unconditional = map[protoreflect.Name]bool{"DeleteOrphan": true}
 // named are the resources that the requests of this test are about.
 var named = map[protoreflect.Name]string{
 	"env_name": "prod", "app_name": "orders", "kubernetes_cluster_name": "cluster-a", "secret_name": "one1", "role_binding_name": "one1", "name": "one1", "cat_name": "one1",
-	"db_name": "one1", "compute_pool_name": "one1", "stmt_name": "one1", "savepoint_name": "one1", "token_name": "one1", "detached_savepoint_name": "one1",
+	"db_name": "one1", "compute_pool_name": "one1", "stmt_name": "one1", "savepoint_name": "one1", "token_name": "one1", "machine_token_name": "one1", "detached_savepoint_name": "one1",
 }
 
 // requestWith makes a request about the named resources. A message in it is the

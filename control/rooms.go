@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc"
 
+	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/fleet"
 	"github.com/openweir/weir/control/kafka"
 	"github.com/openweir/weir/control/leader"
@@ -21,6 +22,7 @@ import (
 	"github.com/openweir/weir/control/resource/environment"
 	"github.com/openweir/weir/control/resource/flinkwebui"
 	"github.com/openweir/weir/control/resource/information"
+	"github.com/openweir/weir/control/resource/machinetoken"
 	"github.com/openweir/weir/control/resource/orphan"
 	"github.com/openweir/weir/control/resource/rolebinding"
 	"github.com/openweir/weir/control/resource/savepoint"
@@ -66,6 +68,7 @@ import (
 //	tombstones           <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	orphans              <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	role-bindings        <role binding>
+//	machine-tokens       <machine token>
 //	installation         id
 //	restores             last
 const Prefix = "/weir/v1"
@@ -75,18 +78,19 @@ const leaderPrefix = Prefix + "-leader"
 
 // rooms are the packages of all kinds of resources, put together.
 type rooms struct {
-	all        []resource.Room
-	bindings   *rolebinding.RoleBindings
-	watches    *resource.Watches
-	identities *agentidentity.Identities
-	fleet      *fleet.Fleet
-	election   *leader.Election
+	all           []resource.Room
+	bindings      *rolebinding.RoleBindings
+	machineTokens *machinetoken.Tokens
+	watches       *resource.Watches
+	identities    *agentidentity.Identities
+	fleet         *fleet.Fleet
+	election      *leader.Election
 }
 
 // newRooms makes every kind. Each is given those below it; the order in which
 // they are registered is that in which their objects are sent to agents, and the
 // opposite of that in which environments are emptied.
-func newRooms(s *store.Store, config Config) *rooms {
+func newRooms(s *store.Store, authorizer *access.Authorizer, config Config) *rooms {
 	watches, ownership := resource.NewWatches(), resource.NewOwnership(s)
 	var topics *kafka.Reader
 	if config.Kafka {
@@ -105,6 +109,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 	applications := application.New(s, ownership, watches, clusters, environments, savepoints, config.Limits, config.Log)
 
 	bindings := rolebinding.New(s, watches)
+	machineTokens := machinetoken.New(s, watches, bindings, authorizer)
 	identities := agentidentity.New(s, config.Keys, config.AgentCertificateLifetime)
 	joinTokens := agenttoken.New(s, watches, identities.Authorities.Ensure)
 
@@ -119,6 +124,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		savepoints.Room(),
 		bindings.Room(),
 		joinTokens.Room(),
+		machineTokens.Room(),
 	}
 	registry := resource.NewRegistry(kinds...)
 	environments.SetRegistry(registry)
@@ -126,7 +132,7 @@ func newRooms(s *store.Store, config Config) *rooms {
 		config.Log.Warn("metrics of resources cannot be registered", "error", err)
 	}
 
-	r := &rooms{watches: watches, bindings: bindings, identities: identities}
+	r := &rooms{watches: watches, bindings: bindings, machineTokens: machineTokens, identities: identities}
 	r.all = append(kinds,
 		identities.Room(),
 		savepointrpc.Room(s, watches, savepoints, applications, statements),

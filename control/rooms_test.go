@@ -43,7 +43,7 @@ func serve(t *testing.T, etcd *clientv3.Client) *grpc.ClientConn {
 		t.Fatal(err)
 	}
 	s := store.New(etcd, Prefix, config.Log)
-	rooms := newRooms(s, config)
+	rooms := newRooms(s, access.NewAuthorizer(), config)
 	storetest.Start(t, s)
 	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer(
@@ -92,6 +92,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 	clusters := put[*cmfv1.KubernetesCluster](s, "clusters")
 	sessions := put[*storev1.SessionRecord](s, "sessions")
 	tokens := put[*storev1.AgentTokenRecord](s, "agent-tokens")
+	machines := put[*storev1.MachineTokenRecord](s, "machine-tokens")
 	secrets := put[*cmfv1.Secret](s, "secrets")
 	mappings := put[*cmfv1.EnvironmentSecretMapping](s, "secret-mappings")
 	bindings := put[*cmfv1.RoleBinding](s, "role-bindings")
@@ -135,6 +136,7 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 			savepoints(tx, "prod/applications/orders/"+name, &storev1.SavepointRecord{Savepoint: savepoint})
 			savepoints(tx, "prod/statements/one1/"+name, &storev1.SavepointRecord{Savepoint: savepoint})
 			tokens(tx, name, &storev1.AgentTokenRecord{Token: &cmfv1.AgentToken{Metadata: m(name)}})
+			machines(tx, name, &storev1.MachineTokenRecord{Token: &cmfv1.MachineToken{Metadata: m(name)}})
 			detached(tx, name, &cmfv1.Savepoint{Metadata: m(name)})
 		}
 		return nil
@@ -153,6 +155,7 @@ var listed = map[string]struct{ attributes, scopes []string }{
 	"ApplicationEvents":             {[]string{"type"}, []string{"flinkApplicationInstance", "message"}},
 	"KubernetesClusters":            {[]string{"state"}, nil},
 	"AgentTokens":                   {},
+	"MachineTokens":                 {},
 	"Secrets":                       {nil, []string{"environments", "name"}},
 	"EnvironmentSecretMappings":     {},
 	"KafkaCatalogs":                 {},
@@ -283,7 +286,7 @@ func TestEveryListHasItsWatch(t *testing.T) {
 		}
 		return true
 	})
-	if lists != 16 {
+	if lists != 17 {
 		t.Errorf("there are %d lists", lists)
 	}
 }

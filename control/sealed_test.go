@@ -20,7 +20,7 @@ func TestSealedValuesAreLookedAtWhenTheyChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := store.New(etcd, Prefix, config.Log)
-	c := &Control{config: config, store: s, rooms: newRooms(s, config)}
+	c := &Control{config: config, store: s, rooms: newRooms(s, access.NewAuthorizer(), config)}
 	looked := 0
 	c.rooms.all = append(c.rooms.all, resource.Room{Sealed: []resource.Sealed{{
 		Values: func(store.Reader) iter.Seq[string] {

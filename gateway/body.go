@@ -147,7 +147,7 @@ func (b *requestBody) message(f format, of reflect.Type) (message reflect.Value,
 // binding, they would allow more.
 func strict(message proto.Message) bool {
 	switch message.(type) {
-	case *cmfv1.RoleBinding, *cmfv1.AgentToken, *cmfv1.AgentBan:
+	case *cmfv1.RoleBinding, *cmfv1.AgentToken, *cmfv1.AgentBan, *cmfv1.MachineToken:
 		return true
 	}
 	return false

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
+	"github.com/openweir/weir/gateway/metadataservice"
 	"github.com/openweir/weir/gen/openapi"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	// PassCertificates passes the certificates that clients authenticate with on to a
 	// control plane in another process. One in the same process learns of them anyway.
 	PassCertificates bool
+	// MetadataService is where users log in; nil if they cannot.
+	MetadataService *metadataservice.Client
 	// Log receives what goes wrong. Required.
 	Log *slog.Logger
 	// Ready reports whether requests can be served; nil means always. Its error

@@ -23,6 +23,8 @@ type gateway struct {
 	// crossOrigin keeps pages of other origins, sandboxed web UIs of jobs among
 	// them, from changing anything with the credentials of their users.
 	crossOrigin *http.CrossOriginProtection
+	// logins has an element for each login that is under way.
+	logins chan struct{}
 }
 
 // New makes the handler that serves REST.
@@ -34,7 +36,7 @@ func New(config Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the gateway's metrics: %w", err)
 	}
-	g := &gateway{config: config, routes: routes{}, metrics: metrics, crossOrigin: http.NewCrossOriginProtection()}
+	g := &gateway{config: config, routes: routes{}, metrics: metrics, crossOrigin: http.NewCrossOriginProtection(), logins: make(chan struct{}, maxLogins)}
 	var fragments *codec.Fragments
 	if config.SharedReplies {
 		fragments = &codec.Fragments{}
@@ -55,6 +57,7 @@ func New(config Config) (http.Handler, error) {
 	// The mux looks at the routes registered last first: those of the API.
 	if err := errors.Join(
 		g.addOperations(),
+		g.addLogin(),
 		g.addFlinkWebUIs(),
 		g.routes.addAPI(),
 		//nolint:forbidigo // the context is for handlers that dial, and ends nothing of these

@@ -136,6 +136,8 @@ roleBindings:
 		switch name {
 		case "CreateAgentToken":
 			body = `{"metadata":{"name":"one1"},"spec":{"kubernetesClusterName":"one1"}}`
+		case "CreateMachineToken":
+			body = `{"metadata":{"name":"one1"}}`
 		case "BanAgent":
 			body = `{"kubernetesClusterName":"one1"}`
 		}

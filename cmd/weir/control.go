@@ -127,6 +127,14 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	login, err := flags.rest.metadataService(log)
+	if err != nil {
+		return err
+	}
+	if flags.auth != noAuth {
+		warnOfPlainTokens("--grpc", flags.grpc, flags.tlsCert, log)
+		warnOfPlainTokens("--http", flags.http, flags.rest.cert, log)
+	}
 	etcd, closeEtcd, err := openEtcd(ctx, flags, log)
 	if err != nil {
 		return err
@@ -169,7 +177,7 @@ func runControl(ctx context.Context, flags controlFlags, log *slog.Logger) error
 	defer local.Close()
 	rest, err := gateway.New(gateway.Config{
 		Conn: local, Log: log, Ready: replica.Ready, Warnings: replica.Warnings, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
-		SharedReplies: true,
+		SharedReplies: true, MetadataService: login,
 	})
 	if err != nil {
 		return err
@@ -213,7 +221,7 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 	if f.insecureTokenFile != "" {
 		var err error
 		if tokens, err = fleet.ReadTokens(f.insecureTokenFile); err != nil {
-			return control.Config{}, err
+			return control.Config{}, fmt.Errorf("--insecure-agent-token-file: %w", err)
 		}
 		log.Warn("static tokens of agents neither expire nor can they be revoked: use them for tests only", "file", f.insecureTokenFile)
 	}
@@ -222,6 +230,21 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 	}
 	if f.agentCA != "" && f.tlsCert == "" {
 		return control.Config{}, errors.New("--agent-ca needs --tls-cert and --tls-key: client certificates come with TLS")
+	}
+	if f.tlsCert != "" {
+		if err := (&control.TLSFiles{Cert: f.tlsCert, Key: f.tlsKey}).Check(); err != nil {
+			return control.Config{}, fmt.Errorf("--tls-cert: %w", err)
+		}
+	}
+	if f.agentCA != "" {
+		if _, err := readCAs("--agent-ca", f.agentCA); err != nil {
+			return control.Config{}, err
+		}
+	}
+	if f.roleBindings != "" {
+		if _, err := access.ReadFile(f.roleBindings); err != nil {
+			return control.Config{}, fmt.Errorf("--role-bindings: %w", err)
+		}
 	}
 	if f.agentLifetime < minAgentLifetime {
 		return control.Config{}, fmt.Errorf("--agent-certificate-lifetime: must be at least %s, got %s", minAgentLifetime, f.agentLifetime)
@@ -240,6 +263,7 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 		Replica:                  replicaName(f.replica),
 		RoleBindings:             f.roleBindings,
 		Authenticate:             authenticate,
+		MachineTokens:            f.auth != noAuth,
 		AgentTokens:              tokens,
 		AgentCertificateLifetime: f.agentLifetime,
 		Keys:                     keys,

@@ -79,6 +79,11 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	login, err := flags.rest.metadataService(log)
+	if err != nil {
+		return err
+	}
+	warnOfPlainTokens("--http", flags.http, flags.rest.cert, log)
 	listener, err := listen("--http", flags.http)
 	if err != nil {
 		return err
@@ -99,7 +104,7 @@ func runGateway(ctx context.Context, flags gatewayFlags, log *slog.Logger) error
 	}
 	defer conn.Close()
 	handler, err := gateway.New(gateway.Config{
-		Conn: conn, PassCertificates: len(clientCAs) > 0, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
+		Conn: conn, MetadataService: login, PassCertificates: len(clientCAs) > 0, Log: log, MaxBodyBytes: flags.maxBody, Metrics: telemetry.metrics, TracerProvider: telemetry.traces,
 		Ready: func(ctx context.Context) error { return controlReady(ctx, conn) },
 	})
 	if err != nil {

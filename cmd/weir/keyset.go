@@ -63,7 +63,7 @@ func keysetCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("keyset: %w", err)
 			}
-			return printKeys(cmd.OutOrStdout(), text)
+			return printKeys(cmd.OutOrStdout(), args[0], text)
 		},
 	}, &cobra.Command{
 		Use:   "add FILE",
@@ -94,10 +94,10 @@ func keysetCommand() *cobra.Command {
 	return cmd
 }
 
-func printKeys(out io.Writer, keyset []byte) error {
+func printKeys(out io.Writer, path string, keyset []byte) error {
 	keys, err := seal.List(keyset)
 	if err != nil {
-		return err
+		return fmt.Errorf("keyset %s: %w", path, err)
 	}
 	for _, key := range keys {
 		role := "decrypts"
@@ -128,10 +128,10 @@ func editKeyset(out io.Writer, path string, change func(keyset []byte) ([]byte, 
 	}
 	after, err := change(before)
 	if err != nil {
-		return err
+		return fmt.Errorf("keyset %s: %w", path, err)
 	}
 	if err := seal.WriteFile(path, after); err != nil {
 		return err
 	}
-	return printKeys(out, after)
+	return printKeys(out, path, after)
 }

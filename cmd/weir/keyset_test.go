@@ -25,8 +25,12 @@ func TestKeysetIsRotated(t *testing.T) {
 		t.Fatalf("keys before %v, after adding one %v", first, added)
 	}
 	run("must be an id", "promote", file, "x")
-	run("change keyset", "promote", file, "7")
+	run("keyset "+file+": change keyset", "promote", file, "7")
 	run("change keyset", "drop", file, added[0])
+	broken := write(t, []byte("{"))
+	for _, args := range [][]string{{"list", broken}, {"add", broken}, {"promote", broken, "7"}} {
+		run("keyset "+broken+": parse keyset: ", args...)
+	}
 	promoted := run("", "promote", file, added[2])
 	if promoted[1] != "decrypts" || promoted[3] != "primary" {
 		t.Errorf("keys after the promotion: %v", promoted)

@@ -60,7 +60,7 @@ func rootCommand() *cobra.Command {
 	root.PersistentFlags().BoolVar(&out.json, "log-json", false, "write the log as JSON")
 	log := func() *slog.Logger { return out.log(os.Stderr) }
 	root.AddCommand(devCommand(log), controlCommand(log), gatewayCommand(log), agentCommand(log), sandboxCommand(log),
-		agentTokenCommand(), auditCommand(), keysetCommand(), backupCommand(), restoreCommand(), superviseCommand(), versionCommand())
+		agentTokenCommand(), machineTokenCommand(), auditCommand(), keysetCommand(), backupCommand(), restoreCommand(), superviseCommand(), versionCommand())
 	return root
 }
 

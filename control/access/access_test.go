@@ -159,6 +159,52 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// TestEnvironmentsNarrow: a caller that is limited to environments has nothing of what
+// is bound elsewhere, and can grant nothing elsewhere.
+func TestEnvironmentsNarrow(t *testing.T) {
+	bindings := []Binding{
+		binding("User:alice", SystemAdmin, ""),
+		binding("User:alice", SystemAdmin, "prod"),
+		binding("User:alice", SystemAdmin, "test"),
+	}
+	authorizer := NewAuthorizer()
+	authorizer.SetStored(bindings)
+	limited := &Principal{Name: "User:alice", Environments: []string{"prod", "other"}}
+	for range 2 { // found anew, and found again
+		for _, test := range []struct {
+			of          *Principal
+			t           Type
+			environment string
+			want        bool
+		}{
+			{limited, FlinkApplication, "prod", true},
+			{limited, FlinkApplication, "test", false},
+			{limited, FlinkApplication, "other", false}, // where nothing is bound
+			{limited, FlinkEnvironment, "", false},
+			{limited, MachineToken, "", false},
+			{&Principal{Name: "User:alice"}, FlinkApplication, "test", true},
+			{&Principal{Name: "User:alice"}, FlinkEnvironment, "", true},
+		} {
+			permissions, _, err := authorizer.Permissions(test.of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := permissions.Allows(Get, test.t, test.environment, "one"); got != test.want {
+				t.Errorf("%v: get %s in %q: %t, want %t", test.of.Environments, test.t, test.environment, got, test.want)
+			}
+		}
+	}
+	permissions, _, err := authorizer.Permissions(limited)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for environment, want := range map[string]bool{"prod": true, "test": false, "": false} {
+		if got := permissions.MayGrant(binding("User:bob", ClusterAdmin, environment)); got != want {
+			t.Errorf("grants in %q: %t, want %t", environment, got, want)
+		}
+	}
+}
+
 func TestNobodyGrantsMoreThanTheirOwn(t *testing.T) {
 	for name, test := range map[string]struct {
 		own, granted Binding
@@ -179,6 +225,8 @@ func TestNobodyGrantsMoreThanTheirOwn(t *testing.T) {
 		"not in another environment":                        {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperRead, "test", literal(FlinkApplication, "a")), false},
 		"not a role on the scope":                           {binding("User:alice", ResourceOwner, "prod", prefixed(FlinkApplication, "")), binding("User:bob", ClusterAdmin, "prod"), false},
 		"who manages grants nothing":                        {binding("User:alice", DeveloperManage, "prod", prefixed(FlinkApplication, "")), binding("User:bob", DeveloperRead, "prod", literal(FlinkApplication, "a")), false},
+		"one of users grants nothing to machine tokens":     {binding("User:alice", UserAdmin, ""), binding("User:machine:mine", ClusterAdmin, ""), false},
+		"an administrator does":                             {binding("User:alice", SystemAdmin, ""), binding("User:machine:mine", ClusterAdmin, ""), true},
 		"the binding of somebody else does not help at all": {binding("User:carol", SystemAdmin, ""), binding("User:bob", DeveloperRead, "prod", literal(FlinkApplication, "a")), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,39 +238,78 @@ func TestNobodyGrantsMoreThanTheirOwn(t *testing.T) {
 }
 
 func TestBindingsAreValidated(t *testing.T) {
-	pattern := func(t, name, kind string) *cmfv1.ResourcePattern {
-		return &cmfv1.ResourcePattern{ResourceType: t, Name: name, PatternType: kind}
+	type spec = cmfv1.RoleBindingSpec
+	pattern := func(t, name, kind string) []*cmfv1.ResourcePattern {
+		return []*cmfv1.ResourcePattern{{ResourceType: t, Name: name, PatternType: kind}}
 	}
+	read := func(environment, resourceType, name, kind string) *spec {
+		return &spec{Principal: "User:a", Role: DeveloperRead, Environment: environment, Resources: pattern(resourceType, name, kind)}
+	}
+	admin := func(principal string) *spec { return &spec{Principal: principal, Role: SystemAdmin} }
+	long := strings.Repeat("a", 254)
 	for _, test := range []struct {
-		spec *cmfv1.RoleBindingSpec
+		spec *spec
 		want string
 	}{
-		{&cmfv1.RoleBindingSpec{Principal: "alice", Role: SystemAdmin}, "spec.principal: must be User:<name> or Group:<name>"},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: "Owner"}, "spec.role: must be one of SystemAdmin, "},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead}, "spec.resources: must not be empty for the role DeveloperRead"},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: SystemAdmin, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a", "")}}, "spec.resources: must be empty"},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("ComputePool", "a", "")}}, "spec.resources[0].resourceType: must be one of FlinkEnvironment, "},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Environment: "prod", Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a", "")}}, "spec.resources[0].resourceType: must be one of FlinkApplication, "},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a*", "")}}, `spec.resources[0].name: "*" selects all names`},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "a", "GLOB")}}, "spec.resources[0].patternType: must be LITERAL or PREFIXED"},
-		{&cmfv1.RoleBindingSpec{Principal: "User:a", Role: DeveloperRead, Resources: []*cmfv1.ResourcePattern{pattern("Secret", "*", "")}}, ""},
+		// As authentication makes them of claims and certificates.
+		{admin("User:CN=alice, OU=Streams,O=Acme"), ""},
+		{admin("User:Zoë Müller"), ""},
+		{admin("Group:/teams/orders"), ""},
+		{admin("Group:a:b"), ""},
+		{admin("alice"), "spec.principal: must be User:<name> or Group:<name>"},
+		{admin(""), "spec.principal: must be User:<name> or Group:<name>"},
+		{admin("user:alice"), "spec.principal: must be User:<name> or Group:<name>"},
+		{admin("User:"), "spec.principal: must be User:<name> or Group:<name>: user: the name is empty"},
+		{admin("User:*"), "spec.principal: must be User:<name> or Group:<name>: user: the name * stands for everybody"},
+		{admin("Group:*"), "spec.principal: must be User:<name> or Group:<name>: group: the name * stands for everybody"},
+		{admin("User: alice"), "spec.principal: must be User:<name> or Group:<name>: user: the name begins or ends with a space"},
+		{admin("User:al\nice"), "spec.principal: must be User:<name> or Group:<name>: user: the name has characters that cannot be printed"},
+		{admin("User:" + strings.Repeat("a", 257)), "spec.principal: must be User:<name> or Group:<name>: user: the name is longer than 256 bytes"},
+		{admin("User:ANONYMOUS"), "spec.principal: must be User:<name> or Group:<name>: user: the name of User:ANONYMOUS is reserved"},
+
+		{admin("User:machine:ci-deploy"), ""},
+		{admin("User:machine:"), "spec.principal: must be User:<name> or Group:<name>: the name of the machine token: must not be empty"},
+		{admin("User:machine:ci deploy"), "spec.principal: must be User:<name> or Group:<name>: the name of the machine token: must consist of "},
+
+		{&spec{Principal: "User:a", Role: "Owner"}, "spec.role: must be one of SystemAdmin, "},
+		{&spec{Principal: "User:a"}, "spec.role: must be one of SystemAdmin, "},
+		{&spec{Principal: "User:a", Role: SystemAdmin, Environment: "prod"}, ""},
+		{&spec{Principal: "User:a", Role: SystemAdmin, Environment: "a"}, "spec.environment: size must be between 4 and 253"},
+		{&spec{Principal: "User:a", Role: SystemAdmin, Environment: "*"}, "spec.environment: size must be between 4 and 253"},
+		{&spec{Principal: "User:a", Role: SystemAdmin, Environment: "Prod"}, "spec.environment: must match "},
+		{&spec{Principal: "User:a", Role: DeveloperRead}, "spec.resources: must not be empty for the role DeveloperRead"},
+		{&spec{Principal: "User:a", Role: SystemAdmin, Resources: pattern("Secret", "kafka", "")}, "spec.resources: must be empty"},
+		{read("", "ComputePool", "pool", ""), "spec.resources[0].resourceType: must be one of FlinkEnvironment, "},
+		{read("prod", "Secret", "kafka", ""), "spec.resources[0].resourceType: must be one of FlinkApplication, "},
+		{read("", "Secret", "kafka*", ""), `spec.resources[0].name: "*" selects all names`},
+		{read("", "Secret", "kafka", "GLOB"), "spec.resources[0].patternType: must be LITERAL or PREFIXED"},
+		{read("", "Secret", "", ""), "spec.resources[0].name: must not be empty"},
+		{read("", "Secret", "*", ""), ""},
+
+		// Names that resources of the type can have, and others.
+		{read("", "Secret", "kafka", ""), ""},
+		{read("", "Secret", "ka", ""), "spec.resources[0].name: size must be between 4 and 253"},
+		{read("", "Secret", "ka", "PREFIXED"), ""},
+		{read("", "Secret", "Kafka", ""), "spec.resources[0].name: must match "},
+		{read("", "Secret", "team/kafka", ""), "spec.resources[0].name: must be <name>"},
+		{read("", "Secret", long, "PREFIXED"), "spec.resources[0].name: must be the beginning of a name of at most 253 characters"},
+		{read("prod", "FlinkApplication", strings.Repeat("a", 46), ""), "spec.resources[0].name: size must be between 4 and 45"},
+		{read("prod", "FlinkApplication", strings.Repeat("a", 46), "PREFIXED"), "spec.resources[0].name: must be the beginning of a name of at most 45 characters"},
+		{read("", "KubernetesCluster", "edge", ""), ""},
+		{read("", "KubernetesCluster", "edge/flink", ""), ""},
+		{read("", "KubernetesCluster", "edge/", "PREFIXED"), ""},
+		{read("", "KubernetesCluster", "edge/Flink", ""), "spec.resources[0].name: a lowercase RFC 1123 label must consist of "},
+		{read("", "KubernetesCluster", "edge/flink/pods", ""), "spec.resources[0].name: must be <cluster> or <cluster>/<namespace>"},
+		{read("", "FlinkDatabase", "kafka/one1", ""), ""},
+		{read("", "FlinkDatabase", "kafka", "PREFIXED"), ""},
+		{read("", "FlinkDatabase", "kafka", ""), "spec.resources[0].name: must be <catalog>/<database>"},
+		{read("", "Installation", "*", ""), ""},
+		{read("", "Installation", "this", ""), `spec.resources[0].name: must be "*"`},
 	} {
 		var v apierror.Violations
 		ParseBinding(&v, "spec", test.spec)
 		if got := strings.Join(v, "; "); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%v: %q, want %q", test.spec, got, test.want)
-		}
-	}
-}
-
-func TestFilesAreStrict(t *testing.T) {
-	bindings, err := parseFile([]byte("roleBindings:\n- principal: User:alice\n  role: SystemAdmin\n"))
-	if err != nil || len(bindings) != 1 || bindings[0].Role != SystemAdmin {
-		t.Errorf("the bindings are %v, %v", bindings, err)
-	}
-	for _, text := range []string{"", "bindings: []\n", "roleBindings:\n- principal: User:alice\n  role: SystemAdmin\n  scope: all\n", "roleBindings:\n- role: SystemAdmin\n"} {
-		if _, err := parseFile([]byte(text)); err == nil {
-			t.Errorf("no error for %q", text)
 		}
 	}
 }

@@ -45,6 +45,19 @@ func (a *Authorizer) SetFile(bindings []Binding) {
 	a.reset()
 }
 
+// FileBindings returns the bindings of the file that name a principal.
+func (a *Authorizer) FileBindings(principal string) []Binding {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	var of []Binding
+	for _, b := range a.file {
+		if b.Principal == principal {
+			of = append(of, b)
+		}
+	}
+	return of
+}
+
 func (a *Authorizer) reset() {
 	clear(a.cache)
 	a.count = 0
@@ -79,7 +92,8 @@ func (a *Authorizer) Permissions(principal *Principal) (*Permissions, <-chan str
 
 func lookup(candidates []*Permissions, principal *Principal) *Permissions {
 	for _, candidate := range candidates {
-		if p := candidate.principal; p.Name == principal.Name && p.Unrestricted == principal.Unrestricted && slices.Equal(p.Groups, principal.Groups) {
+		if p := candidate.principal; p.Name == principal.Name && p.Unrestricted == principal.Unrestricted &&
+			slices.Equal(p.Groups, principal.Groups) && slices.Equal(p.Environments, principal.Environments) {
 			return candidate
 		}
 	}

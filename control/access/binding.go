@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openweir/weir/control/apierror"
+	"github.com/openweir/weir/control/validate"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
 
@@ -42,8 +43,11 @@ func (p Pattern) covers(other Pattern) bool {
 // wrong with it. path is the field of the specification.
 func ParseBinding(v *apierror.Violations, path string, spec *cmfv1.RoleBindingSpec) Binding {
 	out := Binding{Principal: spec.GetPrincipal(), Role: spec.GetRole(), Environment: spec.GetEnvironment()}
-	if kind, name, _ := strings.Cut(out.Principal, ":"); kind != "User" && kind != "Group" || name == "" {
-		v.Addf("%s.principal: must be User:<name> or Group:<name>", path)
+	if err := checkPrincipal(out.Principal); err != nil {
+		v.Addf("%s.principal: %v", path, err)
+	}
+	if out.Environment != "" {
+		validate.Name(v, path+".environment", out.Environment)
 	}
 	switch {
 	case !slices.Contains(Roles, out.Role):
@@ -93,8 +97,16 @@ func parsePattern(resource *cmfv1.ResourcePattern, inEnvironment bool) (out Patt
 		out.Name, out.Prefixed = "", true
 	case strings.Contains(out.Name, "*"):
 		return Pattern{}, `name: "*" selects all names, and cannot be a part of a name`
+	default:
+		problem = types[t].names.check(out.Name, out.Prefixed)
 	}
-	return out, ""
+	return out, problem
 }
 
 func (p *Principal) is(name string) bool { return name == p.Name || slices.Contains(p.Groups, name) }
+
+// reaches is false for scopes that the principal is not limited to; the installation
+// has no name.
+func (p *Principal) reaches(environment string) bool {
+	return len(p.Environments) == 0 || slices.Contains(p.Environments, environment)
+}

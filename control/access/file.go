@@ -5,15 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"sigs.k8s.io/yaml"
-
-	"github.com/openweir/weir/control/apierror"
-	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
+	"go.yaml.in/yaml/v3"
 )
 
 // filePeriod is how often the file is looked at.
@@ -33,43 +31,34 @@ func ReadFile(path string) ([]Binding, error) {
 	}
 	bindings, err := parseFile(text)
 	if err != nil {
-		return nil, fmt.Errorf("role bindings in %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return bindings, nil
 }
 
 func parseFile(text []byte) ([]Binding, error) {
-	var file struct {
-		RoleBindings []yamlObject `json:"roleBindings"`
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if err := yaml.UnmarshalStrict(text, &file); err != nil {
-		return nil, err //nolint:wrapcheck // the caller names the file
+	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return nil, errors.New("must be a single YAML document")
+	}
+	file := &bindingFile{}
+	file.read(&document)
+	if err := file.violations.Invalid(); err != nil {
+		return nil, err
 	}
 	// An editor or a copy may empty the file before it writes it.
-	if file.RoleBindings == nil {
+	if !file.given {
 		return nil, errors.New("roleBindings: is required")
 	}
-	var violations apierror.Violations
 	var bindings []Binding
-	for i, object := range file.RoleBindings {
-		spec := &cmfv1.RoleBindingSpec{}
-		path := fmt.Sprintf("roleBindings[%d]", i)
-		if err := protojson.Unmarshal(object, spec); err != nil {
-			violations.Addf("%s: %v", path, err)
-			continue
-		}
-		bindings = append(bindings, ParseBinding(&violations, path, spec))
+	for i, spec := range file.specs {
+		bindings = append(bindings, ParseBinding(&file.violations, fmt.Sprintf("roleBindings[%d]", i), spec))
 	}
-	return bindings, violations.Invalid()
-}
-
-// yamlObject is JSON that is decoded later.
-type yamlObject []byte
-
-// UnmarshalJSON keeps the text.
-func (o *yamlObject) UnmarshalJSON(text []byte) error {
-	*o = bytes.Clone(text)
-	return nil
+	return bindings, file.violations.Invalid()
 }
 
 // FollowFile reads the file again when it changes, until the context ends. If it

@@ -35,7 +35,7 @@ type patternGrant struct {
 func newPermissions(principal *Principal, bindings []Binding) *Permissions {
 	p := &Permissions{principal: principal, environments: map[string]*grants{}}
 	for _, b := range bindings {
-		if !principal.is(b.Principal) {
+		if !principal.is(b.Principal) || !principal.reaches(b.Environment) {
 			continue
 		}
 		p.own = append(p.own, b)

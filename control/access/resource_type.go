@@ -21,6 +21,7 @@ const (
 	AgentToken
 	// AgentIdentity is the bans of agents and the authorities of their certificates.
 	AgentIdentity
+	MachineToken
 	// Installation is the counts of resources.
 	Installation
 	// AuditLog is the log of changes in the whole installation.
@@ -38,28 +39,32 @@ var (
 	manage = view | verbs(Create, Update, Delete)
 )
 
-// types describes each type: its name in the protocol, its scope, and the verbs
-// that RPCs need on it.
-var types = [typeCount]struct {
-	name  string
+// description is what there is to know of a type.
+type description struct {
+	name  string // in the protocol
 	scope cmfv1.AccessScope
-	verbs VerbSet
-}{
-	FlinkEnvironment: {"FlinkEnvironment", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
+	verbs VerbSet // that RPCs need
+	names names   // that its resources have
+}
+
+// types describes each type.
+var types = [typeCount]description{
+	FlinkEnvironment: {"FlinkEnvironment", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, resourceNames},
 	// Clusters are created by their agents.
-	KubernetesCluster:        {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place)},
-	Secret:                   {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use)},
-	FlinkCatalog:             {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
-	FlinkDatabase:            {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
-	AgentToken:               {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
-	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update)},
-	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
-	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get)},
-	AuditLog:                 {"AuditLog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(List, Watch)},
-	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI)},
-	FlinkStatement:           {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI)},
-	ComputePool:              {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use)},
-	EnvironmentSecretMapping: {"EnvironmentSecretMapping", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage},
+	KubernetesCluster:        {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place), clusterNames},
+	Secret:                   {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use), resourceNames},
+	FlinkCatalog:             {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, resourceNames},
+	FlinkDatabase:            {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, databaseNames},
+	AgentToken:               {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
+	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update), nil},
+	MachineToken:             {"MachineToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), objectNames},
+	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
+	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get), nil},
+	AuditLog:                 {"AuditLog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(List, Watch), nil},
+	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI), objectNames},
+	FlinkStatement:           {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI), objectNames},
+	ComputePool:              {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use), objectNames},
+	EnvironmentSecretMapping: {"EnvironmentSecretMapping", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage, resourceNames},
 }
 
 // String returns the name of the type in the protocol.
@@ -71,12 +76,6 @@ func (t Type) inEnvironment() bool {
 }
 
 func parseType(name string) (Type, bool) {
-	i := slices.IndexFunc(types[:], func(t struct {
-		name  string
-		scope cmfv1.AccessScope
-		verbs VerbSet
-	}) bool {
-		return t.name == name
-	})
+	i := slices.IndexFunc(types[:], func(t description) bool { return t.name == name })
 	return Type(max(i, 0)), i >= 0 //nolint:gosec // the index of a short list
 }

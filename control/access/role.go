@@ -54,7 +54,8 @@ func mayGrant(own, granted Binding, principal *Principal) bool {
 	case SystemAdmin:
 		return inScope
 	case UserAdmin:
-		return inScope && granted.Role != SystemAdmin && !principal.is(granted.Principal)
+		// Machine tokens may be the holder's own.
+		return inScope && granted.Role != SystemAdmin && !principal.is(granted.Principal) && !isMachine(granted.Principal)
 	case ResourceOwner:
 		return own.Environment == granted.Environment && slices.Contains(onResources, granted.Role)
 	}

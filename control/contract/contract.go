@@ -16,6 +16,7 @@ const (
 	KindEvent                  = "FlinkApplicationEvent"
 	KindCluster                = "KubernetesCluster"
 	KindAgentToken             = "AgentToken"
+	KindMachineToken           = "MachineToken"
 	KindKafkaCatalog           = "KafkaCatalog"
 	KindKafkaDatabase          = "KafkaDatabase"
 	KindComputePool            = "ComputePool"

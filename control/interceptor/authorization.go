@@ -14,7 +14,10 @@ import (
 	"github.com/openweir/weir/control/apierror"
 )
 
-var errExpired = status.Error(codes.Unauthenticated, "The credentials have expired.")
+var (
+	errExpired = status.Error(codes.Unauthenticated, "The credentials have expired.")
+	errRevoked = status.Error(codes.Unauthenticated, "The credentials have been revoked.")
+)
 
 func unaryAuthorization(table access.Table, authorizer *access.Authorizer) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -34,7 +37,8 @@ func unaryAuthorization(table access.Table, authorizer *access.Authorizer) grpc.
 }
 
 // streamAuthorization judges the request of a stream when it is received, and again
-// when the role bindings change. The stream ends when its credentials expire.
+// when the role bindings change. The stream ends when its credentials expire or are
+// revoked.
 func streamAuthorization(table access.Table, authorizer *access.Authorizer) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		if !isPublic(info.FullMethod) {
@@ -81,6 +85,8 @@ func judge(ctx context.Context, table access.Table, authorizer *access.Authorize
 			return nil
 		case <-expired:
 			return errExpired
+		case <-principal.Revoked:
+			return errRevoked
 		case <-changed:
 		}
 		var now *access.Permissions

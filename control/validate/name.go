@@ -19,7 +19,8 @@ import (
 // Limits of names, in characters.
 const (
 	minName = 4
-	maxName = 253
+	// MaxName bounds the names of resources.
+	MaxName = 253
 	// MaxObjectName bounds the names that become those of Kubernetes objects
 	// of the Flink operator, which derives further names from them.
 	MaxObjectName = 45
@@ -39,8 +40,8 @@ func Name(v *apierror.Violations, field, name string) {
 	switch {
 	case name == "":
 		v.Addf("%s: must not be empty", field)
-	case len(name) < minName || len(name) > maxName:
-		v.Addf("%s: size must be between %d and %d", field, minName, maxName)
+	case len(name) < minName || len(name) > MaxName:
+		v.Addf("%s: size must be between %d and %d", field, minName, MaxName)
 	case !subdomain.MatchString(name):
 		v.Addf(`%s: must match "%s"`, field, subdomainPattern)
 	}

@@ -113,6 +113,9 @@ func sentence(field protoreflect.FieldDescriptor, violation *validate.Violation)
 	text := stringRules(field, violation.GetRule())
 	switch violation.GetRuleId() {
 	case "required":
+		if field.Kind() == protoreflect.StringKind && !field.IsList() {
+			return "must not be empty"
+		}
 		return "must not be null"
 	case "string.min_len":
 		return fmt.Sprintf("size must be between %d and %d", text.GetMinLen(), math.MaxInt32)

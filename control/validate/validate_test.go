@@ -71,6 +71,15 @@ func TestValidate(t *testing.T) {
 			&cmfv1.LiftAgentBanRequest{},
 			[]string{"kubernetesClusterName, serialNumber: exactly one must be set"},
 		},
+		"text that is required": {
+			&cmfv1.CreateRoleBindingRequest{RoleBinding: &cmfv1.RoleBinding{Metadata: &cmfv1.ObjectMeta{Name: "developers"}, Spec: &cmfv1.RoleBindingSpec{
+				Resources: []*cmfv1.ResourcePattern{{}},
+			}}},
+			[]string{
+				"spec.principal: must not be empty", "spec.role: must not be empty",
+				"spec.resources[0].resourceType: must not be empty", "spec.resources[0].name: must not be empty",
+			},
+		},
 		"one of several words or none": {
 			&cmfv1.CreateRoleBindingRequest{RoleBinding: &cmfv1.RoleBinding{Metadata: &cmfv1.ObjectMeta{Name: "developers"}, Spec: &cmfv1.RoleBindingSpec{
 				Principal: "User:alice", Role: "DeveloperRead", Resources: []*cmfv1.ResourcePattern{{ResourceType: "Secret", Name: "a", PatternType: "SUFFIXED"}},

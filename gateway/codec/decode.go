@@ -218,6 +218,8 @@ func (d *decoder) value(f *field, create func() protoreflect.Value) (v protorefl
 		return d.double()
 	case kindTimestamp:
 		return d.timestamp()
+	case kindDuration:
+		return d.duration()
 	case kindObject:
 		return d.openEnded()
 	case kindStringMap:
@@ -303,6 +305,19 @@ func (d *decoder) timestamp() (v protoreflect.Value, ok bool, err error) {
 		return v, false, nil
 	}
 	return protoreflect.ValueOfMessage(ts.ProtoReflect()), true, nil
+}
+
+func (d *decoder) duration() (v protoreflect.Value, ok bool, err error) {
+	raw, ok, err := d.scalar(errDuration.Error(), jsontext.KindString)
+	if !ok {
+		return v, false, err
+	}
+	parsed, parseErr := parseDuration(d.unquote(raw))
+	if parseErr != nil {
+		d.violate(parseErr.Error())
+		return v, false, nil
+	}
+	return protoreflect.ValueOfMessage(parsed.ProtoReflect()), true, nil
 }
 
 func (d *decoder) openEnded() (v protoreflect.Value, ok bool, err error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -175,6 +176,8 @@ func (e *encoder) value(dst []byte, v protoreflect.Value, f *field) ([]byte, err
 		return e.strings(dst, m.GetEntries()), nil
 	case *timestamppb.Timestamp:
 		return appendTimestamp(dst, m), nil
+	case *durationpb.Duration:
+		return appendDuration(dst, m), nil
 	default:
 		return dst, fmt.Errorf("%s: %T is not a generated message", f.desc.FullName(), m)
 	}

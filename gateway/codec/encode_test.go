@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/openweir/weir/gateway/codec"
@@ -81,6 +83,48 @@ func TestTimestamps(t *testing.T) {
 		got, err := codec.Append(nil, &cmfv1.ObjectMeta{CreationTimestamp: timestamppb.New(time.Unix(1735689600, nanos))})
 		if err != nil || string(got) != `{"creationTimestamp":"`+want+`"}` {
 			t.Errorf("%d ns: %s, %v; want %s", nanos, got, err, want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	const rule = "lifetime: must be a duration in seconds such as 3600s"
+	for text, test := range map[string]struct {
+		want    *durationpb.Duration // nil where the text is refused
+		written string               // if not the text
+	}{
+		"3600s":          {durationpb.New(time.Hour), ""},
+		"0s":             {&durationpb.Duration{}, ""},
+		"1.500s":         {durationpb.New(1500 * time.Millisecond), ""},
+		"1.5s":           {durationpb.New(1500 * time.Millisecond), "1.500s"},
+		"0.000001s":      {durationpb.New(time.Microsecond), ""},
+		"0.000000001s":   {durationpb.New(1), ""},
+		"-0.500s":        {durationpb.New(-500 * time.Millisecond), ""},
+		"-3s":            {durationpb.New(-3 * time.Second), ""},
+		"315576000000s":  {&durationpb.Duration{Seconds: 315576000000}, ""},
+		"315576000001s":  {},
+		"1000000000000s": {},
+		"3600":           {}, "1h": {}, "s": {}, "": {}, "1.s": {}, ".5s": {}, "+1s": {}, " 1s": {}, "1e3s": {}, "0.0000000001s": {},
+	} {
+		spec := &cmfv1.AgentTokenSpec{}
+		_, err := codec.Unmarshal([]byte(`{"lifetime":"`+text+`"}`), spec)
+		if test.want == nil {
+			if err == nil || err.Error() != rule {
+				t.Errorf("%q: %v, want %s", text, err, rule)
+			}
+			continue
+		}
+		if err != nil || !proto.Equal(spec.GetLifetime(), test.want) {
+			t.Errorf("%q: %v, %v; want %v", text, spec.GetLifetime(), err, test.want)
+		}
+		want := cmp.Or(test.written, text)
+		if got, err := codec.Append(nil, spec); err != nil || string(got) != `{"lifetime":"`+want+`"}` {
+			t.Errorf("%v is written as %s, %v; want %s", test.want, got, err, want)
+		}
+	}
+	for _, other := range []string{`3600`, `{"seconds":3600}`, `["1s"]`, `true`} {
+		if _, err := codec.Unmarshal([]byte(`{"lifetime":`+other+`}`), &cmfv1.AgentTokenSpec{}); err == nil || err.Error() != rule {
+			t.Errorf("%s: %v, want %s", other, err, rule)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -19,7 +20,7 @@ import (
 var subjects = []proto.Message{
 	&cmfv1.FlinkApplication{}, &cmfv1.ApplicationsPage{}, &cmfv1.Environment{}, &cmfv1.Statement{},
 	&cmfv1.KubernetesCluster{}, &cmfv1.ResourceInformation{}, &cmfv1.FlinkApplicationEvent{}, &cmfv1.DataType{},
-	&cmfv1.Savepoint{}, &cmfv1.Secret{},
+	&cmfv1.Savepoint{}, &cmfv1.Secret{}, &cmfv1.AgentToken{},
 }
 
 // TestDecodeUndoesEncode for messages of any content.
@@ -95,6 +96,14 @@ func value(t *rapid.T, field protoreflect.FieldDescriptor, create func() protore
 	case *timestamppb.Timestamp:
 		m.Seconds = rapid.Int64Range(-62135596800, 253402300799).Draw(t, "seconds")
 		m.Nanos = rapid.Int32Range(0, 999_999_999).Draw(t, "nanos")
+	case *durationpb.Duration:
+		m.Seconds = rapid.Int64Range(-315576000000, 315576000000).Draw(t, "seconds")
+		if m.GetSeconds() > -315576000000 && m.GetSeconds() < 315576000000 {
+			m.Nanos = rapid.Int32Range(0, 999_999_999).Draw(t, "nanos")
+			if m.GetSeconds() < 0 {
+				m.Nanos = -m.GetNanos()
+			}
+		}
 	case *cmfv1.JsonObject:
 		m.Json = rapid.SampledFrom([]string{`{}`, `{"b":1.0,"a":null}`, `{"x":{"y":[1e400,"é\u00e9\n",true]}}`}).Draw(t, "json")
 	default:

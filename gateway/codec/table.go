@@ -22,6 +22,7 @@ const (
 	kindInt64          // the same
 	kindDouble         // number
 	kindTimestamp      // string
+	kindDuration       // string
 	kindObject         // cmf.v1.JsonObject: any JSON object
 	kindStringMap      // cmf.v1.StringMap: JSON object of strings
 	kindMessage        // JSON object with known fields
@@ -151,6 +152,8 @@ func messageKind(desc protoreflect.MessageDescriptor) kind {
 	switch desc.FullName() {
 	case "google.protobuf.Timestamp":
 		return kindTimestamp
+	case "google.protobuf.Duration":
+		return kindDuration
 	case "cmf.v1.JsonObject":
 		return kindObject
 	case "cmf.v1.StringMap":

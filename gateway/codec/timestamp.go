@@ -13,17 +13,24 @@ func appendTimestamp(dst []byte, ts *timestamppb.Timestamp) []byte {
 	dst = append(dst, '"')
 	// The time package is several times faster at RFC 3339 than at other layouts.
 	dst = ts.AsTime().AppendFormat(dst, time.RFC3339)
-	if nanos := ts.GetNanos(); nanos != 0 {
-		dst = append(dst[:len(dst)-1], '.') // in the place of Z
-		digits, unit := 9, int32(1)
-		for ; nanos%(unit*1000) == 0; digits, unit = digits-3, unit*1000 {
-		}
-		for place := int32(1e8); digits > 0; digits, place = digits-1, place/10 {
-			dst = append(dst, byte('0'+nanos/place%10))
-		}
-		dst = append(dst, 'Z')
+	dst = appendSecondFraction(dst[:len(dst)-1], ts.GetNanos()) // in the place of Z
+	return append(dst, 'Z', '"')
+}
+
+// appendSecondFraction writes the fraction of a second with 3, 6 or 9 digits, whichever is
+// the shortest that is exact. There is none for 0.
+func appendSecondFraction(dst []byte, nanos int32) []byte {
+	if nanos == 0 {
+		return dst
 	}
-	return append(dst, '"')
+	dst = append(dst, '.')
+	digits, unit := 9, int32(1)
+	for ; nanos%(unit*1000) == 0; digits, unit = digits-3, unit*1000 {
+	}
+	for place := int32(1e8); digits > 0; digits, place = digits-1, place/10 {
+		dst = append(dst, byte('0'+nanos/place%10))
+	}
+	return dst
 }
 
 var errTimestamp = errors.New("must be a timestamp such as 2025-01-31T12:00:00Z")

@@ -20,6 +20,10 @@ var deviations = []deviation{
 		"Agents that are refused, and who signs the certificates of agents; see docs/decisions/agent-identity.md.",
 	},
 	{
+		`operation added: (GET|POST|DELETE) /cmf/api/v1/machine-tokens(/\{machineTokenName\})?`,
+		"The tokens of programs; see docs/decisions/machine-tokens.md.",
+	},
+	{
 		`operation added: POST /cmf/api/v1/kubernetes-clusters/\{kubernetesClusterName\}/delete`,
 		"A cluster that no environment refers to can be deleted; see docs/decisions/agent-identity.md.",
 	},

@@ -33,12 +33,14 @@ type schemaWriter struct {
 	components map[string]*schema
 }
 
-// reference refers to the schema of a message. Two messages have a JSON form
+// reference refers to the schema of a message. Some messages have a JSON form
 // of their own and are written out in place.
 func (w *schemaWriter) reference(message *protogen.Message, in shape) *schema {
 	switch message.Desc.FullName() {
 	case "google.protobuf.Timestamp":
 		return &schema{Type: "string", Format: "date-time"}
+	case "google.protobuf.Duration":
+		return &schema{Type: "string", Pattern: `^-?[0-9]{1,12}(\.[0-9]{1,9})?s$`}
 	case "cmf.v1.JsonObject":
 		return &schema{Type: "object", AdditionalProperties: true}
 	case "cmf.v1.StringMap":

@@ -8,28 +8,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
 
 	"github.com/openweir/weir/control/access"
 )
-
-// errUnauthenticated is all that a caller learns. Why a token or a certificate is
-// refused would help those who forge them; it is logged.
-var errUnauthenticated = status.Error(codes.Unauthenticated, "Authentication is required: present a valid bearer token or client certificate.")
-
-// errNoCredentials is the reason if a caller has neither token nor certificate.
-var errNoCredentials = errors.New("no credentials")
-
-// maxReason bounds what is logged of a reason, which may quote what the caller
-// sent, in bytes.
-const maxReason = 512
 
 // ClientCertificateKey is the metadata in which a gateway passes on the certificate
 // that its client has authenticated with, in DER. It counts only on a connection
@@ -83,20 +69,11 @@ func (a *Authenticator) Authenticate(ctx context.Context) (*access.Principal, er
 	if err == nil || errors.Is(err, access.ErrWouldWait) {
 		return principal, err
 	}
-	level := slog.LevelInfo
-	if errors.Is(err, errNoCredentials) || errors.Is(err, access.ErrNotVerified) {
-		level = slog.LevelDebug
-	}
-	reason := err.Error()
-	if len(reason) > maxReason {
-		reason = reason[:maxReason] + "…"
-	}
-	a.log.Log(ctx, level, "a caller is not authenticated", "reason", strings.ToValidUTF8(reason, "\uFFFD"), "peer", peerAddress(ctx))
-	return nil, errUnauthenticated
+	return nil, access.Unauthenticated(ctx, a.log, err)
 }
 
 func (a *Authenticator) authenticate(ctx context.Context) (*access.Principal, error) {
-	token, given, err := bearerToken(ctx)
+	token, given, err := access.BearerToken(ctx)
 	switch {
 	case err != nil:
 		return nil, err
@@ -138,7 +115,7 @@ func (a *Authenticator) verifyToken(ctx context.Context, token string) (*access.
 func (a *Authenticator) clientCertificate(ctx context.Context) ([]*x509.Certificate, error) {
 	chain := peerCertificates(ctx)
 	if len(chain) == 0 || a.certificates == nil {
-		return nil, errNoCredentials
+		return nil, access.ErrNoCredentials
 	}
 	if !isGateway(chain[0]) {
 		return chain, nil
@@ -153,7 +130,7 @@ func (a *Authenticator) clientCertificate(ctx context.Context) ([]*x509.Certific
 	}
 	passed := metadata.ValueFromIncomingContext(ctx, ClientCertificateKey)
 	if len(passed) == 0 {
-		return nil, errNoCredentials
+		return nil, access.ErrNoCredentials
 	}
 	var out []*x509.Certificate
 	for _, der := range passed {
@@ -178,11 +155,4 @@ func peerCertificates(ctx context.Context) []*x509.Certificate {
 		return nil
 	}
 	return info.State.PeerCertificates
-}
-
-func peerAddress(ctx context.Context) string {
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		return p.Addr.String()
-	}
-	return ""
 }

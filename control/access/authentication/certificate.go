@@ -86,7 +86,7 @@ func (c *certificates) verify(chain []*x509.Certificate) (*access.Principal, err
 	if err != nil {
 		return nil, err
 	}
-	principal, err := userName(name)
+	principal, err := access.User(name)
 	if err != nil {
 		return nil, err
 	}

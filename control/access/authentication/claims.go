@@ -5,14 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/openweir/weir/control/access"
 )
-
-// maxName is the longest name of a user or a group, in bytes.
-const maxName = 256
 
 // ClaimsConfig says which claims of a token name its user and the user's groups.
 type ClaimsConfig struct {
@@ -43,7 +38,7 @@ func (c ClaimsConfig) principal(claims map[string]any, expires time.Time) (*acce
 	if verified, given := claims["email_verified"]; claim == "email" && given && verified != true {
 		return nil, errors.New("the claim email is not verified by the issuer")
 	}
-	user, err := userName(c.UserPrefix + name)
+	user, err := access.User(c.UserPrefix + name)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +57,15 @@ func (c ClaimsConfig) principal(claims map[string]any, expires time.Time) (*acce
 		return nil, fmt.Errorf("the claim %s is neither a list nor a string", c.GroupsClaim)
 	}
 	for _, value := range groups {
-		group, ok := value.(string)
+		name, ok := value.(string)
 		if !ok {
 			return nil, fmt.Errorf("the claim %s has a value that is not a string", c.GroupsClaim)
 		}
-		if err := checkName(c.GroupPrefix + group); err != nil {
-			return nil, fmt.Errorf("group: %w", err)
+		group, err := access.Group(c.GroupPrefix + name)
+		if err != nil {
+			return nil, err
 		}
-		out.Groups = append(out.Groups, "Group:"+c.GroupPrefix+group)
+		out.Groups = append(out.Groups, group)
 	}
 	return out, nil
 }
@@ -82,34 +78,6 @@ func lookup(claims map[string]any, name string) any {
 	first, rest, nested := strings.Cut(name, ".")
 	if inner, ok := claims[first].(map[string]any); ok && nested {
 		return lookup(inner, rest)
-	}
-	return nil
-}
-
-// userName is the principal's name of an authenticated user.
-func userName(name string) (string, error) {
-	if err := checkName(name); err != nil {
-		return "", fmt.Errorf("user: %w", err)
-	}
-	if name = "User:" + name; name != access.Anonymous.Name {
-		return name, nil
-	}
-	return "", fmt.Errorf("user: the name of %s is reserved", access.Anonymous.Name)
-}
-
-// checkName refuses names that would read as another, or as all, in role bindings and logs.
-func checkName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("the name is empty")
-	case len(name) > maxName:
-		return fmt.Errorf("the name is longer than %d bytes", maxName)
-	case name == "*":
-		return errors.New("the name * stands for everybody")
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return errors.New("the name has characters that cannot be printed")
-	case strings.TrimSpace(name) != name:
-		return errors.New("the name begins or ends with a space")
 	}
 	return nil
 }

@@ -9,8 +9,11 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/openweir/weir/control/access"
 )
 
 // Config says who may authenticate and how. At least one of its parts is required.
@@ -122,6 +125,7 @@ func (c Config) Validate() error {
 			wrong.addf("%s.audiences: is required, or tokens for other services would be accepted", at)
 		}
 		unique(at+".url", issuer.URL)
+		wrong.addReserved(at+".userPrefix", issuer.UserPrefix)
 		wrong.addEmpty(at+".audiences", issuer.Audiences)
 	}
 	for i, key := range c.PublicKeys {
@@ -129,6 +133,7 @@ func (c Config) Validate() error {
 		wrong.addMissing(at+".issuer", key.Issuer)
 		wrong.addMissing(at+".keyFile", key.KeyFile)
 		unique(at+".issuer", key.Issuer)
+		wrong.addReserved(at+".userPrefix", key.UserPrefix)
 		wrong.addEmpty(at+".audiences", key.Audiences)
 	}
 	if c.Certificates != nil {
@@ -177,6 +182,13 @@ func (p *problems) addMissing(field, value string) {
 func (p *problems) addEmpty(field string, values []string) {
 	if slices.Contains(values, "") {
 		p.addf("%s: must not contain an empty value", field)
+	}
+}
+
+// addReserved notes a prefix with which every name of a user would be refused.
+func (p *problems) addReserved(field, prefix string) {
+	if strings.HasPrefix(prefix, access.MachinePrefix) {
+		p.addf("%s: must not begin with %s, which is reserved for machine tokens", field, access.MachinePrefix)
 	}
 }
 

@@ -7,12 +7,15 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	jose "github.com/go-jose/go-jose/v4"
@@ -139,4 +142,24 @@ func checkKey(key crypto.PublicKey) error {
 		return errors.New("the key is neither an RSA, nor an ECDSA, nor an Ed25519 public key")
 	}
 	return nil
+}
+
+// unverifiedIssuer is the claim iss of a JWT whose signature is yet to be verified. It
+// only selects what verifies it.
+func unverifiedIssuer(token string) (string, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return "", errors.New("the token is not a JWT")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", errors.New("the token is not a JWT: its payload is not base64url")
+	}
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return "", errors.New("the token is not a JWT: its payload is not a JSON object with a string iss")
+	}
+	return claims.Issuer, nil
 }

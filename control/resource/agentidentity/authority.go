@@ -90,6 +90,8 @@ func (a *Authorities) rotate(ctx context.Context) (*storev1.AgentAuthorityRecord
 	}
 	err = resource.Update(ctx, a.store, "The certificate authority of agents", func(tx *store.Tx) error {
 		now := time.Now()
+		// One that this replica does not know yet has to be retired as well.
+		a.records.RequireNoneSince(tx, "", tx.Revision())
 		for record := range a.records.In(tx).Under("") {
 			a.records.RequireRevision(tx, record.Key, record.Revision)
 			switch retired := record.Value().GetRetired(); {

@@ -13,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/seal"
 	"github.com/openweir/weir/control/store"
+	"github.com/openweir/weir/control/validate"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 )
@@ -73,6 +74,13 @@ func describe(s subject) string {
 }
 
 func (s *service) BanAgent(ctx context.Context, req *cmfv1.BanAgentRequest) (*cmfv1.AgentBan, error) {
+	if name, ok := req.GetBan().GetSubject().(*cmfv1.AgentBan_KubernetesClusterName); ok {
+		var v apierror.Violations
+		validate.Name(&v, "kubernetesClusterName", name.KubernetesClusterName)
+		if err := v.Invalid(); err != nil {
+			return nil, err
+		}
+	}
 	ban := &cmfv1.AgentBan{Subject: req.GetBan().GetSubject(), Reason: req.GetBan().GetReason(), CreationTimestamp: resource.Now()}
 	err := resource.Update(ctx, s.Authorities.store, "The ban of "+describe(ban), func(tx *store.Tx) error {
 		s.Bans.records.Put(tx, keyOf(ban), ban)

@@ -85,6 +85,19 @@ func (b *RoleBindings) Follow(ctx context.Context, authorizer *access.Authorizer
 	}
 }
 
+// Of returns the bindings that name a principal. The transaction is committed only if no
+// binding is changed by then.
+func (b *RoleBindings) Of(tx *store.Tx, principal string) []access.Binding {
+	b.kind.Records.RequireNoneSince(tx, "", tx.Revision())
+	var of []access.Binding
+	for o := range b.kind.Records.In(tx).Under("") {
+		if o.Value().GetSpec().GetPrincipal() == principal {
+			of = append(of, stored(o.Value()))
+		}
+	}
+	return of
+}
+
 // check returns the binding that a valid resource describes.
 func check(binding *cmfv1.RoleBinding) (access.Binding, error) {
 	var v apierror.Violations

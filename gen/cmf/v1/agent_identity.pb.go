@@ -114,6 +114,7 @@ type isAgentBan_Subject interface {
 }
 
 type AgentBan_KubernetesClusterName struct {
+	// A name that a cluster can have.
 	KubernetesClusterName string `protobuf:"bytes,1,opt,name=kubernetes_cluster_name,json=kubernetesClusterName,proto3,oneof"`
 }
 
@@ -552,10 +553,9 @@ var File_cmf_v1_agent_identity_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_agent_identity_proto_rawDesc = "" +
 	"\n" +
-	"\x1bcmf/v1/agent_identity.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n" +
-	"\bAgentBan\x12D\n" +
-	"\x17kubernetes_cluster_name\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xfd\x01H\x00R\x15kubernetesClusterName\x12A\n" +
+	"\x1bcmf/v1/agent_identity.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x11cmf/v1/rest.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x02\n" +
+	"\bAgentBan\x128\n" +
+	"\x17kubernetes_cluster_name\x18\x01 \x01(\tH\x00R\x15kubernetesClusterName\x12A\n" +
 	"\rserial_number\x18\x02 \x01(\tB\x1a\xbaH\x17r\x152\x13^[0-9A-Fa-f]{1,40}$H\x00R\fserialNumber\x12 \n" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\x12I\n" +
 	"\x12creation_timestamp\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11creationTimestampB\x10\n" +

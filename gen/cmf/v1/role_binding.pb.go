@@ -95,7 +95,8 @@ func (x *RoleBinding) GetSpec() *RoleBindingSpec {
 
 type RoleBindingSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// User:<name> or Group:<name>.
+	// User:<name> or Group:<name>, with a name as authentication makes it: printable
+	// characters, 256 bytes at most, no space at its beginning or end.
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// SystemAdmin, ClusterAdmin, UserAdmin, ResourceOwner, DeveloperManage or
 	// DeveloperRead.
@@ -175,7 +176,8 @@ type ResourcePattern struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A type of the scope of the binding; see docs/authorization.md.
 	ResourceType string `protobuf:"bytes,1,opt,name=resource_type,json=resourceType,proto3" json:"resource_type,omitempty"`
-	// The name, or what the names begin with. "*" selects all resources of the type.
+	// A name that a resource of the type can have, or what the names begin with. "*"
+	// selects all resources of the type.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// LITERAL or PREFIXED; LITERAL if empty.
 	PatternType   string `protobuf:"bytes,3,opt,name=pattern_type,json=patternType,proto3" json:"pattern_type,omitempty"`
@@ -739,15 +741,15 @@ const file_cmf_v1_role_binding_proto_rawDesc = "" +
 	"apiVersion\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x126\n" +
 	"\bmetadata\x18\x03 \x01(\v2\x12.cmf.v1.ObjectMetaB\x06\xbaH\x03\xc8\x01\x01R\bmetadata\x123\n" +
-	"\x04spec\x18\x04 \x01(\v2\x17.cmf.v1.RoleBindingSpecB\x06\xbaH\x03\xc8\x01\x01R\x04spec\"\xda\x01\n" +
-	"\x0fRoleBindingSpec\x12=\n" +
-	"\tprincipal\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\x80\b2\x15^(User|Group):[!-~]+$R\tprincipal\x12\x1a\n" +
-	"\x04role\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x04role\x12*\n" +
-	"\venvironment\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\venvironment\x12@\n" +
-	"\tresources\x18\x04 \x03(\v2\x17.cmf.v1.ResourcePatternB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\tresources\"\x9e\x01\n" +
+	"\x04spec\x18\x04 \x01(\v2\x17.cmf.v1.RoleBindingSpecB\x06\xbaH\x03\xc8\x01\x01R\x04spec\"\xb7\x01\n" +
+	"\x0fRoleBindingSpec\x12$\n" +
+	"\tprincipal\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tprincipal\x12\x1a\n" +
+	"\x04role\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x04role\x12 \n" +
+	"\venvironment\x18\x03 \x01(\tR\venvironment\x12@\n" +
+	"\tresources\x18\x04 \x03(\v2\x17.cmf.v1.ResourcePatternB\t\xbaH\x06\x92\x01\x03\x10\x80\x02R\tresources\"\x99\x01\n" +
 	"\x0fResourcePattern\x12+\n" +
-	"\rresource_type\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\fresourceType\x12\x1f\n" +
-	"\x04name\x18\x02 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\x12=\n" +
+	"\rresource_type\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\fresourceType\x12\x1a\n" +
+	"\x04name\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x04name\x12=\n" +
 	"\fpattern_type\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aLITERALR\bPREFIXEDR\vpatternType\"Z\n" +
 	"\x18CreateRoleBindingRequest\x12>\n" +
 	"\frole_binding\x18\x01 \x01(\v2\x13.cmf.v1.RoleBindingB\x06\xbaH\x03\xc8\x01\x01R\vroleBinding\"\xa1\x01\n" +

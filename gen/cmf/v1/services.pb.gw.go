@@ -25,6 +25,7 @@ func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 		RegisterKafkaCatalogServiceHandlerClient(ctx, mux, NewKafkaCatalogServiceClient(conn)),
 		RegisterKafkaDatabaseServiceHandlerClient(ctx, mux, NewKafkaDatabaseServiceClient(conn)),
 		RegisterKubernetesClusterServiceHandlerClient(ctx, mux, NewKubernetesClusterServiceClient(conn)),
+		RegisterMachineTokenServiceHandlerClient(ctx, mux, NewMachineTokenServiceClient(conn)),
 		RegisterRoleBindingServiceHandlerClient(ctx, mux, NewRoleBindingServiceClient(conn)),
 		RegisterSavepointServiceHandlerClient(ctx, mux, NewSavepointServiceClient(conn)),
 		RegisterSecretMappingServiceHandlerClient(ctx, mux, NewSecretMappingServiceClient(conn)),

@@ -2016,6 +2016,61 @@ func (x *AgentTokenRecord) GetPublicKeyHash() []byte {
 	return nil
 }
 
+// MachineTokenRecord is a bearer token of a program.
+type MachineTokenRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the user specified it; its status has no token.
+	Token *v1.MachineToken `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// SHA-256 of the token.
+	TokenHash     []byte `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MachineTokenRecord) Reset() {
+	*x = MachineTokenRecord{}
+	mi := &file_cmf_store_v1_store_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MachineTokenRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MachineTokenRecord) ProtoMessage() {}
+
+func (x *MachineTokenRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_cmf_store_v1_store_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MachineTokenRecord.ProtoReflect.Descriptor instead.
+func (*MachineTokenRecord) Descriptor() ([]byte, []int) {
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *MachineTokenRecord) GetToken() *v1.MachineToken {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *MachineTokenRecord) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
 // AgentAuthorityRecord is a certificate authority that signs certificates of agents.
 type AgentAuthorityRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2034,7 +2089,7 @@ type AgentAuthorityRecord struct {
 
 func (x *AgentAuthorityRecord) Reset() {
 	*x = AgentAuthorityRecord{}
-	mi := &file_cmf_store_v1_store_proto_msgTypes[23]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2046,7 +2101,7 @@ func (x *AgentAuthorityRecord) String() string {
 func (*AgentAuthorityRecord) ProtoMessage() {}
 
 func (x *AgentAuthorityRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_cmf_store_v1_store_proto_msgTypes[23]
+	mi := &file_cmf_store_v1_store_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2114,7 @@ func (x *AgentAuthorityRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentAuthorityRecord.ProtoReflect.Descriptor instead.
 func (*AgentAuthorityRecord) Descriptor() ([]byte, []int) {
-	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{23}
+	return file_cmf_store_v1_store_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *AgentAuthorityRecord) GetCertificate() []byte {
@@ -2101,7 +2156,7 @@ var File_cmf_store_v1_store_proto protoreflect.FileDescriptor
 
 const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\n" +
-	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/agent_token.proto\x1a\x18cmf/v1/application.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
+	"\x18cmf/store/v1/store.proto\x12\fcmf.store.v1\x1a\x18cmf/v1/agent_token.proto\x1a\x18cmf/v1/application.proto\x1a\x1acmf/v1/machine_token.proto\x1a\x15cmf/v1/resource.proto\x1a\x16cmf/v1/savepoint.proto\x1a\x16cmf/v1/statement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n" +
 	"\x11ApplicationRecord\x12:\n" +
 	"\vapplication\x18\x01 \x01(\v2\x18.cmf.v1.FlinkApplicationR\vapplication\x12\x1e\n" +
 	"\n" +
@@ -2296,7 +2351,11 @@ const file_cmf_store_v1_store_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\v2\x12.cmf.v1.AgentTokenR\x05token\x12\x1f\n" +
 	"\vsecret_hash\x18\x02 \x01(\fR\n" +
 	"secretHash\x12&\n" +
-	"\x0fpublic_key_hash\x18\x03 \x01(\fR\rpublicKeyHash\"\x89\x02\n" +
+	"\x0fpublic_key_hash\x18\x03 \x01(\fR\rpublicKeyHash\"_\n" +
+	"\x12MachineTokenRecord\x12*\n" +
+	"\x05token\x18\x01 \x01(\v2\x14.cmf.v1.MachineTokenR\x05token\x12\x1d\n" +
+	"\n" +
+	"token_hash\x18\x02 \x01(\fR\ttokenHash\"\x89\x02\n" +
 	"\x14AgentAuthorityRecord\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x1d\n" +
 	"\n" +
@@ -2318,7 +2377,7 @@ func file_cmf_store_v1_store_proto_rawDescGZIP() []byte {
 }
 
 var file_cmf_store_v1_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_cmf_store_v1_store_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_cmf_store_v1_store_proto_goTypes = []any{
 	(TableColumn_Kind)(0),         // 0: cmf.store.v1.TableColumn.Kind
 	(*ApplicationRecord)(nil),     // 1: cmf.store.v1.ApplicationRecord
@@ -2344,62 +2403,65 @@ var file_cmf_store_v1_store_proto_goTypes = []any{
 	(*TableWatermark)(nil),        // 21: cmf.store.v1.TableWatermark
 	(*TableDistribution)(nil),     // 22: cmf.store.v1.TableDistribution
 	(*AgentTokenRecord)(nil),      // 23: cmf.store.v1.AgentTokenRecord
-	(*AgentAuthorityRecord)(nil),  // 24: cmf.store.v1.AgentAuthorityRecord
-	nil,                           // 25: cmf.store.v1.Adoption.PodAnnotationsEntry
-	nil,                           // 26: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	nil,                           // 27: cmf.store.v1.TableRecord.OptionsEntry
-	(*v1.FlinkApplication)(nil),   // 28: cmf.v1.FlinkApplication
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*v1.StatementTraits)(nil),    // 30: cmf.v1.StatementTraits
-	(*v1.Savepoint)(nil),          // 31: cmf.v1.Savepoint
-	(*v1.Statement)(nil),          // 32: cmf.v1.Statement
-	(*v1.JsonObject)(nil),         // 33: cmf.v1.JsonObject
-	(*v1.AgentToken)(nil),         // 34: cmf.v1.AgentToken
-	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
+	(*MachineTokenRecord)(nil),    // 24: cmf.store.v1.MachineTokenRecord
+	(*AgentAuthorityRecord)(nil),  // 25: cmf.store.v1.AgentAuthorityRecord
+	nil,                           // 26: cmf.store.v1.Adoption.PodAnnotationsEntry
+	nil,                           // 27: cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	nil,                           // 28: cmf.store.v1.TableRecord.OptionsEntry
+	(*v1.FlinkApplication)(nil),   // 29: cmf.v1.FlinkApplication
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*v1.StatementTraits)(nil),    // 31: cmf.v1.StatementTraits
+	(*v1.Savepoint)(nil),          // 32: cmf.v1.Savepoint
+	(*v1.Statement)(nil),          // 33: cmf.v1.Statement
+	(*v1.JsonObject)(nil),         // 34: cmf.v1.JsonObject
+	(*v1.AgentToken)(nil),         // 35: cmf.v1.AgentToken
+	(*v1.MachineToken)(nil),       // 36: cmf.v1.MachineToken
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
 }
 var file_cmf_store_v1_store_proto_depIdxs = []int32{
-	28, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
+	29, // 0: cmf.store.v1.ApplicationRecord.application:type_name -> cmf.v1.FlinkApplication
 	4,  // 1: cmf.store.v1.ApplicationRecord.start:type_name -> cmf.store.v1.SavepointStart
 	3,  // 2: cmf.store.v1.ApplicationRecord.adoption:type_name -> cmf.store.v1.Adoption
 	2,  // 3: cmf.store.v1.ApplicationRecord.suspension:type_name -> cmf.store.v1.Suspension
-	25, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
-	29, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
+	26, // 4: cmf.store.v1.Adoption.pod_annotations:type_name -> cmf.store.v1.Adoption.PodAnnotationsEntry
+	30, // 5: cmf.store.v1.StatusRecord.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: cmf.store.v1.StatusRecord.problem:type_name -> cmf.store.v1.Problem
-	30, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
+	31, // 7: cmf.store.v1.StatusRecord.traits:type_name -> cmf.v1.StatementTraits
 	5,  // 8: cmf.store.v1.StatusRecord.cluster:type_name -> cmf.store.v1.StatusRecord
-	29, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	29, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
-	29, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
-	29, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
-	29, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
-	26, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
-	29, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
-	29, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
-	29, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
+	30, // 9: cmf.store.v1.ClusterStatusRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	30, // 10: cmf.store.v1.ClusterStatusRecord.definitions_changed:type_name -> google.protobuf.Timestamp
+	30, // 11: cmf.store.v1.ClusterStatusRecord.kubernetes_error_since:type_name -> google.protobuf.Timestamp
+	30, // 12: cmf.store.v1.SessionRecord.connected:type_name -> google.protobuf.Timestamp
+	30, // 13: cmf.store.v1.SessionRecord.last_heartbeat:type_name -> google.protobuf.Timestamp
+	27, // 14: cmf.store.v1.HeartbeatsRecord.received:type_name -> cmf.store.v1.HeartbeatsRecord.ReceivedEntry
+	30, // 15: cmf.store.v1.InstallationRecord.created:type_name -> google.protobuf.Timestamp
+	30, // 16: cmf.store.v1.OrphanRecord.found:type_name -> google.protobuf.Timestamp
+	30, // 17: cmf.store.v1.TombstoneRecord.created:type_name -> google.protobuf.Timestamp
 	6,  // 18: cmf.store.v1.TombstoneRecord.problem:type_name -> cmf.store.v1.Problem
-	31, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
-	32, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
-	30, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
-	33, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
+	32, // 19: cmf.store.v1.SavepointRecord.savepoint:type_name -> cmf.v1.Savepoint
+	33, // 20: cmf.store.v1.StatementRecord.statement:type_name -> cmf.v1.Statement
+	31, // 21: cmf.store.v1.StatementRecord.traits:type_name -> cmf.v1.StatementTraits
+	34, // 22: cmf.store.v1.StatementRecord.object_spec:type_name -> cmf.v1.JsonObject
 	4,  // 23: cmf.store.v1.StatementRecord.start:type_name -> cmf.store.v1.SavepointStart
 	17, // 24: cmf.store.v1.StatementRecord.tables:type_name -> cmf.store.v1.StatementTable
-	33, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
+	34, // 25: cmf.store.v1.StatementRecord.cluster_spec:type_name -> cmf.v1.JsonObject
 	18, // 26: cmf.store.v1.StatementTable.definition:type_name -> cmf.store.v1.TableRecord
 	19, // 27: cmf.store.v1.TableRecord.columns:type_name -> cmf.store.v1.TableColumn
 	20, // 28: cmf.store.v1.TableRecord.primary_key:type_name -> cmf.store.v1.TablePrimaryKey
 	21, // 29: cmf.store.v1.TableRecord.watermark:type_name -> cmf.store.v1.TableWatermark
 	22, // 30: cmf.store.v1.TableRecord.distribution:type_name -> cmf.store.v1.TableDistribution
-	27, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
+	28, // 31: cmf.store.v1.TableRecord.options:type_name -> cmf.store.v1.TableRecord.OptionsEntry
 	0,  // 32: cmf.store.v1.TableColumn.kind:type_name -> cmf.store.v1.TableColumn.Kind
-	34, // 33: cmf.store.v1.AgentTokenRecord.token:type_name -> cmf.v1.AgentToken
-	29, // 34: cmf.store.v1.AgentAuthorityRecord.created:type_name -> google.protobuf.Timestamp
-	29, // 35: cmf.store.v1.AgentAuthorityRecord.retired:type_name -> google.protobuf.Timestamp
-	35, // 36: cmf.store.v1.AgentAuthorityRecord.longest_lifetime:type_name -> google.protobuf.Duration
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	35, // 33: cmf.store.v1.AgentTokenRecord.token:type_name -> cmf.v1.AgentToken
+	36, // 34: cmf.store.v1.MachineTokenRecord.token:type_name -> cmf.v1.MachineToken
+	30, // 35: cmf.store.v1.AgentAuthorityRecord.created:type_name -> google.protobuf.Timestamp
+	30, // 36: cmf.store.v1.AgentAuthorityRecord.retired:type_name -> google.protobuf.Timestamp
+	37, // 37: cmf.store.v1.AgentAuthorityRecord.longest_lifetime:type_name -> google.protobuf.Duration
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_cmf_store_v1_store_proto_init() }
@@ -2413,7 +2475,7 @@ func file_cmf_store_v1_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cmf_store_v1_store_proto_rawDesc), len(file_cmf_store_v1_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
