@@ -78,7 +78,9 @@ func TestTheAuditLogIsReadAndFollowed(t *testing.T) {
 
 	follow := start(t, "audit", "follow", "--control", d.grpc, "--method", "CreateRoleBinding", "--after", "weir-0:2")
 	watch := openStream(t, t.Context(), "http://"+d.rest+"/cmf/api/v1/audit-records?watch=true&resourceVersion=weir-0:3&resourceName=robert")
-	followed := func(sequence string) bool { return strings.Contains(follow.printed.String(), `"sequence":`+sequence+`,`) }
+	followed := func(sequence string) bool {
+		return strings.Contains(follow.printed.String(), `"sequence":`+sequence+`,`)
+	}
 	await.Until(t, "the outcome of the first change", func() bool { return followed("3") })
 	bind("robert")
 	await.Until(t, "the second change", func() bool { return followed("4") && followed("5") })
