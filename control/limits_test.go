@@ -141,10 +141,11 @@ func TestRequestsInFlightAreLimited(t *testing.T) {
 	r := start(t, limited(limit.Config{RequestsInFlight: 1}))
 	ctx, cancel := context.WithCancel(as(t.Context(), "alice"))
 	defer cancel()
-	// A unary call whose message does not come.
-	_ = must(r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, cmfv1.InformationService_GetSystemInformation_FullMethodName))(t)
 	var refusal error
-	await.Until(t, "the unfinished request counts", func() bool {
+	await.Until(t, "an unfinished request counts", func() bool {
+		// A unary call whose message does not come. It may be refused itself, while the
+		// one below is in flight.
+		_ = must(r.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, cmfv1.InformationService_GetSystemInformation_FullMethodName))(t)
 		refusal = systemInformation(as(t.Context(), "alice"), r)
 		return refusal != nil
 	})
