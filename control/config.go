@@ -77,6 +77,10 @@ type Config struct {
 	Kafka bool
 	// KafkaNetwork says which Kafka clusters and schema registries may be connected to.
 	KafkaNetwork kafka.Network
+	// ServiceAccountAllowlist are the service accounts that applications and compute
+	// pools may name beside those that users have allowed. If it is nil, they may name
+	// every service account.
+	ServiceAccountAllowlist []string
 	// Limits bound what is kept of each application; zero means DefaultLimits.
 	Limits application.Limits
 	// Reflection serves gRPC reflection.

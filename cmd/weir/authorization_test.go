@@ -136,6 +136,10 @@ roleBindings:
 		switch name {
 		case "CreateAgentToken":
 			body = `{"metadata":{"name":"one1"},"spec":{"kubernetesClusterName":"one1"}}`
+		case "CreatePolicy", "UpdatePolicy":
+			body = `{"metadata":{"name":"one1"},"spec":{"kinds":["FlinkDeployment"],"validations":[{"expression":"true"}]}}`
+		case "CreateServiceAccountAllowlistEntry":
+			body = `{"metadata":{"name":"one1"}}`
 		case "BanAgent":
 			body = `{"kubernetesClusterName":"one1"}`
 		}

@@ -21,6 +21,9 @@ const (
 	AgentToken
 	// AgentIdentity is the bans of agents and the authorities of their certificates.
 	AgentIdentity
+	// Policy is what Flink clusters and jobs have to comply with.
+	Policy
+	ServiceAccountAllowlistEntry
 	// Installation is the counts of resources.
 	Installation
 	FlinkApplication
@@ -45,18 +48,21 @@ var types = [typeCount]struct {
 }{
 	FlinkEnvironment: {"FlinkEnvironment", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
 	// Clusters are created by their agents.
-	KubernetesCluster:        {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place)},
-	Secret:                   {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use)},
-	FlinkCatalog:             {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
-	FlinkDatabase:            {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
-	AgentToken:               {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
-	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update)},
-	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
-	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get)},
-	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI)},
-	FlinkStatement:           {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI)},
-	ComputePool:              {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use)},
-	EnvironmentSecretMapping: {"EnvironmentSecretMapping", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage},
+	KubernetesCluster: {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place)},
+	Secret:            {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use)},
+	FlinkCatalog:      {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
+	FlinkDatabase:     {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
+	AgentToken:        {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
+	AgentIdentity:     {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update)},
+	DetachedSavepoint: {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
+	Policy:            {"Policy", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage},
+	// Entries say nothing but the name of a service account.
+	ServiceAccountAllowlistEntry: {"ServiceAccountAllowlistEntry", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete)},
+	Installation:                 {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get)},
+	FlinkApplication:             {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI)},
+	FlinkStatement:               {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI)},
+	ComputePool:                  {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use)},
+	EnvironmentSecretMapping:     {"EnvironmentSecretMapping", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage},
 }
 
 // String returns the name of the type in the protocol.

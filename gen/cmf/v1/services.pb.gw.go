@@ -24,10 +24,12 @@ func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 		RegisterKafkaCatalogServiceHandlerClient(ctx, mux, NewKafkaCatalogServiceClient(conn)),
 		RegisterKafkaDatabaseServiceHandlerClient(ctx, mux, NewKafkaDatabaseServiceClient(conn)),
 		RegisterKubernetesClusterServiceHandlerClient(ctx, mux, NewKubernetesClusterServiceClient(conn)),
+		RegisterPolicyServiceHandlerClient(ctx, mux, NewPolicyServiceClient(conn)),
 		RegisterRoleBindingServiceHandlerClient(ctx, mux, NewRoleBindingServiceClient(conn)),
 		RegisterSavepointServiceHandlerClient(ctx, mux, NewSavepointServiceClient(conn)),
 		RegisterSecretMappingServiceHandlerClient(ctx, mux, NewSecretMappingServiceClient(conn)),
 		RegisterSecretServiceHandlerClient(ctx, mux, NewSecretServiceClient(conn)),
+		RegisterServiceAccountAllowlistServiceHandlerClient(ctx, mux, NewServiceAccountAllowlistServiceClient(conn)),
 		RegisterStatementServiceHandlerClient(ctx, mux, NewStatementServiceClient(conn)),
 		RegisterApplicationServiceHandlerClient(ctx, mux, NewApplicationServiceClient(conn)),
 	)
