@@ -37,9 +37,10 @@ var releases = map[string]chart.Release{
 			"issuers":      []any{values{"url": "https://idp.example.com/realms/flink", "audiences": []any{"weir"}}},
 			"certificates": values{"caFile": "/etc/weir/auth-files/users-ca.crt"},
 		},
-		"roleBindings": []any{values{"principal": "Group:platform", "role": "SystemAdmin"}},
-		"authFiles":    values{"secretName": "weir-auth"},
-		"agents":       values{"service": values{"type": "LoadBalancer"}},
+		"roleBindings":            []any{values{"principal": "Group:platform", "role": "SystemAdmin"}},
+		"authFiles":               values{"secretName": "weir-auth"},
+		"serviceAccountAllowlist": []any{"flink", "etl"},
+		"agents":                  values{"service": values{"type": "LoadBalancer"}},
 		"control": values{
 			"replicas": 3,
 			"tls":      values{"secretName": "weir-control-tls", "agentCAKey": "agents-ca.crt"},
@@ -66,6 +67,15 @@ var releases = map[string]chart.Release{
 		"identity":   values{"tlsSecret": values{"name": "weir-identity"}},
 		"tls":        values{"caSecret": values{"name": "weir-ca"}, "serverName": "weir"},
 		"rbac":       values{"secrets": true},
+		"policy": []any{values{"name": "registries", "kinds": []any{"FlinkDeployment"}, "validations": []any{values{
+			"expression": "object.spec.image.startsWith('registry.example.com/')", "message": "images have to be from registry.example.com",
+		}}}},
+		"admissionPolicy": values{"enabled": true, "serviceAccounts": []any{"flink", "etl"}},
+	}},
+	"agent-with-admission": {Chart: "weir-agent", Name: "weir-agent", Namespace: "weir-system", Values: values{
+		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9092",
+		"identity":        values{"joinTokenSecret": values{"name": "weir-token"}},
+		"admissionPolicy": values{"enabled": true},
 	}},
 }
 
@@ -127,6 +137,8 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		"an agent of a bad name":           {"weir-agent", values{"cluster": "Edge_1", "control": "weir:9092", "identity": tokens}, "cluster"},
 		"an unknown value":                 {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "replicas": 2}, "replicas"},
 		"all Secrets of a cluster":         {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "rbac": values{"secrets": true}}, "namespaces"},
+		"a policy without rules":           {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "policy": []any{values{"name": "a", "kinds": []any{"FlinkDeployment"}}}}, "validations"},
+		"a service account of a bad name":  {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "admissionPolicy": values{"serviceAccounts": []any{"a' || true"}}}, "serviceAccounts"},
 		"nobody could connect":             {"weir", values{"auth": "none", "control": values{"tls": tls}}, "no agent could connect"},
 		"replicas without external etcd":   {"weir", values{"auth": "none", "keyset": keyset, "control": values{"tls": tls, "replicas": 3}}, "external etcd"},
 		"certificates without TLS":         {"weir", values{"auth": "none", "control": values{"tls": values{"agentCAKey": "ca.crt"}}}, "with TLS only"},
