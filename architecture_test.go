@@ -53,6 +53,7 @@ var kinds = [][]string{
 	{"agenttoken"},
 	{"cluster"},
 	{"environment"},
+	{"policy", "serviceaccount"},
 	{"secret"},
 	{"catalog"},
 	{"savepoint"},

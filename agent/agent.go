@@ -22,6 +22,7 @@ import (
 	"github.com/openweir/weir/agent/driver"
 	"github.com/openweir/weir/agent/fence"
 	"github.com/openweir/weir/agent/link"
+	"github.com/openweir/weir/agent/policyfile"
 	"github.com/openweir/weir/agent/sql"
 	"github.com/openweir/weir/agent/tunnel"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -57,8 +58,10 @@ type Agent struct {
 	connected atomic.Bool
 	// certificate is nil if the agent does not join by token.
 	certificate *certificate.Certificate
-	requests    *requests
-	repairs     func() int64
+	// follow follows the file of policies, if there is one, until its context ends.
+	follow   func(context.Context)
+	requests *requests
+	repairs  func() int64
 }
 
 // New makes an agent. It sends nothing before Run.
@@ -80,12 +83,21 @@ func New(config Config) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid agent configuration: %w", err)
 	}
+	file, err := config.openPolicies()
+	if err != nil {
+		return nil, fmt.Errorf("invalid agent configuration: %w", err)
+	}
+	var policies driver.Policies
+	if file != nil {
+		policies = file
+	}
 	kubernetes, err := driver.New(driver.Config{
 		Cluster:     config.Cluster,
 		Version:     config.Version,
 		Kubernetes:  config.Kubernetes,
 		Namespaces:  config.Namespaces,
 		PodSecurity: config.PodSecurity,
+		Policies:    policies,
 		Fence:       sessions,
 		Reports:     outbox,
 		Log:         config.Log,
@@ -101,8 +113,13 @@ func New(config Config) (*Agent, error) {
 		tunnel: tunnel.New(tunnel.Config{
 			Resolver: config.Flink, Namespaces: config.Namespaces, Send: outbox.TunnelReply, Log: config.Log,
 		}),
-		drivers:  []ObjectDriver{kubernetes},
-		health:   kubernetes,
+		drivers: []ObjectDriver{kubernetes},
+		health:  kubernetes,
+		follow: func(ctx context.Context) {
+			if file != nil {
+				file.Follow(ctx, kubernetes.PoliciesChanged)
+			}
+		},
 		results:  config.Results,
 		requests: requests,
 		repairs:  kubernetes.Repairs,
@@ -113,7 +130,7 @@ func New(config Config) (*Agent, error) {
 		}
 	}
 	if config.Flink != nil {
-		statements := sql.New(sql.Config{Endpoints: config.Flink, Fence: sessions, Reports: outbox, Log: config.Log})
+		statements := sql.New(sql.Config{Endpoints: config.Flink, Fence: sessions, Reports: outbox, Policies: policies, Log: config.Log})
 		a.drivers, a.results = append(a.drivers, statements), statements
 	}
 	return a, nil
@@ -159,10 +176,19 @@ func (a *Agent) Run(ctx context.Context) error {
 			a.certificate.Run(ctx, func() { a.outbox.Renew("the certificate of the agent was renewed") })
 		})
 	}
+	running.Go(func() { a.follow(ctx) })
 	running.Go(func() { connection.Run(ctx) })
 	running.Wait()
 	a.tunnel.Close()
 	return nil
+}
+
+// openPolicies opens the file of policies; nil if there is none.
+func (c Config) openPolicies() (*policyfile.File, error) {
+	if c.PolicyFile == "" {
+		return nil, nil
+	}
+	return policyfile.Open(c.PolicyFile, c.Log)
 }
 
 // fetch returns the function that passes on requests for rows; nil if there is no

@@ -34,6 +34,10 @@ type Config struct {
 	// PodSecurity is the level of the Pod Security Standards that Flink clusters are
 	// held to, whatever the control plane allows. Empty means podsecurity.Baseline.
 	PodSecurity podsecurity.Level
+	// PolicyFile is a file of policies that objects have to comply with, whatever the
+	// control plane allows; see docs/policies.md. It is read again when it changes. Empty
+	// for none.
+	PolicyFile string
 	// FenceNamespace is the namespace of the ConfigMap that records the newest session
 	// of the cluster. If empty, it is the first of Namespaces, or else "default".
 	FenceNamespace string

@@ -92,6 +92,11 @@ var needs = map[string]string{
 	"RotateAgentAuthority": "installation manage", "GetAgentAuthorities": "installation view",
 	"GetResourceInformation": "installation view",
 	"ListAuditRecords":       "audit", "WatchAuditRecords": "audit",
+	"CreatePolicy": "installation manage", "ListPolicies": "installation view", "WatchPolicies": "installation view", "GetPolicy": "installation view",
+	"UpdatePolicy": "installation manage", "DeletePolicy": "installation manage",
+	"CreateServiceAccountAllowlistEntry": "installation manage", "ListServiceAccountAllowlistEntries": "installation view",
+	"WatchServiceAccountAllowlistEntries": "installation view", "GetServiceAccountAllowlistEntry": "installation view",
+	"DeleteServiceAccountAllowlistEntry": "installation manage",
 
 	"GetSystemInformation": "", "GetC3LicenseInformation": "",
 	"ListRoleBindings": "", "WatchRoleBindings": "", "GetRoleBinding": "", "DeleteRoleBinding": "", "UpdateRoleBinding": "",
@@ -176,7 +181,7 @@ func (r *replica) bindMatrixRoles(t *testing.T, env string) {
 	t.Helper()
 	all := map[string][]string{
 		env: {"FlinkApplication", "FlinkStatement", "ComputePool", "EnvironmentSecretMapping"},
-		"":  {"FlinkEnvironment", "KubernetesCluster", "Secret", "FlinkCatalog", "FlinkDatabase", "DetachedSavepoint", "AgentToken", "AgentIdentity", "MachineToken", "Installation"},
+		"":  {"FlinkEnvironment", "KubernetesCluster", "Secret", "FlinkCatalog", "FlinkDatabase", "DetachedSavepoint", "AgentToken", "AgentIdentity", "MachineToken", "Policy", "ServiceAccountAllowlistEntry", "Installation"},
 	}
 	for _, role := range matrixRoles[:len(matrixRoles)-1] {
 		for environment, types := range all {

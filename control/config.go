@@ -82,6 +82,10 @@ type Config struct {
 	KafkaNetwork kafka.Network
 	// CallerLimits bound what each caller of the API may use; nil means limit.Default.
 	CallerLimits *limit.Config
+	// ServiceAccountAllowlist are the service accounts that applications and compute
+	// pools may name beside those that users have allowed. If it is nil, they may name
+	// every service account.
+	ServiceAccountAllowlist []string
 	// Limits bound what is kept of each application; zero means DefaultLimits.
 	Limits application.Limits
 	// Reflection serves gRPC reflection.

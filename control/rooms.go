@@ -24,10 +24,12 @@ import (
 	"github.com/openweir/weir/control/resource/information"
 	"github.com/openweir/weir/control/resource/machinetoken"
 	"github.com/openweir/weir/control/resource/orphan"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/rolebinding"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/resource/savepoint/savepointrpc"
 	"github.com/openweir/weir/control/resource/secret"
+	"github.com/openweir/weir/control/resource/serviceaccount"
 	"github.com/openweir/weir/control/resource/statement"
 	"github.com/openweir/weir/control/store"
 )
@@ -69,6 +71,9 @@ import (
 //	orphans              <cluster>/<namespace>/<kind>/<name>/<owner uid>
 //	role-bindings        <role binding>
 //	machine-tokens       <machine token>
+//	policies             <policy>
+//	service-account-allowlist        <service account>
+//	service-account-allowlist-state  seeded
 //	installation         id
 //	restores             last
 const Prefix = "/weir/v1"
@@ -103,10 +108,15 @@ func newRooms(s *store.Store, authorizer *access.Authorizer, config Config) *roo
 	secrets := secret.New(s, ownership, watches, environments, config.Keys, config.Log)
 	catalogs := catalog.New(s, watches, environments, secrets, config.Keys, topics)
 	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
-	pools := computepool.New(s, ownership, watches, clusters, environments)
-	statements := statement.New(s, ownership, watches, clusters, environments, catalogs, savepoints, pools)
+	policies := policy.New(s, watches)
+	accounts := serviceaccount.New(s, watches, config.ServiceAccountAllowlist)
+	pools := computepool.New(s, ownership, watches, clusters, environments, policies, accounts)
+	statements := statement.New(s, ownership, watches, clusters, environments, catalogs, savepoints, pools, policies)
 	statements.SetRows(sessions)
-	applications := application.New(s, ownership, watches, clusters, environments, savepoints, config.Limits, config.Log)
+	applications := application.New(s, ownership, watches, clusters, environments, savepoints, policies, accounts, config.Limits, config.Log)
+	accounts.SetInUse(func(at store.Reader) []string {
+		return append(applications.ServiceAccounts(at), pools.ServiceAccounts(at)...)
+	})
 
 	bindings := rolebinding.New(s, watches)
 	machineTokens := machinetoken.New(s, watches, bindings, authorizer)
@@ -123,6 +133,8 @@ func newRooms(s *store.Store, authorizer *access.Authorizer, config Config) *roo
 		applications.Room(),
 		savepoints.Room(),
 		bindings.Room(),
+		policies.Room(),
+		accounts.Room(),
 		joinTokens.Room(),
 		machineTokens.Room(),
 	}

@@ -96,6 +96,8 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 	secrets := put[*cmfv1.Secret](s, "secrets")
 	mappings := put[*cmfv1.EnvironmentSecretMapping](s, "secret-mappings")
 	bindings := put[*cmfv1.RoleBinding](s, "role-bindings")
+	policies := put[*cmfv1.Policy](s, "policies")
+	accounts := put[*cmfv1.ServiceAccountAllowlistEntry](s, "service-account-allowlist")
 	catalogs := put[*cmfv1.KafkaCatalog](s, "catalogs")
 	databases := put[*cmfv1.KafkaDatabase](s, "databases")
 	pools := put[*cmfv1.ComputePool](s, "compute-pools")
@@ -129,6 +131,8 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 			secrets(tx, name, &cmfv1.Secret{Metadata: m(name), Spec: &cmfv1.SecretSpec{Data: map[string]string{"password": "sealed"}}})
 			mappings(tx, "prod/"+name, &cmfv1.EnvironmentSecretMapping{Metadata: m(name), Spec: &cmfv1.EnvironmentSecretMappingSpec{SecretName: name}})
 			bindings(tx, name, &cmfv1.RoleBinding{Metadata: m(name), Spec: &cmfv1.RoleBindingSpec{Principal: "User:alice", Role: "SystemAdmin"}})
+			policies(tx, name, &cmfv1.Policy{Metadata: m(name), Spec: &cmfv1.PolicySpec{Kinds: []string{"FlinkSessionJob"}, Validations: []*cmfv1.PolicyValidation{{Expression: "true"}}}})
+			accounts(tx, name, &cmfv1.ServiceAccountAllowlistEntry{Metadata: m(name)})
 			catalogs(tx, name, &cmfv1.KafkaCatalog{Metadata: m(name)})
 			databases(tx, "one1/"+name, &cmfv1.KafkaDatabase{Metadata: m(name)})
 			pools(tx, "prod/"+name, &cmfv1.ComputePool{Metadata: m(name), Spec: &cmfv1.ComputePoolSpec{Type: "DEDICATED"}})
@@ -149,23 +153,25 @@ func fill(t *testing.T, etcd *clientv3.Client) {
 // listed says of each list what it can be filtered by, beside name and labels,
 // and what can be searched.
 var listed = map[string]struct{ attributes, scopes []string }{
-	"Environments":                  {nil, []string{"kubernetesNamespace", "name"}},
-	"Applications":                  {[]string{"state"}, nil},
-	"ApplicationInstances":          {},
-	"ApplicationEvents":             {[]string{"type"}, []string{"flinkApplicationInstance", "message"}},
-	"KubernetesClusters":            {[]string{"state"}, nil},
-	"AgentTokens":                   {},
-	"MachineTokens":                 {},
-	"Secrets":                       {nil, []string{"environments", "name"}},
-	"EnvironmentSecretMappings":     {},
-	"KafkaCatalogs":                 {},
-	"RoleBindings":                  {},
-	"KafkaDatabases":                {},
-	"ComputePools":                  {[]string{"phase"}, nil},
-	"Statements":                    {[]string{"phase"}, []string{"name", "statement"}},
-	"SavepointsForFlinkApplication": {[]string{"state"}, nil},
-	"SavepointsForFlinkStatement":   {[]string{"state"}, nil},
-	"DetachedSavepoints":            {[]string{"state"}, nil},
+	"Environments":                   {nil, []string{"kubernetesNamespace", "name"}},
+	"Applications":                   {[]string{"state"}, nil},
+	"ApplicationInstances":           {},
+	"ApplicationEvents":              {[]string{"type"}, []string{"flinkApplicationInstance", "message"}},
+	"KubernetesClusters":             {[]string{"state"}, nil},
+	"AgentTokens":                    {},
+	"MachineTokens":                  {},
+	"Secrets":                        {nil, []string{"environments", "name"}},
+	"EnvironmentSecretMappings":      {},
+	"KafkaCatalogs":                  {},
+	"RoleBindings":                   {},
+	"KafkaDatabases":                 {},
+	"ComputePools":                   {[]string{"phase"}, nil},
+	"Statements":                     {[]string{"phase"}, []string{"name", "statement"}},
+	"SavepointsForFlinkApplication":  {[]string{"state"}, nil},
+	"SavepointsForFlinkStatement":    {[]string{"state"}, nil},
+	"DetachedSavepoints":             {[]string{"state"}, nil},
+	"Policies":                       {},
+	"ServiceAccountAllowlistEntries": {},
 }
 
 // allowed asks a list with one parameter, and returns what is wrong with it.
@@ -286,7 +292,7 @@ func TestEveryListHasItsWatch(t *testing.T) {
 		}
 		return true
 	})
-	if lists != 17 {
+	if lists != 19 {
 		t.Errorf("there are %d lists", lists)
 	}
 }

@@ -143,11 +143,11 @@ func (b *requestBody) message(f format, of reflect.Type) (message reflect.Value,
 }
 
 // strict is true for resources of which unknown fields are errors: they say who may do
-// what, and without a field that is misspelt, such as the environment of a role
-// binding, they would allow more.
+// what or what is allowed, and without a field that is misspelt, such as the environment
+// of a role binding, they would allow more.
 func strict(message proto.Message) bool {
 	switch message.(type) {
-	case *cmfv1.RoleBinding, *cmfv1.AgentToken, *cmfv1.AgentBan, *cmfv1.MachineToken:
+	case *cmfv1.RoleBinding, *cmfv1.AgentToken, *cmfv1.AgentBan, *cmfv1.MachineToken, *cmfv1.Policy, *cmfv1.ServiceAccountAllowlistEntry:
 		return true
 	}
 	return false

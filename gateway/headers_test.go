@@ -97,10 +97,12 @@ func TestEveryResponseHasTheCommonHeaders(t *testing.T) {
 func TestUnknownFieldsOfAccessControlAreErrors(t *testing.T) {
 	s := start(t, newControl())
 	for path, test := range map[string]struct{ body, want string }{
-		"/cmf/api/v1/role-bindings":  {`{"metadata":{"name":"devs"},"spec":{"principal":"User:a","role":"SystemAdmin","enviroment":"prod"}}`, "spec.enviroment"},
-		"/cmf/api/v1/machine-tokens": {`{"metadata":{"name":"ci-deploy"},"spec":{"environment":["prod"]}}`, "spec.environment"},
-		"/cmf/api/v1/agent-tokens":   {`{"metadata":{"name":"edge"},"spec":{"cluster":"edge"}}`, "spec.cluster"},
-		"/cmf/api/v1/agent-bans":     {`{"cluster":"edge"}`, "cluster"},
+		"/cmf/api/v1/role-bindings":                     {`{"metadata":{"name":"devs"},"spec":{"principal":"User:a","role":"SystemAdmin","enviroment":"prod"}}`, "spec.enviroment"},
+		"/cmf/api/v1/machine-tokens":                    {`{"metadata":{"name":"ci-deploy"},"spec":{"environment":["prod"]}}`, "spec.environment"},
+		"/cmf/api/v1/agent-tokens":                      {`{"metadata":{"name":"edge"},"spec":{"cluster":"edge"}}`, "spec.cluster"},
+		"/cmf/api/v1/agent-bans":                        {`{"cluster":"edge"}`, "cluster"},
+		"/cmf/api/v1/policies":                          {`{"metadata":{"name":"images"},"spec":{"kind":["FlinkDeployment"]}}`, "spec.kind"},
+		"/cmf/api/v1/service-account-allowlist-entries": {`{"metadata":{"name":"etl"},"spec":{"environment":"prod"}}`, "spec.environment"},
 	} {
 		s.do(t, "POST", path, test.body).expect(t, http.StatusBadRequest, errorBody(test.want+": is not a field of this resource"))
 	}

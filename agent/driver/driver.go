@@ -46,6 +46,8 @@ type Config struct {
 	// PodSecurity is the level of the Pod Security Standards that Flink clusters are
 	// held to, whatever the control plane allows.
 	PodSecurity podsecurity.Level
+	// Policies are those of the agent; nil for none.
+	Policies Policies
 	// Fence says whether a newer session of the cluster has begun. The sessions of
 	// the driver are made known to it by the caller.
 	Fence   Fence

@@ -27,6 +27,8 @@ const (
 	// ReasonPodSecurity: the agent does not apply what the Pod Security Standard that it
 	// enforces forbids.
 	ReasonPodSecurity = "PodSecurity"
+	// ReasonPolicy: the agent does not apply what a policy of its own forbids.
+	ReasonPolicy = "Policy"
 	// ReasonInvalid: the API server or an admission webhook refused the object.
 	ReasonInvalid = "Invalid"
 	// ReasonNotOwned: an object that Weir did not create has the name.

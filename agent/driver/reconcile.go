@@ -194,6 +194,9 @@ func (d *Driver) applyRevision(ctx context.Context, t task, live *unstructured.U
 	if p := d.checkPodSecurity(t, manifest); p != nil {
 		return failed(p)
 	}
+	if p := d.checkPolicies(ctx, t, manifest, live); p != nil {
+		return failed(p)
+	}
 	m, _ := marksOf(live)
 	switch decide(t.apply, live, t.known, t.installation, t.epoch) {
 	case create:

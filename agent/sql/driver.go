@@ -48,6 +48,13 @@ type Fence interface {
 	Check(ctx context.Context) error
 }
 
+// Policies are those of the agent.
+type Policies interface {
+	// Check returns what they forbid in an object; empty if nothing. live is the object
+	// before, nil if there is none.
+	Check(ctx context.Context, object, live map[string]any) string
+}
+
 // Config is what a Driver needs.
 type Config struct {
 	Endpoints Endpoints
@@ -55,6 +62,8 @@ type Config struct {
 	// the driver are made known to it by the caller. Nil means that there is none.
 	Fence   Fence
 	Reports Reporter
+	// Policies are those of the agent; nil for none.
+	Policies Policies
 	// Nothing is logged if Log is nil.
 	Log *slog.Logger
 	// Timing is for tests; production leaves it zero.

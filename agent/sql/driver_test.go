@@ -433,6 +433,27 @@ func TestInvalidManifestsAreRefused(t *testing.T) {
 	}
 }
 
+// policies forbids statements with an option.
+type policies struct{}
+
+func (policies) Check(_ context.Context, object, _ map[string]any) string {
+	spec, _ := object["spec"].(map[string]any)
+	if configuration, _ := spec["configuration"].(map[string]any); configuration["forbidden"] != nil {
+		return "policy 'options': not this one"
+	}
+	return ""
+}
+
+func TestStatementsThatViolateAPolicyAreRefused(t *testing.T) {
+	a := start(t, newFlink(t))
+	a.driver.config.Policies = policies{}
+	a.driver.Apply(&agentv1.Apply{Ref: ref(), OwnerUid: "u", Generation: 1, Manifest: `{"metadata":{"name":"s","namespace":"n"},"spec":{"deployment":"pool","statement":"SELECT 1","configuration":{"forbidden":"1"}}}`})
+	ack := a.acked(agentv1.Outcome_OUTCOME_REFUSED)
+	if want := "The agent does not run the statement: policy 'options': not this one. The agent's --policy has the policies."; ack.GetReason() != ReasonPolicy || ack.GetMessage() != want {
+		t.Errorf("the refusal is %v", ack)
+	}
+}
+
 func TestEverythingIsReportedAgainAfterWelcome(t *testing.T) {
 	f := newFlink(t)
 	a := start(t, f)

@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 
+	kjson "k8s.io/apimachinery/pkg/util/json"
+
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
 )
 
@@ -94,12 +96,11 @@ func (d *Driver) Apply(a *agentv1.Apply) {
 	id := identity{owner: a.GetOwnerUid(), namespace: a.GetRef().GetNamespace(), name: a.GetRef().GetName()}
 	object, err := parse(a.GetManifest())
 	if err != nil {
-		if reports := d.reporter(); reports != nil {
-			reports.Ack(&agentv1.Ack{
-				Ref: a.GetRef(), OwnerUid: a.GetOwnerUid(), Generation: a.GetGeneration(), Hash: a.GetHash(),
-				Outcome: agentv1.Outcome_OUTCOME_REFUSED, Reason: "Invalid", Message: err.Error(),
-			})
-		}
+		d.refuse(a, "Invalid", err.Error())
+		return
+	}
+	if violations := d.violations(a.GetManifest()); violations != "" {
+		d.refuse(a, ReasonPolicy, "The agent does not run the statement: "+violations+". The agent's --policy has the policies.")
 		return
 	}
 	d.mu.Lock()
@@ -120,6 +121,31 @@ func (d *Driver) Apply(a *agentv1.Apply) {
 		defer d.start(s)
 	}
 	s.apply(&revision{spec: &object.Spec, generation: a.GetGeneration(), hash: a.GetHash()})
+}
+
+// ReasonPolicy is the reason of an Ack for a statement that a policy of the agent forbids.
+const ReasonPolicy = "Policy"
+
+// violations returns what the agent's policies forbid in a statement; empty if nothing.
+func (d *Driver) violations(manifest string) string {
+	if d.config.Policies == nil {
+		return ""
+	}
+	var object map[string]any
+	if err := kjson.Unmarshal([]byte(manifest), &object); err != nil {
+		return err.Error()
+	}
+	return d.config.Policies.Check(context.Background(), object, nil) //nolint:forbidigo // the cost of policies is bounded
+}
+
+// refuse reports that a revision of a statement is not applied. What runs continues.
+func (d *Driver) refuse(a *agentv1.Apply, reason, message string) {
+	if reports := d.reporter(); reports != nil {
+		reports.Ack(&agentv1.Ack{
+			Ref: a.GetRef(), OwnerUid: a.GetOwnerUid(), Generation: a.GetGeneration(), Hash: a.GetHash(),
+			Outcome: agentv1.Outcome_OUTCOME_REFUSED, Reason: reason, Message: message,
+		})
+	}
 }
 
 // Delete removes a statement with its job.

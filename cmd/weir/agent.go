@@ -69,6 +69,7 @@ func agentCommand(log func() *slog.Logger) *cobra.Command {
 	f.BoolVar(&localFlink, "local-flink", false, "reach Flink clusters as local processes started by a sandbox instead of as pods")
 	f.StringSliceVar(&config.Namespaces, "namespaces", nil, "namespaces to manage (default: all)")
 	f.StringVar((*string)(&config.PodSecurity), "pod-security", string(podsecurity.Baseline), "level of the Pod Security Standards that Flink clusters are held to, whatever the control plane allows: baseline or privileged")
+	f.StringVar(&config.PolicyFile, "policy", "", "YAML file of policies that objects have to comply with, whatever the control plane allows (see docs/policies.md); it is read again when it changes")
 	f.StringVar(&config.FenceNamespace, "fence-namespace", "", "namespace of the ConfigMap that records the newest session of the cluster "+
 		"(default: that of the pod, else the first of --namespaces, else default)")
 	f.StringToStringVar(&config.Labels, "labels", nil, "labels to register the cluster with, such as region=eu,env=prod")

@@ -136,7 +136,9 @@ roleBindings:
 		switch name {
 		case "CreateAgentToken":
 			body = `{"metadata":{"name":"one1"},"spec":{"kubernetesClusterName":"one1"}}`
-		case "CreateMachineToken":
+		case "CreatePolicy", "UpdatePolicy":
+			body = `{"metadata":{"name":"one1"},"spec":{"kinds":["FlinkDeployment"],"validations":[{"expression":"true"}]}}`
+		case "CreateMachineToken", "CreateServiceAccountAllowlistEntry":
 			body = `{"metadata":{"name":"one1"}}`
 		case "BanAgent":
 			body = `{"kubernetesClusterName":"one1"}`

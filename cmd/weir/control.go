@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/openweir/weir/control"
 	"github.com/openweir/weir/control/access"
@@ -47,6 +48,7 @@ type controlFlags struct {
 	agentLifetime             time.Duration
 	kafka                     bool
 	kafkaAllow                []string
+	serviceAccounts           []string
 	auth                      string
 	audit                     auditFlags
 	limits                    limit.Config
@@ -89,6 +91,7 @@ func controlCommand(log func() *slog.Logger) *cobra.Command {
 	f.IntVar(&flags.eventsPerResource, "events-per-application", application.DefaultLimits.Events, "number of events to keep of each application")
 	f.BoolVar(&flags.kafka, "kafka", true, "read the topics and schemas of databases as tables, and create and delete topics with tables; if false, tables are only declared")
 	f.StringSliceVar(&flags.kafkaAllow, "kafka-allow", nil, "Kafka clusters and schema registries to connect to although they are on this machine, link-local, or services of the Kubernetes cluster: addresses, networks in CIDR notation, and host names (.example.com matches every name that ends with it)")
+	f.StringSliceVar(&flags.serviceAccounts, "service-account-allowlist", nil, "Kubernetes service accounts that applications and compute pools may name, beside those in use when the flag is set first and those that are allowed through the API (default: all); see docs/policies.md")
 	f.StringVar(&flags.auth, "auth", "", "how callers of the API are authenticated: the path of a configuration file, see docs/security.md, "+
 		"or none, with which everybody who can connect is an administrator (required)")
 	f.BoolVar(&flags.reflection, "reflection", false, "serve gRPC reflection, which lists the methods of the API to everybody who can connect")
@@ -271,10 +274,16 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 		Heartbeat:                f.heartbeat,
 		Kafka:                    f.kafka,
 		CallerLimits:             &f.limits,
+		ServiceAccountAllowlist:  f.serviceAccounts,
 		Limits:                   application.Limits{Events: f.eventsPerResource, Instances: application.DefaultLimits.Instances},
 		Version:                  buildVersion(),
 		Reflection:               f.reflection,
 		Log:                      log,
+	}
+	for _, name := range f.serviceAccounts {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return control.Config{}, fmt.Errorf("--service-account-allowlist: %q: %s", name, problems[0])
+		}
 	}
 	config.KafkaNetwork.KubernetesService = os.Getenv("KUBERNETES_SERVICE_HOST")
 	if err := config.KafkaNetwork.Allow(f.kafkaAllow...); err != nil {

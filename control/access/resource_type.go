@@ -22,6 +22,9 @@ const (
 	// AgentIdentity is the bans of agents and the authorities of their certificates.
 	AgentIdentity
 	MachineToken
+	// Policy is what Flink clusters and jobs have to comply with.
+	Policy
+	ServiceAccountAllowlistEntry
 	// Installation is the counts of resources.
 	Installation
 	// AuditLog is the log of changes in the whole installation.
@@ -51,20 +54,23 @@ type description struct {
 var types = [typeCount]description{
 	FlinkEnvironment: {"FlinkEnvironment", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, resourceNames},
 	// Clusters are created by their agents.
-	KubernetesCluster:        {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place), clusterNames},
-	Secret:                   {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use), resourceNames},
-	FlinkCatalog:             {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, resourceNames},
-	FlinkDatabase:            {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, databaseNames},
-	AgentToken:               {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
-	AgentIdentity:            {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update), nil},
-	MachineToken:             {"MachineToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), objectNames},
-	DetachedSavepoint:        {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
-	Installation:             {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get), nil},
-	AuditLog:                 {"AuditLog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(List, Watch), nil},
-	FlinkApplication:         {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI), objectNames},
-	FlinkStatement:           {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI), objectNames},
-	ComputePool:              {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use), objectNames},
-	EnvironmentSecretMapping: {"EnvironmentSecretMapping", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage, resourceNames},
+	KubernetesCluster: {"KubernetesCluster", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Update, Delete, Place), clusterNames},
+	Secret:            {"Secret", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage | verbs(Use), resourceNames},
+	FlinkCatalog:      {"FlinkCatalog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, resourceNames},
+	FlinkDatabase:     {"FlinkDatabase", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, databaseNames},
+	AgentToken:        {"AgentToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
+	AgentIdentity:     {"AgentIdentity", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get, Update), nil},
+	MachineToken:      {"MachineToken", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), objectNames},
+	DetachedSavepoint: {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
+	Policy:            {"Policy", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, objectNames},
+	// Entries say nothing but the name of a service account.
+	ServiceAccountAllowlistEntry: {"ServiceAccountAllowlistEntry", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
+	Installation:                 {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get), nil},
+	AuditLog:                     {"AuditLog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(List, Watch), nil},
+	FlinkApplication:             {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI), objectNames},
+	FlinkStatement:               {"FlinkStatement", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(ViewResults, ViewWebUI), objectNames},
+	ComputePool:                  {"ComputePool", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Use), objectNames},
+	EnvironmentSecretMapping:     {"EnvironmentSecretMapping", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage, resourceNames},
 }
 
 // String returns the name of the type in the protocol.

@@ -16,7 +16,9 @@ import (
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/savepoint"
+	"github.com/openweir/weir/control/resource/serviceaccount"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/control/store/storetest"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
@@ -41,7 +43,7 @@ func newCounted(t testing.TB) counted {
 	clusters := cluster.New(s, watches)
 	environments := environment.New(s, watches, clusters)
 	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
-	applications := application.New(s, ownership, watches, clusters, environments, savepoints, application.DefaultLimits, quiet)
+	applications := application.New(s, ownership, watches, clusters, environments, savepoints, policy.New(s, watches), serviceaccount.New(s, watches, nil), application.DefaultLimits, quiet)
 	c := counted{s, ownership, environments, applications, resource.NewRegistry(environments.Room(), applications.Room()), sdk.NewManualReader()}
 	if err := resource.RegisterMetrics(sdk.NewMeterProvider(sdk.WithReader(c.reader)), s, c.registry, ownership); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,9 @@ import (
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/savepoint"
+	"github.com/openweir/weir/control/resource/serviceaccount"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -52,7 +54,7 @@ func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) 
 	savepoints := savepoint.New(s, ownership, watches, environments, clusters)
 	r := &replica{
 		store: s, watches: watches, environments: environments,
-		applications: application.New(s, ownership, watches, clusters, environments, savepoints, application.DefaultLimits, quiet),
+		applications: application.New(s, ownership, watches, clusters, environments, savepoints, policy.New(s, watches), serviceaccount.New(s, watches, nil), application.DefaultLimits, quiet),
 		ended:        make(chan string, 1000),
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -104,6 +104,15 @@ var deviations = []deviation{
 		"Role bindings of CMF are those of the Metadata Service, which is not a part of it.",
 	},
 
+	{
+		`operation added: (GET|POST|PUT|DELETE) /cmf/api/v1/policies(/\{policyName\})?`,
+		"Policies are Weir's own; see docs/policies.md.",
+	},
+	{
+		`operation added: (GET|POST|DELETE) /cmf/api/v1/service-account-allowlist-entries(/\{entryName\})?`,
+		"The list is in the contract since CMF 2.5. Adding to it and removing from it is Weir's own.",
+	},
+
 	// Parameters and bodies.
 	{
 		`parameter added: GET .*: header If-None-Match`,

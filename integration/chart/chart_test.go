@@ -37,9 +37,10 @@ var releases = map[string]chart.Release{
 			"issuers":      []any{values{"url": "https://idp.example.com/realms/flink", "audiences": []any{"weir"}}},
 			"certificates": values{"caFile": "/etc/weir/auth-files/users-ca.crt"},
 		},
-		"roleBindings": []any{values{"principal": "Group:platform", "role": "SystemAdmin"}},
-		"authFiles":    values{"secretName": "weir-auth"},
-		"agents":       values{"service": values{"type": "LoadBalancer"}},
+		"roleBindings":            []any{values{"principal": "Group:platform", "role": "SystemAdmin"}},
+		"authFiles":               values{"secretName": "weir-auth"},
+		"serviceAccountAllowlist": []any{"flink", "etl"},
+		"agents":                  values{"service": values{"type": "LoadBalancer"}},
 		"control": values{
 			"replicas": 3,
 			"tls":      values{"secretName": "weir-control-tls", "agentCAKey": "agents-ca.crt"},
@@ -70,6 +71,15 @@ var releases = map[string]chart.Release{
 		"identity":   values{"tlsSecret": values{"name": "weir-identity"}},
 		"tls":        values{"caSecret": values{"name": "weir-ca"}, "serverName": "weir"},
 		"rbac":       values{"secrets": true},
+		"policy": []any{values{"name": "registries", "kinds": []any{"FlinkDeployment"}, "validations": []any{values{
+			"expression": "object.spec.image.startsWith('registry.example.com/')", "message": "images have to be from registry.example.com",
+		}}}},
+		"admissionPolicy": values{"enabled": true, "serviceAccounts": []any{"flink", "etl"}},
+	}},
+	"agent-with-admission": {Chart: "weir-agent", Name: "weir-agent", Namespace: "weir-system", Values: values{
+		"cluster": "edge-k8s-cluster", "control": "weir.example.com:9092",
+		"identity":        values{"joinTokenSecret": values{"name": "weir-token"}},
+		"admissionPolicy": values{"enabled": true},
 	}},
 }
 
@@ -143,6 +153,8 @@ func TestChartsRejectInvalidValues(t *testing.T) {
 		"users' certificates without TLS":               {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": "none", "gateway": values{"tls": values{"clientCAKey": "ca.crt"}}}, "set gateway.tls.secretName"},
 		"users' certificates without the gateway's own": {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": "none", "gateway": values{"tls": values{"secretName": "http", "clientCAKey": "ca.crt"}}}, "gateway.identity.secretName: is required"},
 		"an unknown authentication":                     {"weir", values{"keyset": keyset, "control": values{"tls": tls}, "auth": values{"ldap": values{}}}, "ldap"},
+		"a policy without rules":                        {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "policy": []any{values{"name": "a", "kinds": []any{"FlinkDeployment"}}}}, "validations"},
+		"a service account of a bad name":               {"weir-agent", values{"cluster": "edge", "control": "weir:9092", "identity": tokens, "admissionPolicy": values{"serviceAccounts": []any{"a' || true"}}}, "serviceAccounts"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -90,6 +90,18 @@ func Objects(r Release) ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
+// Admission are the objects of an agent's release that say what the API server refuses to
+// the agent.
+func Admission(r Release) ([]*unstructured.Unstructured, error) {
+	objects, err := Objects(r)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool {
+		return o.GroupVersionKind().Group != "admissionregistration.k8s.io"
+	}), nil
+}
+
 // Access are the objects of an agent's release that say who the agent is in
 // its cluster and what it may do there.
 func Access(r Release) ([]*unstructured.Unstructured, error) {

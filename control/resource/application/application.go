@@ -15,7 +15,9 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/savepoint"
+	"github.com/openweir/weir/control/resource/serviceaccount"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -38,6 +40,8 @@ type Applications struct {
 	clusters     *cluster.Clusters
 	environments *environment.Environments
 	savepoints   *savepoint.Savepoints
+	policies     *policy.Policies
+	accounts     *serviceaccount.Allowlist
 	limits       Limits
 	log          *slog.Logger
 
@@ -59,10 +63,12 @@ type Item = resource.Item[*storev1.ApplicationRecord]
 // New adds the collections of applications to the store.
 func New(
 	s *store.Store, ownership *resource.Ownership, watches *resource.Watches, clusters *cluster.Clusters,
-	environments *environment.Environments, savepoints *savepoint.Savepoints, limits Limits, log *slog.Logger,
+	environments *environment.Environments, savepoints *savepoint.Savepoints, policies *policy.Policies, accounts *serviceaccount.Allowlist,
+	limits Limits, log *slog.Logger,
 ) *Applications {
 	a := &Applications{
-		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments, savepoints: savepoints, limits: limits, log: log,
+		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments, savepoints: savepoints,
+		policies: policies, accounts: accounts, limits: limits, log: log,
 		Records:   store.NewCollection[*storev1.ApplicationRecord](s, "applications").KeepHeads(head),
 		Status:    store.NewCollection[*storev1.StatusRecord](s, "application-status").KeepHeads(resource.StatusHead),
 		instances: store.NewCollection[*cmfv1.FlinkApplicationInstance](s, "instances"),

@@ -38,7 +38,7 @@ func (a *Applications) applyDefaults(ctx context.Context, key string) error {
 	// Whoever changes an application after its environment has read the environment as it
 	// is, so the environment's change in the cache suffices, and an application that needs
 	// none costs no question to etcd.
-	_, err := a.store.UpdateFrom(ctx, a.store.Cached().Revision(), func(tx *store.Tx) error { return a.applyDefaultsIn(tx, key) })
+	_, err := a.store.UpdateFrom(ctx, a.store.Cached().Revision(), func(tx *store.Tx) error { return a.applyDefaultsIn(ctx, tx, key) })
 	if errors.Is(err, store.ErrTooLarge) {
 		_, reported := a.store.Update(ctx, func(tx *store.Tx) error {
 			if env, app := a.withEnvironment(tx, key); env != nil && app != nil {
@@ -55,7 +55,7 @@ func (a *Applications) applyDefaults(ctx context.Context, key string) error {
 // environment make too large.
 var errTooLarge = errors.New("the application would be too large to be stored: etcd accepts about 1.5 MB")
 
-func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
+func (a *Applications) applyDefaultsIn(ctx context.Context, tx *store.Tx, key string) error {
 	env, app := a.withEnvironment(tx, key)
 	if env == nil || app == nil {
 		return nil
@@ -72,6 +72,10 @@ func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
 		Environment: env, Before: a.renew(tx, app, reported), App: app.Value().GetApplication(), Spec: spec,
 		InForce: flinkspec.SpecInForce(reported, metadataOf(app.Value()).GetUid()), Current: a.currentSpec(tx, key, app.Value()),
 	})
+	var warnings []string
+	if err == nil && (plan.Instance != nil || plan.Revised) {
+		warnings, err = a.admit(ctx, tx, env, app, key, spec, plan)
+	}
 	if refused, ok := errors.AsType[*apierror.Error](err); ok {
 		a.reportRefused(tx, env, app, refused)
 		return nil
@@ -79,11 +83,15 @@ func (a *Applications) applyDefaultsIn(tx *store.Tx, key string) error {
 	if err != nil {
 		return err
 	}
+	var events []*cmfv1.FlinkApplicationEvent
+	for _, warning := range warnings {
+		events = append(events, NewEvent(EventWarning, plan.Record.GetInstance(), warning))
+	}
 	switch {
 	case plan.Instance != nil:
-		a.write(tx, key, spec, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))
+		a.write(tx, key, spec, plan, append(events, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application."))...)
 	case plan.Revised:
-		a.write(tx, key, spec, plan, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))
+		a.write(tx, key, spec, plan, append(events, NewEvent(EventCMFStatus, plan.Record.GetInstance(), "The environment's defaults have changed the effective specification of the application. The job continues."))...)
 	}
 	return nil
 }

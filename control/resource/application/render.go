@@ -67,11 +67,18 @@ func Render(env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.Appl
 		}
 		effective = openjson.Merge(shared, nil)
 	}
+	return render(env, record, spec, defaults, effective, instance.Message().GetMetadata().GetName()), nil
+}
+
+// render makes the FlinkDeployment of an application whose specification, defaults and
+// effective specification are parsed. It changes the latter. instance is empty where the
+// application has never run.
+func render(env *store.Object[*cmfv1.Environment], record *storev1.ApplicationRecord, spec, defaults, effective openjson.Object, instance string) *agentv1.Apply {
 	openjson.Set(effective, flinkspec.DesiredState(spec), "job", "state")
 	manifest.SetStart(effective, record.GetStart())
 	setInitialSavepoint(effective, record)
-	if instance != nil {
-		for key, value := range podMarks(record, instance.Value().GetMetadata().GetName()) {
+	if instance != "" {
+		for key, value := range podMarks(record, instance) {
 			openjson.Set(effective, value, append(slices.Clone(podAnnotations), key)...)
 		}
 	}
@@ -79,7 +86,7 @@ func Render(env *store.Object[*cmfv1.Environment], o *store.Object[*storev1.Appl
 	apply := manifest.Object(manifest.DeploymentRef(env.Value(), metadata.GetName()), metadata.GetUid(), record.GetGeneration(),
 		manifest.Labels(env.Value(), metadata.GetLabels()), annotations(metadata, defaults), effective)
 	apply.Adopt = adoptionOf(record)
-	return apply, nil
+	return apply
 }
 
 // annotations are the application's under those of the environment's defaults.

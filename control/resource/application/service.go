@@ -10,6 +10,7 @@ import (
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
 	"github.com/openweir/weir/flink"
@@ -43,6 +44,7 @@ func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.Crea
 	}
 	name := app.GetMetadata().GetName()
 	var view *cmfv1.FlinkApplication
+	var warnings []string
 	err = resource.Return(ctx, s.store, what(name), func(tx *store.Tx) (int64, error) {
 		env, err := s.environments.Require(tx, req.GetEnvName())
 		if err != nil {
@@ -58,10 +60,13 @@ func (s *service) CreateOrUpdateApplication(ctx context.Context, req *cmfv1.Crea
 			return 0, err
 		}
 		var unchanged int64
-		view, unchanged, err = s.save(tx, env, before, written(before.Message().GetApplication(), app), spec, start)
+		view, warnings, unchanged, err = s.save(ctx, tx, env, before, written(before.Message().GetApplication(), app), spec, start)
 		return unchanged, err
 	})
-	return view, err
+	if err != nil {
+		return nil, err
+	}
+	return view, policy.Warn(ctx, warnings)
 }
 
 // what names an application in messages.
@@ -113,12 +118,12 @@ func written(before, app *cmfv1.FlinkApplication) *cmfv1.FlinkApplication {
 
 // save writes a new or changed application, with the instance that begins if
 // what it runs changes. before is nil for a new one, spec the parsed form of app's
-// specification. start, if not nil, makes it start from a savepoint. unchanged is the
-// revision of a record that stays as it is, otherwise 0.
+// specification. start, if not nil, makes it start from a savepoint. warnings are those of
+// policies. unchanged is the revision of a record that stays as it is, otherwise 0.
 func (s *service) save(
-	tx *store.Tx, env *store.Object[*cmfv1.Environment], before *store.Object[*storev1.ApplicationRecord],
+	ctx context.Context, tx *store.Tx, env *store.Object[*cmfv1.Environment], before *store.Object[*storev1.ApplicationRecord],
 	app *cmfv1.FlinkApplication, spec openjson.Object, start *storev1.SavepointStart,
-) (view *cmfv1.FlinkApplication, unchanged int64, err error) {
+) (view *cmfv1.FlinkApplication, warnings []string, unchanged int64, err error) {
 	key := store.Join(env.Key, app.GetMetadata().GetName())
 	reported := s.Status.In(tx).Get(key).Message()
 	inForce := flinkspec.SpecInForce(reported, app.GetMetadata().GetUid())
@@ -127,7 +132,7 @@ func (s *service) save(
 		InForce: inForce, Current: s.currentSpec(tx, key, before.Message()),
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	if resource.IsBehind(app.GetMetadata().GetUid(), before.Message().GetGeneration(), reported) {
 		plan.continueRunning(inForce)
@@ -135,14 +140,17 @@ func (s *service) save(
 	if before != nil && !plan.Changed {
 		tx.Discard()
 		item, _ := s.kind.Item(tx, key)
-		return s.view(item, resource.Detail{Single: true}), before.Revision, nil
+		return s.view(item, resource.Detail{Single: true}), nil, before.Revision, nil
+	}
+	if warnings, err = s.admit(ctx, tx, env, before, key, spec, plan); err != nil {
+		return nil, nil, 0, err
 	}
 	event := "Application updated."
 	if before == nil {
 		event = "Application created."
 		ref := manifest.DeploymentRef(env.Value(), app.GetMetadata().GetName())
 		if err := s.ownership.Claim(tx, env.Value().GetKubernetesClusterName(), ref, s.Records.Name(), key, app.GetMetadata().GetUid()); err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
 	}
 	happened := []*cmfv1.FlinkApplicationEvent{NewEvent(EventCMFStatus, plan.Record.GetInstance(), event)}
@@ -152,7 +160,7 @@ func (s *service) save(
 		}
 	}
 	s.write(tx, key, spec, plan, happened...)
-	return s.view(s.kind.ItemOf(tx, store.NewObject(key, plan.Record)), resource.Detail{Single: true}), 0, nil
+	return s.view(s.kind.ItemOf(tx, store.NewObject(key, plan.Record)), resource.Detail{Single: true}), warnings, 0, nil
 }
 
 // write writes what a plan says for an application with a parsed specification, and
@@ -250,6 +258,7 @@ func (s *service) SuspendApplication(ctx context.Context, req *cmfv1.SuspendAppl
 // savepoint.
 func (s *service) setState(ctx context.Context, envName, name, version, desired string, start *storev1.SavepointStart) (*cmfv1.FlinkApplication, error) {
 	var view *cmfv1.FlinkApplication
+	var warnings []string
 	isSet := false
 	err := resource.Return(ctx, s.store, what(name), func(tx *store.Tx) (int64, error) {
 		isSet = false
@@ -279,7 +288,7 @@ func (s *service) setState(ctx context.Context, envName, name, version, desired 
 		changed := written(app, app)
 		changed.Spec = openjson.Format(spec)
 		var unchanged int64
-		view, unchanged, err = s.save(tx, env, before.Object, changed, spec, start)
+		view, warnings, unchanged, err = s.save(ctx, tx, env, before.Object, changed, spec, start)
 		return unchanged, err
 	})
 	if err != nil {
@@ -290,5 +299,5 @@ func (s *service) setState(ctx context.Context, envName, name, version, desired 
 			return nil, err
 		}
 	}
-	return view, nil
+	return view, policy.Warn(ctx, warnings)
 }

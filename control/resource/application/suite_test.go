@@ -25,7 +25,7 @@ type stored struct{ *Applications }
 func open(t *testing.T, server *embedded.Server, limits Limits) *stored {
 	t.Helper()
 	s := store.New(server.Client(), "/test", slog.New(slog.DiscardHandler))
-	a := New(s, resource.NewOwnership(s), resource.NewWatches(), nil, nil, nil, limits, slog.New(slog.DiscardHandler))
+	a := New(s, resource.NewOwnership(s), resource.NewWatches(), nil, nil, nil, nil, nil, limits, slog.New(slog.DiscardHandler))
 	storetest.Start(t, s)
 	return &stored{a}
 }

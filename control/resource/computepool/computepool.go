@@ -13,6 +13,8 @@ import (
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/policy"
+	"github.com/openweir/weir/control/resource/serviceaccount"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -28,6 +30,8 @@ type Pools struct {
 	watches      *resource.Watches
 	clusters     *cluster.Clusters
 	environments *environment.Environments
+	policies     *policy.Policies
+	accounts     *serviceaccount.Allowlist
 	statements   Statements
 
 	// Records are by environment and name, Status by the same keys.
@@ -42,10 +46,11 @@ type Pools struct {
 // New adds the collections of compute pools to the store.
 func New(
 	s *store.Store, ownership *resource.Ownership, watches *resource.Watches,
-	clusters *cluster.Clusters, environments *environment.Environments,
+	clusters *cluster.Clusters, environments *environment.Environments, policies *policy.Policies, accounts *serviceaccount.Allowlist,
 ) *Pools {
 	p := &Pools{
 		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments,
+		policies: policies, accounts: accounts,
 		Records: store.NewCollection[*cmfv1.ComputePool](s, objectsName),
 		Status:  store.NewCollection[*storev1.StatusRecord](s, "compute-pool-status"),
 		guards:  store.NewCollection[*emptypb.Empty](s, "pool-statements"),

@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/flinkspec"
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/store"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
 	"github.com/openweir/weir/openjson"
@@ -29,18 +30,26 @@ func (s *service) CreateComputePool(ctx context.Context, req *cmfv1.CreateComput
 	if err := check(req.GetComputePool()); err != nil {
 		return nil, err
 	}
-	return s.kind.Create(ctx, s.store, env.Key, withDefaults(req.GetComputePool()), func(tx *store.Tx, pool *cmfv1.ComputePool) error {
+	var warnings []string
+	created, err := s.kind.Create(ctx, s.store, env.Key, withDefaults(req.GetComputePool()), func(tx *store.Tx, pool *cmfv1.ComputePool) error {
 		env, err := s.environments.Require(tx, req.GetEnvName())
 		if err != nil {
 			return err
 		}
-		if err := checkCluster(env.Value(), pool, nil); err != nil || !IsShared(pool) {
+		if err := checkCluster(env.Value(), pool, nil); err != nil {
+			return err
+		}
+		if warnings, err = s.admit(ctx, tx, env.Value(), nil, pool); err != nil || !IsShared(pool) {
 			return err
 		}
 		metadata := pool.GetMetadata()
 		return s.ownership.Claim(tx, env.Value().GetKubernetesClusterName(), manifest.DeploymentRef(env.Value(), metadata.GetName()),
 			objectsName, store.Join(env.Key, metadata.GetName()), metadata.GetUid())
 	})
+	if err != nil {
+		return nil, err
+	}
+	return created, policy.Warn(ctx, warnings)
 }
 
 // withDefaults is a pool as it is to be stored: what the user wrote, with the
@@ -74,7 +83,8 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 	if err := check(update); err != nil {
 		return nil, err
 	}
-	return s.kind.Update(ctx, s.store, env.Key, req.GetComputePoolName(), req.GetResourceVersion(), update.GetMetadata(), func(tx *store.Tx, before Item) (*cmfv1.ComputePool, error) {
+	var warnings []string
+	updated, err := s.kind.Update(ctx, s.store, env.Key, req.GetComputePoolName(), req.GetResourceVersion(), update.GetMetadata(), func(tx *store.Tx, before Item) (*cmfv1.ComputePool, error) {
 		if err := checkUpdate(before.Value(), update); err != nil {
 			return nil, err
 		}
@@ -83,6 +93,15 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 			return nil, err
 		}
 		after := withDefaults(update)
+		warnings = nil
+		if !changes(before.Value(), after) {
+			return after, nil
+		}
+		if !suspends(before.Value(), after) {
+			if warnings, err = s.admit(ctx, tx, env.Value(), before.Value(), after); err != nil {
+				return nil, err
+			}
+		}
 		if proto.Equal(before.Value().GetSpec(), after.GetSpec()) {
 			return after, nil
 		}
@@ -99,6 +118,10 @@ func (s *service) UpdateComputePool(ctx context.Context, req *cmfv1.UpdateComput
 		s.suspendOrResume(tx, env.Value(), before, after)
 		return after, nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return updated, policy.Warn(ctx, warnings)
 }
 
 // suspendOrResume writes what else changes where a shared pool is suspended, or

@@ -11,6 +11,7 @@ import (
 	"github.com/openweir/weir/control/contract"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/store"
 	storev1 "github.com/openweir/weir/gen/cmf/store/v1"
 	cmfv1 "github.com/openweir/weir/gen/cmf/v1"
@@ -43,7 +44,8 @@ func (s *service) CreateStatement(ctx context.Context, req *cmfv1.CreateStatemen
 	if err := checkNew(req.GetStatement()); err != nil {
 		return nil, err
 	}
-	return s.kind.Create(ctx, s.store, env.Key, newRecord(req.GetStatement()), func(tx *store.Tx, record *storev1.StatementRecord) error {
+	var warnings []string
+	created, err := s.kind.Create(ctx, s.store, env.Key, newRecord(req.GetStatement()), func(tx *store.Tx, record *storev1.StatementRecord) error {
 		env, err := s.environments.Require(tx, req.GetEnvName())
 		if err != nil {
 			return err
@@ -55,10 +57,17 @@ func (s *service) CreateStatement(ctx context.Context, req *cmfv1.CreateStatemen
 		if err := s.plan(ctx, tx, env.Value(), pool, record); err != nil {
 			return err
 		}
+		if warnings, err = s.admit(ctx, tx, env.Value(), nil, record); err != nil {
+			return err
+		}
 		name := metadataOf(record).GetName()
 		s.pools.Hold(tx, env.Value().GetName(), poolOf(record), name)
 		return s.claim(tx, env.Value(), store.Join(env.Key, name), record)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return created, policy.Warn(ctx, warnings)
 }
 
 // newRecord is a statement as it is to be stored: what the user wrote, with the

@@ -19,6 +19,7 @@ import (
 	"github.com/openweir/weir/control/resource/cluster"
 	"github.com/openweir/weir/control/resource/computepool"
 	"github.com/openweir/weir/control/resource/environment"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/store"
 	agentv1 "github.com/openweir/weir/gen/cmf/agent/v1"
@@ -44,6 +45,7 @@ type Statements struct {
 	catalogs     *catalog.Catalogs
 	savepoints   *savepoint.Savepoints
 	pools        *computepool.Pools
+	policies     *policy.Policies
 	rows         Rows
 
 	// Records are by environment and name, Status by the same keys.
@@ -58,11 +60,11 @@ type Statements struct {
 // New adds the collections of statements to the store.
 func New(
 	s *store.Store, ownership *resource.Ownership, watches *resource.Watches, clusters *cluster.Clusters, environments *environment.Environments,
-	catalogs *catalog.Catalogs, savepoints *savepoint.Savepoints, pools *computepool.Pools,
+	catalogs *catalog.Catalogs, savepoints *savepoint.Savepoints, pools *computepool.Pools, policies *policy.Policies,
 ) *Statements {
 	room := &Statements{
 		store: s, ownership: ownership, watches: watches, clusters: clusters, environments: environments,
-		catalogs: catalogs, savepoints: savepoints, pools: pools,
+		catalogs: catalogs, savepoints: savepoints, pools: pools, policies: policies,
 		Records:    store.NewCollection[*storev1.StatementRecord](s, jobsName).KeepHeads(head),
 		Status:     store.NewCollection[*storev1.StatusRecord](s, "statement-status").KeepHeads(resource.StatusHead),
 		exceptions: store.NewCollection[*cmfv1.StatementException](s, "statement-exceptions"),

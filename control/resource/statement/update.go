@@ -13,6 +13,7 @@ import (
 	"github.com/openweir/weir/control/manifest"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/computepool"
+	"github.com/openweir/weir/control/resource/policy"
 	"github.com/openweir/weir/control/resource/savepoint"
 	"github.com/openweir/weir/control/sql"
 	"github.com/openweir/weir/control/store"
@@ -29,13 +30,36 @@ func (s *service) UpdateStatement(ctx context.Context, req *cmfv1.UpdateStatemen
 	if err := check(update); err != nil {
 		return nil, err
 	}
-	return s.kind.Update(ctx, s.store, env.Key, req.GetStmtName(), req.GetResourceVersion(), update.GetMetadata(), func(tx *store.Tx, before Item) (*storev1.StatementRecord, error) {
+	var warnings []string
+	updated, err := s.kind.Update(ctx, s.store, env.Key, req.GetStmtName(), req.GetResourceVersion(), update.GetMetadata(), func(tx *store.Tx, before Item) (*storev1.StatementRecord, error) {
 		env, err := s.environments.Require(tx, req.GetEnvName())
 		if err != nil {
 			return nil, err
 		}
-		return s.updated(ctx, tx, env.Value(), before, update)
+		record, err := s.updated(ctx, tx, env.Value(), before, update)
+		if err != nil {
+			return nil, err
+		}
+		warnings = nil
+		if changesObject(before.Value(), record) {
+			warnings, err = s.admit(ctx, tx, env.Value(), before.Value(), record)
+		}
+		return record, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return updated, policy.Warn(ctx, warnings)
+}
+
+// changesObject is true if an update changes the object of a statement, except if it
+// does nothing but stop it, which is always possible.
+func changesObject(before, after *storev1.StatementRecord) bool {
+	if after.GetStatement().GetSpec().GetStopped() && !before.GetStatement().GetSpec().GetStopped() {
+		before = proto.CloneOf(before)
+		before.Statement.Spec.Stopped = after.GetStatement().GetSpec().Stopped
+	}
+	return !proto.Equal(before.GetStatement(), after.GetStatement())
 }
 
 // updated is the record of a statement after an update.

@@ -662,7 +662,7 @@ var File_cmf_v1_machine_token_proto protoreflect.FileDescriptor
 
 const file_cmf_v1_machine_token_proto_rawDesc = "" +
 	"\n" +
-	"\x1acmf/v1/machine_token.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n" +
+	"\x1acmf/v1/machine_token.proto\x12\x06cmf.v1\x1a\x1bbuf/validate/validate.proto\x1a\x13cmf/v1/access.proto\x1a\x12cmf/v1/limit.proto\x1a\x15cmf/v1/resource.proto\x1a\x11cmf/v1/rest.proto\x1a\x12cmf/v1/watch.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x01\n" +
 	"\fMachineToken\x12\x1f\n" +
 	"\vapi_version\x18\x01 \x01(\tR\n" +
 	"apiVersion\x12\x12\n" +
@@ -704,10 +704,10 @@ const file_cmf_v1_machine_token_proto_rawDesc = "" +
 	"\x19DeleteMachineTokenRequest\x12,\n" +
 	"\x12machine_token_name\x18\x01 \x01(\tR\x10machineTokenName\x12)\n" +
 	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\"\x1c\n" +
-	"\x1aDeleteMachineTokenResponse2\xe2\x06\n" +
-	"\x13MachineTokenService\x12\xb3\x01\n" +
-	"\x12CreateMachineToken\x12!.cmf.v1.CreateMachineTokenRequest\x1a\x14.cmf.v1.MachineToken\"d\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18-\n" +
-	"\x06create\x12\fMachineToken\x18\x01\"\x13token.metadata.name\x82\xd3\xe4\x93\x02#:\x05token\"\x1a/cmf/api/v1/machine-tokens\x12\x8e\x01\n" +
+	"\x1aDeleteMachineTokenResponse2\xe6\x06\n" +
+	"\x13MachineTokenService\x12\xb7\x01\n" +
+	"\x12CreateMachineToken\x12!.cmf.v1.CreateMachineTokenRequest\x1a\x14.cmf.v1.MachineToken\"h\xaa\xd4\x18\x06\x1a\x04\x90\x03\x99\x03\xba\xd4\x18-\n" +
+	"\x06create\x12\fMachineToken\x18\x01\"\x13token.metadata.name\xc0\xd4\x18\x01\x82\xd3\xe4\x93\x02#:\x05token\"\x1a/cmf/api/v1/machine-tokens\x12\x8e\x01\n" +
 	"\x11ListMachineTokens\x12 .cmf.v1.ListMachineTokensRequest\x1a\x19.cmf.v1.MachineTokensPage\"<\xba\xd4\x18\x16\n" +
 	"\x04list\x12\fMachineToken\x18\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/cmf/api/v1/machine-tokens\x12z\n" +
 	"\x12WatchMachineTokens\x12!.cmf.v1.WatchMachineTokensRequest\x1a\".cmf.v1.WatchMachineTokensResponse\"\x1b\xba\xd4\x18\x17\n" +
@@ -784,6 +784,7 @@ func file_cmf_v1_machine_token_proto_init() {
 		return
 	}
 	file_cmf_v1_access_proto_init()
+	file_cmf_v1_limit_proto_init()
 	file_cmf_v1_resource_proto_init()
 	file_cmf_v1_rest_proto_init()
 	file_cmf_v1_watch_proto_init()

@@ -26,10 +26,12 @@ func RegisterHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 		RegisterKafkaDatabaseServiceHandlerClient(ctx, mux, NewKafkaDatabaseServiceClient(conn)),
 		RegisterKubernetesClusterServiceHandlerClient(ctx, mux, NewKubernetesClusterServiceClient(conn)),
 		RegisterMachineTokenServiceHandlerClient(ctx, mux, NewMachineTokenServiceClient(conn)),
+		RegisterPolicyServiceHandlerClient(ctx, mux, NewPolicyServiceClient(conn)),
 		RegisterRoleBindingServiceHandlerClient(ctx, mux, NewRoleBindingServiceClient(conn)),
 		RegisterSavepointServiceHandlerClient(ctx, mux, NewSavepointServiceClient(conn)),
 		RegisterSecretMappingServiceHandlerClient(ctx, mux, NewSecretMappingServiceClient(conn)),
 		RegisterSecretServiceHandlerClient(ctx, mux, NewSecretServiceClient(conn)),
+		RegisterServiceAccountAllowlistServiceHandlerClient(ctx, mux, NewServiceAccountAllowlistServiceClient(conn)),
 		RegisterStatementServiceHandlerClient(ctx, mux, NewStatementServiceClient(conn)),
 		RegisterApplicationServiceHandlerClient(ctx, mux, NewApplicationServiceClient(conn)),
 	)
