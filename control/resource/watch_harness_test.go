@@ -19,6 +19,7 @@ import (
 
 	"github.com/openweir/weir/control/access"
 	"github.com/openweir/weir/control/interceptor"
+	"github.com/openweir/weir/control/limit"
 	"github.com/openweir/weir/control/resource"
 	"github.com/openweir/weir/control/resource/application"
 	"github.com/openweir/weir/control/resource/cluster"
@@ -66,7 +67,11 @@ func startReplica(t *testing.T, etcd *clientv3.Client, options ...store.Option) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := interceptor.Config{Authenticate: access.AllowAnonymous, Authorizer: access.NewAuthorizer(), Table: methods, Log: quiet}
+	sizes, err := limit.NewSizes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := interceptor.Config{Authenticate: access.AllowAnonymous, Limiter: limit.New(limit.Default, sizes), Authorizer: access.NewAuthorizer(), Table: methods, Log: quiet}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(interceptor.Unary(config)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{r.noteEnd}, interceptor.Stream(config)...)...))
