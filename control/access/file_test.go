@@ -98,7 +98,7 @@ func TestFilesAreFollowed(t *testing.T) {
 		}()
 		go func() { ended <- FollowFile(ctx, file, authorizer, slog.New(slog.NewTextHandler(&logged, nil))) }()
 		pass := func() {
-			time.Sleep(filePeriod)
+			time.Sleep(filePeriod) //nolint:forbidigo // in a bubble of synctest
 			synctest.Wait()
 		}
 		pass()

@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -49,7 +50,7 @@ func TestRemovalsAreLookedForAgain(t *testing.T) {
 	s := storetest.New(nil)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var claims []string
+		var committed atomic.Bool
 		done := make(chan string)
 		work := NewWork("test", s, func(_ context.Context, claim string) error {
 			done <- claim
@@ -57,14 +58,21 @@ func TestRemovalsAreLookedForAgain(t *testing.T) {
 		})
 		ended := make(chan error)
 		go func() {
-			ended <- finishRemovals(ctx, work, func() <-chan struct{} { return nil }, func() []string { return claims })
+			ended <- finishRemovals(ctx, work, func() <-chan struct{} { return nil }, func() []string {
+				if committed.Load() {
+					return []string{"claim"}
+				}
+				return nil
+			})
 		}()
 		synctest.Wait()
-		claims = []string{"claim"}
+		committed.Store(true)
 		if got := <-done; got != "claim" {
 			t.Errorf("the removal of %q was finished", got)
 		}
 		cancel()
-		<-ended
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the duty ended with %v", err)
+		}
 	})
 }
