@@ -102,6 +102,17 @@ func TestPoliciesThatWarn(t *testing.T) {
 		"spec: policy 'broken': spec.validations[0].expression cannot be evaluated: no such key: none",
 		`spec: policy 'labels': das Label \u00bbteam\u00ab fehlt`,
 	}, header.Get("weir-warning"))
+	r.savePolicy(t, policyOf("many", "false", func(s *cmfv1.PolicySpec) {
+		s.Action = "Warn"
+		for range 20 {
+			s.Validations = append(s.Validations, &cmfv1.PolicyValidation{Expression: "false", Message: strings.Repeat("x", 1000)})
+		}
+	}))
+	header = nil
+	must(r.applications.CreateOrUpdateApplication(t.Context(), application("prod", "returns", running), grpc.Header(&header)))(t)
+	equal(t, "number of warnings", 11, len(header.Get("weir-warning")))
+	equal(t, "the last of many", "13 more warnings of policies", header.Get("weir-warning")[10])
+	must(r.policies().DeletePolicy(t.Context(), &cmfv1.DeletePolicyRequest{PolicyName: "many"}))(t)
 	// The same again changes nothing, and is not judged.
 	header = nil
 	must(r.applications.CreateOrUpdateApplication(t.Context(), application("prod", "orders", running), grpc.Header(&header)))(t)
@@ -174,6 +185,12 @@ func TestInvalidPoliciesAreRefused(t *testing.T) {
 	}{
 		"a name":             {policyOf("a", "true"), invalid("metadata.name: size must be between 4 and 45")},
 		"no kinds":           {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Kinds = nil }), invalid("spec.kinds: must contain at least 1 item(s)")},
+		"every environment": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Environments = []string{"*"} }),
+			invalid("spec.environments[0]: must be the name of an environment; leave spec.environments out for all of them")},
+		"an environment twice": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Environments = []string{"prod", "prod"} }),
+			invalid("spec.environments[1]: 'prod' is listed twice")},
+		"an environment that cannot exist": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Environments = []string{"no"} }),
+			invalid("spec.environments[0]: size must be between 4 and 253")},
 		"a kind twice":       {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Kinds = []string{"Statement", "Statement"} }), unprocessable(`spec.kinds[1]: "Statement" is listed twice`)},
 		"an invalid rule":    {policyOf("policy", "object."), unprocessable("spec.validations[0].expression: is not a valid expression: 1:8: Syntax error: no viable alternative at input '.'")},
 		"an invalid message": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Validations[0].MessageExpression = "1" }), unprocessable("spec.validations[0].messageExpression: must be of type string, but is of type int")},

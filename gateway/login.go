@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/openweir/weir/gateway/codec"
 	"github.com/openweir/weir/gateway/metadataservice"
@@ -13,6 +14,8 @@ import (
 const (
 	// maxLoginBody is the size of the body of a login, in bytes.
 	maxLoginBody = 64 << 10
+	// loginBodyTimeout is how long the body of a login may take.
+	loginBodyTimeout = 5 * time.Second
 	// maxLogins is how many logins may be under way.
 	maxLogins = 64
 )
@@ -51,20 +54,15 @@ func (g *gateway) login(rw *responseWriter, r *http.Request, path string) {
 		rw.failLogin(http.StatusNotFound, "Logging in is not set up here: Weir has no Metadata Service to hand it to (--mds-url).")
 		return
 	}
+	body, ok := rw.loginBody(r)
+	if !ok {
+		return
+	}
 	select {
 	case g.logins <- struct{}{}:
 		defer func() { <-g.logins }()
 	default:
 		rw.failLogin(http.StatusServiceUnavailable, "Too many users are logging in. Try again.")
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxLoginBody))
-	if err != nil {
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			rw.failLogin(http.StatusRequestEntityTooLarge, "The body must have at most "+strconv.Itoa(maxLoginBody)+" bytes.")
-			return
-		}
-		rw.failLogin(http.StatusBadRequest, "The body cannot be read.")
 		return
 	}
 	response, err := g.config.MetadataService.Send(r.Context(), r.Method, path, r.Header, body)
@@ -80,11 +78,35 @@ func (g *gateway) login(rw *responseWriter, r *http.Request, path string) {
 	case len(response.Body) == 0:
 		rw.failLogin(response.Status, "The Metadata Service refuses the request: "+http.StatusText(response.Status)+".")
 	default:
+		if response.Status == http.StatusUnauthorized || response.Status == http.StatusForbidden {
+			rw.log.Info("a login was refused", "request", rw.id, "status", response.Status, "peer", r.RemoteAddr)
+		}
 		if response.RetryAfter != "" {
 			rw.Header().Set("Retry-After", response.RetryAfter)
 		}
 		rw.json(response.Status, response.Body)
 	}
+}
+
+// loginBody reads the body of a login before anything is taken for it that others wait
+// for: whoever sends it slowly holds up nobody. It returns false if it has responded.
+func (rw *responseWriter) loginBody(r *http.Request) (body []byte, ok bool) {
+	if r.Method == http.MethodGet {
+		return nil, true
+	}
+	connection := http.NewResponseController(rw)
+	_ = connection.SetReadDeadline(time.Now().Add(loginBodyTimeout)) // else the timeout of the server counts
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxLoginBody))
+	_ = connection.SetReadDeadline(time.Time{})
+	if err == nil {
+		return body, true
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		rw.failLogin(http.StatusRequestEntityTooLarge, "The body must have at most "+strconv.Itoa(maxLoginBody)+" bytes.")
+		return nil, false
+	}
+	rw.failLogin(http.StatusBadRequest, "The body cannot be read.")
+	return nil, false
 }
 
 // failLogin responds with an error as the Metadata Service has it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -214,6 +215,17 @@ func TestLoginsAreBounded(t *testing.T) {
 	})
 	s := start(t, newControl(), withMDS(client, quiet()))
 	s.do(t, "POST", "/security/1.0/oidc/device/check-auth", strings.Repeat("x", 64<<10+1)).isLoginError(t, http.StatusRequestEntityTooLarge, "The body must have at most 65536 bytes.")
+	// Whoever does not send what was announced holds up nobody.
+	for range 65 {
+		slow, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = slow.Close() })
+		if _, err := io.WriteString(slow, "POST /security/1.0/oidc/device/check-auth HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nx"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ended := make(chan int, 64)
 	for range 64 {
 		go func() {

@@ -10,7 +10,8 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// maxWarnings bounds the headers that a client's unknown fields cause.
+// maxWarnings bounds the headers for the unknown fields of a client, and those for the
+// warnings of a service: clients and proxies refuse responses with very many.
 const maxWarnings = 10
 
 // maxWarning bounds one of them, in bytes.
@@ -33,7 +34,12 @@ const warningHeader = "weir-warning"
 // warnOfService adds a Warning header for each warning of the service.
 func warnOfService(ctx context.Context, h http.Header) {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
-	for _, text := range md.HeaderMD.Get(warningHeader) {
+	texts := md.HeaderMD.Get(warningHeader)
+	for i, text := range texts {
+		if i == maxWarnings {
+			h.Add("Warning", warning(fmt.Sprintf("%d more warnings", len(texts)-i)))
+			return
+		}
 		h.Add("Warning", warning(text))
 	}
 }

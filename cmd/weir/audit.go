@@ -28,8 +28,8 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "audit", "", "where to record every change of the API (see docs/audit.md): the path of a file, or stdout; empty to disable")
 	flags.BoolVar(&f.required, "audit-required", false, "refuse changes that cannot be recorded; if false, they are carried out and the failure is logged")
-	flags.Int64Var(&f.maxBytes, "audit-max-bytes", audit.DefaultMaxBytes, "size of the file of --audit from which it is replaced by a new one")
-	flags.IntVar(&f.maxFiles, "audit-max-files", audit.DefaultMaxFiles, "number of files of --audit to keep")
+	flags.Int64Var(&f.maxBytes, "audit-max-bytes", audit.DefaultMaxBytes, "size of the file of --audit in bytes, from which it is replaced by a new one; 0 means the default")
+	flags.IntVar(&f.maxFiles, "audit-max-files", audit.DefaultMaxFiles, "number of files of --audit to keep, at least 2; 0 means the default")
 }
 
 // open opens the audit log; nil if there is none.

@@ -260,7 +260,7 @@ func (f controlFlags) config(authenticate access.Authenticate, userCAs []string,
 		log.Warn("no keyset: secrets cannot be stored. Make one with `weir keyset new`")
 	}
 	if err := f.limits.Validate(); err != nil {
-		return control.Config{}, fmt.Errorf("--limit: %w", err)
+		return control.Config{}, fmt.Errorf("limits of callers (--limit-…): %w", err)
 	}
 	config := control.Config{
 		Replica:                  replicaName(f.replica),

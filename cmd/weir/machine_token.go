@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +32,9 @@ func machineTokenCommand() *cobra.Command {
 		Short: "Create a token, and print it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("environments") && !slices.ContainsFunc(spec.Environments, func(name string) bool { return name != "" }) {
+				return errors.New("--environments: must not be empty; leave it out for no limit")
+			}
 			spec.Lifetime = durationpb.New(lifetime)
 			return client.call(cmd.Context(), func(ctx context.Context, conn grpc.ClientConnInterface) error {
 				token, err := cmfv1.NewMachineTokenServiceClient(conn).CreateMachineToken(ctx, &cmfv1.CreateMachineTokenRequest{
@@ -57,7 +63,7 @@ func machineTokenCommand() *cobra.Command {
 					for _, token := range page.GetItems() {
 						rows = append(rows, []string{
 							token.GetMetadata().GetName(), token.GetStatus().GetPrincipal(),
-							timeText(token.GetStatus().GetExpirationTimestamp()), strings.Join(token.GetSpec().GetEnvironments(), ","),
+							timeText(token.GetStatus().GetExpirationTimestamp()), cmp.Or(strings.Join(token.GetSpec().GetEnvironments(), ","), "all"),
 						})
 					}
 					return rows, err

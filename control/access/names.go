@@ -27,7 +27,9 @@ type segment struct {
 var (
 	resourceName = segment{validate.Name, validate.MaxName}
 	objectName   = segment{validate.ObjectName, validate.MaxObjectName}
-	namespace    = segment{checkNamespace, validation.DNS1123LabelMaxLength}
+	// Service accounts are objects of Kubernetes.
+	serviceAccount = segment{checkServiceAccount, validation.DNS1123SubdomainMaxLength}
+	namespace      = segment{checkNamespace, validation.DNS1123LabelMaxLength}
 )
 
 func checkNamespace(v *apierror.Violations, field, name string) {
@@ -36,12 +38,19 @@ func checkNamespace(v *apierror.Violations, field, name string) {
 	}
 }
 
+func checkServiceAccount(v *apierror.Violations, field, name string) {
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+		v.Addf("%s: %s", field, problems[0])
+	}
+}
+
 // The forms of names.
 var (
-	resourceNames = names{{"<name>", []segment{resourceName}}}
-	objectNames   = names{{"<name>", []segment{objectName}}}
-	clusterNames  = names{{"<cluster>", []segment{resourceName}}, {"<cluster>/<namespace>", []segment{resourceName, namespace}}}
-	databaseNames = names{{"<catalog>/<database>", []segment{resourceName, resourceName}}}
+	serviceAccountNames = names{{"<service account>", []segment{serviceAccount}}}
+	resourceNames       = names{{"<name>", []segment{resourceName}}}
+	objectNames         = names{{"<name>", []segment{objectName}}}
+	clusterNames        = names{{"<cluster>", []segment{resourceName}}, {"<cluster>/<namespace>", []segment{resourceName, namespace}}}
+	databaseNames       = names{{"<catalog>/<database>", []segment{resourceName, resourceName}}}
 )
 
 // check returns why no resource has the name, or one that begins with it.

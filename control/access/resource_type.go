@@ -64,7 +64,7 @@ var types = [typeCount]description{
 	DetachedSavepoint: {"DetachedSavepoint", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
 	Policy:            {"Policy", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, manage, objectNames},
 	// Entries say nothing but the name of a service account.
-	ServiceAccountAllowlistEntry: {"ServiceAccountAllowlistEntry", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), resourceNames},
+	ServiceAccountAllowlistEntry: {"ServiceAccountAllowlistEntry", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, view | verbs(Create, Delete), serviceAccountNames},
 	Installation:                 {"Installation", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(Get), nil},
 	AuditLog:                     {"AuditLog", cmfv1.AccessScope_ACCESS_SCOPE_INSTALLATION, verbs(List, Watch), nil},
 	FlinkApplication:             {"FlinkApplication", cmfv1.AccessScope_ACCESS_SCOPE_ENVIRONMENT, manage | verbs(Start, Suspend, ViewWebUI), objectNames},

@@ -82,6 +82,18 @@ func check(p *cmfv1.Policy) error {
 	validate.ObjectName(&v, "metadata.name", p.GetMetadata().GetName())
 	validate.Kind(&v, p.GetKind(), kindName)
 	validate.ObjectMetadata(&v, p.GetMetadata())
+	environments := p.GetSpec().GetEnvironments()
+	for i, environment := range environments {
+		field := fmt.Sprintf("spec.environments[%d]", i)
+		switch {
+		case environment == "*":
+			v.Addf("%s: must be the name of an environment; leave spec.environments out for all of them", field)
+		case slices.Contains(environments[:i], environment):
+			v.Addf("%s: '%s' is listed twice", field, environment)
+		default:
+			validate.Name(&v, field, environment)
+		}
+	}
 	if err := v.Invalid(); err != nil {
 		return err
 	}
@@ -236,10 +248,22 @@ func objectOf(change Change) (*policy.Object, error) {
 	}, nil
 }
 
-// Warn tells the caller the warnings of Check.
+// Warnings are sent as headers, whose number and size clients and proxies limit.
+const (
+	maxWarnings = 10
+	maxWarning  = 400 // bytes
+)
+
+// Warn tells the caller the warnings of Check, of many only the first.
 func Warn(ctx context.Context, warnings []string) error {
-	for _, text := range warnings {
-		if err := resource.Warn(ctx, policy.ASCII(text)); err != nil {
+	for i, text := range warnings {
+		if i == maxWarnings {
+			return resource.Warn(ctx, fmt.Sprintf("%d more warnings of policies", len(warnings)-i))
+		}
+		if text = policy.ASCII(text); len(text) > maxWarning {
+			text = text[:maxWarning] + "..."
+		}
+		if err := resource.Warn(ctx, text); err != nil {
 			return err
 		}
 	}
