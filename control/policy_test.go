@@ -183,8 +183,8 @@ func TestInvalidPoliciesAreRefused(t *testing.T) {
 		policy *cmfv1.Policy
 		want   refusal
 	}{
-		"a name":             {policyOf("a", "true"), invalid("metadata.name: size must be between 4 and 45")},
-		"no kinds":           {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Kinds = nil }), invalid("spec.kinds: must contain at least 1 item(s)")},
+		"a name":   {policyOf("a", "true"), invalid("metadata.name: size must be between 4 and 45")},
+		"no kinds": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Kinds = nil }), invalid("spec.kinds: must contain at least 1 item(s)")},
 		"every environment": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Environments = []string{"*"} }),
 			invalid("spec.environments[0]: must be the name of an environment; leave spec.environments out for all of them")},
 		"an environment twice": {policyOf("policy", "true", func(s *cmfv1.PolicySpec) { s.Environments = []string{"prod", "prod"} }),
