@@ -128,7 +128,11 @@ func describe(issues *cel.Issues) string {
 		if i == most {
 			break
 		}
-		texts = append(texts, fmt.Sprintf("%d:%d: %s", problem.Location.Line(), problem.Location.Column()+1, problem.Message))
+		text := problem.Message
+		if problem.Location.Line() > 0 { // else it is about the whole expression
+			text = fmt.Sprintf("%d:%d: %s", problem.Location.Line(), problem.Location.Column()+1, text)
+		}
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, "; ")
 }

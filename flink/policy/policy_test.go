@@ -112,6 +112,7 @@ func TestCompileSaysWhatIsWrong(t *testing.T) {
 		"an invalid pattern":      {"'a'.matches('(')", "is not a valid expression: 1:13: invalid matches argument"},
 		"a function with no cost": {"object.kind.replace('a', 'bbbb') == ''", "must not call replace(), which is not available"},
 		"too long":                {"'" + strings.Repeat("a", 5000) + "' == ''", "is not a valid expression: "},
+		"nested too deep":         {strings.Repeat("(", 900) + "true" + strings.Repeat(")", 900), "is not a valid expression: expression recursion limit exceeded"},
 		"too deep":                {"object.a.all(a, object.a.all(b, object.a.all(c, object.a.all(d, d == a))))", "is not a valid expression: 1:"},
 		"too expensive":           {"object.a.all(a, object.a.all(b, object.a.all(c, c.matches('(x+x+)+y'))))", "costs too much: the estimate for lists and strings of 100 elements is"},
 	} {
