@@ -49,7 +49,7 @@ type Allowlist struct {
 }
 
 // New adds the collection to the store. configured are the service accounts that the
-// control plane is configured to allow; if there are none, the list is not enforced.
+// control plane is configured to allow; if it is nil, the list is not enforced.
 func New(s *store.Store, watches *resource.Watches, configured []string) *Allowlist {
 	metadata := func(i item) *cmfv1.ObjectMeta { return i.Value().GetMetadata() }
 	return &Allowlist{
