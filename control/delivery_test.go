@@ -36,7 +36,8 @@ func TestApplicationIsAppliedAndItsStatusIsReported(t *testing.T) {
 		t.Errorf("status has a warning or an error: %v", status)
 	}
 	got := one.application(t, "prod", "orders")
-	if !got.GetMetadata().GetUpdateTimestamp().AsTime().After(created.GetMetadata().GetUpdateTimestamp().AsTime()) {
+	// Timestamps are in milliseconds.
+	if got.GetMetadata().GetUpdateTimestamp().AsTime().Before(created.GetMetadata().GetUpdateTimestamp().AsTime()) {
 		t.Errorf("updateTimestamp %v does not tell of the status", got.GetMetadata().GetUpdateTimestamp())
 	}
 

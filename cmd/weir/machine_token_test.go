@@ -38,7 +38,7 @@ func TestMachineTokens(t *testing.T) {
 	if err != nil || !regexp.MustCompile(`^weir_ci-deploy_[0-9a-f]{72}$`).MatchString(token) {
 		t.Fatalf("weir machine-token create: %v, %s", err, out)
 	}
-	if out, err := weir(admin, "list"); err != nil || !regexp.MustCompile(`(?m)^ci-deploy +User:machine:ci-deploy +20\S+Z *$`).MatchString(out) || strings.Contains(out, token) {
+	if out, err := weir(admin, "list"); err != nil || !regexp.MustCompile(`(?m)^ci-deploy +User:machine:ci-deploy +20\S+Z +all$`).MatchString(out) || strings.Contains(out, token) {
 		t.Errorf("weir machine-token list: %v, %s", err, out)
 	}
 	machine := &user{url: admin.url, token: token, http: admin.http, grpc: admin.grpc}
