@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,6 +26,10 @@ func TestApplicationIsAppliedAndItsStatusIsReported(t *testing.T) {
 	equal(t, "owner", created.GetMetadata().GetUid(), sent.GetOwnerUid())
 	equal(t, "generation", int64(1), sent.GetGeneration())
 
+	// Timestamps are in milliseconds.
+	awaitEqual(t, "the next millisecond", true, func() bool {
+		return time.Now().Truncate(time.Millisecond).After(created.GetMetadata().GetUpdateTimestamp().AsTime())
+	})
 	a.applied(sent)
 	a.report(sent, flinkStatus("STABLE", "RUNNING", "job-1"))
 	for _, r := range []*replica{one, two} {
@@ -36,8 +41,7 @@ func TestApplicationIsAppliedAndItsStatusIsReported(t *testing.T) {
 		t.Errorf("status has a warning or an error: %v", status)
 	}
 	got := one.application(t, "prod", "orders")
-	// Timestamps are in milliseconds.
-	if got.GetMetadata().GetUpdateTimestamp().AsTime().Before(created.GetMetadata().GetUpdateTimestamp().AsTime()) {
+	if !got.GetMetadata().GetUpdateTimestamp().AsTime().After(created.GetMetadata().GetUpdateTimestamp().AsTime()) {
 		t.Errorf("updateTimestamp %v does not tell of the status", got.GetMetadata().GetUpdateTimestamp())
 	}
 

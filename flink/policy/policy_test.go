@@ -226,11 +226,11 @@ func FuzzEvaluate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expression, manifest string) {
 		var content map[string]any
 		if err := kjson.Unmarshal([]byte(manifest), &content); err != nil {
-			t.Skip()
+			return
 		}
 		p, problems := policy.Compile(policy.ControlPlane, "spec.", rule(expression))
 		if len(problems) > 0 {
-			t.Skip()
+			return
 		}
 		p.Evaluate(t.Context(), policy.Object{Content: policy.Prepare(content)})
 	})
