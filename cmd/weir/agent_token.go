@@ -67,17 +67,10 @@ func agentTokenCommand() *cobra.Command {
 			})
 		},
 	}
-	remove := &cobra.Command{
-		Use:   "delete NAME",
-		Short: "Delete a token, so that it can no longer be used",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return client.call(cmd.Context(), func(ctx context.Context, conn grpc.ClientConnInterface) error {
-				_, err := cmfv1.NewAgentTokenServiceClient(conn).DeleteAgentToken(ctx, &cmfv1.DeleteAgentTokenRequest{TokenName: args[0]})
-				return err
-			})
-		},
-	}
+	remove := deleteTokenCommand(&client, func(ctx context.Context, conn grpc.ClientConnInterface, name string) error {
+		_, err := cmfv1.NewAgentTokenServiceClient(conn).DeleteAgentToken(ctx, &cmfv1.DeleteAgentTokenRequest{TokenName: name})
+		return err
+	})
 	cmd.AddCommand(create, list, remove)
 	return cmd
 }

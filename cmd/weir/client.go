@@ -78,3 +78,15 @@ func timeText(at *timestamppb.Timestamp) string {
 	}
 	return at.AsTime().Format(time.RFC3339)
 }
+
+// deleteTokenCommand is the command that deletes a token of some kind by its name.
+func deleteTokenCommand(client *clientFlags, remove func(ctx context.Context, conn grpc.ClientConnInterface, name string) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete NAME",
+		Short: "Delete a token, so that it can no longer be used",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return client.call(cmd.Context(), func(ctx context.Context, conn grpc.ClientConnInterface) error { return remove(ctx, conn, args[0]) })
+		},
+	}
+}

@@ -24,6 +24,22 @@ type Feed struct {
 // Ref names an object by its collection and its key in it.
 type Ref struct{ Collection, Key string }
 
+// Follow calls changed now and whenever an object in the scope has changed, until the
+// context ends, which is no error.
+func (s *Store) Follow(ctx context.Context, scope Scope, changed func()) error {
+	feed := s.Changes(scope)
+	defer feed.Close()
+	for {
+		if _, err := feed.Next(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		changed()
+	}
+}
+
 // Changes opens a feed of the keys in the scopes. It must be closed.
 func (s *Store) Changes(scopes ...Scope) *Feed {
 	f := &Feed{store: s, scopes: scopes, dirty: map[ref]struct{}{}, wake: make(chan struct{}, 1)}

@@ -8,9 +8,6 @@ import (
 	"encoding/pem"
 	"testing"
 	"time"
-
-	"github.com/openweir/weir/control/seal"
-	"github.com/openweir/weir/control/store/storetest"
 )
 
 // The lifetime of certificates is a flag, which can be lower at the next start.
@@ -24,17 +21,8 @@ func TestAnAuthorityIsTrustedAsLongAsWhatItHasSigned(t *testing.T) {
 		{"the same", time.Hour, time.Hour, time.Hour},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			keyset, err := seal.Generate()
-			if err != nil {
-				t.Fatal(err)
-			}
-			keys, err := seal.Parse(keyset)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := storetest.New(storetest.Etcd(t))
-			authorities := New(s, keys, test.first).Authorities
-			storetest.Start(t, s)
+			s := started(t, newKeys(t), test.first)
+			authorities := s.Authorities
 			if err := authorities.Ensure(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -49,11 +37,7 @@ func TestAnAuthorityIsTrustedAsLongAsWhatItHasSigned(t *testing.T) {
 			if _, err := authorities.rotate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			at, err := s.View(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for record := range authorities.records.In(at).Under("") {
+			for record := range authorities.records.In(s.view(t)).Under("") {
 				if retired := record.Value().GetRetired(); retired != nil && retired.AsTime().Before(last) {
 					t.Errorf("the authority is retired at %s, before its last certificate expires at %s", retired.AsTime(), last)
 				}

@@ -94,20 +94,12 @@ func (t *Tokens) revoke(uid string) {
 
 // Follow revokes tokens that are deleted, until the context ends.
 func (t *Tokens) Follow(ctx context.Context) error {
-	feed := t.store.Changes(t.kind.Records.Scope(""))
-	defer feed.Close()
-	for {
-		if _, err := feed.Next(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
+	return t.store.Follow(ctx, t.kind.Records.Scope(""), func() {
 		t.used.Range(func(uid, s any) bool {
 			if t.gone(uid.(string), s.(*session)) {
 				t.revoke(uid.(string))
 			}
 			return true
 		})
-	}
+	})
 }

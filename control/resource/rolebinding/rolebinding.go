@@ -62,15 +62,7 @@ func (b *RoleBindings) Room() resource.Room {
 // Follow gives the role bindings to the authorizer, now and whenever they change,
 // until the context ends.
 func (b *RoleBindings) Follow(ctx context.Context, authorizer *access.Authorizer) error {
-	feed := b.store.Changes(b.kind.Records.Scope(""))
-	defer feed.Close()
-	for {
-		if _, err := feed.Next(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
+	return b.store.Follow(ctx, b.kind.Records.Scope(""), func() {
 		bindings := []access.Binding{}
 		for o := range b.kind.Records.In(b.store.Cached()).Under("") {
 			var violations apierror.Violations
@@ -82,7 +74,7 @@ func (b *RoleBindings) Follow(ctx context.Context, authorizer *access.Authorizer
 			bindings = append(bindings, binding)
 		}
 		authorizer.SetStored(bindings)
-	}
+	})
 }
 
 // Of returns the bindings that name a principal. The transaction is committed only if no
